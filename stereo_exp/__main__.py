@@ -1,0 +1,53 @@
+"""The one entrypoint: `python -m stereo_exp` and, as a console script, `stereo-exp`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from stereo_exp.config import bind, conf_dir, register
+from stereo_exp.config.messages import from_hydra
+from stereo_exp.errors import exit_on_user_error
+
+# Hydra 1.4 warns when version_base is given, 1.3 when it is missing.
+_COMPAT = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
+
+
+def job(config: DictConfig) -> float | None:
+    """One Hydra job: check the config, run the task, leave the report. Returns the EPE for sweepers."""
+    with exit_on_user_error():
+        root = bind(config)
+        from stereo_exp.run.context import RunContext
+        from stereo_exp.tasks import dispatch
+
+        return dispatch(RunContext.of_job(root, HydraConfig.get())).get("epe")
+
+
+def main() -> None:
+    """Compose the config from the command line and run the job, or the jobs of a sweep."""
+    register()
+    # Hydra would print several lines and exit with 1; with this it raises, and we tell it in our one line.
+    wants_traceback = "HYDRA_FULL_ERROR" in os.environ
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    with exit_on_user_error():
+        try:
+            hydra.main(config_path=str(conf_dir()), config_name="config", **_COMPAT)(job)()
+        except (HydraException, OmegaConfBaseException) as error:
+            if wants_traceback:
+                raise
+            raise from_hydra(error, sys.argv[1:]) from None
+        except ValueError as error:
+            # What Hydra raises for `group=null`.
+            if wants_traceback or not str(error).startswith("Config group override"):
+                raise
+            raise from_hydra(error, sys.argv[1:]) from None
+
+
+if __name__ == "__main__":
+    main()

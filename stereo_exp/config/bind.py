@@ -1,0 +1,39 @@
+"""A composed or reloaded config to plain dataclasses, every rule checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from stereo_exp.config.messages import from_omegaconf
+from stereo_exp.config.schema import NODES, Root
+from stereo_exp.errors import UserError
+
+
+def bind(config: DictConfig | Mapping[str, Any]) -> Root:
+    """Give a config its types back and check it.
+
+    What Hydra composes is typed already; what comes out of a run folder or a checkpoint is not. Both go through
+    here, so that they obey the same rules.
+
+    Raises:
+        UserError: an unknown key or option, a value of the wrong type, a missing value, or a broken rule.
+    """
+    untyped = config if isinstance(config, DictConfig) else OmegaConf.create(dict(config))
+    typed = OmegaConf.structured(Root)
+    for node, options in NODES.items():
+        name = OmegaConf.select(untyped, f"{node}.name")
+        if name not in options:
+            key = node.replace(".", "/")
+            raise UserError(key, name, f"must be one of {', '.join(options)}", f"try {key}={next(iter(options))}")
+        OmegaConf.update(typed, node, OmegaConf.structured(options[name]), merge=False)
+    try:
+        root = OmegaConf.to_object(OmegaConf.merge(typed, untyped))
+    except OmegaConfBaseException as error:
+        raise from_omegaconf(error) from None
+    assert isinstance(root, Root)
+    return root
+

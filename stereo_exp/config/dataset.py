@@ -1,0 +1,95 @@
+"""Schema of `dataset` and `loader`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+from stereo_exp.config.rules import at_least, image_size, one_of
+from stereo_exp.errors import UserError
+
+ON_ERROR = ("raise", "skip")
+RENDER_PASSES = ("finalpass", "cleanpass")
+
+
+@dataclass
+class Dataset:
+    name: str = MISSING
+    """Which data set; set by the option `dataset=`."""
+    root: str | None = None
+    """Where it lies; None where a data set needs none."""
+    on_error: str = "raise"
+    """What a missing or damaged file does: `raise` stops with its name, `skip` leaves the pair out and counts it."""
+
+    def __post_init__(self) -> None:
+        one_of("dataset.on_error", self.on_error, ON_ERROR)
+
+
+@dataclass
+class Shapes(Dataset):
+    name: str = "shapes"
+    num_train: int = 480
+    """Training pairs to render on first use."""
+    num_test: int = 40
+    """Test pairs to render on first use; scenes of their own."""
+    height: int = 256
+    """Image height in px."""
+    width: int = 512
+    """Image width in px."""
+    render_seed: int = 0
+    """Every picture follows from it."""
+    render_workers: int | None = None
+    """Processes that render and pack; None takes every core."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("num_train", "num_test"):
+            at_least(f"dataset.{key}", getattr(self, key), 1)
+        at_least("dataset.render_seed", self.render_seed, 0)
+        for key in ("height", "width"):
+            at_least(f"dataset.{key}", getattr(self, key), 64)
+        if self.render_workers is not None:
+            at_least("dataset.render_workers", self.render_workers, 1)
+
+
+@dataclass
+class SceneFlow(Dataset):
+    name: str = "sceneflow"
+    render_pass: str = "finalpass"
+    """`finalpass` (with motion blur and defocus) or `cleanpass`."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("dataset.render_pass", self.render_pass, RENDER_PASSES)
+        if not self.root:
+            raise UserError(
+                "dataset.root", "null", "SceneFlow must be given a place", "add dataset.root=DIR or set STEREO_EXP_SCENEFLOW"
+            )
+
+
+@dataclass
+class Motorcycle(Dataset):
+    name: str = "motorcycle"
+
+
+@dataclass
+class Loader:
+    batch_size: int = 4
+    """Training pairs a step, on each process."""
+    eval_batch_size: int = 1
+    """Pairs at a time in evaluation; smaller images of a batch are padded to the largest."""
+    crop: list[int] = field(default_factory=lambda: [256, 512])
+    """Training crop [height, width] in px, multiples of 32; the same window in both views and the truth."""
+    workers: int = 1
+    """Loading processes beside each training process; 0 loads in the training process itself."""
+    augment: list[str] = field(default_factory=list)
+    """Augmentations beside the crop, by name, in order; the reference recipe has none."""
+
+    def __post_init__(self) -> None:
+        at_least("loader.batch_size", self.batch_size, 1)
+        at_least("loader.eval_batch_size", self.eval_batch_size, 1)
+        at_least("loader.workers", self.workers, 0)
+        image_size("loader.crop", self.crop)
+        if len(set(self.augment)) != len(self.augment):
+            raise UserError("loader.augment", self.augment, "must not name one twice", "name each once")

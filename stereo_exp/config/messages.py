@@ -1,0 +1,68 @@
+"""Hydra's and OmegaConf's errors in our one line: the key, the value, the rule and the fix."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+from omegaconf import Container
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+
+from stereo_exp.errors import UserError
+
+_LIST_KEYS = "list the keys with: python -m stereo_exp --cfg job"
+_UNKNOWN_OPTION = re.compile(r"Could not find '([^']+)'\s*Available options in '([^']+)':\s*?\n((?:[ \t]+\S+\s*?\n)*)")
+
+
+def from_hydra(error: Exception, arguments: Sequence[str]) -> UserError:
+    """Explain what Hydra refused while composing `arguments`."""
+    cause = _omegaconf_cause(error)
+    if cause is not None:
+        return from_omegaconf(cause, arguments)
+    text = str(error)
+    if unknown := _UNKNOWN_OPTION.search(text):
+        group, _, option = unknown[1].rpartition("/")
+        options = unknown[3].split()
+        return UserError(group, option, f"must be one of {', '.join(options)}", f"try {group}={_nearest(option, options)}")
+    lines = [line for line in text.splitlines() if line.strip()]
+    return UserError(" ".join(arguments) or "config", None, lines[0], " ".join(lines[1:]) or "see: python -m stereo_exp --help")
+
+
+def from_omegaconf(error: OmegaConfBaseException, arguments: Iterable[str] = ()) -> UserError:
+    """Explain an unknown key, a value of the wrong type or a missing value."""
+    key = error.full_key or str(error.key or "config")
+    given = _given_value(key, arguments)
+    reason = (error.msg or str(error)).splitlines()[0]
+    if isinstance(error, MissingMandatoryValue):
+        return UserError(key, "???", "has no default and must be given", f"add {key}=VALUE")
+    if isinstance(error, (ConfigKeyError, ConfigAttributeError)):
+        parent, _, leaf = key.rpartition(".")
+        near = difflib.get_close_matches(leaf, _keys(error.parent_node), n=1)
+        fix = f"did you mean {parent + '.' if parent else ''}{near[0]}?" if near else _LIST_KEYS
+        return UserError(key, given, "is not a key of the configuration", fix)
+    return UserError(key, given, reason, f"give {key} a value of its type; {_LIST_KEYS}")
+
+
+def _omegaconf_cause(error: BaseException | None) -> OmegaConfBaseException | None:
+    while error is not None:
+        if isinstance(error, OmegaConfBaseException):
+            return error
+        error = error.__cause__
+    return None
+
+
+def _given_value(key: str, arguments: Iterable[str]) -> str | None:
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if equals and name.lstrip("+~") == key:
+            return value
+    return None
+
+
+def _keys(node: object) -> list[str]:
+    return [str(k) for k in node] if isinstance(node, Container) else []
+
+
+def _nearest(word: str, options: Sequence[str]) -> str:
+    return (difflib.get_close_matches(word, options, n=1, cutoff=0.0) or list(options))[0]

@@ -1,0 +1,109 @@
+"""Schema of the network: `model`, `model/backbone`, `model/neck`, `model/head`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+from stereo_exp.config.rules import at_least, positive
+from stereo_exp.errors import UserError
+
+NUM_STAGES = 5
+MAXDISP_STEP = 32
+
+
+@dataclass
+class Backbone:
+    name: str = MISSING
+    """Which backbone; set by the option `model/backbone=`."""
+
+
+@dataclass
+class MixVarGENet(Backbone):
+    name: str = "mixvargenet"
+    width: float = 1.0
+    """Multiplies every channel count, rounded to whole groups of 16 channels."""
+    units: list[int] = field(default_factory=lambda: [0, 2, 2, 6, 2])
+    """Residual units stacked behind the head unit in each of the five stages."""
+
+    def __post_init__(self) -> None:
+        positive("model.backbone.width", self.width)
+        if len(self.units) != NUM_STAGES or min(self.units) < 0:
+            raise UserError(
+                "model.backbone.units",
+                self.units,
+                "must be five counts of at least 0, one for each stage",
+                "try model.backbone.units=[0,2,2,6,2]",
+            )
+
+
+@dataclass
+class MobileNetV2(Backbone):
+    name: str = "mobilenetv2"
+    width: float = 1.0
+    """Multiplies every channel count, rounded to multiples of 8."""
+
+    def __post_init__(self) -> None:
+        positive("model.backbone.width", self.width)
+
+
+@dataclass
+class Neck:
+    name: str = MISSING
+    """Which neck; set by the option `model/neck=`."""
+
+
+@dataclass
+class FPN(Neck):
+    name: str = "fpn"
+    channels: int = 16
+    """Channels of each of its three maps; the matching uses them all."""
+
+    def __post_init__(self) -> None:
+        at_least("model.neck.channels", self.channels, 1)
+
+
+@dataclass
+class Head:
+    name: str = MISSING
+    """Which head; set by the option `model/head=`."""
+
+
+@dataclass
+class AANetSpx(Head):
+    name: str = "aanet_spx"
+    hidden: int = 16
+    """Channels of the superpixel branch."""
+    num_modules: int = 6
+    """Aggregation modules in a row; the last puts out the finest scale only."""
+
+    def __post_init__(self) -> None:
+        at_least("model.head.hidden", self.hidden, 1)
+        at_least("model.head.num_modules", self.num_modules, 1)
+
+
+@dataclass
+class Model:
+    name: str = MISSING
+    """Which network; set by the option `model=`."""
+    maxdisp: int = 192
+    """Disparity range in px, a multiple of 32. Drives head, post-process, loss, mask and metrics."""
+    backbone: Backbone = MISSING
+    neck: Neck = MISSING
+    head: Head = MISSING
+
+    def __post_init__(self) -> None:
+        if self.maxdisp < MAXDISP_STEP or self.maxdisp % MAXDISP_STEP:
+            nearest = max(MAXDISP_STEP, round(self.maxdisp / MAXDISP_STEP) * MAXDISP_STEP)
+            raise UserError(
+                "model.maxdisp",
+                self.maxdisp,
+                f"must be a positive multiple of {MAXDISP_STEP} (the 1/32 cost volume)",
+                f"try model.maxdisp={nearest}",
+            )
+
+
+@dataclass
+class StereoNetPlus(Model):
+    name: str = "stereonetplus"

@@ -1,0 +1,118 @@
+"""The whole configuration, as one dataclass, and which dataclass each config group's options have."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+from stereo_exp.config import dataset as data
+from stereo_exp.config import model, quant, training
+from stereo_exp.config.rules import at_least, one_of, positive
+from stereo_exp.errors import UserError
+
+TASKS = ("train", "eval", "infer", "export", "compile", "align", "bench")
+STAGES = ("float", "calib", "qat", "int_infer")
+_NAME = re.compile(r"[\w.+=,@-]+")
+
+
+@dataclass
+class Eval:
+    pictures: int = 4
+    """Test images to draw (left, truth, prediction, error)."""
+
+    def __post_init__(self) -> None:
+        at_least("eval.pictures", self.pictures, 0)
+
+
+@dataclass
+class Infer:
+    left: str | None = None
+    """Left image; with neither view given, the Motorcycle pair."""
+    right: str | None = None
+    """Right image, rectified to the left one, of the same size."""
+    out: str | None = None
+    """Folder for the results; None takes the run's own."""
+    focal: float | None = None
+    """Focal length in px. Depth is computed only where focal length and baseline are known."""
+    baseline: float | None = None
+    """Distance between the cameras in m."""
+    doffs: float = 0.0
+    """Difference of the principal points in px: depth = focal · baseline / (disparity + doffs)."""
+
+    def __post_init__(self) -> None:
+        if (self.left is None) != (self.right is None):
+            missing = "infer.right" if self.right is None else "infer.left"
+            raise UserError(missing, "null", "both views are needed", f"add {missing}=FILE")
+        if (self.focal is None) != (self.baseline is None):
+            missing = "infer.baseline" if self.baseline is None else "infer.focal"
+            raise UserError(missing, "null", "depth needs focal length (px) and baseline (m)", f"add {missing}=VALUE")
+        for key in ("focal", "baseline"):
+            if getattr(self, key) is not None:
+                positive(f"infer.{key}", getattr(self, key))
+
+
+@dataclass
+class Root:
+    """Everything that a run is made of."""
+
+    task: str = MISSING
+    """What is done: train, eval, infer, export, compile, align, bench."""
+    stage: str = MISSING
+    """At which numeric stage the network stands: float, calib, qat, int_infer."""
+    name: str = MISSING
+    """Runs of one name belong together: a stage finds the one before it by name."""
+    root: str = MISSING
+    """Folder that takes runs, data made here, and the tracking store."""
+    seed: int = 0
+    """Initial weights, order of the data, crops and augmentation."""
+    init_from: str | None = None
+    """Checkpoint whose weights training starts from; None takes the stage before (float: random weights)."""
+    checkpoint: str | None = None
+    """Checkpoint to evaluate or infer with; None takes the last one of this name and stage."""
+    model: model.Model = MISSING
+    quant: quant.Quant = field(default_factory=quant.Quant)
+    dataset: data.Dataset = MISSING
+    loader: data.Loader = field(default_factory=data.Loader)
+    optim: training.Optim = MISSING
+    train: training.Train = field(default_factory=training.Train)
+    machine: training.Machine = field(default_factory=training.Machine)
+    tracker: training.Tracker = MISSING
+    eval: Eval = field(default_factory=Eval)
+    infer: Infer = field(default_factory=Infer)
+
+    def __post_init__(self) -> None:
+        one_of("task", self.task, TASKS)
+        one_of("stage", self.stage, STAGES)
+        at_least("seed", self.seed, 0)
+        if not _NAME.fullmatch(self.name) or set(self.name) == {"."}:
+            raise UserError(
+                "name", self.name, "names a folder: letters, digits and . _ + = , @ - only", "try name=my-run"
+            )
+        if self.quant.stage.name != self.stage:
+            raise UserError(
+                "quant/stage",
+                self.quant.stage.name,
+                f"is not the scheme of stage={self.stage}",
+                f"pick the scheme with stage={self.quant.stage.name}",
+            )
+
+
+# Config node -> {name -> its dataclass}: the options of that group. Order matters to `bind`: parents first.
+NODES: dict[str, dict[str, type]] = {
+    "model": {"stereonetplus": model.StereoNetPlus},
+    "model.backbone": {"mixvargenet": model.MixVarGENet, "mobilenetv2": model.MobileNetV2},
+    "model.neck": {"fpn": model.FPN},
+    "model.head": {"aanet_spx": model.AANetSpx},
+    "quant.stage": {
+        "float": quant.FloatScheme,
+        "calib": quant.CalibScheme,
+        "qat": quant.QatScheme,
+        "int_infer": quant.IntScheme,
+    },
+    "quant.target": {"pow2": quant.Pow2, "affine": quant.Affine},
+    "dataset": {"shapes": data.Shapes, "sceneflow": data.SceneFlow, "motorcycle": data.Motorcycle},
+    "optim": {"adam": training.Adam, "adamw": training.AdamW},
+    "tracker": {"mlflow": training.MLflowTracker, "none": training.NoTracker},
+}

@@ -1,0 +1,137 @@
+"""Schema of `optim` (what is optimised, and how fast) and `train` (how a run goes)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+from stereo_exp.config.rules import at_least, fraction, one_of, positive
+from stereo_exp.errors import UserError
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+@dataclass
+class Optim:
+    name: str = MISSING
+    """Which optimiser; set by the option `optim=`."""
+    lr: float = 2e-3
+    """Peak learning rate, before `lr_scale`."""
+    lr_scale: float = 1.0
+    """A stage's share of `lr`: recipes scale it, so that an experiment's own `lr` still counts."""
+    weight_decay: float = 4e-5
+    """L2 decay, on parameters with `weight` in their name only (BN scales too, as the reference does)."""
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    """Decay rates of Adam's two moments."""
+    epochs: float = 1.0
+    """Length of training in passes over the training split."""
+    steps: int | None = None
+    """Length of training in steps; where given, `epochs` does not count."""
+    warmup_epochs: float = 0.0
+    """Linear warm-up from 0, in passes over the training split; then a cosine to 0."""
+    warmup_steps: int | None = None
+    """Linear warm-up in steps; where given, `warmup_epochs` does not count."""
+    grad_clip: float | None = None
+    """Largest L2 norm of the gradient; None clips nothing."""
+    ema_decay: float = 0.0
+    """Exponential moving average of the weights, used for evaluation; 0 is off."""
+
+    def __post_init__(self) -> None:
+        positive("optim.lr", self.lr)
+        positive("optim.lr_scale", self.lr_scale)
+        at_least("optim.weight_decay", self.weight_decay, 0)
+        positive("optim.epochs", self.epochs)
+        at_least("optim.warmup_epochs", self.warmup_epochs, 0)
+        fraction("optim.ema_decay", self.ema_decay)
+        for key, minimum in (("steps", 1), ("warmup_steps", 0)):
+            if getattr(self, key) is not None:
+                at_least(f"optim.{key}", getattr(self, key), minimum)
+        if self.grad_clip is not None:
+            positive("optim.grad_clip", self.grad_clip)
+        if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):
+            raise UserError(
+                "optim.betas", self.betas, "must be two numbers in [0, 1)", "try optim.betas=[0.9,0.999]"
+            )
+        if not math.isfinite(self.lr * self.lr_scale):
+            raise UserError("optim.lr", self.lr, "must be finite", "try optim.lr=2e-3")
+
+    def num_steps(self, steps_per_epoch: int) -> int:
+        """Steps in all."""
+        return self.steps if self.steps is not None else max(1, round(self.epochs * steps_per_epoch))
+
+    def num_warmup_steps(self, steps_per_epoch: int) -> int:
+        """Steps of the linear warm-up."""
+        return self.warmup_steps if self.warmup_steps is not None else round(self.warmup_epochs * steps_per_epoch)
+
+
+@dataclass
+class Adam(Optim):
+    name: str = "adam"
+
+
+@dataclass
+class AdamW(Optim):
+    name: str = "adamw"
+
+
+@dataclass
+class Train:
+    resume: str = "never"
+    """`never` starts afresh; `auto` goes on from the last unfinished run of this name, stage and configuration;
+    or the folder of a run."""
+    log_every: int = 10
+    """Steps between records of loss and learning rate."""
+    eval_every: float = 1.0
+    """Passes over the training split between evaluations on the test split; 0 evaluates at the end only."""
+    save_every: int = 50
+    """Steps between writes of the `last` checkpoint."""
+    max_bad_steps: int = 20
+    """Steps in a row with a non-finite loss or gradient after which training stops."""
+
+    def __post_init__(self) -> None:
+        at_least("train.log_every", self.log_every, 1)
+        at_least("train.eval_every", self.eval_every, 0)
+        at_least("train.save_every", self.save_every, 1)
+        at_least("train.max_bad_steps", self.max_bad_steps, 1)
+
+
+@dataclass
+class Machine:
+    device: str = "auto"
+    """`auto` takes CUDA where there is one, else the CPU."""
+    precision: str = "auto"
+    """Autocast: `fp32`, `bf16`, or `auto`, which takes bf16 where the device has instructions for it."""
+    processes: int = 1
+    """Training processes, one for each GPU (or several on a CPU), started by the run itself."""
+    threads: int | None = None
+    """CPU threads of each process; None leaves torch its choice."""
+
+    def __post_init__(self) -> None:
+        one_of("machine.device", self.device, DEVICES)
+        one_of("machine.precision", self.precision, PRECISIONS)
+        at_least("machine.processes", self.processes, 1)
+        if self.threads is not None:
+            at_least("machine.threads", self.threads, 1)
+
+
+@dataclass
+class Tracker:
+    name: str = MISSING
+    """Where runs are tracked beside metrics.jsonl; set by the option `tracker=`."""
+
+
+@dataclass
+class MLflowTracker(Tracker):
+    name: str = "mlflow"
+    uri: str = MISSING
+    """The tracking store, e.g. sqlite:///outputs/mlflow.db."""
+    experiment: str = MISSING
+    """MLflow experiment that takes the run."""
+
+
+@dataclass
+class NoTracker(Tracker):
+    name: str = "none"

@@ -1,0 +1,101 @@
+"""MixVarGENet: five stages of variable-group residual units, all five maps out.
+
+A unit is a wide 3×3 convolution followed by a narrow 1×1 one beside a shortcut. The early stages use ordinary
+convolutions, the late ones grouped convolutions of 16 input channels a group, which is what a matrix engine that
+works in tiles of 16 channels likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from stereo_exp.model.layers import conv_bn
+
+GROUP_BASE = 16
+
+
+class StageSpec(NamedTuple):
+    """One stage: output channels at width 1, the unit's expansion factor, grouped or not, stride of its head."""
+
+    channels: int
+    factor: int
+    grouped: bool
+    stride: int
+
+
+STEM_CHANNELS = 32
+STAGES = (
+    StageSpec(32, 2, False, 1),  # s2
+    StageSpec(32, 4, False, 2),  # s4
+    StageSpec(64, 4, False, 2),  # s8
+    StageSpec(96, 2, True, 2),  # s16
+    StageSpec(160, 2, True, 2),  # s32
+)
+
+
+class MixVarGEUnit(nn.Module):
+    """conv1 3×3 in -> in·factor, BN, ReLU; conv2 1×1 -> out, BN; plus the shortcut; ReLU.
+
+    The middle width follows the *input* width (trap T4 of the reference). The shortcut is the identity where shape
+    allows it, else a strided 1×1 convolution with BN. Every convolution has a bias although BN follows: the
+    published parameter count has it, and folding makes it free.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, factor: int, grouped: bool) -> None:
+        super().__init__()
+        middle = in_channels * factor
+        groups = in_channels // GROUP_BASE if grouped else 1
+        self.conv1 = conv_bn(in_channels, middle, 3, stride=stride, groups=groups, bias=True)
+        self.conv2 = conv_bn(middle, out_channels, 1, bias=True, act=None)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = conv_bn(in_channels, out_channels, 1, stride=stride, bias=True, act=None)
+        self.act = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.conv2(self.conv1(x)) + self.shortcut(x))
+
+
+class MixVarGENet(nn.Module):
+    """Images to feature maps at strides 2, 4, 8, 16 and 32.
+
+    Args:
+        width: multiplies every channel count, rounded to whole groups of 16 channels (at least one).
+        units: residual units stacked behind the head unit, for each of the five stages.
+
+    Shape: B×3×H×W (H and W multiples of 32) -> five maps, `channels[i]`×(H/2^(i+1))×(W/2^(i+1)).
+    """
+
+    def __init__(self, width: float = 1.0, units: Sequence[int] = (0, 2, 2, 6, 2)) -> None:
+        super().__init__()
+        stem = _scaled(STEM_CHANNELS, width)
+        # No activation behind the stem (trap T3).
+        self.stem = conv_bn(3, stem, 3, stride=2, bias=True, act=None)
+        self.channels = [_scaled(stage.channels, width) for stage in STAGES]
+        self.stages = nn.ModuleList()
+        previous = stem
+        for spec, channels, num_units in zip(STAGES, self.channels, units, strict=True):
+            head = MixVarGEUnit(previous, channels, spec.stride, spec.factor, spec.grouped)
+            stack = (MixVarGEUnit(channels, channels, 1, spec.factor, spec.grouped) for _ in range(num_units))
+            self.stages.append(nn.Sequential(head, *stack))
+            previous = channels
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x = self.stem(x)
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+
+def _scaled(channels: int, width: float) -> int:
+    return max(1, round(channels * width / GROUP_BASE)) * GROUP_BASE
+
+
+def build(config: object) -> MixVarGENet:
+    """From a `MixVarGENet` config node."""
+    return MixVarGENet(config.width, config.units)  # type: ignore[attr-defined]

@@ -1,0 +1,39 @@
+"""The few building blocks that every part of the network is made of."""
+
+from __future__ import annotations
+
+from torch import nn
+
+LEAKY_SLOPE = 0.2
+
+
+def conv_bn(
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    bias: bool = False,
+    act: type[nn.Module] | None = nn.ReLU,
+) -> nn.Sequential:
+    """Convolution with "same" padding, BatchNorm, and an activation unless `act` is None.
+
+    B×in_channels×H×W -> B×out_channels×(H/stride)×(W/stride) for even H and W.
+    """
+    layers: list[nn.Module] = [
+        nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=bias),
+        nn.BatchNorm2d(out_channels),
+    ]
+    if act is not None:
+        layers.append(act())
+    return nn.Sequential(*layers)
+
+
+def deconv_bn(in_channels: int, out_channels: int, *, bias: bool = False) -> nn.Sequential:
+    """Transposed 4×4 convolution of stride 2, BatchNorm, ReLU: doubles height and width."""
+    return nn.Sequential(
+        nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=bias),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(),
+    )

@@ -1,0 +1,39 @@
+"""StereoNetPlus: backbone and neck with weights shared by both views, head, regression."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from stereo_exp.model.head.aanet_spx import HeadLogits
+from stereo_exp.model.regression import Regression, StereoOutput
+
+
+class StereoNetPlus(nn.Module):
+    """Two normalised images to a coarse disparity and superpixel weights.
+
+    Shape: left, right B×3×H×W (H and W multiples of 32, see `stereo_exp.data.colour.normalise`) -> `StereoOutput`.
+    """
+
+    def __init__(self, backbone: nn.Module, neck: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.backbone, self.neck, self.head = backbone, neck, head
+        self.regression = Regression(head.num_candidates[0])  # type: ignore[index]
+
+    def trunk(self, left: Tensor, right: Tensor) -> HeadLogits:
+        """The part that becomes integer arithmetic: everything up to the two maps of logits."""
+        s2, s4, *coarse = self.backbone(torch.cat((left, right)))
+        return self.head((s2, s4, *self.neck(coarse)), left.shape[0])
+
+    def forward(self, left: Tensor, right: Tensor) -> StereoOutput:
+        return self.regression(self.trunk(left, right))
+
+
+def build(config: object) -> StereoNetPlus:
+    """From a `StereoNetPlus` config node."""
+    from stereo_exp.model import BACKBONES, HEADS, NECKS
+
+    backbone = BACKBONES[config.backbone.name](config.backbone)  # type: ignore[attr-defined]
+    neck = NECKS[config.neck.name](config.neck, backbone.channels[2:])  # type: ignore[attr-defined]
+    channels = [*backbone.channels[:2], *[neck.channels] * 3]
+    return StereoNetPlus(backbone, neck, HEADS[config.head.name](config.head, channels, config.maxdisp))  # type: ignore[attr-defined]

@@ -1,0 +1,72 @@
+"""The end of a run: a table for people, `report.json`, and the same object as the last line of standard output."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from stereo_exp.data.atomic import write_text
+from stereo_exp.run.context import RunContext
+
+REPORT_FILE = "report.json"
+_SHARES = ("d1", "bad")
+
+
+def started() -> float:
+    """When the run began, for `finish`."""
+    return time.monotonic()
+
+
+def finish(context: RunContext, result: dict[str, Any], begin: float) -> dict[str, Any]:
+    """Write the report and print it; returns it."""
+    config = context.config
+    report = {
+        "task": config.task,
+        "stage": config.stage,
+        "name": config.name,
+        "run_dir": str(context.dir),
+        "seconds": round(time.monotonic() - begin, 2),
+        **result,
+    }
+    report = {key: _json_value(value) for key, value in report.items()}
+    line = json.dumps(report, separators=(",", ":"), allow_nan=False)
+    write_text(context.dir / REPORT_FILE, line + "\n")
+    Console(soft_wrap=True).print(_table(report))
+    print(line, flush=True)
+    return report
+
+
+def _json_value(value: Any) -> Any:
+    """NaN has no place in JSON; paths become strings."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {k: _json_value(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(v) for v in value]
+    return value if isinstance(value, (str, int, bool, type(None))) else str(value)
+
+
+def _table(report: dict[str, Any]) -> Table:
+    table = Table(title=f"{report['task']} · {report['stage']} · {report['name']}", title_justify="left")
+    table.add_column("what")
+    table.add_column("value", justify="right", overflow="fold")
+    for key, value in report.items():
+        if key not in ("task", "stage", "name") and not isinstance(value, (dict, list)):
+            table.add_row(key, _shown(key, value))
+    return table
+
+
+def _shown(key: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        if key.startswith(_SHARES):
+            return f"{100 * value:.2f} %"
+        return f"{value:.4f} px" if key.startswith("epe") else f"{value:.2f}"
+    return str(value)

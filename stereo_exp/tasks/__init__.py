@@ -1,0 +1,40 @@
+"""What can be done with a network: one module for each task, found by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stereo_exp.config.schema import STAGES
+from stereo_exp.errors import UserError
+from stereo_exp.registry import Registry
+from stereo_exp.run.context import RunContext
+
+TASKS = Registry(
+    "task",
+    {
+        "train": "stereo_exp.tasks.train:run",
+        "eval": "stereo_exp.tasks.eval:run",
+        "infer": "stereo_exp.tasks.infer:run",
+    },
+)
+BUILT_STAGES = ("float",)
+
+
+def dispatch(context: RunContext) -> dict[str, Any]:
+    """Run the task that the config names and leave its report.
+
+    Raises:
+        UserError: the task or the stage is not built yet, or the task's own complaints.
+    """
+    config = context.config
+    if config.task not in TASKS:
+        raise UserError("task", config.task, "is not built yet", f"use one of {', '.join(TASKS)}")
+    if config.stage not in BUILT_STAGES:
+        planned = ", ".join(s for s in STAGES if s not in BUILT_STAGES)
+        raise UserError(
+            "stage", config.stage, f"is not built yet (nor are the others of {planned})", "use stage=float"
+        )
+    from stereo_exp.run.report import finish, started
+
+    begin = started()
+    return finish(context, TASKS[config.task](context), begin)

@@ -1,0 +1,1 @@
+"""Training: a plain loop and the small parts it is made of."""

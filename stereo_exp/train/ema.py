@@ -1,0 +1,30 @@
+"""Exponential moving average of the weights."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+
+class EMA:
+    """A second copy of the network that follows the first slowly; its predictions are steadier.
+
+    The decay grows with the steps, min(decay, (1 + t)/(10 + t)), so that the random start is forgotten soon.
+    BatchNorm's running statistics are averaged like weights.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Move towards `model` after optimiser step `step` (0-based)."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        averaged, current = self.model.state_dict(), model.state_dict()
+        floats = [k for k, v in averaged.items() if v.is_floating_point()]
+        torch._foreach_lerp_([averaged[k] for k in floats], [current[k] for k in floats], 1 - decay)
+        for key in averaged.keys() - set(floats):
+            averaged[key].copy_(current[key])
