@@ -1,0 +1,89 @@
+"""`python -m data_tools.render --out DIR`: render *shapes* from the command line.
+
+Progress goes to standard error, and only to a terminal; standard output gets one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from data_tools.render.writer import Progress, render_dataset
+from stereo_exp.errors import UserError, exit_on_user_error
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; leaves with exit code 2 after a mistake of the user's."""
+    options = _parser().parse_args(arguments)
+    with exit_on_user_error():
+        height, width = _size(options.size)
+        with _progress() as progress:
+            report = render_dataset(
+                options.out,
+                train=options.train,
+                test=options.test,
+                height=height,
+                width=width,
+                seed=options.seed,
+                workers=options.workers,
+                progress=progress,
+            )
+        summary = {
+            "out": options.out,
+            "train": options.train,
+            "test": options.test,
+            "size": f"{height}x{width}",
+            "seed": options.seed,
+            "rendered": report.rendered,
+            "reused": report.reused,
+            "workers": report.workers,
+            "seconds": round(report.seconds, 3),
+            "pairs_per_second": round(report.pairs_per_second, 2),
+        }
+        print(json.dumps(summary, separators=(",", ":")))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m data_tools.render",
+        description="Render shapes, a procedural stereo data set, in SceneFlow's folder layout. "
+        "A folder that was begun with the same options is completed.",
+    )
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the set")
+    parser.add_argument("--train", type=int, default=400, metavar="N", help="training pairs (%(default)s)")
+    parser.add_argument("--test", type=int, default=40, metavar="N", help="test pairs (%(default)s)")
+    parser.add_argument("--size", default="256x512", metavar="HxW", help="height x width (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the set (%(default)s)")
+    parser.add_argument(
+        "--workers", type=int, default=None, metavar="W", help="processes (one for each core)"
+    )
+    return parser
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,6})[x×](\d{1,6})", text)
+    if match is None:
+        raise UserError("--size", text, "must be HEIGHTxWIDTH in pixels", "write --size 256x512")
+    return int(match[1]), int(match[2])
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+if __name__ == "__main__":
+    main()

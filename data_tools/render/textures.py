@@ -1,0 +1,156 @@
+"""What surfaces are painted with: a tile of pixels, and how left-image coordinates fall upon it.
+
+A texture belongs to its surface: it is looked up at left-image coordinates whichever view is drawn, so that
+both views show the same paint. Tiles continue by mirroring. Their finest detail is about three pixels,
+because bilinear look-up of anything finer would differ between the views.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from data_tools.render.photographs import photograph
+
+MAX_TILE = 512  # pixels on a side; larger surfaces see the tile mirrored
+_MIN_TILE = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """A painted surface.
+
+    Args:
+        kind: one of `KINDS`.
+        tile: uint8 h×w×3 RGB.
+        matrix: 2×3 float64, left-image (x, y, 1) to tile (column, row).
+    """
+
+    kind: str
+    tile: np.ndarray
+    matrix: np.ndarray
+
+    def colours(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """RGB 0..255 in float32 at left-image coordinates: x is h×w, y is h×1; returns h×w×3."""
+        m = self.matrix
+        column = (x * m[0, 0] + (y * m[0, 1] + m[0, 2])).astype(np.float32)
+        row = (x * m[1, 0] + (y * m[1, 1] + m[1, 2])).astype(np.float32)
+        return cv2.remap(self.tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101).astype(
+            np.float32
+        )
+
+
+def sample_texture(rng: np.random.Generator, kind: str, centre: tuple[float, float], size: float) -> Texture:
+    """A random texture of one kind for a surface about `size` pixels across around `centre`."""
+    side = int(np.clip(math.ceil(size * 1.1), _MIN_TILE, MAX_TILE))
+    tile = _MAKERS[kind](rng, side)
+    zoom = rng.uniform(0.6, 1.0)  # tile pixels a picture pixel: never more than one, which would alias
+    angle = rng.uniform(-math.pi, math.pi) if rng.random() < _TURNS[kind] else rng.normal(0, 0.12)
+    cos, sin = zoom * math.cos(angle), zoom * math.sin(angle)
+    anchor_x, anchor_y = tile.shape[1] * rng.uniform(0.3, 0.7), tile.shape[0] * rng.uniform(0.3, 0.7)
+    x, y = centre
+    matrix = np.array([[cos, sin, anchor_x - cos * x - sin * y], [-sin, cos, anchor_y + sin * x - cos * y]])
+    return Texture(kind, tile, matrix)
+
+
+def _palette(rng: np.random.Generator) -> np.ndarray:
+    """256×3 uint8: a ramp through three random colours, dark to light or the reverse."""
+    stops = rng.uniform(0, 255, (3, 3))
+    grey = stops.mean(axis=1, keepdims=True)
+    stops = grey + (stops - grey) * rng.uniform(0.1, 1.0)  # from nearly grey to fully coloured
+    low, high = rng.uniform(0, 90), rng.uniform(150, 255)
+    levels = np.array([low, (low + high) / 2, high])[:: rng.choice([-1, 1])]
+    stops += (levels - stops.mean(axis=1))[:, None]
+    ramp = np.array([np.interp(np.arange(256), [0, 128, 255], stops[:, c]) for c in range(3)])
+    return np.clip(ramp.T, 0, 255).astype(np.uint8)
+
+
+def _noise_field(rng: np.random.Generator, side: int) -> np.ndarray:
+    """float32 side×side in 0..1: octaves of value noise, each finer one weaker."""
+    total = np.zeros((side, side), np.float32)
+    wavelength, weight = rng.uniform(0.3, 1.0) * max(side, 32), 1.0
+    persistence = rng.uniform(0.55, 1.0)
+    stretch = math.exp(rng.normal(0, 0.4))  # wood and water are not isotropic
+    while wavelength >= 3:
+        shape = [max(2, math.ceil(side / max(wavelength * s, 3)) + 1) for s in (stretch, 1 / stretch)]
+        grid = rng.random(shape, dtype=np.float32) - np.float32(0.5)
+        total += np.float32(weight) * cv2.resize(grid, (side, side), interpolation=cv2.INTER_CUBIC)
+        wavelength, weight = wavelength / 2, weight * persistence
+    low, high = float(total.min()), float(total.max())
+    return (total - np.float32(low)) * np.float32(1 / max(high - low, 1e-6))
+
+
+def _noise(rng: np.random.Generator, side: int) -> np.ndarray:
+    return _palette(rng)[(_noise_field(rng, side) * 255).astype(np.uint8)]
+
+
+def _stripes(rng: np.random.Generator, side: int) -> np.ndarray:
+    """Stripes or a chequerboard: patterns that match themselves at every period."""
+    period = math.exp(rng.uniform(math.log(7), math.log(36)))
+    phase = np.sin(np.arange(side) * (2 * math.pi / period) + rng.uniform(0, 6))
+    edge = rng.uniform(0.6, 1.0) * period / math.pi  # flanks of about two pixels, up to a plain sine
+    wave = np.clip(phase * rng.choice([1.0, edge]), -1, 1)
+    if rng.random() < 0.45:
+        field = wave[:, None] * wave[None, :]
+    else:
+        field = np.broadcast_to(wave[None, :], (side, side))
+    return _palette(rng)[((field * 0.5 + 0.5) * 255).astype(np.uint8)]
+
+
+def _glyphs(rng: np.random.Generator, side: int) -> np.ndarray:
+    """Rows of made-up letters: an alphabet of random mirrored and plain 5×7 bitmaps, set in words."""
+    alphabet = rng.random((24, 7, 5)) < 0.5
+    alphabet[::2, :, 3:] = alphabet[::2, :, 1::-1]  # half of them symmetric, as capitals are
+    scale = rng.uniform(1.5, 4.0)
+    rows, columns = math.ceil(side / (10 * scale)) + 1, math.ceil(side / (6 * scale)) + 1
+    letters = alphabet[rng.integers(0, 24, (rows, columns))] & (rng.random((rows, columns, 1, 1)) > 0.17)
+    cells = np.zeros((rows, columns, 10, 6), np.uint8)
+    cells[:, :, 1:8, :5] = letters * np.uint8(255)
+    page = cells.transpose(0, 2, 1, 3).reshape(rows * 10, columns * 6)
+    page = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)[:side, :side]
+    return _palette(rng)[page]
+
+
+def _flat(rng: np.random.Generator, side: int) -> np.ndarray:
+    """One colour that at most drifts a little: nothing to match."""
+    colour = rng.uniform(20, 235, 3)
+    colour = colour.mean() + (colour - colour.mean()) * rng.uniform(0.1, 1.0)
+    drift = rng.uniform(-12, 12, (2, 2, 1)) * (rng.random() < 0.6)
+    corners = np.clip(colour + drift, 0, 255).astype(np.float32)
+    return cv2.resize(corners, (side, side), interpolation=cv2.INTER_LINEAR).round().astype(np.uint8)
+
+
+def _photo(rng: np.random.Generator, side: int) -> np.ndarray:
+    """A photograph; grey ones, and some of the others, are tinted by a palette, and half are mirrored."""
+    # Small surfaces draw on reduced photographs more often, or they would only ever show a smooth corner of
+    # one.
+    level = int(rng.integers(0, 3)) if side < 200 else int(rng.integers(0, 2))
+    image = photograph(rng, level)
+    if image.ndim == 2:
+        image = _palette(rng)[image]
+    elif rng.random() < 0.4:
+        gains = np.exp(rng.normal(0, 0.25, 3))
+        image = np.clip(image * gains.astype(np.float32), 0, 255).astype(np.uint8)
+    if image.shape[0] > MAX_TILE or image.shape[1] > MAX_TILE:
+        top = int(rng.integers(0, max(image.shape[0] - MAX_TILE, 0) + 1))
+        left = int(rng.integers(0, max(image.shape[1] - MAX_TILE, 0) + 1))
+        image = image[top : top + MAX_TILE, left : left + MAX_TILE]
+    if rng.random() < 0.5:
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image)
+
+
+_MAKERS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
+    "photo": _photo,
+    "noise": _noise,
+    "stripes": _stripes,
+    "glyphs": _glyphs,
+    "flat": _flat,
+}
+# How often a texture is turned to any angle; otherwise it is about upright, as print and buildings are.
+_TURNS = {"photo": 0.4, "noise": 1.0, "stripes": 0.6, "glyphs": 0.2, "flat": 1.0}
+KINDS = tuple(_MAKERS)

@@ -1,0 +1,201 @@
+"""Rendering a set into a folder: in parallel, resumable, the same bytes whoever renders."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+
+from data_tools.render.layout import LISTS, PARAMETERS, ROOT, pair_paths
+from data_tools.render.raster import render_scene
+from data_tools.render.scene import sample_scene
+from stereo_exp.data.atomic import write_bytes, write_text
+from stereo_exp.data.formats import encode_pfm, encode_png
+from stereo_exp.errors import UserError
+
+GENERATOR_VERSION = 1  # to be raised whenever the same parameters would give other pictures
+SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
+_CHUNK = 4  # pairs a task: a second's work, so that progress moves and the last tasks end together
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a set is made from, as `shapes.json` records it. Height, width: pixels; train, test: pairs."""
+
+    train: int
+    test: int
+    height: int
+    width: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        for key in ("train", "test", "seed"):
+            if getattr(self, key) < 0:
+                raise UserError(key, getattr(self, key), "must not be negative", f"set {key} to 0 or more")
+        if self.train + self.test == 0:
+            raise UserError("train", 0, "a set must hold at least one pair", "set train or test above 0")
+        for key in ("height", "width"):
+            if not SMALLEST_SIZE <= getattr(self, key) <= LARGEST_SIZE:
+                rule = f"must be {SMALLEST_SIZE}..{LARGEST_SIZE} pixels"
+                raise UserError(key, getattr(self, key), rule, "256x512 is the usual size")
+
+    def record(self) -> dict[str, int | str]:
+        """The content of `shapes.json`."""
+        return {"dataset": "shapes", "generator_version": GENERATOR_VERSION, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class RenderReport:
+    """What `render_dataset` did: pairs drawn now, pairs found from an earlier run, and the seconds."""
+
+    rendered: int
+    reused: int
+    seconds: float
+    workers: int
+
+    @property
+    def pairs_per_second(self) -> float:
+        """Drawn pairs a second, start of the workers included; 0 when all were there."""
+        return self.rendered / self.seconds if self.rendered else 0.0
+
+
+def render_dataset(
+    out: Path | str,
+    *,
+    train: int = 400,
+    test: int = 40,
+    height: int = 256,
+    width: int = 512,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> RenderReport:
+    """Render *shapes* into `out`, or finish what an earlier run with the same parameters began.
+
+    The list files are written last: a folder that has them is whole.
+
+    Args:
+        out: the set's folder; made when missing.
+        train, test: pairs of each split.
+        height, width: pixels.
+        seed: of the set; the files depend on it, on the sizes and on nothing else.
+        workers: processes; None takes one for each core this process may use. 1 renders in this process. More
+            are spawned, so a script that asks for them needs the usual `if __name__ == "__main__"`.
+        progress: called in this process with (pairs done, pairs in all), first with those already there.
+
+    Raises:
+        UserError: a parameter is out of range, or the folder holds another set or cannot be written.
+    """
+    started = time.perf_counter()
+    parameters = Parameters(train, test, height, width, seed)
+    if workers is None:
+        workers = _available_cores()
+    elif workers < 1:
+        raise UserError("workers", workers, "must be at least 1", "set workers=1 to render in one process")
+    out = Path(out)
+    try:
+        _claim(out, parameters)
+        jobs = [("TRAIN", index) for index in range(train)] + [("TEST", index) for index in range(test)]
+        missing = [job for job in jobs if not all((out / path).exists() for path in pair_paths(*job))]
+        done = len(jobs) - len(missing)
+        if progress:
+            progress(done, len(jobs))
+        chunks = [missing[i : i + _CHUNK] for i in range(0, len(missing), _CHUNK)]
+        workers = max(1, min(workers, len(chunks)))
+        with _runner(partial(_render_chunk, out, parameters), chunks, workers) as finished:
+            for count in finished:
+                done += count
+                if progress:
+                    progress(done, len(jobs))
+        for split, count in (("TRAIN", train), ("TEST", test)):
+            lines = [pair_paths(split, index).line + "\n" for index in range(count)]
+            write_text(out / LISTS[split], "".join(lines))
+    except OSError as error:
+        path = error.filename or out
+        raise UserError(
+            "out", path, f"cannot be written ({error.strerror})", "choose another folder"
+        ) from None
+    return RenderReport(len(missing), len(jobs) - len(missing), time.perf_counter() - started, workers)
+
+
+def _claim(out: Path, parameters: Parameters) -> None:
+    """Make `out` ours, or see that it already is, with these very parameters."""
+    path, wanted = out / PARAMETERS, parameters.record()
+    if path.exists():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise UserError(
+                path, None, "is not the record of a shapes set", "delete the folder or choose another"
+            )
+        for key, value in wanted.items():
+            if found.get(key) != value:
+                rule = f"{out} was rendered with {key}={found.get(key)}"
+                raise UserError(
+                    key, value, rule, "repeat that value, choose another folder, or delete this one"
+                )
+        return
+    for name in (ROOT, *LISTS.values()):
+        if (out / name).exists():
+            rule = f"holds {name} but no {PARAMETERS}: it is not a shapes set and will not be overwritten"
+            raise UserError("out", out, rule, "choose an empty folder")
+    write_text(path, json.dumps(wanted, indent=2) + "\n")
+
+
+def _render_chunk(out: Path, parameters: Parameters, jobs: list[tuple[str, int]]) -> int:
+    """Render and write some pairs; returns how many."""
+    for split, index in jobs:
+        scene = sample_scene(parameters.seed, split, index, parameters.height, parameters.width)
+        pair, paths = render_scene(scene), pair_paths(split, index)
+        # Compression 1: within a few per cent of the default's size on such pictures, at half its time.
+        write_bytes(out / paths.left, encode_png(pair.left, compression=1))
+        write_bytes(out / paths.right, encode_png(pair.right, compression=1))
+        write_bytes(out / paths.disparity_right, encode_pfm(pair.disparity_right))
+        write_bytes(out / paths.disparity_left, encode_pfm(pair.disparity_left))
+    return len(jobs)
+
+
+@contextmanager
+def _runner(
+    work: Callable[[list[tuple[str, int]]], int], chunks: list[list[tuple[str, int]]], workers: int
+) -> Iterator[Iterator[int]]:
+    """Results of `work` on every chunk as they come, here or from other processes."""
+    if workers == 1:
+        threads = cv2.getNumThreads()
+        _single_thread()
+        try:
+            yield map(work, chunks)
+        finally:
+            cv2.setNumThreads(threads)
+        return
+    # Spawned, not forked: the caller may already hold torch's or CUDA's threads, which a fork would break.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_single_thread)
+    try:
+        futures = [pool.submit(work, chunk) for chunk in chunks]
+        yield (future.result() for future in as_completed(futures))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _single_thread() -> None:
+    # Pairs are the unit of parallelism; threads of OpenCV's own would only fight over the same cores.
+    cv2.setNumThreads(1)
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
