@@ -1,7 +1,7 @@
 """PFM, the portable float map: disparity maps of SceneFlow, ETH3D and Middlebury.
 
-Header `Pf` (one channel) or `PF` (three), a line "W H", a scale line whose sign gives the byte order (negative:
-little-endian) and whose magnitude is ignored, then float32 rows from the bottom up.
+Header `Pf` (one channel) or `PF` (three), a line "W H", a scale line whose sign gives the byte order
+(negative: little-endian) and whose magnitude is ignored, then float32 rows from the bottom up.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def decode_pfm(data: bytes, source: object = "PFM") -> np.ndarray:
         source: what to call it in errors, usually its path.
 
     Returns:
-        float32, H×W for `Pf` or H×W×3 for `PF`, rows from the top down, native byte order. Values as they stand,
-        inf and NaN included.
+        float32, H×W for `Pf` or H×W×3 for `PF`, rows from the top down, native byte order. Values as they
+        stand, inf and NaN included.
 
     Raises:
         DataError: the header is malformed, or there are fewer or more bytes than it announces.

@@ -1,0 +1,214 @@
+"""From a source to batches: torch's DataLoader with our orders, our errors and our random numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from stereo_exp.data.augment import Augment
+from stereo_exp.data.batch import StereoBatch, collate
+from stereo_exp.data.order import EvalBatches, Place, TrainBatches, sample_rng
+from stereo_exp.data.sample import StereoSample, StereoSource, check_disparity, check_views
+from stereo_exp.data.transforms import random_crop
+from stereo_exp.errors import DataError, UserError
+
+_PREFETCH = 2
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """A pair that could not be read. It travels as a value: raised inside a worker, torch would wrap its one
+    line into a traceback of many."""
+
+    key: str
+    error: DataError
+
+
+class _Pairs(Dataset[StereoSample | _Failure]):
+    """Reads one pair; with `training` also crops and augments it, by random numbers of its own."""
+
+    def __init__(
+        self,
+        source: StereoSource,
+        *,
+        training: bool = False,
+        seed: int = 0,
+        crop: tuple[int, int] | None = None,
+        augment: Augment | None = None,
+    ) -> None:
+        self.source, self.training, self.seed, self.crop = source, training, seed, crop
+        self.augment = augment or Augment()
+
+    def __getitem__(self, place: Place) -> tuple[Place, StereoSample | _Failure]:  # type: ignore[override]
+        epoch, index = place
+        try:
+            sample = checked(self.source.read(index))
+            if self.training and sample.disparity is None:
+                raise DataError(sample.key, None, "has no disparity to train on", "train on another data set")
+        except DataError as error:
+            return place, _Failure(self._key(index), error)
+        if self.training:
+            rng = sample_rng(self.seed, epoch, index)
+            if self.crop is not None:
+                sample = random_crop(sample, self.crop, rng)
+            sample = self.augment(sample, rng)
+        return place, sample
+
+    def _key(self, index: int) -> str:
+        try:
+            return self.source.key(index)
+        except DataError:  # a shard that cannot be opened has no keys to give
+            return f"#{index}"
+
+
+def checked(sample: StereoSample) -> StereoSample:
+    """Refuse a pair that no source may hand out: unequal sizes, or a truth with NaN or infinity in it."""
+    check_views(sample.left, sample.right, sample.key)
+    if sample.disparity is not None:
+        check_disparity(sample.disparity, sample.size, sample.key)
+        if not np.isfinite(sample.disparity).all():
+            raise DataError(sample.key, "inf", "unknown disparity is 0 in a sample", "report this as a bug")
+    if sample.noc is not None and sample.noc.shape != sample.size:
+        raise DataError(sample.key, sample.noc.shape, f"its mask must be {sample.size}", "restore the mask")
+    return sample
+
+
+@dataclass(frozen=True)
+class _Collate:
+    """Failures out, the rest into a batch; or the first failure's error, for the main process to raise."""
+
+    on_error: str
+
+    def __call__(self, items: list[tuple[Place, StereoSample | _Failure]]) -> StereoBatch | DataError:
+        skipped, samples, indices = [], [], []
+        for (_, index), item in items:
+            if isinstance(item, StereoSample):
+                samples.append(item)
+                indices.append(index)
+            elif self.on_error == "raise":
+                return item.error
+            else:
+                skipped.append((item.key, str(item.error)))
+        return collate(samples, indices, epoch=items[0][0][0], skipped=skipped)
+
+
+class StereoLoader:
+    """Iterates over `StereoBatch`es; with on_error=raise a pair's `DataError` is raised here, as it was.
+
+    Batches, crops and the batch at which an error is raised do not depend on the number of workers.
+    """
+
+    def __init__(self, loader: DataLoader[Any]) -> None:
+        self._loader = loader
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[StereoBatch]:
+        for item in self._loader:
+            if isinstance(item, DataError):
+                raise item
+            yield item
+
+
+def train_loader(
+    source: StereoSource,
+    *,
+    batch_size: int,
+    total_steps: int,
+    seed: int,
+    crop: tuple[int, int] | None = (256, 512),
+    augment: Augment | None = None,
+    on_error: str = "raise",
+    workers: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+    start_step: int = 0,
+    pin_memory: bool = False,
+) -> StereoLoader:
+    """Batches for global steps start_step .. total_steps - 1; see `TrainBatches` for their order.
+
+    Args:
+        source: pairs with truth.
+        batch_size: pairs in a batch of this rank.
+        total_steps: the run's global steps; the loader ends there.
+        seed: of order, crops and augmentations.
+        crop: height and width of the window; None takes whole images, padded to a multiple of 32.
+        augment: after the crop; None for none.
+        on_error: `raise` or `skip`, for a pair that cannot be read.
+        workers: processes that read ahead; 0 reads in this one.
+        rank, world_size: this process, and how many train together.
+        start_step: where a resumed run goes on.
+        pin_memory: hand batches out in page-locked memory.
+    """
+    _check_source(source)
+    batches = TrainBatches(
+        len(source),
+        batch_size,
+        seed=seed,
+        total_steps=total_steps,
+        start_step=start_step,
+        rank=rank,
+        world_size=world_size,
+    )
+    pairs = _Pairs(source, training=True, seed=seed, crop=crop, augment=augment)
+    return _loader(pairs, batches, on_error, workers, pin_memory)
+
+
+def eval_loader(
+    source: StereoSource,
+    *,
+    batch_size: int,
+    on_error: str = "raise",
+    workers: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+    pin_memory: bool = False,
+) -> StereoLoader:
+    """Every pair once over all ranks, whole, in order; arguments as in `train_loader`. Can be iterated again.
+
+    Pairs of different sizes are padded to the largest of their batch, so that batch_size=1 is the choice for
+    a set of many sizes where every image must be seen with the least padding.
+    """
+    _check_source(source)
+    batches = EvalBatches(len(source), batch_size, rank=rank, world_size=world_size)
+    return _loader(_Pairs(source), batches, on_error, workers, pin_memory)
+
+
+def _check_source(source: StereoSource) -> None:
+    if len(source) == 0:
+        raise DataError("dataset", None, "holds no pairs", "choose another split or folder")
+
+
+def _loader(
+    pairs: _Pairs, batches: TrainBatches | EvalBatches, on_error: str, workers: int, pin_memory: bool
+) -> StereoLoader:
+    if on_error not in ("raise", "skip"):
+        raise UserError("on_error", on_error, "must be one of raise, skip", "choose one")
+    return StereoLoader(
+        DataLoader(
+            pairs,
+            batch_sampler=batches,
+            collate_fn=_Collate(on_error),
+            num_workers=workers,
+            pin_memory=pin_memory,
+            worker_init_fn=_one_thread if workers else None,
+            persistent_workers=workers > 0,
+            prefetch_factor=_PREFETCH if workers else None,
+            # Without one of its own, the loader would draw from torch's global generator.
+            generator=torch.Generator(),
+        )
+    )
+
+
+def _one_thread(worker: int) -> None:
+    """Workers are the parallelism: threads inside them would only fight over the same cores."""
+    import cv2
+
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

@@ -1,0 +1,107 @@
+"""One stereo pair as every source hands it out, and the rules it must keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from stereo_exp.errors import DataError
+
+_FIX = "restore the file from its source, or set on_error=skip to leave it out"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns disparity into depth: depth [m] = focal · baseline / (disparity + doffs).
+
+    Attributes:
+        focal: focal length, px of the image it belongs to.
+        baseline: distance of the two cameras, metres.
+        doffs: x of the right camera's principal point minus the left's, px; 0 for most rectified rigs.
+    """
+
+    focal: float
+    baseline: float
+    doffs: float = 0.0
+
+
+@dataclass(frozen=True)
+class StereoSample:
+    """A rectified pair: left pixel (x, y) matches right pixel (x - disparity, y).
+
+    Attributes:
+        key: names the pair within its data set, stable from run to run.
+        left, right: uint8 H×W×3, RGB.
+        disparity: float32 H×W, px of the left image, finite; 0 or less = unknown. None: the set has no truth.
+        noc: bool H×W, true where the left pixel is also seen by the right camera. None: not known.
+        calibration: None where the data set has none.
+    """
+
+    key: str
+    left: np.ndarray
+    right: np.ndarray
+    disparity: np.ndarray | None = None
+    noc: np.ndarray | None = None
+    calibration: Calibration | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, px."""
+        return self.left.shape[0], self.left.shape[1]
+
+
+class StereoSource(Protocol):
+    """A data set with random access; picklable, so that loader workers can have a copy each."""
+
+    def __len__(self) -> int: ...
+
+    def key(self, index: int) -> str:
+        """The key of one pair, without reading its images."""
+        ...
+
+    def read(self, index: int) -> StereoSample:
+        """Read one pair; `DataError` if a file of it is missing or damaged."""
+        ...
+
+
+def check_views(left: np.ndarray, right: np.ndarray, source: object) -> None:
+    """Refuse a pair whose views differ in size; `source` names the right image in the error."""
+    if left.shape != right.shape:
+        raise DataError(
+            source,
+            f"{right.shape[1]}x{right.shape[0]}",
+            f"must be as large as the left image, {left.shape[1]}x{left.shape[0]}",
+            _FIX,
+        )
+
+
+def check_disparity(values: np.ndarray, size: tuple[int, int], source: object) -> None:
+    """Refuse a disparity map of several channels, of another size than the image, or with NaN in it.
+
+    Infinity is the field's mark for "unknown" (Middlebury, ETH3D) and passes.
+    """
+    if values.ndim != 2:
+        raise DataError(source, f"{values.shape[2]} channels", "a disparity map has one channel", _FIX)
+    if values.shape != size:
+        raise DataError(
+            source,
+            f"{values.shape[1]}x{values.shape[0]}",
+            f"must be as large as the left image, {size[1]}x{size[0]}",
+            _FIX,
+        )
+    num_nan = int(np.isnan(values).sum())
+    if num_nan:
+        raise DataError(
+            source,
+            f"NaN in {num_nan} of {values.size} pixels",
+            "disparity must be a number (inf: unknown)",
+            _FIX,
+        )
+
+
+def known_disparity(values: np.ndarray) -> np.ndarray:
+    """Disparity as `StereoSample` wants it: infinity becomes 0, everything else stays; float32 H×W."""
+    infinite = np.isinf(values)
+    return np.where(infinite, np.float32(0), values) if infinite.any() else values

@@ -1,0 +1,157 @@
+"""What a shard holds: WebDataset tar members of one pair, and the index beside the shards.
+
+A pair with key K is the consecutive members `K.disp.npy` (float32 H×W, C order, the truth's values as they
+stood, infinity = unknown), `K.json`, `K.left.png`, `K.right.png` (the source's bytes, untouched).
+`INDEX_NAME` names the shards with their sizes and checksums; it has one entry for each shard, not for each
+pair, so that it stays small.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stereo_exp.data.atomic import write_text
+from stereo_exp.data.sources.pair_list import Pair
+from stereo_exp.errors import DataError
+
+INDEX_NAME = "index.json"
+FORMAT_VERSION = 1
+LEFT, RIGHT, DISPARITY, META = MEMBERS = ("left.png", "right.png", "disp.npy", "json")
+
+
+@dataclass(frozen=True)
+class ShardEntry:
+    """One shard in the index; `skipped` counts list lines that on_error=skip left out."""
+
+    name: str
+    samples: int
+    bytes: int
+    sha256: str
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """The contents of `index.json`.
+
+    Attributes:
+        split, render_pass, samples_per_shard: as packed; shard k holds pairs [k·K, (k+1)·K) of the list.
+        list_file, list_sha256, list_pairs: the list's name, checksum and number of pairs.
+        tool_version: of this package, when it packed.
+    """
+
+    split: str
+    render_pass: str
+    samples_per_shard: int
+    list_file: str
+    list_sha256: str
+    list_pairs: int
+    tool_version: str
+    shards: tuple[ShardEntry, ...] = field(default=())
+
+    @property
+    def samples(self) -> int:
+        """Pairs in all shards."""
+        return sum(shard.samples for shard in self.shards)
+
+    @property
+    def skipped(self) -> int:
+        """List lines left out of all shards."""
+        return sum(shard.skipped for shard in self.shards)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON object; the totals are written for people and other tools."""
+        totals = {
+            "samples": self.samples,
+            "skipped": self.skipped,
+            "bytes": sum(shard.bytes for shard in self.shards),
+        }
+        return {"format": "stereo_exp shards", "version": FORMAT_VERSION} | totals | asdict(self)
+
+    def write(self, folder: Path) -> None:
+        """Write `index.json` into the shards' folder, atomically; one line for each shard."""
+        content = self.to_dict()
+        shards = ",\n".join(f"  {json.dumps(shard)}" for shard in content.pop("shards"))
+        head = json.dumps(content, indent=1).removesuffix("\n}")
+        write_text(folder / INDEX_NAME, f'{head},\n "shards": [\n{shards}\n ]\n}}\n')
+
+    @staticmethod
+    def read(folder: Path) -> ShardIndex:
+        """Read `index.json`; `DataError` where there is none or it is not ours."""
+        path = Path(folder) / INDEX_NAME
+        fix = "pack the data set again: python -m data_tools.pack --help"
+        try:
+            content = json.loads(path.read_bytes())
+        except OSError as error:
+            raise DataError(path, None, f"cannot be read ({error.strerror})", fix) from None
+        except ValueError:
+            raise DataError(path, None, "is not JSON", fix) from None
+        if not isinstance(content, dict) or content.get("version") != FORMAT_VERSION:
+            version = content.get("version") if isinstance(content, dict) else None
+            raise DataError(path, f"version {version}", f"this release reads version {FORMAT_VERSION}", fix)
+        try:
+            shards = tuple(ShardEntry(**entry) for entry in content["shards"])
+            fields = {name: content[name] for name in ShardIndex.__dataclass_fields__ if name != "shards"}
+            index = ShardIndex(**fields, shards=shards)
+            if any("/" in shard.name or shard.samples < 0 or shard.bytes < 0 for shard in shards):
+                raise ValueError
+        except (KeyError, TypeError, ValueError):
+            raise DataError(path, None, "is not an index of shards", fix) from None
+        return index
+
+
+def encode_disparity(values: np.ndarray) -> bytes:
+    """`.npy` bytes of float32 H×W; the same bytes from every numpy release."""
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.ascontiguousarray(values, "<f4"), version=(1, 0), allow_pickle=False)
+    return stream.getvalue()
+
+
+def decode_disparity(data: bytes, source: object) -> np.ndarray:
+    """Read `.npy` bytes; `DataError` unless they are a whole float32 array."""
+    fix = "restore the shard, or pack it again"
+    try:
+        values = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError, SyntaxError, TypeError, KeyError):
+        raise DataError(source, f"{len(data)} bytes", "is not a whole .npy array", fix) from None
+    if values.dtype != np.float32 or values.ndim != 2:
+        raise DataError(source, f"{values.dtype} {values.shape}", "disparity is float32 H×W", fix)
+    return values
+
+
+def encode_meta(pair: Pair, size: tuple[int, int], disparity: bytes) -> bytes:
+    """The JSON member: where the pair comes from, its size, and the CRC-32 of its `.npy` member.
+
+    PNG carries checksums of its own and tar checks its headers only: without the CRC a flipped bit of the
+    truth would train the network in silence.
+    """
+    content = {
+        "line": pair.line,
+        "left": pair.left,
+        "right": pair.right,
+        "disparity": pair.disparity,
+        "height": size[0],
+        "width": size[1],
+        "disparity_crc32": zlib.crc32(disparity),
+    }
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def decode_meta(data: bytes, source: object) -> dict[str, Any]:
+    """The JSON member; `DataError` unless it holds a JSON object with an integer `disparity_crc32`."""
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or not isinstance(content.get("disparity_crc32"), int):
+        raise DataError(
+            source, f"{len(data)} bytes", "is not the JSON of a pair", "restore the shard, or pack it again"
+        )
+    return content

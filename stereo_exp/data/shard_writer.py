@@ -1,0 +1,148 @@
+"""One shard: read its pairs, check every byte of them, write the tar."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stereo_exp.data.atomic import replacing
+from stereo_exp.data.formats.image import decode_rgb
+from stereo_exp.data.formats.pfm import decode_pfm
+from stereo_exp.data.sample import check_disparity, check_views
+from stereo_exp.data.shard_format import (
+    DISPARITY,
+    LEFT,
+    META,
+    RIGHT,
+    ShardEntry,
+    encode_disparity,
+    encode_meta,
+)
+from stereo_exp.data.sources.pair_list import Pair, PairList
+from stereo_exp.errors import DataError
+
+_FIX = "restore the file from its source, or leave the pair out with --on-error skip"
+
+
+class Stopped(Exception):
+    """Another shard's error, or the user, ended the run before this shard was whole."""
+
+
+@dataclass(frozen=True)
+class SkippedPair:
+    """A list line that was left out, and why."""
+
+    line: int
+    reason: str
+
+
+def read_members(root: Path, pair_list: PairList, pair: Pair) -> dict[str, bytes]:
+    """The members of one pair: its PNG bytes untouched, its disparity as float32 `.npy`, its JSON.
+
+    Every image is decoded and the disparity parsed, for nothing may enter a shard that cannot be read back.
+
+    Raises:
+        DataError: a file is missing or damaged, is no PNG, or does not fit the left image; it names the list
+            line.
+    """
+    try:
+        data = {name: _read(root / name) for name in (pair.left, pair.right, pair.disparity)}
+        left, right = (_decode_png(data[name], root / name) for name in (pair.left, pair.right))
+        check_views(left, right, root / pair.right)
+        values = decode_pfm(data[pair.disparity], root / pair.disparity)
+        check_disparity(values, left.shape[:2], root / pair.disparity)
+    except DataError as error:
+        raise DataError(pair_list.source_of(pair, error.key), error.value, error.rule, _FIX) from None
+    disparity = encode_disparity(values)
+    return {
+        LEFT: data[pair.left],
+        RIGHT: data[pair.right],
+        DISPARITY: disparity,
+        META: encode_meta(pair, left.shape[:2], disparity),
+    }
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(path, None, f"cannot be read ({error.strerror})", _FIX) from None
+
+
+def _decode_png(data: bytes, path: Path) -> np.ndarray:
+    if not data.startswith(b"\x89PNG"):
+        raise DataError(path, f"{len(data)} bytes", "is not a PNG", _FIX)
+    return decode_rgb(data, path)
+
+
+class _HashingStream(io.RawIOBase):
+    """Passes writes on to a file and keeps their SHA-256, so that the shard need not be read again."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data) -> int:  # type: ignore[no-untyped-def]
+        self._digest.update(data)
+        return self._file.write(data)
+
+    def finish(self) -> tuple[int, str]:
+        """Bring everything to the disk; bytes written and their SHA-256."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return self._file.tell(), self._digest.hexdigest()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def write_shard(
+    path: Path,
+    root: Path,
+    pair_list: PairList,
+    pairs: Sequence[Pair],
+    *,
+    on_error: str,
+    advance: Callable[[], None],
+    stopped: Callable[[], bool],
+) -> tuple[ShardEntry, list[SkippedPair]]:
+    """Write one shard, atomically; the same pairs always give the same bytes.
+
+    Args:
+        path: of the tar.
+        root: the folder that the pairs' paths are relative to.
+        pair_list: where the pairs come from, for error messages.
+        pairs: what the shard is to hold, in order.
+        on_error: `raise` passes a pair's `DataError` on, `skip` leaves the pair out.
+        advance: called after every pair.
+        stopped: asked before every pair; true raises `Stopped` and leaves no file behind.
+    """
+    from webdataset import TarWriter  # brings torch
+
+    skipped: list[SkippedPair] = []
+    with replacing(path) as temporary, _HashingStream(temporary) as stream:
+        with TarWriter(stream, mtime=0, encoder=False, user="", group="") as tar:
+            for pair in pairs:
+                if stopped():
+                    raise Stopped
+                try:
+                    members = read_members(root, pair_list, pair)
+                except DataError as error:
+                    if on_error == "raise":
+                        raise
+                    skipped.append(SkippedPair(pair.line, str(error)))
+                else:
+                    tar.write({"__key__": f"{pair.line:08d}"} | members)
+                advance()
+        size, sha256 = stream.finish()
+    return ShardEntry(path.name, len(pairs) - len(skipped), size, sha256, len(skipped)), skipped

@@ -1,0 +1,160 @@
+"""Packed data sets: WebDataset tar shards with random access."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from bisect import bisect_right
+from collections import OrderedDict
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from stereo_exp.data.formats.image import decode_rgb
+from stereo_exp.data.sample import StereoSample, check_disparity, check_views, known_disparity
+from stereo_exp.data.shard_format import (
+    DISPARITY,
+    LEFT,
+    MEMBERS,
+    META,
+    RIGHT,
+    ShardEntry,
+    ShardIndex,
+    decode_disparity,
+    decode_meta,
+)
+from stereo_exp.data.sources.tar_scan import FIX, scan_tar
+from stereo_exp.errors import DataError
+
+_HASH_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class _OpenShard:
+    """An open shard: for each pair its key and its members' (offset, bytes), in the order of `MEMBERS`."""
+
+    descriptor: int
+    keys: tuple[str, ...]
+    places: tuple[tuple[tuple[int, int], ...], ...]
+
+
+class ShardSource:
+    """Pairs of a folder of shards, as `python -m data_tools.pack` writes them.
+
+    A shard is opened, and its headers scanned, when a pair of it is first read; what was opened stays open
+    until `max_open` others have been used since. Reads are by position, so a copy of the source that a forked
+    worker inherits shares no file offset with its parent; a pickled copy opens its own files.
+
+    Args:
+        folder: holds `index.json` and the shards.
+        max_open: shards held open at once, in each process.
+
+    Raises:
+        DataError: no readable index.
+    """
+
+    def __init__(self, folder: Path, *, max_open: int = 256) -> None:
+        self.folder = Path(folder)
+        self.index = ShardIndex.read(self.folder)
+        self.max_open = max(1, max_open)
+        self._ends = list(accumulate(shard.samples for shard in self.index.shards))
+        self._open: OrderedDict[int, _OpenShard] = OrderedDict()
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_open": OrderedDict()}
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every shard; the next read opens what it needs."""
+        for shard in self.__dict__.pop("_open", {}).values():
+            os.close(shard.descriptor)
+        self._open = OrderedDict()
+
+    def key(self, index: int) -> str:
+        """The pair's key, the number of its line in the list; opens the shard where it is not open yet."""
+        shard, position = self._locate(index)
+        return self._opened(shard).keys[position]
+
+    def read(self, index: int) -> StereoSample:
+        """One pair. `DataError`: the shard is missing, cut short, or damaged at this pair."""
+        number, position = self._locate(index)
+        shard, path = self._opened(number), self._path(number)
+        key = shard.keys[position]
+        names = {member: f"{path}:{key}.{member}" for member in MEMBERS}
+        data = {}
+        for member, (offset, size) in zip(MEMBERS, shard.places[position], strict=True):
+            data[member] = os.pread(shard.descriptor, size, offset)
+            if len(data[member]) != size:
+                raise DataError(names[member], f"{len(data[member])} bytes", f"the tar announces {size}", FIX)
+        left = decode_rgb(data[LEFT], names[LEFT])
+        right = decode_rgb(data[RIGHT], names[RIGHT])
+        check_views(left, right, names[RIGHT])
+        if zlib.crc32(data[DISPARITY]) != decode_meta(data[META], names[META])["disparity_crc32"]:
+            raise DataError(names[DISPARITY], None, "its bytes are not those that were packed", FIX)
+        disparity = decode_disparity(data[DISPARITY], names[DISPARITY])
+        check_disparity(disparity, left.shape[:2], names[DISPARITY])
+        return StereoSample(key, left, right, known_disparity(disparity))
+
+    def verify(self) -> None:
+        """Read every byte of every shard and compare SHA-256 with the index; `DataError` at the first that
+        differs.
+
+        Takes as long as the disk needs for the whole set; reading a pair checks only that pair.
+        """
+        for number, entry in enumerate(self.index.shards):
+            digest, path = hashlib.sha256(), self._path(number)
+            try:
+                with path.open("rb") as stream:
+                    while chunk := stream.read(_HASH_CHUNK):
+                        digest.update(chunk)
+            except OSError as error:
+                raise DataError(path, None, f"cannot be read ({error.strerror})", FIX) from None
+            if digest.hexdigest() != entry.sha256:
+                raise DataError(path, f"sha256 {digest.hexdigest()}", f"the index says {entry.sha256}", FIX)
+
+    def _path(self, shard: int) -> Path:
+        return self.folder / self.index.shards[shard].name
+
+    def _locate(self, index: int) -> tuple[int, int]:
+        index = range(len(self))[index]
+        shard = bisect_right(self._ends, index)
+        return shard, index - (self._ends[shard] - self.index.shards[shard].samples)
+
+    def _opened(self, number: int) -> _OpenShard:
+        shard = self._open.get(number)
+        if shard is None:
+            shard = self._open[number] = _open_shard(self._path(number), self.index.shards[number])
+            while len(self._open) > self.max_open:
+                os.close(self._open.popitem(last=False)[1].descriptor)
+        self._open.move_to_end(number)
+        return shard
+
+
+def _open_shard(path: Path, entry: ShardEntry) -> _OpenShard:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        raise DataError(path, None, f"cannot be read ({error.strerror})", FIX) from None
+    try:
+        size = os.fstat(descriptor).st_size
+        if size != entry.bytes:
+            raise DataError(path, f"{size} bytes", f"the index says {entry.bytes} (cut short?)", FIX)
+        members = scan_tar(descriptor, size, path)
+        keys = tuple(name.removesuffix(f".{META}") for name in members if name.endswith(f".{META}"))
+        try:
+            places = tuple(tuple(members[f"{key}.{member}"] for member in MEMBERS) for key in keys)
+        except KeyError as error:
+            raise DataError(path, error.args[0], "this member is missing", FIX) from None
+        if len(keys) != entry.samples:
+            raise DataError(path, f"{len(keys)} pairs", f"the index says {entry.samples}", FIX)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return _OpenShard(descriptor, keys, places)
