@@ -83,13 +83,9 @@ class Loader:
     """Training crop [height, width] in px, multiples of 32; the same window in both views and the truth."""
     workers: int = 1
     """Loading processes beside each training process; 0 loads in the training process itself."""
-    augment: list[str] = field(default_factory=list)
-    """Augmentations beside the crop, by name, in order; the reference recipe has none."""
 
     def __post_init__(self) -> None:
         at_least("loader.batch_size", self.batch_size, 1)
         at_least("loader.eval_batch_size", self.eval_batch_size, 1)
         at_least("loader.workers", self.workers, 0)
         image_size("loader.crop", self.crop)
-        if len(set(self.augment)) != len(self.augment):
-            raise UserError("loader.augment", self.augment, "must not name one twice", "name each once")

@@ -75,6 +75,8 @@ class Root:
     quant: quant.Quant = field(default_factory=quant.Quant)
     dataset: data.Dataset = MISSING
     loader: data.Loader = field(default_factory=data.Loader)
+    augment: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Augmentations beside the crop, by name with their arguments, in order; the reference recipe has none."""
     optim: training.Optim = MISSING
     train: training.Train = field(default_factory=training.Train)
     machine: training.Machine = field(default_factory=training.Machine)

@@ -16,7 +16,7 @@ from stereo_exp.errors import UserError
 from stereo_exp.registry import Registry
 
 AUGMENTATIONS = Registry(
-    "dataset.augment",
+    "augment",
     {
         "photometric": "stereo_exp.data.augment:Photometric",
         "vertical_flip": "stereo_exp.data.augment:VerticalFlip",
@@ -57,7 +57,7 @@ def build_augment(specs: Sequence[Mapping[str, Any]]) -> Augment:
         for argument in arguments:
             if argument not in known:
                 rule = f"{name} takes {', '.join(known)}"
-                raise UserError(f"dataset.augment.{name}", argument, rule, "use one of these")
+                raise UserError(f"augment.{name}", argument, rule, "use one of these")
         ops.append(op(**arguments))
     return Augment(ops)
 
@@ -122,7 +122,7 @@ class VerticalFlip:
 def _check(key: str, value: float, low: float, high: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise UserError(
-            f"dataset.augment.{key}",
+            f"augment.{key}",
             value,
             f"must be a number from {low} to {high}",
             f"e.g. {(low + high) / 2}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,5 +58,10 @@ class RunContext:
         return asdict(self.config)
 
     def chain(self) -> list[str]:
-        """The overrides that tell one chain of a sweep from another: all but the stage."""
-        return sorted(o for o in self.overrides if not o.startswith(("stage=", "task=")))
+        """What tells this job's chain of a sweep from the others."""
+        return chain_of(self.overrides)
+
+
+def chain_of(overrides: Iterable[str]) -> list[str]:
+    """The overrides that all stages of one chain share: all but stage and task."""
+    return sorted(o for o in overrides if not o.startswith(("stage=", "task=")))

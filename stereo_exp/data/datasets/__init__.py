@@ -1,0 +1,25 @@
+"""Data sets by name: from a `dataset` config node and a split to a source of pairs."""
+
+from __future__ import annotations
+
+from stereo_exp.config.dataset import Dataset
+from stereo_exp.data.sample import StereoSource
+from stereo_exp.registry import Registry
+
+DATASETS = Registry(
+    "dataset",
+    {
+        "shapes": "stereo_exp.data.datasets.shapes:open_split",
+        "sceneflow": "stereo_exp.data.datasets.sceneflow:open_split",
+        "motorcycle": "stereo_exp.data.datasets.motorcycle:open_split",
+    },
+)
+
+
+def open_dataset(config: Dataset, split: str) -> StereoSource:
+    """The pairs of one split, `train` or `test`.
+
+    Raises:
+        UserError: the data set is not where the config says, or has no such split.
+    """
+    return DATASETS[config.name](config, split)

@@ -1,0 +1,67 @@
+"""The two splits of a run's data set and the batches that are drawn from them."""
+
+from __future__ import annotations
+
+import torch
+
+from stereo_exp.config.schema import Root
+from stereo_exp.data.augment import build_augment
+from stereo_exp.data.datasets import open_dataset
+from stereo_exp.data.loader import StereoLoader, eval_loader, train_loader
+from stereo_exp.data.order import steps_per_epoch
+from stereo_exp.train.processes import Process
+
+
+class Splits:
+    """Training and test data of a run.
+
+    Args:
+        config: its `dataset`, `loader`, `augment` and `seed` count here.
+        training: whether there is a training split to open.
+    """
+
+    def __init__(self, config: Root, training: bool = True) -> None:
+        self._dataset, self._loader, self._seed = config.dataset, config.loader, config.seed
+        self._augment = build_augment([{"name": name, **args} for name, args in config.augment.items()])
+        self._train = open_dataset(config.dataset, "train") if training else None
+        self._test = open_dataset(config.dataset, "test")
+
+    @property
+    def num_test(self) -> int:
+        """Pairs in the test split."""
+        return len(self._test)
+
+    def steps_per_epoch(self, world_size: int) -> int:
+        """Training steps in which the training split is seen once."""
+        assert self._train is not None
+        return steps_per_epoch(len(self._train), self._loader.batch_size, world_size)
+
+    def train(self, process: Process, device: torch.device, start_step: int, num_steps: int) -> StereoLoader:
+        """This process's training batches from `start_step` on."""
+        assert self._train is not None
+        height, width = self._loader.crop
+        return train_loader(
+            self._train,
+            batch_size=self._loader.batch_size,
+            crop=(height, width),
+            seed=self._seed,
+            augment=self._augment,
+            on_error=self._dataset.on_error,
+            workers=self._loader.workers,
+            rank=process.rank,
+            world_size=process.world_size,
+            start_step=start_step,
+            total_steps=num_steps,
+            pin_memory=device.type == "cuda",
+        )
+
+    def test(self, process: Process) -> StereoLoader:
+        """This process's share of the test split, whole images in order."""
+        return eval_loader(
+            self._test,
+            batch_size=self._loader.eval_batch_size,
+            on_error=self._dataset.on_error,
+            workers=self._loader.workers,
+            rank=process.rank,
+            world_size=process.world_size,
+        )

@@ -1,0 +1,116 @@
+"""Finding runs by name: the stage before, the last checkpoint, the run to go on with."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stereo_exp.errors import CheckpointError
+from stereo_exp.run.context import LINEAGE_FILE, RunContext, chain_of
+from stereo_exp.train.checkpoint import BEST, LAST, check_same_model, first_difference, read_meta
+
+log = logging.getLogger(__name__)
+# What must be equal for a run to go on where another stopped; the rest (tracker, pictures, …) may change.
+_RESUME_KEYS = ("seed", "model", "quant", "dataset", "loader", "augment", "optim")
+# These change how fast data arrives, not which.
+_FREE_KEYS = {"loader": ("workers", "eval_batch_size"), "dataset": ("root", "render_workers")}
+
+
+def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
+    """The checkpoint to use: `checkpoint=` where given, else the newest of this name and stage.
+
+    In a sweep the job with the same overrides comes first, so that each chain finds its own. Among the others the
+    newest whose network is the configured one wins.
+
+    Raises:
+        CheckpointError: there is none (with the command that makes one), or only of other networks.
+    """
+    config = context.config
+    stage = stage or config.stage
+    if config.checkpoint is not None:
+        path = Path(config.checkpoint)
+        check_same_model(read_meta(path), context.config_dict()["model"], path)
+        return path
+    found = [run / BEST for run in _runs(context, stage) if (run / BEST).is_file()]
+    if not found:
+        raise CheckpointError(
+            "checkpoint",
+            "null",
+            f"no {stage} run named {config.name} in {config.root} has a checkpoint",
+            f"make one with: python -m stereo_exp stage={stage} name={config.name}, or give checkpoint=FILE",
+        )
+    model = context.config_dict()["model"]
+    for path in found:
+        if first_difference(model, read_meta(path)["config"]["model"], "model") is None:
+            log.info("checkpoint %s: the newest of name=%s stage=%s with this network", path, config.name, stage)
+            return path
+    check_same_model(read_meta(found[0]), model, found[0])
+    raise AssertionError("check_same_model accepts what first_difference refused")
+
+
+def find_resumable(context: RunContext) -> Path | None:
+    """The `last` checkpoint that `train.resume` means, or None to start afresh.
+
+    Raises:
+        CheckpointError: a folder was named that has no checkpoint or another configuration.
+    """
+    config = context.config
+    if config.train.resume == "never":
+        return None
+    wanted = _resume_facts(context.config_dict())
+    if config.train.resume != "auto":
+        path = Path(config.train.resume) / LAST
+        difference = first_difference(wanted, _resume_facts(read_meta(path)["config"]), "")
+        if difference is not None:
+            key, here, there = difference
+            raise CheckpointError(
+                key.lstrip("."), here, f"the run to go on with has {there}", "give it the same value to resume"
+            )
+        return path
+    # A run folder given by hand (hydra.run.dir=) may be the interrupted run itself.
+    for run in (context.dir, *_runs(context, config.stage)):
+        path = run / LAST
+        if not path.is_file():
+            continue
+        meta = read_meta(path)
+        if first_difference(wanted, _resume_facts(meta["config"]), "") is not None:
+            continue
+        if meta["step"] >= meta["num_steps"]:
+            log.info("train.resume=auto: %s is finished, starting afresh", run)
+            return None
+        log.info("train.resume=auto: going on from step %d of %s", meta["step"], run)
+        return path
+    log.info("train.resume=auto: no interrupted run of this name and configuration, starting afresh")
+    return None
+
+
+def _resume_facts(config: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {}
+    for key in _RESUME_KEYS:
+        value = config[key]
+        free = _FREE_KEYS.get(key, ())
+        facts[key] = {k: v for k, v in value.items() if k not in free} if isinstance(value, Mapping) else value
+    return facts
+
+
+def _runs(context: RunContext, stage: str) -> Iterator[Path]:
+    """Folders of runs of this name and stage: first the same chain of this sweep, then newest first."""
+    config = context.config
+    base = Path(config.root) / config.name
+    folders = [*base.glob(f"{stage}/*"), *base.glob(f"sweep/*/*_{stage}")]
+    folders = [f for f in folders if (f / LINEAGE_FILE).is_file() and f.resolve() != context.dir.resolve()]
+    folders.sort(key=_started, reverse=True)
+    own = [f for f in folders if context.sweep_dir and f.parent == context.sweep_dir and _chain(f) == context.chain()]
+    yield from own
+    yield from (f for f in folders if f not in own)
+
+
+def _started(folder: Path) -> float:
+    return (folder / LINEAGE_FILE).stat().st_mtime
+
+
+def _chain(folder: Path) -> list[str]:
+    return chain_of(json.loads((folder / LINEAGE_FILE).read_text())["overrides"])

@@ -1,0 +1,85 @@
+"""Progress of long work: a bar on a terminal, now and then a line of log where there is none."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+log = logging.getLogger(__name__)
+_LOG_SECONDS = 10.0
+
+
+class Meter:
+    """Counts steps of work, with numbers beside them.
+
+    Args:
+        title: what is being done.
+        total: steps in all.
+        start: steps already done.
+        enabled: off in processes other than the main one.
+    """
+
+    def __init__(self, title: str, total: int, start: int = 0, enabled: bool = True) -> None:
+        self.title, self.total, self.done = title, total, start
+        self._start, self._began = start, time.monotonic()
+        self._logged = self._began
+        self._enabled = enabled
+        self._bar: Progress | None = None
+        if enabled and sys.stderr.isatty():
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[numbers]}"),
+                TimeRemainingColumn(compact=True),
+                console=Console(stderr=True),
+            )
+            self._task = self._bar.add_task(title, total=total, completed=start, numbers="")
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, steps: int = 1, **numbers: str) -> None:
+        """`steps` more are done; `numbers` are shown as they are."""
+        self.done += steps
+        shown = "  ".join(f"{name} {value}" for name, value in numbers.items())
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self.done, numbers=shown)
+        elif self._enabled:
+            now = time.monotonic()
+            if now - self._logged >= _LOG_SECONDS or self.done == self.total:
+                self._logged = now
+                left = (now - self._began) / max(1, self.done - self._start) * (self.total - self.done)
+                log.info("%s %d/%d  %s  %s left", self.title, self.done, self.total, shown, _clock(left))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Hide the bar while something else writes; the time inside does not count towards the time left."""
+        begin = time.monotonic()
+        if self._bar is not None:
+            self._bar.stop()
+        yield
+        if self._bar is not None:
+            self._bar.start()
+        self._began += time.monotonic() - begin
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

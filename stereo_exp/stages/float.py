@@ -1,0 +1,73 @@
+"""`stage=float`: ordinary training, from random weights or from `init_from`."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stereo_exp.data.splits import Splits
+from stereo_exp.look.evaluation import draw_test_pictures
+from stereo_exp.model import MODELS
+from stereo_exp.run.context import RunContext
+from stereo_exp.run.find import find_resumable
+from stereo_exp.track import open_tracker
+from stereo_exp.train.checkpoint import BEST, check_same_model, load_checkpoint, load_weights
+from stereo_exp.train.device import choose
+from stereo_exp.train.loop import Trainer
+from stereo_exp.train.processes import Process, launch
+
+log = logging.getLogger(__name__)
+
+
+def train(context: RunContext) -> dict[str, Any]:
+    """Train, evaluate, draw; returns the report's part: checkpoint, counts and the metrics of the best weights."""
+    return launch(partial(_train, resume=find_resumable(context)), context)
+
+
+def _train(context: RunContext, process: Process, resume: Path | None) -> dict[str, Any]:
+    config = context.config
+    compute = choose(config.machine, process.rank)
+    torch.manual_seed(config.seed)
+    model = MODELS[config.model.name](config.model)
+    splits = Splits(config)
+    with open_tracker(context, process.is_main) as tracker:
+        parent = None
+        if config.init_from is not None:
+            checkpoint = load_checkpoint(Path(config.init_from))
+            check_same_model(checkpoint.meta, context.config_dict()["model"], checkpoint.path)
+            load_weights(model, checkpoint)
+            parent = config.init_from
+            tracker.tag(init_from=parent, parent_run=checkpoint.meta["run_id"])
+            log.info("starting from %s (step %d)", parent, checkpoint.meta["step"])
+        last = None if resume is None else load_checkpoint(resume)
+        trainer = Trainer(context, model, splits, compute, process, tracker, last, parent)
+        progress = trainer.fit()
+        process.barrier()
+        best_path = context.dir / BEST
+        best = load_checkpoint(best_path)
+        scores = best.meta["scores"]
+        result = {
+            "checkpoint": str(best_path),
+            **scores,
+            "best_step": best.meta["step"],
+            "num_steps": progress.step,
+            "num_bad_steps": progress.num_bad_steps,
+            "num_empty_steps": progress.num_empty_steps,
+            "num_skipped_pairs": progress.num_skipped_pairs,
+            "num_parameters": sum(p.numel() for p in model.parameters()),
+        }
+        if resume is not None:
+            result["resumed_from"] = str(resume)
+        if process.is_main:
+            tracker.log(progress.step, {f"final/{k}": v for k, v in scores.items()})
+            network = trainer.evaluated_model()
+            load_weights(network, best)
+            pictures = draw_test_pictures(context, network, splits, compute.device)
+            for picture in pictures:
+                tracker.artifact(picture)
+            result["pictures"] = [str(p) for p in pictures]
+    return result

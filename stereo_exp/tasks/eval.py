@@ -1,0 +1,41 @@
+"""`task=eval`: the metrics of a checkpoint on the test split."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from stereo_exp.data.splits import Splits
+from stereo_exp.evaluate import evaluate
+from stereo_exp.look.evaluation import draw_test_pictures
+from stereo_exp.model.restore import restore_model
+from stereo_exp.run.context import RunContext
+from stereo_exp.run.find import find_checkpoint
+from stereo_exp.track import open_tracker
+from stereo_exp.train.device import choose
+from stereo_exp.train.processes import Process, launch
+
+
+def run(context: RunContext) -> dict[str, Any]:
+    """Evaluate; returns the checkpoint's path, the metrics and the pictures."""
+    return launch(partial(_evaluate, path=find_checkpoint(context)), context)
+
+
+def _evaluate(context: RunContext, process: Process, path: Path) -> dict[str, Any]:
+    config = context.config
+    device = choose(config.machine, process.rank).device
+    splits = Splits(config, training=False)
+    model, checkpoint = restore_model(path, device)
+    with open_tracker(context, process.is_main) as tracker:
+        tracker.tag(checkpoint=str(path), parent_run=checkpoint.meta["run_id"])
+        maxdisp = config.model.maxdisp
+        scores = evaluate(model, splits.test(process), splits.num_test, maxdisp, device, process)
+        result: dict[str, Any] = {"checkpoint": str(path), "dataset": config.dataset.name, **scores}
+        if process.is_main:
+            tracker.log(checkpoint.meta["step"], {f"test/{k}": v for k, v in scores.items()})
+            pictures = draw_test_pictures(context, model, splits, device)
+            for picture in pictures:
+                tracker.artifact(picture)
+            result["pictures"] = [str(p) for p in pictures]
+    return result

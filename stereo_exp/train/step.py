@@ -1,0 +1,64 @@
+"""One optimiser step, with its guards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from stereo_exp.data.batch import StereoBatch
+from stereo_exp.data.colour import normalise
+from stereo_exp.loss import disparity_loss, valid_mask
+from stereo_exp.model.postprocess import coarse_disparity, full_disparity
+from stereo_exp.train.device import Compute
+from stereo_exp.train.processes import Process
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step came to."""
+
+    kind: str
+    """`done`; `empty`, no pixel with known disparity, nothing changed; `bad`, loss or gradient not finite, nothing
+    changed."""
+    loss: float = float("nan")
+    epe: float = float("nan")
+    """Mean |error| of the final map over the batch's mask, px."""
+
+
+def train_step(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    batch: StereoBatch,
+    maxdisp: int,
+    compute: Compute,
+    process: Process,
+    grad_clip: float | None,
+) -> StepResult:
+    """Forward, loss, backward, clip, update. A step that cannot count leaves weights and moments as they were."""
+    device = compute.device
+    truth = batch.disparity.to(device, non_blocking=True)
+    mask = valid_mask(truth, maxdisp)
+    # Agreed upon by all processes: one that stood aside alone would leave the others waiting for its gradients.
+    has_pixels = mask.any() if mask.numel() else torch.zeros((), dtype=torch.bool, device=device)
+    if not process.all_true(has_pixels):
+        return StepResult("empty")
+    left, right = (normalise(v.to(device, non_blocking=True)) for v in (batch.left, batch.right))
+    left, right = (v.contiguous(memory_format=torch.channels_last) for v in (left, right))
+    with compute.precision():
+        output = model(left, right)
+    final = full_disparity(output, maxdisp)
+    loss = disparity_loss((coarse_disparity(output, maxdisp), final), truth, mask)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    limit = grad_clip if grad_clip is not None else float("inf")
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), limit)
+    if not process.all_true(torch.isfinite(loss.detach() + norm)):
+        return StepResult("bad", loss.item())
+    optimiser.step()
+    return StepResult("done", loss.item(), float(_epe(final.detach(), truth, mask)))
+
+
+def _epe(final: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+    return (final - truth).abs()[mask].mean()
