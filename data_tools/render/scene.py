@@ -161,7 +161,9 @@ def _object(
         x, middle = rng.uniform(0.35, 0.95) * width, near
     else:
         x = rng.uniform(-0.05, 1.05) * width
-        behind = min(background.at(float(x), float(y)) * 1.03 + 0.05, near)
+        # The background is only bounded where it can be seen; a centre beyond that takes its nearest point.
+        seen_x, seen_y = min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
+        behind = min(background.at(seen_x, seen_y) * 1.03 + 0.05, near)
         share = rng.random()
         middle = rng.choice([_log_mix(behind, near, share), behind + share**1.5 * (near - behind)])
         # Half of the objects stand where the right view sees them rather than where the left one does.
