@@ -19,6 +19,7 @@ import numpy as np
 
 LOWEST, HIGHEST = 0.2, 190.0  # pixels of disparity that the data set may hold
 STEEPEST = 0.3  # largest |b|, pixels of disparity a pixel
+_FLAT = 1e-9  # pixels; a form that varies by less is flat, and stretching it would divide by nearly zero
 _MARGIN = 1e-3  # surfaces keep this far from the limits, so that float32 rounding cannot cross them
 
 
@@ -101,11 +102,10 @@ class Surface:
         """
         if not LOWEST <= low <= high <= HIGHEST:
             raise ValueError(f"{low}..{high}: must lie within {LOWEST}..{HIGHEST}")
-        low, high = max(low, LOWEST + _MARGIN), min(high, HIGHEST - _MARGIN)
-        low, high = min(low, high), max(low, high)
+        low, high = (min(max(limit, LOWEST + _MARGIN), HIGHEST - _MARGIN) for limit in (low, high))
         found_low, found_high = self.range(over)
         span = found_high - found_low
-        stretch = (high - low) / span if span > 0 else 0.0
+        stretch = (high - low) / span if span > _FLAT else 0.0
         if self.b and stretch * abs(self.b) > STEEPEST:
             stretch = STEEPEST / abs(self.b) * (1 - 1e-12)
         shape = replace(

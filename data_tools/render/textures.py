@@ -46,9 +46,10 @@ class Texture:
 
 def sample_texture(rng: np.random.Generator, kind: str, centre: tuple[float, float], size: float) -> Texture:
     """A random texture of one kind for a surface about `size` pixels across around `centre`."""
-    side = int(np.clip(math.ceil(size * 1.1), _MIN_TILE, MAX_TILE))
+    side = int(np.clip(math.ceil(size * 1.2), _MIN_TILE, MAX_TILE))
     tile = _MAKERS[kind](rng, side)
-    zoom = rng.uniform(0.6, 1.0)  # tile pixels a picture pixel: never more than one, which would alias
+    # Tile pixels a picture pixel. Slightly above one is safe, as no tile holds detail of a single pixel.
+    zoom = rng.uniform(0.7, 1.15)
     angle = rng.uniform(-math.pi, math.pi) if rng.random() < _TURNS[kind] else rng.normal(0, 0.12)
     cos, sin = zoom * math.cos(angle), zoom * math.sin(angle)
     anchor_x, anchor_y = tile.shape[1] * rng.uniform(0.3, 0.7), tile.shape[0] * rng.uniform(0.3, 0.7)
