@@ -14,7 +14,7 @@ from stereo_exp.data.augment import Augment
 from stereo_exp.data.batch import StereoBatch, collate
 from stereo_exp.data.order import EvalBatches, Place, TrainBatches, sample_rng
 from stereo_exp.data.sample import StereoSample, StereoSource, check_disparity, check_views
-from stereo_exp.data.transforms import random_crop
+from stereo_exp.data.transforms import padded_size, random_crop
 from stereo_exp.errors import DataError, UserError
 
 _PREFETCH = 2
@@ -80,21 +80,27 @@ def checked(sample: StereoSample) -> StereoSample:
 
 @dataclass(frozen=True)
 class _Collate:
-    """Failures out, the rest into a batch; or the first failure's error, for the main process to raise."""
+    """Failures out, the rest into batches; or the first failure's error, for the main process to raise."""
 
     on_error: str
+    split_sizes: bool
 
-    def __call__(self, items: list[tuple[Place, StereoSample | _Failure]]) -> StereoBatch | DataError:
-        skipped, samples, indices = [], [], []
+    def __call__(self, items: list[tuple[Place, StereoSample | _Failure]]) -> list[StereoBatch] | DataError:
+        epoch, skipped = items[0][0][0], []
+        groups: dict[tuple[int, int], list[tuple[StereoSample, int]]] = {}
         for (_, index), item in items:
             if isinstance(item, StereoSample):
-                samples.append(item)
-                indices.append(index)
+                size = padded_size(item.size) if self.split_sizes else (0, 0)
+                groups.setdefault(size, []).append((item, index))
             elif self.on_error == "raise":
                 return item.error
             else:
                 skipped.append((item.key, str(item.error)))
-        return collate(samples, indices, epoch=items[0][0][0], skipped=skipped)
+        batches: list[StereoBatch] = []
+        for group in groups.values() or [[]]:
+            samples, indices = [sample for sample, _ in group], [index for _, index in group]
+            batches.append(collate(samples, indices, epoch=epoch, skipped=() if batches else skipped))
+        return batches
 
 
 class StereoLoader:
@@ -107,13 +113,14 @@ class StereoLoader:
         self._loader = loader
 
     def __len__(self) -> int:
+        """Batches; there can be more of them with `split_sizes`."""
         return len(self._loader)
 
     def __iter__(self) -> Iterator[StereoBatch]:
         for item in self._loader:
             if isinstance(item, DataError):
                 raise item
-            yield item
+            yield from item
 
 
 def train_loader(
@@ -169,15 +176,19 @@ def eval_loader(
     rank: int = 0,
     world_size: int = 1,
     pin_memory: bool = False,
+    split_sizes: bool = False,
 ) -> StereoLoader:
     """Every pair once over all ranks, whole, in order; arguments as in `train_loader`. Can be iterated again.
 
-    Pairs of different sizes are padded to the largest of their batch, so that batch_size=1 is the choice for
-    a set of many sizes where every image must be seen with the least padding.
+    Args:
+        split_sizes: what becomes of a batch of several image sizes. False pads all to the largest: what the
+            network sees of a pair, and so its error, then depends on its neighbours in the batch. True hands
+            out several batches, each of one padded size: no pair is padded further than to a multiple of 32,
+            and the result is the same for every batch size and number of ranks.
     """
     _check_source(source)
     batches = EvalBatches(len(source), batch_size, rank=rank, world_size=world_size)
-    return _loader(_Pairs(source), batches, on_error, workers, pin_memory)
+    return _loader(_Pairs(source), batches, on_error, workers, pin_memory, split_sizes)
 
 
 def _check_source(source: StereoSource) -> None:
@@ -186,7 +197,12 @@ def _check_source(source: StereoSource) -> None:
 
 
 def _loader(
-    pairs: _Pairs, batches: TrainBatches | EvalBatches, on_error: str, workers: int, pin_memory: bool
+    pairs: _Pairs,
+    batches: TrainBatches | EvalBatches,
+    on_error: str,
+    workers: int,
+    pin_memory: bool,
+    split_sizes: bool = False,
 ) -> StereoLoader:
     if on_error not in ("raise", "skip"):
         raise UserError("on_error", on_error, "must be one of raise, skip", "choose one")
@@ -194,7 +210,7 @@ def _loader(
         DataLoader(
             pairs,
             batch_sampler=batches,
-            collate_fn=_Collate(on_error),
+            collate_fn=_Collate(on_error, split_sizes),
             num_workers=workers,
             pin_memory=pin_memory,
             worker_init_fn=_one_thread if workers else None,

@@ -145,12 +145,13 @@ def encode_meta(pair: Pair, size: tuple[int, int], disparity: bytes) -> bytes:
 
 
 def decode_meta(data: bytes, source: object) -> dict[str, Any]:
-    """The JSON member; `DataError` unless it holds a JSON object with an integer `disparity_crc32`."""
+    """The JSON member; `DataError` unless it names the left image and the truth's CRC-32."""
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):
         content = None
-    if not isinstance(content, dict) or not isinstance(content.get("disparity_crc32"), int):
+    kinds = {"left": str, "disparity_crc32": int}
+    if not isinstance(content, dict) or any(not isinstance(content.get(k), t) for k, t in kinds.items()):
         raise DataError(
             source, f"{len(data)} bytes", "is not the JSON of a pair", "restore the shard, or pack it again"
         )

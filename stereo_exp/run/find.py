@@ -99,7 +99,7 @@ def _resume_facts(config: Mapping[str, Any]) -> dict[str, Any]:
 def _runs(context: RunContext, stage: str) -> Iterator[Path]:
     """Folders of runs of this name and stage: first the same chain of this sweep, then newest first."""
     config = context.config
-    base = Path(config.root) / config.name
+    base = Path(config.root).resolve() / config.name
     folders = [*base.glob(f"{stage}/*"), *base.glob(f"sweep/*/*_{stage}")]
     folders = [f for f in folders if (f / LINEAGE_FILE).is_file() and f.resolve() != context.dir.resolve()]
     folders.sort(key=_started, reverse=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -69,4 +71,6 @@ def _shown(key: str, value: Any) -> str:
         if key.startswith(_SHARES):
             return f"{100 * value:.2f} %"
         return f"{value:.4f} px" if key.startswith("epe") else f"{value:.2f}"
-    return str(value)
+    text = str(value)
+    # Shorter to read; the JSON line keeps the absolute path.
+    return os.path.relpath(text) if os.path.isabs(text) and os.path.commonpath((text, Path.cwd())) != "/" else text

@@ -7,7 +7,7 @@ from pathlib import Path
 from stereo_exp.data.formats.image import read_rgb
 from stereo_exp.data.formats.pfm import read_pfm
 from stereo_exp.data.sample import StereoSample, check_disparity, check_views, known_disparity
-from stereo_exp.data.sources.pair_list import find_pair_list
+from stereo_exp.data.sources.pair_list import find_pair_list, pair_key
 from stereo_exp.errors import DataError
 
 
@@ -38,7 +38,7 @@ class FolderSource:
         return len(self.pair_list)
 
     def key(self, index: int) -> str:
-        return self.pair_list.pairs[index].left.rpartition(".")[0]
+        return pair_key(self.pair_list.pairs[index].left)
 
     def read(self, index: int) -> StereoSample:
         """One pair. `DataError`: a file is missing or damaged, or its size is not the left image's."""

@@ -104,6 +104,11 @@ def read_pair_list(path: Path, render_pass: str = "finalpass") -> PairList:
     return PairList(path, hashlib.sha256(data).hexdigest(), render_pass, pairs)
 
 
+def pair_key(left: str) -> str:
+    """What a pair is called: its left image's path without the suffix."""
+    return str(PurePosixPath(left).with_suffix(""))
+
+
 def _parse(text: str, path: Path, rewrite: bool) -> Iterator[Pair]:
     for number, line in enumerate(text.split("\n"), 1):
         fields = line.split()

@@ -25,6 +25,7 @@ from stereo_exp.data.shard_format import (
     decode_disparity,
     decode_meta,
 )
+from stereo_exp.data.sources.pair_list import pair_key
 from stereo_exp.data.sources.tar_scan import FIX, scan_tar
 from stereo_exp.errors import DataError
 
@@ -78,9 +79,12 @@ class ShardSource:
         self._open = OrderedDict()
 
     def key(self, index: int) -> str:
-        """The pair's key, the number of its line in the list; opens the shard where it is not open yet."""
-        shard, position = self._locate(index)
-        return self._opened(shard).keys[position]
+        """The pair's key: the left image's path without its suffix, as `FolderSource` has it."""
+        number, position = self._locate(index)
+        shard = self._opened(number)
+        name = f"{self._path(number)}:{shard.keys[position]}.{META}"
+        offset, size = shard.places[position][MEMBERS.index(META)]
+        return pair_key(decode_meta(os.pread(shard.descriptor, size, offset), name)["left"])
 
     def read(self, index: int) -> StereoSample:
         """One pair. `DataError`: the shard is missing, cut short, or damaged at this pair."""
@@ -96,11 +100,12 @@ class ShardSource:
         left = decode_rgb(data[LEFT], names[LEFT])
         right = decode_rgb(data[RIGHT], names[RIGHT])
         check_views(left, right, names[RIGHT])
-        if zlib.crc32(data[DISPARITY]) != decode_meta(data[META], names[META])["disparity_crc32"]:
+        meta = decode_meta(data[META], names[META])
+        if zlib.crc32(data[DISPARITY]) != meta["disparity_crc32"]:
             raise DataError(names[DISPARITY], None, "its bytes are not those that were packed", FIX)
         disparity = decode_disparity(data[DISPARITY], names[DISPARITY])
         check_disparity(disparity, left.shape[:2], names[DISPARITY])
-        return StereoSample(key, left, right, known_disparity(disparity))
+        return StereoSample(pair_key(meta["left"]), left, right, known_disparity(disparity))
 
     def verify(self) -> None:
         """Read every byte of every shard and compare SHA-256 with the index; `DataError` at the first that

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from stereo_exp.model.head.aggregation import AggregationModule
-from stereo_exp.model.head.cost_volume import correlation_volume
+from stereo_exp.model.head.cost_volume import CorrelationVolume
 from stereo_exp.model.head.superpixel import SuperpixelBranch
 from stereo_exp.model.layers import conv_bn
 
@@ -46,6 +46,7 @@ class AANetSuperpixelHead(nn.Module):
         # No activation behind these two (trap T3).
         self.mod1 = conv_bn(channels[0], hidden, 3, act=None)
         self.mod2 = conv_bn(channels[1], hidden, 3, act=None)
+        self.correlation = nn.ModuleList(CorrelationVolume(d) for d in self.num_candidates)
         self.aggregation = nn.ModuleList(
             AggregationModule(self.num_candidates, 1 if last else NUM_SCALES)
             for last in (i == num_modules - 1 for i in range(num_modules))
@@ -63,7 +64,7 @@ class AANetSuperpixelHead(nn.Module):
         else:
             detail_2, detail_4 = self.mod1(s2[:batch]), self.mod2(s4[:batch])
         volumes = [
-            correlation_volume(p[:batch], p[batch:], d) for p, d in zip(pyramid, self.num_candidates, strict=True)
+            correlate(p[:batch], p[batch:]) for correlate, p in zip(self.correlation, pyramid, strict=True)
         ]
         for module in self.aggregation:
             volumes = module(volumes)

@@ -1,0 +1,85 @@
+"""Parameters and multiply-accumulates of a network, part by part."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from stereo_exp.model.head.cost_volume import CorrelationVolume
+
+
+class Cost(NamedTuple):
+    """What one part costs."""
+
+    parameters: int
+    macs: int
+
+
+# Parts as the published layer table has them: name -> prefixes of module names.
+PARTS = {
+    "stem": ("backbone.stem.",),
+    **{f"stage {i + 1} (s{2 ** (i + 1)})": (f"backbone.stages.{i}.",) for i in range(5)},
+    "FPN": ("neck.",),
+    "head: mod1 + mod2": ("head.mod1.", "head.mod2."),
+    "head: correlation": ("head.correlation.",),
+    "head: aggregation": ("head.aggregation.",),
+    "head: final 1×1": ("head.final.",),
+    "head: superpixel branch": ("head.superpixel.",),
+}
+
+
+def profile(model: nn.Module, height: int, width: int, training: bool = False) -> dict[str, Cost]:
+    """Count one pair of height×width images (multiples of 32) through convolutions and correlation.
+
+    Args:
+        training: count as in training, where the detail branches see both views.
+
+    Returns:
+        Part -> cost, `total` last. The correlation counts what its definition needs, candidates × pixels ×
+        channels, not what the matrix product does.
+    """
+    macs: dict[str, int] = {}
+    hooks = [
+        module.register_forward_hook(_counter(name, macs))
+        for name, module in model.named_modules()
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, CorrelationVolume))
+    ]
+    was_training = model.training
+    state = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    model.train(training)
+    device = next(model.parameters()).device
+    image = torch.zeros(1, 3, height, width, device=device)
+    try:
+        with torch.no_grad():
+            model(image, image)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        model.train(was_training)
+        # A pass in training mode moved BatchNorm's statistics.
+        for name, buffer in model.named_buffers():
+            buffer.copy_(state[name])
+    costs = {
+        part: Cost(
+            sum(p.numel() for name, p in model.named_parameters() if name.startswith(prefixes)),
+            sum(count for name, count in macs.items() if name.startswith(prefixes)),
+        )
+        for part, prefixes in PARTS.items()
+    }
+    costs["total"] = Cost(sum(p.numel() for p in model.parameters()), sum(macs.values()))
+    return costs
+
+
+def _counter(name: str, macs: dict[str, int]):  # type: ignore[no-untyped-def]
+    def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(module, CorrelationVolume):
+            count = inputs[0].numel() * module.num_disparities
+        else:
+            # A convolution multiplies its kernel at every output pixel, a transposed one at every input pixel.
+            pixels = output if isinstance(module, nn.Conv2d) else inputs[0]
+            count = module.weight.numel() * pixels.shape[0] * pixels.shape[-2] * pixels.shape[-1]  # type: ignore
+        macs[f"{name}."] = macs.get(f"{name}.", 0) + count
+
+    return hook

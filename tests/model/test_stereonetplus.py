@@ -1,0 +1,244 @@
+"""The network is the published one: parameters, multiplications, shapes, order of operations and traps T1-T7."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from stereo_exp.config.model import AANetSpx, FPN, MixVarGENet, MobileNetV2, StereoNetPlus
+from stereo_exp.model import MODELS
+from stereo_exp.model.backbone.mixvargenet import MixVarGEUnit
+from stereo_exp.model.head.aanet_spx import HeadLogits
+from stereo_exp.model.postprocess import coarse_disparity, full_disparity
+from stereo_exp.model.profile import profile
+from stereo_exp.model.regression import Regression, StereoOutput
+
+BACKBONES = {
+    "mixvargenet": MixVarGENet(),
+    "half": MixVarGENet(width=0.5),
+    "tiny": MixVarGENet(width=0.25, units=[0, 0, 0, 1, 0]),
+    "mobilenetv2": MobileNetV2(),
+}
+
+
+def build(maxdisp: int = 192, backbone: str = "tiny") -> nn.Module:
+    torch.manual_seed(0)
+    config = StereoNetPlus(maxdisp=maxdisp, backbone=BACKBONES[backbone], neck=FPN(), head=AANetSpx())
+    return MODELS["stereonetplus"](config)
+
+
+@pytest.fixture(scope="module")
+def published() -> nn.Module:
+    return build(192, "mixvargenet")
+
+
+# part -> parameters, million multiply-accumulates at 544×960 (the published layer table).
+TABLE = {
+    "stem": (960, 226),
+    "stage 1 (s2)": (20_768, 5_348),
+    "stage 2 (s4)": (125_440, 8_088),
+    "stage 3 (s8)": (377_472, 6_116),
+    "stage 4 (s16)": (319_488, 1_278),
+    "stage 5 (s32)": (272_704, 274),
+    "FPN": (5_712, 27),
+    "head: mod1 + mod2": (9_280, 1_504),
+    "head: correlation": (0, 3),
+    "head: aggregation": (135_888, 630),
+    "head: final 1×1": (600, 5),
+    "head: superpixel branch": (18_780, 790),
+    "total": (1_287_092, 24_289),
+}
+
+
+def test_costs_are_the_published_ones(published: nn.Module) -> None:
+    # The small volumes at 1/16 and 1/32 make the correlation 3.6 M; the table rounds it down.
+    found = profile(published, 544, 960, training=True)
+    assert {part: cost.parameters for part, cost in found.items()} == {p: n for p, (n, _) in TABLE.items()}
+    for part, (_, millions) in TABLE.items():
+        assert found[part].macs / 1e6 == pytest.approx(millions, abs=0.7), part
+
+
+@pytest.mark.parametrize(("size", "millions"), [((256, 512), 6_096), ((384, 1248), 22_289)])
+def test_total_at_other_sizes(published: nn.Module, size: tuple[int, int], millions: int) -> None:
+    assert profile(published, *size, training=True)["total"].macs / 1e6 == pytest.approx(millions, abs=1)
+
+
+def test_evaluation_leaves_the_right_details_out(published: nn.Module) -> None:
+    training, evaluation = (profile(published, 256, 512, training=t) for t in (True, False))
+    assert evaluation["head: mod1 + mod2"].macs * 2 == training["head: mod1 + mod2"].macs
+    assert evaluation["head: superpixel branch"] == training["head: superpixel branch"]
+
+
+def test_profile_leaves_the_network_as_it_was() -> None:
+    model = build()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    profile(model, 64, 96, training=True)
+    assert model.training
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, before[key]), key
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("maxdisp", [32, 64, 96, 192])
+def test_shapes_and_ranges(backbone: str, maxdisp: int) -> None:
+    model = build(maxdisp, backbone)
+    left, right = torch.randn(2, 2, 3, 64, 96)
+    maps = model.backbone(left)
+    assert [tuple(m.shape[1:]) for m in maps] == [
+        (c, 64 // s, 96 // s) for c, s in zip(model.backbone.channels, (2, 4, 8, 16, 32), strict=True)
+    ]
+    logits = model.trunk(left, right)
+    assert logits.disparity.shape == (2, maxdisp // 8, 8, 12)
+    assert logits.superpixel.shape == (2, 4, 64, 96)
+    output = model.regression(logits)
+    assert output.low.shape == (2, 1, 8, 12)
+    assert output.unfolded.shape == (2, 4, 8, 12)
+    assert output.weights.shape == (2, 4, 64, 96)
+    assert output.low.min() >= 0
+    # Trap T6: the last candidate is maxdisp − 8 px.
+    assert output.low.max() <= 1 - 8 / maxdisp
+    torch.testing.assert_close(output.weights.sum(1), torch.ones(2, 64, 96))
+    for disparity in (full_disparity(output, maxdisp), coarse_disparity(output, maxdisp)):
+        assert disparity.shape == (2, 64, 96)
+        assert 0 <= disparity.min()
+        assert disparity.max() < maxdisp
+
+
+def test_published_channels(published: nn.Module) -> None:
+    assert published.backbone.channels == [32, 32, 64, 96, 160]
+    assert published.head.num_candidates == [24, 12, 6]
+
+
+def test_t1_batchnorm_of_the_details_sees_both_views() -> None:
+    left, right = torch.randn(1, 3, 64, 64), 3 * torch.randn(1, 3, 64, 64)
+    both, twice_left = build().train(), build().train()
+    both(left, right)
+    twice_left(left, left)
+    for name in ("mod1", "mod2"):
+        a, b = (getattr(m.head, name)[1].running_var for m in (both, twice_left))
+        assert not torch.allclose(a, b), name
+
+
+def test_evaluation_equals_slicing_behind_the_details() -> None:
+    model = build().eval()
+    left, right = torch.randn(2, 1, 3, 64, 96)
+    maps = model.backbone(torch.cat((left, right)))
+    head = model.head
+    s2, s4, coarse = maps[0], maps[1], model.neck(maps[2:])
+    details = head.mod2(s4)[:1], head.mod1(s2)[:1]
+    torch.testing.assert_close(
+        head.superpixel(coarse[0][:1], *details), model.trunk(left, right).superpixel, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_t2_projection_comes_before_the_resize() -> None:
+    paths = build().head.aggregation[0].cross
+    up = paths[0][1].eval()
+    x = torch.randn(1, up.project[0].in_channels, 3, 4)
+    expected = F.interpolate(up.project(x), scale_factor=2, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(up(x), expected)
+    assert [type(m).__name__ for m in up.project] == ["Conv2d", "BatchNorm2d"]
+    # From 1/8 to 1/32: a ReLU after the middle convolution, none after the last.
+    down = paths[2][0]
+    assert [type(m).__name__ for m in down.modules() if not isinstance(m, nn.Sequential)] == [
+        "Conv2d", "BatchNorm2d", "ReLU", "Conv2d", "BatchNorm2d",
+    ]  # fmt: skip
+    assert build().head.aggregation[0].act.negative_slope == 0.2
+
+
+def test_last_module_puts_out_the_finest_scale_only(published: nn.Module) -> None:
+    modules = published.head.aggregation
+    assert [len(m.cross) for m in modules] == [3, 3, 3, 3, 3, 1]
+    assert all(len(m.intra) == 3 for m in modules)
+
+
+def kinds(module: nn.Module) -> list[str]:
+    return [type(m).__name__ for m in module]
+
+
+def test_t3_biases_and_activations(published: nn.Module) -> None:
+    head, branch = published.head, published.head.superpixel
+    assert head.final.bias is not None
+    assert isinstance(head.final, nn.Conv2d)
+    assert branch.spx[0].bias is not None
+    assert kinds(branch.spx) == ["ConvTranspose2d", "BatchNorm2d", "ReLU"]
+    assert branch.spx_conv3x3.bias is None
+    for linear in (head.mod1, head.mod2, branch.spx_8[1], published.backbone.stem):
+        assert kinds(linear) == ["Conv2d", "BatchNorm2d"]
+    assert head.mod1[0].bias is None
+    assert published.backbone.stem[0].bias is not None
+    assert all(conv.bias is not None for conv in published.neck.modules() if isinstance(conv, nn.Conv2d))
+
+
+def test_t4_middle_width_follows_the_input(published: nn.Module) -> None:
+    stage3 = published.backbone.stages[2]
+    assert [unit.conv1[0].out_channels for unit in stage3] == [128, 256, 256]
+    groups = [[unit.conv1[0].groups for unit in stage] for stage in published.backbone.stages]
+    assert groups == [[1], [1] * 3, [1] * 3, [4] + [6] * 6, [6] + [10] * 2]
+    # A stride needs a shortcut convolution even where the channels stay.
+    assert not isinstance(published.backbone.stages[1][0].shortcut, nn.Identity)
+    assert isinstance(published.backbone.stages[0][0].shortcut, nn.Identity)
+
+
+def test_unit_adds_before_its_relu() -> None:
+    unit = MixVarGEUnit(16, 16, 1, 2, grouped=True).eval()
+    x = torch.randn(1, 16, 4, 4)
+    torch.testing.assert_close(unit(x), F.relu(unit.conv2(unit.conv1(x)) + x))
+
+
+def test_t5_unfold_is_row_major_from_the_top_left() -> None:
+    low = torch.rand(1, 1, 3, 4)
+    logits = torch.full((1, 24, 3, 4), -1e4)
+    regression = Regression(24)
+    logits[0, 5] = 0.0
+    output = regression(HeadLogits(logits, torch.zeros(1, 4, 24, 32)))
+    torch.testing.assert_close(output.low, torch.full((1, 1, 3, 4), 5 / 24))
+    unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), regression.unfold)[0]
+    padded = F.pad(low, (1, 0, 1, 0))[0, 0]
+    for channel, (dy, dx) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
+        assert torch.equal(unfolded[channel], padded[dy : dy + 3, dx : dx + 4])
+
+
+def test_t5_a_cell_never_uses_values_right_of_or_below_it() -> None:
+    low = torch.zeros(1, 1, 3, 3)
+    low[0, 0, 1, 1] = 0.5
+    unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), Regression(24).unfold)
+    output = StereoOutput(low, unfolded, torch.full((1, 4, 24, 24), 0.25))
+    touched = full_disparity(output, 192)[0] > 0
+    assert touched[8:, 8:].all()
+    assert not touched[:8].any()
+    assert not touched[:, :8].any()
+
+
+def test_postprocess_is_the_published_formula() -> None:
+    output = StereoOutput(torch.rand(2, 1, 4, 6), torch.rand(2, 4, 4, 6), torch.rand(2, 4, 32, 48))
+    nearest = output.unfolded.repeat_interleave(8, 2).repeat_interleave(8, 3)
+    torch.testing.assert_close(full_disparity(output, 96), (nearest * output.weights).sum(1) * 96)
+    bilinear = F.interpolate(output.low * 96, (32, 48), mode="bilinear", align_corners=False)[:, 0]
+    torch.testing.assert_close(coarse_disparity(output, 96), bilinear)
+
+
+def test_views_share_their_weights() -> None:
+    model = build().eval()
+    left, right = torch.randn(2, 1, 3, 64, 64)
+    stacked = model.backbone(torch.cat((left, right)))
+    for both, alone in zip(stacked, model.backbone(right), strict=True):
+        torch.testing.assert_close(both[1:], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_candidates_and_unfold_are_frozen(published: nn.Module) -> None:
+    assert published.regression.candidates.numel() == 24
+    assert published.regression.unfold.numel() == 16
+    assert not list(published.regression.parameters())
+    torch.testing.assert_close(published.regression.candidates.flatten(), torch.arange(24) / 24)
+
+
+@pytest.mark.parametrize("shift", [8, 16, 24])
+def test_a_perfect_match_wins_at_the_true_candidate(shift: int) -> None:
+    # Columns of random codes, shifted by whole cells of 1/8: correlation peaks at the shift.
+    codes = F.normalize(torch.randn(1, 16, 4, 24), dim=1)
+    right = torch.roll(codes, -shift // 8, dims=-1)
+    from stereo_exp.model.head.cost_volume import correlation_volume
+
+    best = correlation_volume(codes, right, 8).argmax(1)
+    assert (best[..., 8:] == shift // 8).all()

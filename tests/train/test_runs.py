@@ -1,0 +1,177 @@
+"""Whole runs through the entrypoint, in processes of their own: train, evaluate, kill, resume."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SMOKE = ("experiment=smoke", "tracker=none", "eval.pictures=0")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One root for all runs of this file, so that shapes are rendered once."""
+    return tmp_path_factory.mktemp("outputs")
+
+
+def start(root: Path, *overrides: str) -> subprocess.Popen:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "STEREO_EXP_ROOT": str(root), "HYDRA_FULL_ERROR": ""}
+    del environment["HYDRA_FULL_ERROR"]
+    command = [sys.executable, "-m", "stereo_exp", *SMOKE, *overrides]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(root: Path, *overrides: str) -> dict:
+    process = start(root, *overrides)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return json.loads(out.splitlines()[-1])
+
+
+def losses(run_dir: str | Path) -> dict[int, float]:
+    records = [json.loads(line) for line in (Path(run_dir) / "metrics.jsonl").read_text().splitlines()]
+    return {r["step"]: r["train/loss"] for r in records if "train/loss" in r}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_kill_and_resume_equals_the_unbroken_run(root: Path, workers: int) -> None:
+    overrides = (
+        f"name=killed{workers}", "optim.steps=14", "train.log_every=1", "train.save_every=3", "train.eval_every=1",
+        f"loader.workers={workers}", "augment=photometric", "optim.ema_decay=0.9", "machine.threads=1",
+    )  # fmt: skip
+    whole = run(root, *overrides)
+    process = start(root, *overrides)
+    folder = root / f"killed{workers}" / "float"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        killed = [p for p in folder.iterdir() if str(p) != whole["run_dir"]]
+        if killed and (killed[0] / "metrics.jsonl").is_file() and len(losses(killed[0])) >= 7:
+            break
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.communicate()
+    assert (killed[0] / "checkpoints" / "last.safetensors").is_file()
+    assert not (killed[0] / "report.json").exists()
+    resumed = run(root, *overrides, "train.resume=auto")
+    assert resumed["resumed_from"] == str(killed[0] / "checkpoints" / "last.safetensors")
+    # Equal to the last bit: same order, crops, moments, average and statistics.
+    assert losses(resumed["run_dir"]) == losses(whole["run_dir"])
+    assert sorted(losses(resumed["run_dir"])) == list(range(1, 15))
+    assert resumed["epe"] == whole["epe"]
+    assert resumed["num_steps"] == 14
+
+
+def test_resuming_a_finished_run_starts_afresh(root: Path) -> None:
+    first = run(root, "name=finished", "optim.steps=3")
+    second = run(root, "name=finished", "optim.steps=3", "train.resume=auto")
+    assert "resumed_from" not in second
+    assert second["run_dir"] != first["run_dir"]
+    assert second["epe"] == first["epe"]
+
+
+def test_evaluation_does_not_depend_on_workers(root: Path) -> None:
+    trained = run(root, "name=twice", "optim.steps=3")
+    scores = []
+    for workers in (0, 2):
+        report = run(root, "name=twice", "task=eval", f"loader.workers={workers}")
+        assert report["checkpoint"] == trained["checkpoint"]
+        scores.append({k: report[k] for k in ("epe", "epe_px", "d1", "bad1", "bad2", "bad3", "n_images", "n_skipped")})
+    assert scores[0] == scores[1]
+    assert scores[0]["n_images"] == 4
+    # The trainer's own evaluation of its best weights is the same number.
+    assert scores[0]["epe"] == pytest.approx(trained["epe"], rel=1e-6)
+
+
+def test_two_processes_train_and_evaluate_every_pair_once(root: Path) -> None:
+    one = run(root, "name=ranks", "optim.steps=3")
+    two = run(root, "name=ranks", "optim.steps=3", "machine.processes=2", "loader.batch_size=2", "loader.workers=1")
+    assert two["n_images"] == one["n_images"] == 4
+    assert two["num_steps"] == 3
+    assert Path(two["checkpoint"]).is_file()
+    evaluated = run(root, "name=ranks", "task=eval", "machine.processes=2", f"checkpoint={two['checkpoint']}")
+    assert evaluated["n_images"] == 4
+    assert evaluated["epe"] == pytest.approx(two["epe"], rel=1e-5)
+
+
+def test_a_user_error_in_a_worker_process_is_one_line(root: Path, tmp_path: Path) -> None:
+    process = start(root, "machine.processes=2", f"init_from={tmp_path / 'none.safetensors'}")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert out == ""
+    assert err.splitlines()[-1].startswith("error: ")
+    assert "none.safetensors" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+def test_training_starts_from_the_given_weights(root: Path) -> None:
+    first = run(root, "name=first", "optim.steps=6")
+    # A learning rate of next to nothing keeps what it started from.
+    again = run(root, "name=again", "optim.steps=1", "optim.lr=1e-12", f"init_from={first['checkpoint']}",
+                "optim.ema_decay=0.999")  # fmt: skip
+    fresh = run(root, "name=fresh", "optim.steps=1", "optim.lr=1e-12")
+    assert abs(again["epe"] - first["epe"]) < abs(fresh["epe"] - first["epe"])
+
+
+def test_divergence_is_told_in_one_line(root: Path) -> None:
+    process = start(root, "name=diverged", "optim.lr=1e30", "optim.grad_clip=null", "optim.warmup_epochs=0",
+                    "optim.steps=60", "train.max_bad_steps=3", "train.eval_every=0")  # fmt: skip
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 2, err
+    assert out == ""
+    assert err.splitlines()[-1].startswith("error: optim.lr=1e+30: training diverged")
+
+
+def test_sweep_runs_every_job_in_order(root: Path) -> None:
+    process = start(root, "name=swept", "model.maxdisp=32,64", "optim.steps=2", "-m")
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    reports = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    assert len(reports) == 2
+    folders = sorted((root / "swept" / "sweep").glob("*/*_float"))
+    assert [str(f) for f in folders] == [r["run_dir"] for r in reports]
+    assert json.loads(out.splitlines()[-1]) == reports[-1]
+
+
+def test_infer_writes_four_panels_and_files(root: Path, tmp_path: Path) -> None:
+    import cv2
+    import numpy as np
+
+    from stereo_exp.data.formats import encode_png, read_pfm
+
+    run(root, "name=infer", "optim.steps=2")
+    rng = np.random.default_rng(0)
+    for view in ("left", "right"):
+        (tmp_path / f"{view}.png").write_bytes(encode_png(rng.integers(0, 255, (70, 101, 3), dtype=np.uint8)))
+    views = (f"infer.left={tmp_path / 'left.png'}", f"infer.right={tmp_path / 'right.png'}", "name=infer", "task=infer")
+    plain = run(root, *views, f"infer.out={tmp_path / 'plain'}")
+    assert sorted(p.name for p in (tmp_path / "plain").iterdir()) == ["disparity.pfm", "disparity.png", "panels.png"]
+    assert "depth_median" not in plain
+    disparity = read_pfm(tmp_path / "plain" / "disparity.pfm")
+    assert disparity.shape == (70, 101)
+    coded = cv2.imread(str(tmp_path / "plain" / "disparity.png"), cv2.IMREAD_UNCHANGED)
+    assert coded.dtype == np.uint16
+    np.testing.assert_allclose(coded / 256, disparity, atol=1 / 512 + 1e-6)
+    assert cv2.imread(str(tmp_path / "plain" / "panels.png")).shape[0] > 300
+    run(root, *views, f"infer.out={tmp_path / 'deep'}", "infer.focal=500", "infer.baseline=0.1", "infer.doffs=2")
+    depth = np.load(tmp_path / "deep" / "depth.npy")
+    np.testing.assert_allclose(depth, 500 * 0.1 / (disparity + 2), rtol=1e-5)
+    millimetres = cv2.imread(str(tmp_path / "deep" / "depth_mm.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_allclose(millimetres, np.minimum(depth * 1000, 65535), atol=0.51)
+
+
+def test_infer_and_eval_on_the_real_pair(root: Path) -> None:
+    run(root, "name=real", "optim.steps=2")
+    inferred = run(root, "name=real", "task=infer")
+    assert inferred["pair"] == "motorcycle"
+    assert (inferred["height"], inferred["width"]) == (500, 741)
+    assert "depth_median" in inferred
+    evaluated = run(root, "name=real", "task=eval", "dataset=motorcycle")
+    assert evaluated["n_images"] == 1
+    assert 0 < evaluated["epe"] < 64
