@@ -243,6 +243,17 @@ def test_cameras_differ_moderately() -> None:
     assert Camera(gain=(1.2, 1.0, 0.8), offset=5).expose(level)[0, 0].tolist() == [125, 105, 85]
 
 
+def test_each_view_goes_through_its_own_camera() -> None:
+    scene = next(
+        scene
+        for scene in (sample_scene(3, "TRAIN", index, HEIGHT, WIDTH) for index in range(30))
+        if scene.cameras[0].gain != scene.cameras[1].gain and not any(c.blur for c in scene.cameras)
+    )
+    plain, exposed = render_scene(scene, photometric=False), render_scene(scene)
+    for camera, before, after in zip(scene.cameras, plain[:2], exposed[:2], strict=True):
+        np.testing.assert_array_equal(camera.expose(before.astype(np.float32)), after)
+
+
 def test_antialiasing_leaves_disparity_alone() -> None:
     scene = sample_scene(3, "TRAIN", 1, HEIGHT, WIDTH)
     hard, soft = (render_scene(scene, photometric=False, antialias=on) for on in (False, True))
@@ -305,6 +316,16 @@ def test_scenes_depend_on_seed_split_and_index_alone() -> None:
     assert drawn(0, "TRAIN", 1) == drawn(0, "TRAIN", 1)
     keys = [(seed, split, index) for seed in (0, 1) for split in SPLITS for index in (0, 1)]
     assert len({drawn(*key) for key in keys}) == len(keys)
+    # Not even a part of a scene is met again in the other split.
+    paint = [
+        {
+            item.texture.matrix.tobytes()
+            for index in range(4)
+            for item in sample_scene(0, split, index, 48, 64).items
+        }
+        for split in SPLITS
+    ]
+    assert not paint[0] & paint[1]
 
 
 # The files
