@@ -214,7 +214,9 @@ def _loader(
             num_workers=workers,
             pin_memory=pin_memory,
             worker_init_fn=_one_thread if workers else None,
-            persistent_workers=workers > 0,
+            # Training is one long iteration. Evaluation starts its workers anew: kept ones would sit in memory
+            # beside training's, and stumble in later forks whose garbage collection finds them.
+            persistent_workers=False,
             prefetch_factor=_PREFETCH if workers else None,
             # Without one of its own, the loader would draw from torch's global generator.
             generator=torch.Generator(),

@@ -18,6 +18,12 @@ class MotorcycleSource:
     project.
     """
 
+    def __init__(self) -> None:
+        from skimage.data import stereo_motorcycle  # scikit-image takes a while to import
+
+        self._left, self._right, disparity = stereo_motorcycle()
+        self._disparity = np.where(np.isfinite(disparity), disparity, 0).astype(np.float32)
+
     def __len__(self) -> int:
         return 1
 
@@ -26,8 +32,6 @@ class MotorcycleSource:
         return "motorcycle"
 
     def read(self, index: int) -> StereoSample:
-        from skimage.data import stereo_motorcycle  # scikit-image takes a while to import
-
-        left, right, disparity = stereo_motorcycle()
-        known = np.where(np.isfinite(disparity), disparity, 0).astype(np.float32)
-        return StereoSample(self.key(index), left, right, known, calibration=CALIBRATION)
+        return StereoSample(
+            self.key(index), self._left, self._right, self._disparity, calibration=CALIBRATION
+        )
