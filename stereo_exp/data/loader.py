@@ -117,10 +117,16 @@ class StereoLoader:
         return len(self._loader)
 
     def __iter__(self) -> Iterator[StereoBatch]:
-        for item in self._loader:
-            if isinstance(item, DataError):
-                raise item
-            yield from item
+        batches = iter(self._loader)
+        try:
+            for item in batches:
+                if isinstance(item, DataError):
+                    raise item
+                yield from item
+        finally:
+            # An exception's traceback keeps the iterator, and with it the workers, as long as it lives; torch
+            # has no public way to end them, and one that a later fork finds dead fails noisily there.
+            getattr(batches, "_shutdown_workers", lambda: None)()
 
 
 def train_loader(
@@ -214,8 +220,7 @@ def _loader(
             num_workers=workers,
             pin_memory=pin_memory,
             worker_init_fn=_one_thread if workers else None,
-            # Training is one long iteration. Evaluation starts its workers anew: kept ones would sit in memory
-            # beside training's, and stumble in later forks whose garbage collection finds them.
+            # Training is one long iteration; evaluation's workers would only sit in memory beside training's.
             persistent_workers=False,
             prefetch_factor=_PREFETCH if workers else None,
             # Without one of its own, the loader would draw from torch's global generator.

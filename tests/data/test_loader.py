@@ -269,8 +269,9 @@ def test_a_bug_in_a_source_keeps_its_traceback(folder):
         def read(self, index):
             raise ZeroDivisionError("a bug")
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError, match="in read"):
         list(eval_loader(Broken(*UNSOUND.values()), batch_size=1, workers=1, on_error="skip"))
+    assert not multiprocessing.active_children()
 
 
 def test_motorcycle_evaluates_with_more_workers_than_pairs():
