@@ -22,7 +22,9 @@ def bind(config: DictConfig | Mapping[str, Any]) -> Root:
     Raises:
         UserError: an unknown key or option, a value of the wrong type, a missing value, or a broken rule.
     """
-    untyped = config if isinstance(config, DictConfig) else OmegaConf.create(dict(config))
+    # Types off first: an option that builds on another (optim=adamw on adam) is composed with the other's type.
+    plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else dict(config)
+    untyped = OmegaConf.create(plain)
     typed = OmegaConf.structured(Root)
     for node, options in NODES.items():
         name = OmegaConf.select(untyped, f"{node}.name")

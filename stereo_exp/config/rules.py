@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 
 from stereo_exp.errors import UserError
@@ -9,14 +10,22 @@ from stereo_exp.errors import UserError
 IMAGE_STEP = 32
 
 
+def finite(key: str, value: float) -> None:
+    """Neither infinite nor NaN."""
+    if not -math.inf < value < math.inf:
+        raise UserError(key, value, "must be a finite number", f"try {key}=1")
+
+
 def positive(key: str, value: float) -> None:
-    """`value` > 0 (NaN is not)."""
+    """`value` > 0 and finite."""
+    finite(key, value)
     if not value > 0:
         raise UserError(key, value, "must be greater than 0", f"try {key}=1")
 
 
 def at_least(key: str, value: float, minimum: float) -> None:
-    """`value` ≥ `minimum` (NaN is not)."""
+    """`value` ≥ `minimum` and finite."""
+    finite(key, value)
     if not value >= minimum:
         raise UserError(key, value, f"must be at least {minimum}", f"try {key}={minimum}")
 

@@ -9,11 +9,13 @@ from omegaconf import MISSING
 
 from stereo_exp.config import dataset as data
 from stereo_exp.config import model, quant, training
-from stereo_exp.config.rules import at_least, one_of, positive
+from stereo_exp.config.rules import at_least, finite, one_of, positive
 from stereo_exp.errors import UserError
 
 TASKS = ("train", "eval", "infer", "export", "compile", "align", "bench")
 STAGES = ("float", "calib", "qat", "int_infer")
+# torch takes seeds of 64 bits; a signed integer is also what every store and file format takes.
+_SEED_LIMIT = 2**63
 _NAME = re.compile(r"[\w.+=,@-]+")
 
 
@@ -42,6 +44,7 @@ class Infer:
     """Difference of the principal points in px: depth = focal · baseline / (disparity + doffs)."""
 
     def __post_init__(self) -> None:
+        finite("infer.doffs", self.doffs)
         if (self.left is None) != (self.right is None):
             missing = "infer.right" if self.right is None else "infer.left"
             raise UserError(missing, "null", "both views are needed", f"add {missing}=FILE")
@@ -88,6 +91,8 @@ class Root:
         one_of("task", self.task, TASKS)
         one_of("stage", self.stage, STAGES)
         at_least("seed", self.seed, 0)
+        if self.seed >= _SEED_LIMIT:
+            raise UserError("seed", self.seed, "must fit into 63 bits", "try seed=0")
         if not _NAME.fullmatch(self.name) or set(self.name) == {"."}:
             raise UserError(
                 "name", self.name, "names a folder: letters, digits and . _ + = , @ - only", "try name=my-run"
