@@ -1,0 +1,72 @@
+"""Shared by all tests: a clean environment, one CPU thread, composed configs and run folders."""
+
+from __future__ import annotations
+
+import os
+
+# Before anything imports torch or OpenMP: tests share the machine.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import hydra
+import pytest
+from hydra import initialize_config_dir
+from omegaconf import DictConfig
+
+from stereo_exp.config import bind, conf_dir, register
+from stereo_exp.config.schema import Root
+from stereo_exp.run.context import RunContext
+
+_VERSION_BASE = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a developer has exported must not decide what a test sees."""
+    for name in ("STEREO_EXP_ROOT", "STEREO_EXP_SHAPES", "STEREO_EXP_SCENEFLOW", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@cache
+def composed(*overrides: str) -> DictConfig:
+    """What Hydra makes of `overrides`, not bound yet: interpolations are still open. Not to be changed."""
+    register()
+    with initialize_config_dir(str(conf_dir()), **_VERSION_BASE):
+        return hydra.compose("config", overrides=list(overrides))
+
+
+@pytest.fixture
+def compose(tmp_path: Path) -> Callable[..., Root]:
+    """A function from overrides to the bound config; root is `tmp_path`, nothing is tracked unless asked."""
+
+    def from_overrides(*overrides: str) -> Root:
+        quiet = [] if any(o.startswith("tracker=") for o in overrides) else ["tracker=none"]
+        return bind(composed(f"root={tmp_path}", *quiet, *overrides))
+
+    return from_overrides
+
+
+@pytest.fixture
+def make_context(compose: Callable[..., Root]) -> Callable[..., RunContext]:
+    """A function from overrides to a run in its own folder, with its resolved config and lineage written.
+
+    `folder` names the run's folder under `<root>/<name>`; the default is like that of a single run.
+    `in_sweep` makes it a job of the sweep that `folder` lies in.
+    """
+    count = 0
+
+    def make(*overrides: str, folder: str | None = None, in_sweep: bool = False) -> RunContext:
+        nonlocal count
+        count += 1
+        config = compose(*overrides)
+        run_dir = Path(config.root) / config.name / (folder or f"{config.stage}/{count:03d}")
+        run_dir.mkdir(parents=True, exist_ok=True)
+        context = RunContext(config, run_dir, list(overrides), run_dir.parent if in_sweep else None)
+        context.write_config()
+        return context
+
+    return make
