@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from stereo_exp.data.packing import SKIPPED_NAME, pack
 from stereo_exp.errors import UserError, exit_on_user_error
 
 __all__ = ["main", "pack"]
+
+_EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,16 +64,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "--pack-type", args.pack_type, "this tool writes webdataset shards only", "leave the flag out"
             )
         start = time.monotonic()
-        index = pack(
-            args.src_data_dir,
-            args.target_data_dir,
-            args.split_name,
-            num_workers=args.num_workers,
-            list_file=args.list_file,
-            render_pass=args.render_pass,
-            samples_per_shard=args.samples_per_shard,
-            on_error=args.on_error,
-        )
+        try:
+            index = pack(
+                args.src_data_dir,
+                args.target_data_dir,
+                args.split_name,
+                num_workers=args.num_workers,
+                list_file=args.list_file,
+                render_pass=args.render_pass,
+                samples_per_shard=args.samples_per_shard,
+                on_error=args.on_error,
+            )
+        except KeyboardInterrupt:
+            print("interrupted; the same command goes on from the last whole shard", file=sys.stderr)
+            raise SystemExit(_EXIT_INTERRUPTED) from None
     seconds = time.monotonic() - start
     folder = args.target_data_dir / args.split_name
     num_bytes = sum(shard.bytes for shard in index.shards)

@@ -29,6 +29,8 @@ from stereo_exp.errors import DataError
 
 _FIX = "restore the file from its source, or leave the pair out with --on-error skip"
 
+_BUFFER_BYTES = 1 << 20
+
 
 class Stopped(Exception):
     """Another shard's error, or the user, ended the run before this shard was whole."""
@@ -81,29 +83,17 @@ def _decode_png(data: bytes, path: Path) -> np.ndarray:
     return decode_rgb(data, path)
 
 
-class _HashingStream(io.RawIOBase):
-    """Passes writes on to a file and keeps their SHA-256, so that the shard need not be read again."""
+class _HashingFile(io.FileIO):
+    """A file that keeps the SHA-256 of what is written to it, so that a shard need not be read again."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
-        self._digest = hashlib.sha256()
-
-    def writable(self) -> bool:
-        return True
+        super().__init__(path, "w")
+        self.digest = hashlib.sha256()
 
     def write(self, data) -> int:  # type: ignore[no-untyped-def]
-        self._digest.update(data)
-        return self._file.write(data)
-
-    def finish(self) -> tuple[int, str]:
-        """Bring everything to the disk; bytes written and their SHA-256."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        return self._file.tell(), self._digest.hexdigest()
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+        count = super().write(data)
+        self.digest.update(memoryview(data)[:count])
+        return count
 
 
 def write_shard(
@@ -130,7 +120,9 @@ def write_shard(
     from webdataset import TarWriter  # brings torch
 
     skipped: list[SkippedPair] = []
-    with replacing(path) as temporary, _HashingStream(temporary) as stream:
+    with replacing(path) as temporary, _HashingFile(temporary) as file:
+        # tarfile writes 10 kB at a time, and each of them would cost the other threads a turn at the lock.
+        stream = io.BufferedWriter(file, _BUFFER_BYTES)
         with TarWriter(stream, mtime=0, encoder=False, user="", group="") as tar:
             for pair in pairs:
                 if stopped():
@@ -144,5 +136,8 @@ def write_shard(
                 else:
                     tar.write({"__key__": f"{pair.line:08d}"} | members)
                 advance()
-        size, sha256 = stream.finish()
-    return ShardEntry(path.name, len(pairs) - len(skipped), size, sha256, len(skipped)), skipped
+        stream.flush()
+        os.fsync(file.fileno())
+        size = file.tell()
+    entry = ShardEntry(path.name, len(pairs) - len(skipped), size, file.digest.hexdigest(), len(skipped))
+    return entry, skipped
