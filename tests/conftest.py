@@ -9,19 +9,14 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
-import hydra
 import pytest
-from hydra import initialize_config_dir
-from omegaconf import DictConfig
+from composing import composed
 
-from stereo_exp.config import bind, conf_dir, register
+from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
 from stereo_exp.run.context import RunContext
-
-_VERSION_BASE = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
 
 
 @pytest.fixture(autouse=True)
@@ -29,14 +24,6 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a developer has exported must not decide what a test sees."""
     for name in ("STEREO_EXP_ROOT", "STEREO_EXP_SHAPES", "STEREO_EXP_SCENEFLOW", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
-
-
-@cache
-def composed(*overrides: str) -> DictConfig:
-    """What Hydra makes of `overrides`, not bound yet: interpolations are still open. Not to be changed."""
-    register()
-    with initialize_config_dir(str(conf_dir()), **_VERSION_BASE):
-        return hydra.compose("config", overrides=list(overrides))
 
 
 @pytest.fixture

@@ -1,0 +1,84 @@
+"""The wheel holds the whole program and its configs, and runs from any folder."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import command
+
+from stereo_exp.config import conf_dir
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(
+    not (CHECKOUT / "setup.cfg").is_file(), reason="needs a checkout to build from"
+)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout, unpacked into a folder of its own."""
+    work = tmp_path_factory.mktemp("wheel")
+    # A copy: building in place would leave build/ behind and could pick up what an earlier build left there.
+    source = work / "source"
+    source.mkdir()
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+    )
+    if listed.returncode:
+        pytest.skip("needs git to tell what belongs to the checkout")
+    for name in listed.stdout.splitlines():
+        if (CHECKOUT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, source / name)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(work)]
+    subprocess.run([*build, str(source)], check=True, capture_output=True)
+    (wheel,) = work.glob("*.whl")
+    target = work / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(target)]
+    subprocess.run([*pip, str(wheel)], check=True, capture_output=True)
+    return target
+
+
+@pytest.mark.long
+def test_wheel_has_every_config(installed: Path) -> None:
+    def configs(folder: Path) -> set[str]:
+        return {f.relative_to(folder).as_posix() for f in folder.rglob("*.yaml")}
+
+    tracked = {name for name in configs(conf_dir()) if not name.startswith("local/")}
+    assert configs(installed / "stereo_exp" / "conf") == tracked
+
+
+@pytest.mark.long
+def test_wheel_has_every_module(installed: Path) -> None:
+    for package in ("stereo_exp", "data_tools"):
+        modules = {f.relative_to(CHECKOUT).as_posix() for f in (CHECKOUT / package).rglob("*.py")}
+        there = {f.relative_to(installed).as_posix() for f in (installed / package).rglob("*.py")}
+        assert modules - there == set()
+    assert not (installed / "conf").exists(), "a package called conf would be in everybody's way"
+    assert not (installed / "tests").exists()
+
+
+@pytest.mark.long
+def test_wheel_runs_with_its_own_configs(installed: Path, tmp_path: Path) -> None:
+    where = "import stereo_exp.config as c; print(c.conf_dir())"
+    found = command(sys.executable, "-c", where, cwd=tmp_path, PYTHONPATH=str(installed))
+    assert found.out.strip() == str(installed / "stereo_exp" / "conf"), found.err
+    shown = command(
+        sys.executable,
+        "-m",
+        "stereo_exp",
+        "--cfg",
+        "job",
+        "experiment=smoke",
+        cwd=tmp_path,
+        PYTHONPATH=str(installed),
+    )
+    assert (shown.code, shown.err) == (0, "")
+    assert "name: smoke" in shown.out
