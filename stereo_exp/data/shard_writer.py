@@ -60,7 +60,7 @@ def read_members(root: Path, pair_list: PairList, pair: Pair) -> dict[str, bytes
         values = decode_pfm(data[pair.disparity], root / pair.disparity)
         check_disparity(values, left.shape[:2], root / pair.disparity)
     except DataError as error:
-        raise DataError(pair_list.source_of(pair, error.key), error.value, error.rule, _FIX) from None
+        raise pair_list.error(pair, error, _FIX) from None
     disparity = encode_disparity(values)
     return {
         LEFT: data[pair.left],

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import scene_names
 from hypothesis import given
 from hypothesis import strategies as st
+from scene_folder import scene_names
 
 from stereo_exp.data.augment import build_augment
 from stereo_exp.data.batch import StereoBatch, collate

@@ -13,8 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import webdataset
-from conftest import scene_names
-from test_sources import SPOILS, spoil_missing, spoil_nan
+from scene_folder import SPOILS, scene_names, spoil_missing, spoil_nan
 
 from stereo_exp.data import packing, shard_writer
 from stereo_exp.data.formats import encode_png, read_pfm

@@ -6,9 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import scene_names
+from scene_folder import SPOILS, scene_names
 
-from stereo_exp.data.formats import encode_png, write_pfm
 from stereo_exp.data.sources.folder import FolderSource
 from stereo_exp.data.sources.motorcycle import CALIBRATION, MotorcycleSource
 from stereo_exp.data.sources.pair_list import find_pair_list
@@ -29,48 +28,6 @@ def test_folder_reads_what_was_written(make_scenes):
     assert (sample.disparity > 0).sum() == 20 * 30 - 1
 
 
-def spoil_truncated(root):
-    path = root / scene_names(1)[0]
-    path.write_bytes(path.read_bytes()[:-30])
-
-
-def spoil_missing(root):
-    (root / scene_names(1)[1]).unlink()
-
-
-def spoil_header(root):
-    (root / scene_names(1)[2]).write_bytes(b"PX\n30 20\n-1\n")
-
-
-def spoil_truth_size(root):
-    write_pfm(root / scene_names(1)[2], np.ones((20, 31), np.float32))
-
-
-def spoil_channels(root):
-    write_pfm(root / scene_names(1)[2], np.ones((20, 30, 3), np.float32))
-
-
-def spoil_views(root):
-    (root / scene_names(1)[1]).write_bytes(encode_png(np.zeros((21, 30, 3), np.uint8)))
-
-
-def spoil_nan(root):
-    values = np.ones((20, 30), np.float32)
-    values[3, 3] = np.nan
-    write_pfm(root / scene_names(1)[2], values)
-
-
-SPOILS = {
-    spoil_truncated: "truncated PNG",
-    spoil_missing: "cannot be read",
-    spoil_header: "PFM begins with",
-    spoil_truth_size: "=31x20: must be as large as the left image, 30x20",
-    spoil_channels: "one channel",
-    spoil_views: "=30x21: must be as large as the left image, 30x20",
-    spoil_nan: "NaN in 1 of 600 pixels",
-}
-
-
 @pytest.mark.parametrize("spoil", SPOILS, ids=lambda spoil: spoil.__name__)
 def test_folder_names_file_and_list_line_of_what_is_damaged(make_scenes, spoil):
     root = make_scenes([(20, 30)] * 3)
@@ -80,6 +37,15 @@ def test_folder_names_file_and_list_line_of_what_is_damaged(make_scenes, spoil):
     with pytest.raises(DataError, match=SPOILS[spoil]) as caught:
         source.read(1)
     assert "/0001/" in str(caught.value) and "SceneFlow_finalpass_train.txt line 2" in str(caught.value)
+
+
+def test_a_long_path_hides_neither_the_line_nor_the_file(make_scenes):
+    root = make_scenes([(8, 9)], folder="/".join(["a_folder_with_a_rather_long_name"] * 6))
+    (root / scene_names(0)[2]).unlink()
+    with pytest.raises(DataError) as caught:
+        FolderSource(root).read(0)
+    assert str(caught.value).startswith("SceneFlow_finalpass_train.txt line 1: ")
+    assert str(root / scene_names(0)[2]) in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,8 @@ def test_skip_counts_and_raise_names_the_list_line(root, capsys):
     (root / "disparity/1.pfm").write_bytes(b"Pf\n9 8\n")
     out, err, code = run(capsys, root)
     assert code == 2 and out == [] and err.count("\n") == 1
-    assert "1.pfm (SceneFlow_finalpass_train.txt line 2)" in err and "--on-error skip" in err
+    assert err.startswith("error: SceneFlow_finalpass_train.txt line 2: ")
+    assert "disparity/1.pfm" in err and "--on-error skip" in err
     out, err, code = run(capsys, root, "--on-error", "skip")
     assert code == 0 and json.loads(out[-1])["skipped"] == 1
 

@@ -50,7 +50,5 @@ class FolderSource:
             disparity = read_pfm(self.root / pair.disparity)
             check_disparity(disparity, left.shape[:2], self.root / pair.disparity)
         except DataError as error:
-            raise DataError(
-                self.pair_list.source_of(pair, error.key), error.value, error.rule, error.fix
-            ) from None
+            raise self.pair_list.error(pair, error) from None
         return StereoSample(self.key(index), left, right, known_disparity(disparity))

@@ -41,9 +41,11 @@ class PairList:
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def source_of(self, pair: Pair, path: Path | str) -> str:
-        """How errors name a file of a pair: its path, the list and the line."""
-        return f"{path} ({self.path.name} line {pair.line})"
+    def error(self, pair: Pair, error: DataError, fix: str | None = None) -> DataError:
+        """An error about a file of a pair, told with the list and the line first: paths may be long."""
+        value = "" if error.value is None else f"={error.value}"
+        rule = f"{error.key}{value}: {error.rule}"
+        return DataError(f"{self.path.name} line {pair.line}", None, rule, fix or error.fix)
 
 
 def find_pair_list(
