@@ -49,7 +49,17 @@ def wheel(session: nox.Session) -> None:
     session.install("-c", "constraints.txt", "build")
     folder = session.create_tmp()
     session.run("python", "-m", "build", "--wheel", "--outdir", f"{folder}/dist")
-    session.run("python", "-m", "pip", "install", "-c", "constraints.txt", "--find-links", f"{folder}/dist", "stereo_exp")
+    session.run(
+        "python",
+        "-m",
+        "pip",
+        "install",
+        "-c",
+        "constraints.txt",
+        "--find-links",
+        f"{folder}/dist",
+        "stereo_exp",
+    )
     with session.chdir(folder):
         session.run("stereo-exp", "--cfg", "job", "--resolve")
 

@@ -69,7 +69,11 @@ def main() -> None:
             times["shear"].append(seconds(correlation_volume, maps, backward))
         loop, shear = (1e3 * statistics.median(t[2:]) for t in times.values())
         table.add_row(case, f"{loop:.2f}", f"{shear:.2f}", f"{loop / shear:.1f}")
-        report[case] = {"loop_ms": round(loop, 3), "shear_ms": round(shear, 3), "ratio": round(loop / shear, 2)}
+        report[case] = {
+            "loop_ms": round(loop, 3),
+            "shear_ms": round(shear, 3),
+            "ratio": round(loop / shear, 2),
+        }
     Console().print(table)
     print(json.dumps(report))
 

@@ -27,26 +27,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m data_tools.pack",
         description="Pack a SceneFlow-layout folder into WebDataset shards. A run that was killed goes on.",
     )
-    parser.add_argument(
-        "--src-data-dir", type=Path, required=True, help="the data set's folder, with its lists"
-    )
-    parser.add_argument(
-        "--target-data-dir", type=Path, required=True, help="shards go to TARGET_DATA_DIR/SPLIT_NAME"
-    )
-    parser.add_argument(
-        "--split-name", required=True, help="train, test, or what SceneFlow_<pass>_<split>.txt says"
-    )
-    parser.add_argument(
-        "--num-workers", type=int, default=4, help="shards written at once (default: %(default)s)"
-    )
+    parser.add_argument("--src-data-dir", type=Path, required=True, help="the data set's folder, with its lists")
+    parser.add_argument("--target-data-dir", type=Path, required=True, help="shards go to TARGET_DATA_DIR/SPLIT_NAME")
+    parser.add_argument("--split-name", required=True, help="train, test, or what SceneFlow_<pass>_<split>.txt says")
+    parser.add_argument("--num-workers", type=int, default=4, help="shards written at once (default: %(default)s)")
     parser.add_argument("--pack-type", default="webdataset", help="webdataset, the only one (default)")
-    parser.add_argument(
-        "--list-file", type=Path, help="use this list; its paths are relative to the source folder"
-    )
+    parser.add_argument("--list-file", type=Path, help="use this list; its paths are relative to the source folder")
     parser.add_argument("--render-pass", default="finalpass", help="finalpass (default) or cleanpass")
-    parser.add_argument(
-        "--samples-per-shard", type=int, default=256, help="pairs in a shard (default: %(default)s)"
-    )
+    parser.add_argument("--samples-per-shard", type=int, default=256, help="pairs in a shard (default: %(default)s)")
     parser.add_argument(
         "--on-error",
         default="raise",
@@ -83,9 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     num_bytes = sum(shard.bytes for shard in index.shards)
     print(f"{'folder':<8} {folder}")
     print(f"{'pairs':<8} {index.samples:,}")
-    print(
-        f"{'skipped':<8} {index.skipped:,}{f' (named in {folder / SKIPPED_NAME})' if index.skipped else ''}"
-    )
+    print(f"{'skipped':<8} {index.skipped:,}{f' (named in {folder / SKIPPED_NAME})' if index.skipped else ''}")
     print(f"{'shards':<8} {len(index.shards):,}, {num_bytes / 1e6:,.1f} MB")
     summary = {
         "folder": str(folder),

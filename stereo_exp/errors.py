@@ -26,7 +26,7 @@ class UserError(ValueError):
     def __init__(self, key: object, value: object, rule: str, fix: str) -> None:
         self.key, self.value, self.rule, self.fix = str(key), value, rule, fix
         shown = "" if value is None else f"={_one_line(value)}"
-        super().__init__(f"{_one_line(self.key)}{shown}: {_one_line(rule, None)}; {_one_line(fix, None)}")
+        super().__init__(f"{_one_line(self.key, None)}{shown}: {_one_line(rule, None)}; {_one_line(fix, None)}")
 
     def __reduce__(self) -> tuple:
         # A worker process hands its exception over by pickling it; the default would pass one argument.

@@ -12,7 +12,7 @@ from stereo_exp.data.batch import StereoBatch
 from stereo_exp.data.colour import normalise
 from stereo_exp.metrics import StereoMetrics
 from stereo_exp.model.postprocess import full_disparity
-from stereo_exp.run.progress import Meter
+from stereo_exp.progress import Meter
 from stereo_exp.train.processes import Process
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,10 @@ def _add_batch(
     for i, (height, width) in enumerate(batch.sizes):
         prediction = predictions[i, :height, :width]
         noc = None if batch.noc is None else batch.noc[i, :height, :width]
-        metrics.update(prediction, batch.disparity[i, :height, :width], noc)
+        if batch.disparity is None:
+            # A data set without truth still shows its pictures; its pairs count as skipped.
+            metrics.num_skipped += 1
+        else:
+            metrics.update(prediction, batch.disparity[i, :height, :width], noc)
         if on_image is not None:
             on_image(batch, i, prediction)

@@ -31,7 +31,10 @@ class Registry(Mapping[str, Any]):
             module, attribute = self._entries[name].split(":")
         except KeyError:
             raise UserError(
-                self.key, name, f"must be one of {', '.join(self)}", f"choose one, e.g. {self.key}={next(iter(self))}"
+                self.key,
+                name,
+                f"must be one of {', '.join(self)}",
+                f"choose one, e.g. {self.key}={next(iter(self))}",
             ) from None
         return getattr(import_module(module), attribute)
 

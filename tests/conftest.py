@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from composing import composed
+from omegaconf import OmegaConf
 
 from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
@@ -32,7 +33,9 @@ def compose(tmp_path: Path) -> Callable[..., Root]:
 
     def from_overrides(*overrides: str) -> Root:
         quiet = [] if any(o.startswith("tracker=") for o in overrides) else ["tracker=none"]
-        return bind(composed(f"root={tmp_path}", *quiet, *overrides))
+        # The root is put in afterwards, so that what was composed for one test serves the next.
+        here = {} if any(o.startswith("root=") for o in overrides) else {"root": str(tmp_path)}
+        return bind(OmegaConf.merge(composed(*quiet, *overrides), here))
 
     return from_overrides
 

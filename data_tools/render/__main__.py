@@ -8,12 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-from data_tools.render.writer import Progress, render_dataset
+from data_tools.render.writer import render_dataset
 from stereo_exp.errors import UserError, exit_on_user_error
+from stereo_exp.progress import Meter
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     with exit_on_user_error():
         height, width = _size(options.size)
-        with _progress() as progress:
+        with Meter("render", options.train + options.test) as meter:
             report = render_dataset(
                 options.out,
                 train=options.train,
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 width=width,
                 seed=options.seed,
                 workers=options.workers,
-                progress=progress,
+                progress=lambda done, _: meter.advance(done - meter.done),
             )
         summary = {
             "out": options.out,
@@ -58,9 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--test", type=int, default=40, metavar="N", help="test pairs (%(default)s)")
     parser.add_argument("--size", default="256x512", metavar="HxW", help="height x width (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the set (%(default)s)")
-    parser.add_argument(
-        "--workers", type=int, default=None, metavar="W", help="processes (one for each core)"
-    )
+    parser.add_argument("--workers", type=int, default=None, metavar="W", help="processes (one for each core)")
     return parser
 
 
@@ -69,20 +66,6 @@ def _size(text: str) -> tuple[int, int]:
     if match is None:
         raise UserError("--size", text, "must be HEIGHTxWIDTH in pixels", "write --size 256x512")
     return int(match[1]), int(match[2])
-
-
-@contextmanager
-def _progress() -> Iterator[Progress | None]:
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 if __name__ == "__main__":

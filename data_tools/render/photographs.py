@@ -53,9 +53,7 @@ def load(name: str, level: int) -> np.ndarray:
     path = _folder() / name
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None:
-        raise UserError(
-            path, None, "cannot be read", "reinstall scikit-image (pip install --force-reinstall)"
-        )
+        raise UserError(path, None, "cannot be read", "reinstall scikit-image (pip install --force-reinstall)")
     if image.ndim == 3:
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     while max(image.shape[:2]) > _LONGEST:
@@ -68,7 +66,5 @@ def load(name: str, level: int) -> np.ndarray:
 def _folder() -> Path:
     found = importlib.util.find_spec("skimage")
     if found is None or not found.submodule_search_locations:
-        raise UserError(
-            "scikit-image", "missing", "shapes paints with its photographs", "pip install scikit-image"
-        )
+        raise UserError("scikit-image", "missing", "shapes paints with its photographs", "pip install scikit-image")
     return Path(next(iter(found.submodule_search_locations))) / "data"

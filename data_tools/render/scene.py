@@ -20,9 +20,7 @@ from data_tools.render.textures import Texture, sample_texture
 
 SPLITS = ("TRAIN", "TEST")
 FEWEST_OBJECTS, MOST_OBJECTS = 5, 25
-_WIDTH_SHARE = (
-    0.4  # no disparity exceeds this part of the width, or most of the picture would have no partner
-)
+_WIDTH_SHARE = 0.4  # no disparity exceeds this part of the width, or most of the picture would have no partner
 _BACKDROP_PAINT = {"photo": 0.42, "noise": 0.36, "stripes": 0.1, "glyphs": 0.05, "flat": 0.07}
 _OBJECT_PAINT = {"photo": 0.33, "noise": 0.27, "stripes": 0.13, "glyphs": 0.1, "flat": 0.17}
 _OUTLINES = {"ellipse": 0.25, "box": 0.28, "star": 0.22, "bar": 0.15, "fence": 0.1}
@@ -144,17 +142,13 @@ def _form(rng: np.random.Generator, height: float, y0: float = 0.0) -> Surface:
     )
 
 
-def _scenery_item(
-    rng: np.random.Generator, surface: Surface, outline: Outline | None, height: int, width: int
-) -> Item:
+def _scenery_item(rng: np.random.Generator, surface: Surface, outline: Outline | None, height: int, width: int) -> Item:
     texture = sample_texture(rng, _pick(rng, _BACKDROP_PAINT), (width / 2, height / 2), width + HIGHEST / 2)
     light = (rng.uniform(0.75, 1.1), rng.normal(0, 0.15) / width, rng.normal(0, 0.15) / height)
     return Item(surface, texture, outline, light)
 
 
-def _object(
-    rng: np.random.Generator, height: int, width: int, background: Surface, near: float, closest: bool
-) -> Item:
+def _object(rng: np.random.Generator, height: int, width: int, background: Surface, near: float, closest: bool) -> Item:
     """One object in front of the background; the closest one of a scene touches its near end."""
     y = rng.uniform(-0.05, 1.05) * height
     if closest:

@@ -67,9 +67,7 @@ class Outline:
             return (1 - reach) * np.float32(min(self.half_width, self.half_height))
         if self.kind == "star":
             return self._star(dx, dy)
-        frame = np.minimum(
-            np.float32(self.half_width) - np.abs(dx), np.float32(self.half_height) - np.abs(dy)
-        )
+        frame = np.minimum(np.float32(self.half_width) - np.abs(dx), np.float32(self.half_height) - np.abs(dy))
         if self.kind == "fence":
             return np.minimum(frame, self._lattice(dx, dy))
         return frame

@@ -39,9 +39,7 @@ class Texture:
         m = self.matrix
         column = (x * m[0, 0] + (y * m[0, 1] + m[0, 2])).astype(np.float32)
         row = (x * m[1, 0] + (y * m[1, 1] + m[1, 2])).astype(np.float32)
-        return cv2.remap(self.tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101).astype(
-            np.float32
-        )
+        return cv2.remap(self.tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101).astype(np.float32)
 
 
 def sample_texture(rng: np.random.Generator, kind: str, centre: tuple[float, float], size: float) -> Texture:

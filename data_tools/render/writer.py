@@ -122,9 +122,7 @@ def render_dataset(
             write_text(out / LISTS[split], "".join(lines))
     except OSError as error:
         path = error.filename or out
-        raise UserError(
-            "out", path, f"cannot be written ({error.strerror})", "choose another folder"
-        ) from None
+        raise UserError("out", path, f"cannot be written ({error.strerror})", "choose another folder") from None
     return RenderReport(len(missing), len(jobs) - len(missing), time.perf_counter() - started, workers)
 
 
@@ -137,15 +135,11 @@ def _claim(out: Path, parameters: Parameters) -> None:
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise UserError(
-                path, None, "is not the record of a shapes set", "delete the folder or choose another"
-            )
+            raise UserError(path, None, "is not the record of a shapes set", "delete the folder or choose another")
         for key, value in wanted.items():
             if found.get(key) != value:
                 rule = f"{out} was rendered with {key}={found.get(key)}"
-                raise UserError(
-                    key, value, rule, "repeat that value, choose another folder, or delete this one"
-                )
+                raise UserError(key, value, rule, "repeat that value, choose another folder, or delete this one")
         return
     for name in (ROOT, *LISTS.values()):
         if (out / name).exists():

@@ -38,4 +38,3 @@ def bind(config: DictConfig | Mapping[str, Any]) -> Root:
         raise from_omegaconf(error) from None
     assert isinstance(root, Root)
     return root
-

@@ -64,7 +64,10 @@ class SceneFlow(Dataset):
         one_of("dataset.render_pass", self.render_pass, RENDER_PASSES)
         if not self.root:
             raise UserError(
-                "dataset.root", "null", "SceneFlow must be given a place", "add dataset.root=DIR or set STEREO_EXP_SCENEFLOW"
+                "dataset.root",
+                "null",
+                "SceneFlow must be given a place",
+                "add dataset.root=DIR or set STEREO_EXP_SCENEFLOW",
             )
 
 

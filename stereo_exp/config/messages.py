@@ -7,7 +7,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from omegaconf import Container
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
 from stereo_exp.config.paths import conf_dir
 from stereo_exp.errors import UserError
@@ -25,14 +30,21 @@ def from_hydra(error: Exception, arguments: Sequence[str]) -> UserError:
     if unknown := _UNKNOWN_OPTION.search(text):
         group, _, option = unknown[1].rpartition("/")
         options = unknown[3].split()
-        return UserError(group, option, f"must be one of {', '.join(options)}", f"try {group}={_nearest(option, options)}")
+        return UserError(
+            group, option, f"must be one of {', '.join(options)}", f"try {group}={_nearest(option, options)}"
+        )
     if text.startswith("Config group override must be"):
         group = next((a.partition("=")[0] for a in arguments if a.lower().endswith("=null")), "config")
         options = sorted(file.stem for file in (conf_dir() / group).glob("*.yaml"))
         choice = f"must be one of {', '.join(options)}" if options else "must name an option"
         return UserError(group, "null", choice, f"leave it out, or try {group}={(options or ['OPTION'])[0]}")
     lines = [line for line in text.splitlines() if line.strip()]
-    return UserError(" ".join(arguments) or "config", None, lines[0], " ".join(lines[1:]) or "see: python -m stereo_exp --help")
+    return UserError(
+        " ".join(arguments) or "config",
+        None,
+        lines[0],
+        " ".join(lines[1:]) or "see: python -m stereo_exp --help",
+    )
 
 
 def from_omegaconf(error: OmegaConfBaseException, arguments: Iterable[str] = ()) -> UserError:

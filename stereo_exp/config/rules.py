@@ -47,5 +47,8 @@ def image_size(key: str, size: Sequence[int]) -> None:
     """Height and width, multiples of 32: five halvings."""
     if len(size) != 2 or any(s <= 0 or s % IMAGE_STEP for s in size):
         raise UserError(
-            key, list(size), f"must be [height, width], both multiples of {IMAGE_STEP}", f"try {key}=[256,512]"
+            key,
+            list(size),
+            f"must be [height, width], both multiples of {IMAGE_STEP}",
+            f"try {key}=[256,512]",
         )

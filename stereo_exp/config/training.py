@@ -52,9 +52,7 @@ class Optim:
         if self.grad_clip is not None:
             positive("optim.grad_clip", self.grad_clip)
         if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):
-            raise UserError(
-                "optim.betas", self.betas, "must be two numbers in [0, 1)", "try optim.betas=[0.9,0.999]"
-            )
+            raise UserError("optim.betas", self.betas, "must be two numbers in [0, 1)", "try optim.betas=[0.9,0.999]")
         if not math.isfinite(self.lr * self.lr_scale):
             raise UserError("optim.lr", self.lr, "must be finite", "try optim.lr=2e-3")
 

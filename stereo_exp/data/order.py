@@ -30,9 +30,7 @@ def sample_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
 def _generator(seed: int, stream: int, epoch: int, index: int) -> np.random.Generator:
     # Philox counts up from its lowest word: with epoch and index in the highest two, streams never meet.
     counter = np.array([0, 0, index, epoch], np.uint64)
-    return np.random.Generator(
-        np.random.Philox(counter=counter, key=np.array([seed & _WORD, stream], np.uint64))
-    )
+    return np.random.Generator(np.random.Philox(counter=counter, key=np.array([seed & _WORD, stream], np.uint64)))
 
 
 def steps_per_epoch(num_samples: int, batch_size: int, world_size: int = 1) -> int:

@@ -24,6 +24,7 @@ from stereo_exp.data.shard_format import INDEX_NAME, ShardEntry, ShardIndex
 from stereo_exp.data.shard_writer import SkippedPair, write_shard
 from stereo_exp.data.sources.pair_list import PairList, find_pair_list
 from stereo_exp.errors import DataError, UserError
+from stereo_exp.progress import Meter
 
 SKIPPED_NAME = "skipped.txt"
 _PROGRESS = ".progress"
@@ -68,9 +69,7 @@ def pack(
         raise UserError("on_error", on_error, "must be one of raise, skip", "choose one")
     for key, number in (("num_workers", num_workers), ("samples_per_shard", samples_per_shard)):
         if number < 1:
-            raise UserError(
-                key, number, "must be at least 1", f"give --{key.replace('_', '-')} a positive number"
-            )
+            raise UserError(key, number, "must be at least 1", f"give --{key.replace('_', '-')} a positive number")
     if not split or "/" in split or split.startswith("."):
         raise UserError("split_name", split, "must be a plain name", "e.g. train")
     pair_list = find_pair_list(source, split, list_file=list_file, render_pass=render_pass)
@@ -95,9 +94,7 @@ def pack(
 class _Run:
     """One call of `pack`, with its folder locked."""
 
-    def __init__(
-        self, source: Path, folder: Path, pair_list: PairList, wanted: ShardIndex, on_error: str
-    ) -> None:
+    def __init__(self, source: Path, folder: Path, pair_list: PairList, wanted: ShardIndex, on_error: str) -> None:
         self.source, self.folder, self.pair_list, self.wanted = source, folder, pair_list, wanted
         self.on_error = on_error
         self.progress = folder / _PROGRESS
@@ -110,10 +107,10 @@ class _Run:
         names = _shard_names(self.wanted)
         todo = [number for number, name in enumerate(names) if name not in records]
         done_pairs = sum(len(self._pairs(number)) for number, name in enumerate(names) if name in records)
-        with _progress_bar(f"pack {self.wanted.split}", len(self.pair_list), done_pairs) as advance:
+        with Meter(f"pack {self.wanted.split}", len(self.pair_list), done_pairs) as meter:
             pool = ThreadPoolExecutor(max(1, min(num_workers, len(todo))), thread_name_prefix="pack")
             try:
-                futures = [pool.submit(self._write, names[number], number, advance) for number in todo]
+                futures = [pool.submit(self._write, names[number], number, meter.advance) for number in todo]
                 for future in as_completed(futures):
                     entry, skipped = future.result()
                     records[entry.name] = (entry, skipped)
@@ -252,22 +249,3 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def _progress_bar(title: str, total: int, done: int) -> Iterator[Any]:
-    """A function to call after every pair; draws on standard error, and only on a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(title, total=total, completed=done)
-        yield lambda: bar.advance(task)

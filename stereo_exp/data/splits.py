@@ -64,4 +64,6 @@ class Splits:
             workers=self._loader.workers,
             rank=process.rank,
             world_size=process.world_size,
+            # Padding to the largest of a batch would make a prediction depend on its batch mates.
+            split_sizes=True,
         )

@@ -39,9 +39,7 @@ def pad_to(sample: StereoSample, size: tuple[int, int]) -> StereoSample:
     )
 
 
-def crop_window(
-    size: tuple[int, int], crop: tuple[int, int], rng: np.random.Generator
-) -> tuple[slice, slice]:
+def crop_window(size: tuple[int, int], crop: tuple[int, int], rng: np.random.Generator) -> tuple[slice, slice]:
     """A window of crop height × width at a place drawn uniformly from those inside an image of `size`."""
     top, left = (int(rng.integers(0, have - want + 1)) for have, want in zip(size, crop, strict=True))
     return slice(top, top + crop[0]), slice(left, left + crop[1])

@@ -18,7 +18,7 @@ class StereoNetPlus(nn.Module):
     def __init__(self, backbone: nn.Module, neck: nn.Module, head: nn.Module) -> None:
         super().__init__()
         self.backbone, self.neck, self.head = backbone, neck, head
-        self.regression = Regression(head.num_candidates[0])  # type: ignore[index]
+        self.regression = Regression(head.num_candidates[0])  # type: ignore[index, arg-type]
 
     def trunk(self, left: Tensor, right: Tensor) -> HeadLogits:
         """The part that becomes integer arithmetic: everything up to the two maps of logits."""

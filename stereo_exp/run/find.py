@@ -67,7 +67,10 @@ def find_resumable(context: RunContext) -> Path | None:
         if difference is not None:
             key, here, there = difference
             raise CheckpointError(
-                key.lstrip("."), here, f"the run to go on with has {there}", "give it the same value to resume"
+                key.lstrip("."),
+                here,
+                f"the run to go on with has {there}",
+                "give it the same value to resume",
             )
         return path
     # A run folder given by hand (hydra.run.dir=) may be the interrupted run itself.
@@ -103,7 +106,9 @@ def _runs(context: RunContext, stage: str) -> Iterator[Path]:
     folders = [*base.glob(f"{stage}/*"), *base.glob(f"sweep/*/*_{stage}")]
     folders = [f for f in folders if (f / LINEAGE_FILE).is_file() and f.resolve() != context.dir.resolve()]
     folders.sort(key=_started, reverse=True)
-    own = [f for f in folders if context.sweep_dir and f.parent == context.sweep_dir and _chain(f) == context.chain()]
+    # Hydra's path of the sweep is absolute but may lead through symbolic links; ours does not.
+    sweep = context.sweep_dir and context.sweep_dir.resolve()
+    own = [f for f in folders if f.parent == sweep and _chain(f) == context.chain()]
     yield from own
     yield from (f for f in folders if f not in own)
 

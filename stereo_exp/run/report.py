@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from stereo_exp.data.atomic import write_text
 from stereo_exp.run.context import RunContext
@@ -60,7 +60,7 @@ def _table(report: dict[str, Any]) -> Table:
     table.add_column("value", justify="right", overflow="fold")
     for key, value in report.items():
         if key not in ("task", "stage", "name") and not isinstance(value, (dict, list)):
-            table.add_row(key, _shown(key, value))
+            table.add_row(key, Text(_shown(key, value)))
     return table
 
 
@@ -71,6 +71,6 @@ def _shown(key: str, value: Any) -> str:
         if key.startswith(_SHARES):
             return f"{100 * value:.2f} %"
         return f"{value:.4f} px" if key.startswith("epe") else f"{value:.2f}"
-    text = str(value)
     # Shorter to read; the JSON line keeps the absolute path.
-    return os.path.relpath(text) if os.path.isabs(text) and os.path.commonpath((text, Path.cwd())) != "/" else text
+    path = Path(str(value))
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(value)

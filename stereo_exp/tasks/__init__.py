@@ -31,9 +31,7 @@ def dispatch(context: RunContext) -> dict[str, Any]:
         raise UserError("task", config.task, "is not built yet", f"use one of {', '.join(TASKS)}")
     if config.stage not in BUILT_STAGES:
         planned = ", ".join(s for s in STAGES if s not in BUILT_STAGES)
-        raise UserError(
-            "stage", config.stage, f"is not built yet (nor are the others of {planned})", "use stage=float"
-        )
+        raise UserError("stage", config.stage, f"is not built yet (nor are the others of {planned})", "use stage=float")
     from stereo_exp.run.report import finish, started
 
     begin = started()

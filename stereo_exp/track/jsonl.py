@@ -22,23 +22,30 @@ class JsonLines(Tracker):
     def __init__(self, context: RunContext) -> None:
         super().__init__(context)
         context.dir.mkdir(parents=True, exist_ok=True)
-        self._file = (context.dir / METRICS_FILE).open("a", buffering=1)
+        path = context.dir / METRICS_FILE
+        # A kill may have cut the last line short: the next record begins its own.
+        is_cut = path.is_file() and path.read_bytes()[-1:] not in (b"", b"\n")
+        self._file = path.open("a", buffering=1)
+        if is_cut:
+            self._file.write("\n")
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         finite = {k: v if v is not None and math.isfinite(v) else None for k, v in values.items()}
         self._file.write(json.dumps({"step": step, **finite}, separators=(",", ":")) + "\n")
 
     def replay(self, records: Iterable[Mapping[str, Any]]) -> None:
-        # A run that goes on in its own folder drops what it recorded behind the checkpoint.
+        # A run that goes on in its own folder drops what it recorded behind the checkpoint; `records` may come from
+        # the very file that is emptied here.
+        kept = list(records)
         self._file.truncate(0)
-        super().replay(records)
+        super().replay(kept)
 
     def finish(self, status: str) -> None:
         self._file.close()
 
 
 def read_metrics(run_dir: Path) -> Iterator[dict[str, Any]]:
-    """The records of a run, without a last line that a kill cut short."""
+    """The records of a run, without a line that a kill cut short."""
     path = Path(run_dir) / METRICS_FILE
     if not path.is_file():
         return
@@ -46,4 +53,4 @@ def read_metrics(run_dir: Path) -> Iterator[dict[str, Any]]:
         try:
             yield json.loads(line)
         except json.JSONDecodeError:
-            return
+            continue

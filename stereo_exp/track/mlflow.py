@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stereo_exp.data.atomic import write_text
 from stereo_exp.errors import UserError
+from stereo_exp.run.context import CONFIG_FILE
 from stereo_exp.track.base import Tracker
 
 if TYPE_CHECKING:
@@ -43,12 +44,17 @@ class MLflowRun(Tracker):
         try:
             self._client = self._open_store(MlflowClient, config.uri)
             experiment = self._experiment(config.experiment)
+            run = self._client.create_run(experiment, run_name=_run_name(context), tags=_tags(context))
+        except UserError:
+            raise
         except Exception as error:
             # MLflow raises whatever its backend does; to the user it is one thing.
             raise UserError(
-                "tracker.uri", config.uri, f"the store cannot be opened ({error})", "give another store or tracker=none"
+                "tracker.uri",
+                config.uri,
+                f"the store cannot be opened ({error})",
+                "give another store or tracker=none",
             ) from error
-        run = self._client.create_run(experiment, run_name=_run_name(context), tags=_tags(context))
         self.run_id = run.info.run_id
         self._metrics: list[Any] = []
         self._flushed = time.monotonic()
@@ -74,6 +80,14 @@ class MLflowRun(Tracker):
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".mlflow-experiment.lock"):
             found = self._client.get_experiment_by_name(name)
+            if found is not None and found.lifecycle_stage == "deleted":
+                raise UserError(
+                    "tracker.experiment",
+                    name,
+                    "was deleted in MLflow",
+                    f"restore it (mlflow experiments restore -x {found.experiment_id}), "
+                    "give another tracker.experiment, or use tracker=none",
+                )
             if found is not None:
                 return found.experiment_id
             # A server decides for itself where artifacts go; a local store would put them into the working folder.
@@ -118,9 +132,9 @@ class MLflowRun(Tracker):
 
     def finish(self, status: str) -> None:
         self._flush()
-        for name in ("config.yaml", "report.json"):
-            if (self.context.dir / name).is_file():
-                self.artifact(self.context.dir / name)
+        # Not report.json: it is written after the trackers are closed.
+        if (self.context.dir / CONFIG_FILE).is_file():
+            self.artifact(self.context.dir / CONFIG_FILE)
         self._client.set_terminated(self.run_id, status)
 
 

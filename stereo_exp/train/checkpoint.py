@@ -77,7 +77,10 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
             magic = file.read(4)
     except OSError as error:
         raise CheckpointError(
-            path, None, f"the checkpoint cannot be read ({error.strerror})", "give the path of an existing one"
+            path,
+            None,
+            f"the checkpoint cannot be read ({error.strerror})",
+            "give the path of an existing one",
         ) from None
     if magic.startswith(_PICKLE_MAGICS):
         raise CheckpointError(
@@ -92,7 +95,10 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
-            path, None, f"is not a whole safetensors file ({error})", "copy it again or use an older checkpoint"
+            path,
+            None,
+            f"is not a whole safetensors file ({error})",
+            "copy it again or use an older checkpoint",
         ) from None
     if metadata.get("format") != FORMAT:
         raise CheckpointError(
@@ -136,13 +142,16 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, prefix: str = "model"
     except RuntimeError as error:
         reason = str(error).split("\n\t")[-1]
         raise CheckpointError(
-            checkpoint.path, None, f"does not fit the network ({reason})", "choose a checkpoint of this network"
+            checkpoint.path,
+            None,
+            f"does not fit the network ({reason})",
+            "choose a checkpoint of this network",
         ) from None
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:
     """The optimiser's moments by parameter name; rates come from the config and are not kept."""
-    names = {parameter: name for name, parameter in model.named_parameters()}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     return {
         f"{names[parameter]}/{key}": torch.as_tensor(value)
         for parameter, state in optimiser.state.items()

@@ -15,8 +15,8 @@ from stereo_exp.data.batch import StereoBatch
 from stereo_exp.data.splits import Splits
 from stereo_exp.errors import UserError
 from stereo_exp.evaluate import evaluate
+from stereo_exp.progress import Meter
 from stereo_exp.run.context import RunContext
-from stereo_exp.run.progress import Meter
 from stereo_exp.track.base import Tracker
 from stereo_exp.track.jsonl import read_metrics
 from stereo_exp.train.checkpoint import (
@@ -80,7 +80,7 @@ class Trainer:
         self.process, self.tracker, self.parent = process, tracker, parent
         config = context.config
         self.maxdisp = config.model.maxdisp
-        self.model = model.to(compute.device, memory_format=torch.channels_last)
+        self.model = model.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if process.world_size > 1 and compute.device.type == "cuda":
             self.model = nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
         self.optimiser = build_optimiser(config.optim, self.model)
@@ -172,7 +172,12 @@ class Trainer:
         # Processes on CPUs have BatchNorm statistics of their own; rank 0's are the ones that are saved.
         self.process.broadcast(model.state_dict().values())
         scores = evaluate(
-            model, self.splits.test(self.process), self.splits.num_test, self.maxdisp, self.compute.device, self.process
+            model,
+            self.splits.test(self.process),
+            self.splits.num_test,
+            self.maxdisp,
+            self.compute.device,
+            self.process,
         )
         epe = float(scores["epe"])
         self.tracker.log(self.progress.step, {f"test/{k}": v for k, v in scores.items()})

@@ -16,7 +16,8 @@ def build_optimiser(config: Optim, model: nn.Module) -> torch.optim.Optimizer:
 
     By name, as the reference does it, so that BatchNorm's scales (also called `weight`) decay too.
     """
-    decayed, plain = [], []
+    decayed: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             (decayed if "weight" in name else plain).append(parameter)

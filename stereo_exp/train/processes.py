@@ -65,7 +65,11 @@ def launch(worker: Worker, context: RunContext) -> dict[str, Any]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     spawned = torch.multiprocessing.start_processes(
-        _enter, (worker, context, world_size, port, queue), nprocs=world_size, join=False, start_method="spawn"
+        _enter,
+        (worker, context, world_size, port, queue),
+        nprocs=world_size,
+        join=False,
+        start_method="spawn",
     )
     outcome: tuple[str, Any] | None = None
     try:
@@ -95,9 +99,7 @@ def _enter(rank: int, worker: Worker, context: RunContext, world_size: int, port
     cuda = torch.cuda.is_available() and context.config.machine.device != "cpu"
     if not cuda and context.config.machine.threads is None:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // world_size))
-    dist.init_process_group(
-        "nccl" if cuda else "gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=world_size
-    )
+    dist.init_process_group("nccl" if cuda else "gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=world_size)
     try:
         result = worker(context, Process(rank, world_size))
         if rank == 0:

@@ -38,6 +38,7 @@ def train_step(
 ) -> StepResult:
     """Forward, loss, backward, clip, update. A step that cannot count leaves weights and moments as they were."""
     device = compute.device
+    assert batch.disparity is not None, "training sources have truth"
     truth = batch.disparity.to(device, non_blocking=True)
     mask = valid_mask(truth, maxdisp)
     # Agreed upon by all processes: one that stood aside alone would leave the others waiting for its gradients.

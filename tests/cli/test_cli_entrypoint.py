@@ -27,7 +27,7 @@ finally:
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--help", "--cfg job", "model.maxdisp=100", "stage=nope", "task=export"]
+    "arguments", ["--help", "--cfg job", "model.maxdisp=100", "stage=nope", "task=bench"]
 )
 def test_nothing_heavy_is_imported(arguments: str, tmp_path: Path) -> None:
     outcome = command(sys.executable, "-c", _PROBE, *arguments.split(), cwd=tmp_path)
@@ -62,6 +62,7 @@ def test_same_from_a_foreign_folder(program: tuple[str, ...], tmp_path: Path) ->
     assert "model.maxdisp=100" in refused.error_line
 
 
+@pytest.mark.long
 def test_a_run_leaves_what_the_interface_promises(tmp_path: Path) -> None:
     """Through a pipe: the last line of standard output is the report, people's log is on standard error."""
     arguments = [

@@ -13,9 +13,7 @@ from command_line import command
 from stereo_exp.config import conf_dir
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.skipif(
-    not (CHECKOUT / "setup.cfg").is_file(), reason="needs a checkout to build from"
-)
+pytestmark = pytest.mark.skipif(not (CHECKOUT / "setup.cfg").is_file(), reason="needs a checkout")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +44,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-@pytest.mark.long
 def test_wheel_has_every_config(installed: Path) -> None:
     def configs(folder: Path) -> set[str]:
         return {f.relative_to(folder).as_posix() for f in folder.rglob("*.yaml")}
@@ -55,7 +52,6 @@ def test_wheel_has_every_config(installed: Path) -> None:
     assert configs(installed / "stereo_exp" / "conf") == tracked
 
 
-@pytest.mark.long
 def test_wheel_has_every_module(installed: Path) -> None:
     for package in ("stereo_exp", "data_tools"):
         modules = {f.relative_to(CHECKOUT).as_posix() for f in (CHECKOUT / package).rglob("*.py")}
@@ -65,7 +61,6 @@ def test_wheel_has_every_module(installed: Path) -> None:
     assert not (installed / "tests").exists()
 
 
-@pytest.mark.long
 def test_wheel_runs_with_its_own_configs(installed: Path, tmp_path: Path) -> None:
     where = "import stereo_exp.config as c; print(c.conf_dir())"
     found = command(sys.executable, "-c", where, cwd=tmp_path, PYTHONPATH=str(installed))

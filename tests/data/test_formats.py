@@ -21,8 +21,7 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
 PNG = encode_png(IMAGE)
 FLOATS = hnp.arrays(
     np.float32,
-    st.tuples(st.integers(1, 7), st.integers(1, 7))
-    | st.tuples(st.integers(1, 5), st.integers(1, 5), st.just(3)),
+    st.tuples(st.integers(1, 7), st.integers(1, 7)) | st.tuples(st.integers(1, 5), st.integers(1, 5), st.just(3)),
     elements=st.floats(width=32),
 )
 

@@ -65,9 +65,7 @@ def test_training_batches_do_not_depend_on_workers_or_shards(shards, folder, cou
     assert_same(reference, train(shards(count), augment=augment, workers=2))
     batch = reference[0]
     assert batch.left.shape == batch.right.shape == (3, 3, 32, 64) and batch.left.dtype == torch.uint8
-    assert (
-        batch.disparity.shape == (3, 32, 64) and batch.disparity.dtype == torch.float32 and batch.noc is None
-    )
+    assert batch.disparity.shape == (3, 32, 64) and batch.disparity.dtype == torch.float32 and batch.noc is None
     assert batch.sizes == [(32, 64)] * 3 and len(batch) == 3
 
 
@@ -196,9 +194,7 @@ def test_skip_leaves_damaged_pairs_out_and_reports_them(damaged, workers):
 
 def test_skip_in_training_keeps_the_other_pairs_where_they_were(damaged, make_scenes):
     whole = train(FolderSource(make_scenes(SIZES, folder="whole")), total_steps=4)
-    for batch, reference in zip(
-        train(damaged, total_steps=4, on_error="skip", workers=2), whole, strict=True
-    ):
+    for batch, reference in zip(train(damaged, total_steps=4, on_error="skip", workers=2), whole, strict=True):
         kept = [row for row, index in enumerate(reference.indices) if index not in (2, 3)]
         assert batch.indices == [reference.indices[row] for row in kept]
         assert torch.equal(batch.left, reference.left[kept])
@@ -322,10 +318,7 @@ def test_batches_move_as_a_whole():
 
 @given(st.lists(st.tuples(st.integers(1, 70), st.integers(1, 70)), max_size=4))
 def test_collate_pads_to_the_largest_and_a_multiple_of_32(sizes):
-    samples = [
-        StereoSample(str(size), np.ones((*size, 3), np.uint8), np.ones((*size, 3), np.uint8))
-        for size in sizes
-    ]
+    samples = [StereoSample(str(size), np.ones((*size, 3), np.uint8), np.ones((*size, 3), np.uint8)) for size in sizes]
     batch = collate(samples, range(len(sizes)))
     height, width = batch.left.shape[2:]
     assert height % 32 == width % 32 == 0

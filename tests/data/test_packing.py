@@ -32,9 +32,7 @@ def contents(folder):
 def test_shards_hold_the_folder_bit_for_bit(make_scenes, tmp_path):
     root = make_scenes(SIZES)
     index = pack(root, tmp_path / "out", "train", samples_per_shard=3, num_workers=2)
-    assert (
-        [shard.samples for shard in index.shards] == [3, 3, 1] and index.samples == 7 and index.skipped == 0
-    )
+    assert [shard.samples for shard in index.shards] == [3, 3, 1] and index.samples == 7 and index.skipped == 0
     folder, shards = FolderSource(root), ShardSource(tmp_path / "out/train")
     shards.verify()
     assert len(shards) == len(folder)
@@ -58,9 +56,7 @@ def test_plain_webdataset_reads_the_shards(make_scenes, tmp_path):
     decoded = list(webdataset.WebDataset(urls, shardshuffle=False).decode("rgb8"))
     for number, sample in enumerate(decoded):
         np.testing.assert_array_equal(sample["left.png"], FolderSource(root).read(number).left)
-        np.testing.assert_array_equal(
-            sample["disp.npy"], read_pfm(root / scene_names(number)[2])
-        )  # inf and all
+        np.testing.assert_array_equal(sample["disp.npy"], read_pfm(root / scene_names(number)[2]))  # inf and all
         assert sample["disp.npy"].flags.c_contiguous
         meta = sample["json"]
         assert (meta["line"], meta["height"], meta["width"]) == (number + 1, *SIZES[number])
@@ -76,11 +72,7 @@ def test_the_index_says_what_the_issue_asks_for(make_scenes, tmp_path):
     pack(root, tmp_path, "train", samples_per_shard=4)
     index = json.loads((tmp_path / "train/index.json").read_text())
     list_file = root / "SceneFlow_finalpass_train.txt"
-    assert (
-        index["samples"] == 7
-        and index["tool_version"] == __version__
-        and index["list_file"] == list_file.name
-    )
+    assert index["samples"] == 7 and index["tool_version"] == __version__ and index["list_file"] == list_file.name
     assert index["list_sha256"] == hashlib.sha256(list_file.read_bytes()).hexdigest()
     for shard in index["shards"]:
         data = (tmp_path / "train" / shard["name"]).read_bytes()
@@ -212,9 +204,7 @@ def test_an_error_leaves_finished_shards_and_no_part_of_one(make_scenes, tmp_pat
     with pytest.raises(DataError, match="line 6"):
         pack(root, tmp_path / "out", "train", samples_per_shard=2, num_workers=1)
     names = {path.name for path in (tmp_path / "out/train").iterdir()}
-    assert {"shard-000000.tar", "shard-000001.tar"} <= names and not any(
-        name.endswith(".tmp") for name in names
-    )
+    assert {"shard-000000.tar", "shard-000001.tar"} <= names and not any(name.endswith(".tmp") for name in names)
     for path in (tmp_path / "out/train").glob("*.tar"):
         with tarfile.open(path) as tar:
             assert len(tar.getnames()) == 8
@@ -253,9 +243,7 @@ def test_two_runs_at_once_pack_once(make_scenes, tmp_path, monkeypatch):
     root = make_scenes(SIZES)
     written = []
     write = packing.write_shard
-    monkeypatch.setattr(
-        packing, "write_shard", lambda path, *a, **k: written.append(path) or write(path, *a, **k)
-    )
+    monkeypatch.setattr(packing, "write_shard", lambda path, *a, **k: written.append(path) or write(path, *a, **k))
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(pack, root, tmp_path, "train", samples_per_shard=2) for _ in range(2)]
         first, second = (run.result() for run in runs)

@@ -21,9 +21,7 @@ def test_folder_reads_what_was_written(make_scenes):
     assert len(source) == 3
     sample = pickle.loads(pickle.dumps(source)).read(2)
     assert sample.key == source.key(2) == "Flying/frames_finalpass/TRAIN/0002/left/a"
-    assert (
-        sample.left.shape == (20, 30, 3) and sample.left.dtype == np.uint8 and (sample.left[0, 0] == 2).all()
-    )
+    assert sample.left.shape == (20, 30, 3) and sample.left.dtype == np.uint8 and (sample.left[0, 0] == 2).all()
     assert sample.disparity.dtype == np.float32 and sample.disparity[0, 1] == 0  # inf: unknown
     assert (sample.disparity > 0).sum() == 20 * 30 - 1
 

@@ -76,9 +76,7 @@ def test_photometric_changes_the_views_apart_and_nothing_else():
     changed = Photometric(probability=1)(sample, np.random.default_rng(0))
     assert changed.left.dtype == np.uint8 and changed.left.shape == sample.left.shape
     assert not np.array_equal(changed.left, sample.left)
-    assert not np.array_equal(
-        changed.left, Photometric(probability=1)(sample, np.random.default_rng(0)).right
-    )
+    assert not np.array_equal(changed.left, Photometric(probability=1)(sample, np.random.default_rng(0)).right)
     same_views = StereoSample("b", sample.left, sample.left, sample.disparity)
     changed_same = Photometric(probability=1)(same_views, np.random.default_rng(0))
     assert not np.array_equal(changed_same.left, changed_same.right)  # asymmetric

@@ -18,9 +18,7 @@ def root(tmp_path):
     root = tmp_path / "SceneFlow"
     lines = []
     for number in range(3):
-        names = [f"frames_finalpass/{number}_{view}.png" for view in ("left", "right")] + [
-            f"disparity/{number}.pfm"
-        ]
+        names = [f"frames_finalpass/{number}_{view}.png" for view in ("left", "right")] + [f"disparity/{number}.pfm"]
         (root / "frames_finalpass").mkdir(parents=True, exist_ok=True)
         for name in names[:2]:
             (root / name).write_bytes(encode_png(np.full((8, 9, 3), number, np.uint8)))

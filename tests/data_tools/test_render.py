@@ -233,9 +233,7 @@ def test_most_left_pixels_are_inside_the_right_view(pairs: list[Pair]) -> None:
 
 
 def test_cameras_differ_moderately() -> None:
-    plain, exposed = (
-        [_warp_error(_draw(index, photometric)) for index in range(12)] for photometric in (False, True)
-    )
+    plain, exposed = ([_warp_error(_draw(index, photometric)) for index in range(12)] for photometric in (False, True))
     assert np.median(exposed) > 2 * np.median(plain)
     assert max(exposed) < 30
     level = np.full((8, 8, 3), 100, np.float32)
@@ -318,11 +316,7 @@ def test_scenes_depend_on_seed_split_and_index_alone() -> None:
     assert len({drawn(*key) for key in keys}) == len(keys)
     # Not even a part of a scene is met again in the other split.
     paint = [
-        {
-            item.texture.matrix.tobytes()
-            for index in range(4)
-            for item in sample_scene(0, split, index, 48, 64).items
-        }
+        {item.texture.matrix.tobytes() for index in range(4) for item in sample_scene(0, split, index, 48, 64).items}
         for split in SPLITS
     ]
     assert not paint[0] & paint[1]

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from stereo_exp.config.model import AANetSpx, FPN, MixVarGENet, MobileNetV2, StereoNetPlus
+from stereo_exp.config.model import FPN, AANetSpx, MixVarGENet, MobileNetV2, StereoNetPlus
 from stereo_exp.model import MODELS
 from stereo_exp.model.backbone.mixvargenet import MixVarGEUnit
 from stereo_exp.model.head.aanet_spx import HeadLogits
@@ -100,7 +100,7 @@ def test_shapes_and_ranges(backbone: str, maxdisp: int) -> None:
     torch.testing.assert_close(output.weights.sum(1), torch.ones(2, 64, 96))
     for disparity in (full_disparity(output, maxdisp), coarse_disparity(output, maxdisp)):
         assert disparity.shape == (2, 64, 96)
-        assert 0 <= disparity.min()
+        assert disparity.min() >= 0
         assert disparity.max() < maxdisp
 
 

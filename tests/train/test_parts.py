@@ -1,6 +1,7 @@
 """The small parts of training: schedule, decay groups, EMA, precision, and the guards of a step."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -44,8 +45,8 @@ def test_schedule_rises_from_zero_and_falls_to_zero(num_steps: int, num_warmup: 
     assert all(0 <= r <= 1 for r in rates)
     assert rates[num_warmup] == 1
     assert rates[0] == (0 if num_warmup else 1)
-    assert all(a < b for a, b in zip(rates[: num_warmup + 1], rates[1 : num_warmup + 1], strict=False))
-    assert all(a > b for a, b in zip(rates[num_warmup:], rates[num_warmup + 1 :], strict=False))
+    assert all(a < b for a, b in pairwise(rates[: num_warmup + 1]))
+    assert all(a > b for a, b in pairwise(rates[num_warmup:]))
     assert warmup_cosine(num_steps, num_steps, num_warmup) == pytest.approx(0, abs=1e-12)
 
 

@@ -149,9 +149,18 @@ def test_infer_writes_four_panels_and_files(root: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for view in ("left", "right"):
         (tmp_path / f"{view}.png").write_bytes(encode_png(rng.integers(0, 255, (70, 101, 3), dtype=np.uint8)))
-    views = (f"infer.left={tmp_path / 'left.png'}", f"infer.right={tmp_path / 'right.png'}", "name=infer", "task=infer")
+    views = (
+        f"infer.left={tmp_path / 'left.png'}",
+        f"infer.right={tmp_path / 'right.png'}",
+        "name=infer",
+        "task=infer",
+    )
     plain = run(root, *views, f"infer.out={tmp_path / 'plain'}")
-    assert sorted(p.name for p in (tmp_path / "plain").iterdir()) == ["disparity.pfm", "disparity.png", "panels.png"]
+    assert sorted(p.name for p in (tmp_path / "plain").iterdir()) == [
+        "disparity.pfm",
+        "disparity.png",
+        "panels.png",
+    ]
     assert "depth_median" not in plain
     disparity = read_pfm(tmp_path / "plain" / "disparity.pfm")
     assert disparity.shape == (70, 101)
@@ -159,7 +168,14 @@ def test_infer_writes_four_panels_and_files(root: Path, tmp_path: Path) -> None:
     assert coded.dtype == np.uint16
     np.testing.assert_allclose(coded / 256, disparity, atol=1 / 512 + 1e-6)
     assert cv2.imread(str(tmp_path / "plain" / "panels.png")).shape[0] > 300
-    run(root, *views, f"infer.out={tmp_path / 'deep'}", "infer.focal=500", "infer.baseline=0.1", "infer.doffs=2")
+    run(
+        root,
+        *views,
+        f"infer.out={tmp_path / 'deep'}",
+        "infer.focal=500",
+        "infer.baseline=0.1",
+        "infer.doffs=2",
+    )
     depth = np.load(tmp_path / "deep" / "depth.npy")
     np.testing.assert_allclose(depth, 500 * 0.1 / (disparity + 2), rtol=1e-5)
     millimetres = cv2.imread(str(tmp_path / "deep" / "depth_mm.png"), cv2.IMREAD_UNCHANGED)

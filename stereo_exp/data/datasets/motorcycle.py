@@ -12,6 +12,9 @@ def open_split(config: Motorcycle, split: str) -> StereoSource:
     """The source of `test`; there is nothing to train on."""
     if split != "test":
         raise UserError(
-            "dataset", config.name, "is one pair, for evaluation only", "train on dataset=shapes, then add task=eval"
+            "dataset",
+            config.name,
+            "is one pair, for evaluation only",
+            "train on dataset=shapes, then add task=eval",
         )
     return MotorcycleSource()

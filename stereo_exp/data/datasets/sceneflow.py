@@ -18,7 +18,10 @@ def open_split(config: SceneFlow, split: str) -> StereoSource:
     root = Path(config.root)
     if not root.is_dir():
         raise UserError(
-            "dataset.root", root, "there is no such folder", "give the folder that holds SceneFlow or its shards"
+            "dataset.root",
+            root,
+            "there is no such folder",
+            "give the folder that holds SceneFlow or its shards",
         )
     if (root / split / INDEX_NAME).is_file():
         source = ShardSource(root / split)

@@ -52,7 +52,7 @@ def prepare(config: Shapes) -> Path:
 def _make(config: Shapes, folder: Path) -> None:
     from data_tools.pack import pack
     from data_tools.render import render_dataset
-    from stereo_exp.run.progress import Meter
+    from stereo_exp.progress import Meter
 
     total = config.num_train + config.num_test
     workers = config.render_workers or len(os.sched_getaffinity(0))

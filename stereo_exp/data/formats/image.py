@@ -47,9 +47,7 @@ def check_png(data: bytes, source: object = "PNG") -> None:
             break
         kind = bytes(view[offset + 4 : offset + 8])
         if zlib.crc32(view[offset + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
-            raise DataError(
-                source, f"{len(data)} bytes", "is a damaged PNG (a chunk's checksum is wrong)", _FIX
-            )
+            raise DataError(source, f"{len(data)} bytes", "is a damaged PNG (a chunk's checksum is wrong)", _FIX)
         if kind == b"IEND":
             return
         offset = end + 4

@@ -32,6 +32,4 @@ class MotorcycleSource:
         return "motorcycle"
 
     def read(self, index: int) -> StereoSample:
-        return StereoSample(
-            self.key(index), self._left, self._right, self._disparity, calibration=CALIBRATION
-        )
+        return StereoSample(self.key(index), self._left, self._right, self._disparity, calibration=CALIBRATION)

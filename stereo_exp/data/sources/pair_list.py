@@ -65,14 +65,10 @@ def find_pair_list(
         DataError: there is no list, or a line of it does not hold three relative paths.
     """
     if render_pass not in RENDER_PASSES:
-        raise UserError(
-            "render_pass", render_pass, f"must be one of {', '.join(RENDER_PASSES)}", "choose one"
-        )
+        raise UserError("render_pass", render_pass, f"must be one of {', '.join(RENDER_PASSES)}", "choose one")
     root = Path(root)
     if not root.is_dir():
-        raise DataError(
-            root, None, "there is no such folder", "name the folder that the data set was unpacked into"
-        )
+        raise DataError(root, None, "there is no such folder", "name the folder that the data set was unpacked into")
     if list_file is None:
         candidates = [root / f"SceneFlow_{name}_{split}.txt" for name in (render_pass, "finalpass")]
         list_file = next((path for path in candidates if path.is_file()), None)
@@ -93,13 +89,9 @@ def read_pair_list(path: Path, render_pass: str = "finalpass") -> PairList:
         data = path.read_bytes()
         text = data.decode("utf-8-sig")
     except OSError as error:
-        raise DataError(
-            path, None, f"cannot be read ({error.strerror})", "name an existing list file"
-        ) from None
+        raise DataError(path, None, f"cannot be read ({error.strerror})", "name an existing list file") from None
     except UnicodeDecodeError as error:
-        raise DataError(
-            path, f"byte {error.start}", "a list file is UTF-8 text", "save it as UTF-8"
-        ) from None
+        raise DataError(path, f"byte {error.start}", "a list file is UTF-8 text", "save it as UTF-8") from None
     pairs = tuple(_parse(text, path, rewrite=render_pass == "cleanpass"))
     if not pairs:
         raise DataError(path, None, "the list names no pairs", "name a list file with three paths a line")

@@ -63,9 +63,7 @@ class AANetSuperpixelHead(nn.Module):
             detail_2, detail_4 = self.mod1(s2)[:batch], self.mod2(s4)[:batch]
         else:
             detail_2, detail_4 = self.mod1(s2[:batch]), self.mod2(s4[:batch])
-        volumes = [
-            correlate(p[:batch], p[batch:]) for correlate, p in zip(self.correlation, pyramid, strict=True)
-        ]
+        volumes = [correlate(p[:batch], p[batch:]) for correlate, p in zip(self.correlation, pyramid, strict=True)]
         for module in self.aggregation:
             volumes = module(volumes)
         return HeadLogits(self.final(volumes[0]), self.superpixel(pyramid[0][:batch], detail_4, detail_2))
