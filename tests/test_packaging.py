@@ -1,0 +1,51 @@
+"""What setup.cfg promises is what the tree holds, and the pinned versions lie within its ranges."""
+
+import configparser
+import re
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+if not (ROOT / "setup.cfg").is_file():
+    pytest.skip("setup.cfg is not beside the tests (they run from an installed wheel)", allow_module_level=True)
+CONFIG = configparser.ConfigParser()
+CONFIG.read(ROOT / "setup.cfg")
+
+
+def lines(section: str, key: str) -> list[str]:
+    return [line for line in CONFIG[section][key].split("\n") if line]
+
+
+def test_every_package_is_listed() -> None:
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for top in ("stereo_exp", "data_tools")
+        for path in (ROOT / top).rglob("__init__.py")
+    }
+    assert set(lines("options", "packages")) == found | {"stereo_exp.conf"}
+
+
+def test_no_folder_of_code_lacks_its_init() -> None:
+    for top in ("stereo_exp", "data_tools"):
+        for path in (ROOT / top).rglob("*.py"):
+            assert (path.parent / "__init__.py").is_file(), path
+
+
+def pinned() -> dict[str, str]:
+    rows = [line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in rows}
+
+
+@pytest.mark.parametrize(
+    "requirement", [*lines("options", "install_requires"), *lines("options.extras_require", "dev")]
+)
+def test_pinned_version_is_within_its_range(requirement: str) -> None:
+    wanted = Requirement(requirement)
+    version = pinned()[re.sub(r"[-_.]+", "-", wanted.name).lower()]
+    assert wanted.specifier.contains(version, prereleases=True), f"{wanted} but constraints.txt has {version}"
+
+
+def test_outputs_holds_only_its_gitignore() -> None:
+    assert (ROOT / "outputs" / ".gitignore").read_text().split() == ["*", "!.gitignore"]
