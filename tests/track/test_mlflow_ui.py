@@ -1,0 +1,107 @@
+"""`mlflow ui --backend-store-uri`, which the documentation names, shows our runs over its REST API."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow_runs import EPE, record
+
+from stereo_exp.run.context import RunContext
+
+pytest.importorskip("mlflow")
+pytestmark = [pytest.mark.long, pytest.mark.skipif(os.name != "posix", reason="stops a process group")]
+_START_SECONDS = 90
+
+
+@pytest.fixture
+def ui(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Start `mlflow ui` on a store and return its address; it and its children are stopped at the end."""
+    started: list[subprocess.Popen[bytes]] = []
+    log = tmp_path / "ui.log"
+
+    def start(store: Path) -> str:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        arguments = ["--backend-store-uri", f"sqlite:///{store}", "--host", "127.0.0.1", "--port", str(port)]
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "mlflow", "ui", *arguments, "--workers", "1"],
+                cwd=tmp_path,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        started.append(process)
+        address = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            assert process.poll() is None, log.read_text()
+            try:
+                with urllib.request.urlopen(f"{address}/health", timeout=2) as answer:
+                    if answer.status == 200:
+                        return address
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+        raise AssertionError(f"not healthy after {_START_SECONDS} s:\n{log.read_text()}")
+
+    yield start
+    for process in started:
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                # The group: the server's workers are its children.
+                os.killpg(process.pid, sign)
+                process.wait(timeout=10)
+                time.sleep(0.2)
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        process.wait(timeout=10)
+
+
+def _call(address: str, path: str, **body: Any) -> dict[str, Any]:
+    request = urllib.request.Request(
+        f"{address}/api/2.0/mlflow/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def _get(address: str, path: str) -> bytes:
+    with urllib.request.urlopen(f"{address}/{path}", timeout=20) as answer:
+        return answer.read()
+
+
+def test_runs_are_found_with_epe_over_steps(
+    make_context: Callable[..., RunContext], ui: Callable[..., str], tmp_path: Path
+) -> None:
+    runs = {record(make_context("tracker=mlflow", "name=shown", f"seed={s}")): s for s in range(2)}
+    address = ui(tmp_path / "mlflow.db")
+    experiments = _call(address, "experiments/search", max_results=10)["experiments"]
+    (experiment,) = [e for e in experiments if e["name"] == "shown"]
+    best = f"metrics.`test/epe` < {EPE[0][1]}"
+    body = {"experiment_ids": [experiment["experiment_id"]], "filter": best}
+    found = {r["info"]["run_id"]: r for r in _call(address, "runs/search", **body)["runs"]}
+    assert found.keys() == runs.keys()
+    for run_id, seed in runs.items():
+        data = found[run_id]["data"]
+        assert {p["key"]: p["value"] for p in data["params"]}["seed"] == str(seed)
+        assert {m["key"]: m["value"] for m in data["metrics"]}["test/epe"] == EPE[-1][1]
+        assert found[run_id]["info"]["status"] == "FINISHED"
+        curve = json.loads(_get(address, f"api/2.0/mlflow/metrics/get-history?run_id={run_id}&metric_key=test/epe"))
+        assert [(int(m["step"]), m["value"]) for m in curve["metrics"]] == EPE
+        assert _get(address, f"get-artifact?run_id={run_id}&path=picture.png") == b"\x89PNG"
+    assert b"<html" in _get(address, "").lower()
