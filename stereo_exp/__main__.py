@@ -12,15 +12,21 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from stereo_exp.config import bind, conf_dir, register
+from stereo_exp.config.help import help_text
 from stereo_exp.config.messages import from_hydra
-from stereo_exp.errors import exit_on_user_error
+from stereo_exp.errors import UserError, exit_on_user_error
 
 # Hydra 1.4 warns when version_base is given, 1.3 when it is missing.
 _COMPAT = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
 
 
+_started = False
+
+
 def job(config: DictConfig) -> float | None:
     """One Hydra job: check the config, run the task, leave the report. Returns the EPE for sweepers."""
+    global _started
+    _started = True
     with exit_on_user_error():
         root = bind(config)
         from stereo_exp.run.context import RunContext
@@ -31,6 +37,11 @@ def job(config: DictConfig) -> float | None:
 
 def main() -> None:
     """Compose the config from the command line and run the job, or the jobs of a sweep."""
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        print(help_text(sys.argv[1:]))
+        return
+    global _started
+    _started = False
     register()
     # Hydra would print several lines and exit with 1; with this it raises, and we tell it in our one line.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
@@ -42,6 +53,12 @@ def main() -> None:
             if wants_traceback:
                 raise
             raise from_hydra(error, sys.argv[1:]) from None
+        except OSError as error:
+            # Hydra makes the run's folder before the job starts; what fails later is not about that.
+            if wants_traceback or _started:
+                raise
+            where = error.filename or "the run's folder"
+            raise UserError(where, None, f"cannot be made ({error.strerror})", "give root= a folder that can") from None
         except ValueError as error:
             # What Hydra raises for `group=null`.
             if wants_traceback or not str(error).startswith("Config group override"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stereo_exp.loss import valid_mask
+from stereo_exp.losses.mask import valid_mask
 
 BAD_PX = (1, 2, 3)
 D1_PX, D1_SHARE = 3.0, 0.05

@@ -14,8 +14,8 @@ from typing import Any
 from stereo_exp.errors import UserError
 
 
-class Registry(Mapping[str, Any]):
-    """A read-only mapping of names to lazily imported objects.
+class Registry:
+    """Names of lazily imported objects; iterates over the names.
 
     Args:
         key: the config key by which users choose, for error messages.

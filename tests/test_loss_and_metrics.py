@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo_exp.loss import disparity_loss, valid_mask
+from stereo_exp.losses.distribution import matching_cross_entropy
+from stereo_exp.losses.mask import valid_mask
+from stereo_exp.losses.smooth_l1 import smooth_l1
 from stereo_exp.metrics import StereoMetrics
 
 
@@ -23,7 +25,7 @@ def test_loss_is_smooth_l1_with_a_third_and_two_thirds() -> None:
     mask = valid_mask(truth, 192)
     coarse, final = (torch.rand(2, 8, 9) * 192 for _ in range(2))
     expected = F.smooth_l1_loss(coarse[mask], truth[mask]) / 3 + 2 * F.smooth_l1_loss(final[mask], truth[mask]) / 3
-    torch.testing.assert_close(disparity_loss((coarse, final), truth, mask), expected)
+    torch.testing.assert_close(smooth_l1((coarse, final), truth, mask), expected)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1.0, 0.0, 1e9])
@@ -31,7 +33,7 @@ def test_unknown_truth_never_reaches_loss_or_gradient(bad: float) -> None:
     truth = torch.full((1, 4, 4), 10.0)
     truth[0, 0] = bad
     predictions = [torch.full((1, 4, 4), 12.0, requires_grad=True) for _ in range(2)]
-    loss = disparity_loss(predictions, truth, valid_mask(truth, 192))
+    loss = smooth_l1(predictions, truth, valid_mask(truth, 192))
     loss.backward()
     assert loss.item() == pytest.approx(1.5)
     for prediction in predictions:
@@ -43,10 +45,36 @@ def test_unknown_truth_never_reaches_loss_or_gradient(bad: float) -> None:
 def test_empty_mask_is_zero_loss_with_zero_gradient() -> None:
     prediction = torch.rand(1, 4, 4, requires_grad=True)
     truth = torch.zeros(1, 4, 4)
-    loss = disparity_loss((prediction, prediction), truth, valid_mask(truth, 192))
+    loss = smooth_l1((prediction, prediction), truth, valid_mask(truth, 192))
     loss.backward()
     assert loss.item() == 0
     assert (prediction.grad == 0).all()
+
+
+@pytest.mark.parametrize("disparity", [0.5, 8.0, 13.0, 99.0, 184.0])
+def test_cross_entropy_is_least_where_the_mean_is_the_truth(disparity: float) -> None:
+    logits = torch.zeros(1, 24, 4, 6, requires_grad=True)
+    truth = torch.full((1, 32, 48), disparity)
+    optimiser = torch.optim.Adam([logits], 0.2)
+    for _ in range(250):
+        optimiser.zero_grad()
+        matching_cross_entropy(logits, truth).backward()
+        optimiser.step()
+    expected = (logits.softmax(1) * torch.arange(24).view(1, -1, 1, 1) * 8).sum(1)
+    torch.testing.assert_close(expected, torch.full((1, 4, 6), disparity), atol=0.6, rtol=0)
+    # At most two candidates share it, and they are neighbours.
+    shares, order = logits.softmax(1)[0, :, 0, 0].sort(descending=True)
+    assert shares[:2].sum() > 0.97
+    assert shares[1] < 0.03 or abs(order[0] - order[1]) == 1
+
+
+@pytest.mark.parametrize("unknown", [0.0, -1.0, float("nan"), float("inf"), 185.0])
+def test_cross_entropy_leaves_unknown_truth_out(unknown: float) -> None:
+    logits = torch.randn(1, 24, 2, 2, requires_grad=True)
+    loss = matching_cross_entropy(logits, torch.full((1, 16, 16), unknown))
+    loss.backward()
+    assert loss.item() == 0
+    assert (logits.grad == 0).all()
 
 
 def plain_metrics(pairs: list[tuple[np.ndarray, np.ndarray]], maxdisp: int) -> dict[str, float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from omegaconf import MISSING
 
 from stereo_exp.config import dataset as data
-from stereo_exp.config import model, quant, training
+from stereo_exp.config import loss, model, quant, training
 from stereo_exp.config.rules import at_least, finite, one_of, positive
 from stereo_exp.errors import UserError
 
@@ -80,6 +80,7 @@ class Root:
     loader: data.Loader = field(default_factory=data.Loader)
     augment: dict[str, dict[str, float]] = field(default_factory=dict)
     """Augmentations beside the crop, by name with their arguments, in order; the reference recipe has none."""
+    loss: loss.Loss = MISSING
     optim: training.Optim = MISSING
     train: training.Train = field(default_factory=training.Train)
     machine: training.Machine = field(default_factory=training.Machine)
@@ -120,6 +121,7 @@ NODES: dict[str, dict[str, type]] = {
     },
     "quant.target": {"pow2": quant.Pow2, "affine": quant.Affine},
     "dataset": {"shapes": data.Shapes, "sceneflow": data.SceneFlow, "motorcycle": data.Motorcycle},
+    "loss": {"smooth_l1": loss.SmoothL1, "distribution": loss.Distribution},
     "optim": {"adam": training.Adam, "adamw": training.AdamW},
     "tracker": {"mlflow": training.MLflowTracker, "none": training.NoTracker},
 }

@@ -13,7 +13,7 @@ from stereo_exp.data.batch import StereoBatch
 from stereo_exp.data.splits import Splits
 from stereo_exp.evaluate import predict
 from stereo_exp.look.panels import ERROR_MAP, Panel, disparity_limits, draw
-from stereo_exp.loss import valid_mask
+from stereo_exp.losses.mask import valid_mask
 from stereo_exp.run.context import RunContext
 from stereo_exp.train.processes import Process
 

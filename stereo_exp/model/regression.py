@@ -20,6 +20,8 @@ class StereoOutput(NamedTuple):
     """B×4×H/8×W/8: `low` at (y−1, x−1), (y−1, x), (y, x−1), (y, x); zero outside the image (trap T5)."""
     weights: Tensor
     """B×4×H×W, non-negative, summing to 1 over the channels."""
+    logits: Tensor
+    """B×D×H/8×W/8: the disparity distribution before its softmax, for the loss and for confidence."""
 
 
 class Regression(nn.Module):
@@ -41,4 +43,5 @@ class Regression(nn.Module):
             probability = F.softmax(logits.disparity.float(), dim=1)
             low = (probability * self.candidates).sum(1, keepdim=True)
             unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), self.unfold)
-            return StereoOutput(low, unfolded, F.softmax(logits.superpixel.float(), dim=1))
+            weights = F.softmax(logits.superpixel.float(), dim=1)
+            return StereoOutput(low, unfolded, weights, logits.disparity)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hydra.conf import HydraConf
 
 CONFIG_FILE = "config.yaml"
-LINEAGE_FILE = "run.json"
+RUN_FILE = "run.json"
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,8 @@ class RunContext:
             "task": self.config.task,
             "stage": self.config.stage,
             "overrides": self.overrides,
-            "in_sweep": self.sweep_dir is not None,
         }
-        write_text(self.dir / LINEAGE_FILE, json.dumps(facts, indent=1) + "\n")
+        write_text(self.dir / RUN_FILE, json.dumps(facts, indent=1) + "\n")
 
     def config_dict(self) -> dict[str, Any]:
         """The resolved config as plain dictionaries and lists."""

@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from stereo_exp.errors import CheckpointError
-from stereo_exp.run.context import LINEAGE_FILE, RunContext, chain_of
+from stereo_exp.run.context import RUN_FILE, RunContext, chain_of
 from stereo_exp.train.checkpoint import BEST, LAST, check_same_model, first_difference, read_meta
 
 log = logging.getLogger(__name__)
 # What must be equal for a run to go on where another stopped; the rest (tracker, pictures, …) may change.
-_RESUME_KEYS = ("seed", "model", "quant", "dataset", "loader", "augment", "optim")
+_RESUME_KEYS = ("seed", "model", "quant", "dataset", "loader", "augment", "loss", "optim", "machine")
 # These change how fast data arrives, not which.
-_FREE_KEYS = {"loader": ("workers", "eval_batch_size"), "dataset": ("root", "render_workers")}
+_FREE_KEYS = {
+    "loader": ("workers", "eval_batch_size"),
+    "dataset": ("root", "render_workers"),
+    "machine": ("device", "threads"),
+}
 
 
 def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
@@ -40,7 +44,7 @@ def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
             "checkpoint",
             "null",
             f"no {stage} run named {config.name} in {config.root} has a checkpoint",
-            f"make one with: python -m stereo_exp stage={stage} name={config.name}, or give checkpoint=FILE",
+            f"make one with: {_command(context, stage)}, or give checkpoint=FILE",
         )
     model = context.config_dict()["model"]
     for path in found:
@@ -49,6 +53,14 @@ def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
             return path
     check_same_model(read_meta(found[0]), model, found[0])
     raise AssertionError("check_same_model accepts what first_difference refused")
+
+
+def _command(context: RunContext, stage: str) -> str:
+    """What to type for a run of `stage` like this one."""
+    about_this_task = ("task=", "stage=", "checkpoint=", "infer.", "eval.", "dataset")
+    kept = [o for o in context.overrides if not o.startswith(about_this_task)]
+    named = [] if any(o.startswith(("name=", "experiment=")) for o in kept) else [f"name={context.config.name}"]
+    return " ".join(["python -m stereo_exp", f"stage={stage}", *named, *kept])
 
 
 def find_resumable(context: RunContext) -> Path | None:
@@ -104,7 +116,7 @@ def _runs(context: RunContext, stage: str) -> Iterator[Path]:
     config = context.config
     base = Path(config.root).resolve() / config.name
     folders = [*base.glob(f"{stage}/*"), *base.glob(f"sweep/*/*_{stage}")]
-    folders = [f for f in folders if (f / LINEAGE_FILE).is_file() and f.resolve() != context.dir.resolve()]
+    folders = [f for f in folders if (f / RUN_FILE).is_file() and f.resolve() != context.dir.resolve()]
     folders.sort(key=_started, reverse=True)
     # Hydra's path of the sweep is absolute but may lead through symbolic links; ours does not.
     sweep = context.sweep_dir and context.sweep_dir.resolve()
@@ -114,8 +126,8 @@ def _runs(context: RunContext, stage: str) -> Iterator[Path]:
 
 
 def _started(folder: Path) -> float:
-    return (folder / LINEAGE_FILE).stat().st_mtime
+    return (folder / RUN_FILE).stat().st_mtime
 
 
 def _chain(folder: Path) -> list[str]:
-    return chain_of(json.loads((folder / LINEAGE_FILE).read_text())["overrides"])
+    return chain_of(json.loads((folder / RUN_FILE).read_text())["overrides"])

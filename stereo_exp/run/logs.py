@@ -14,4 +14,5 @@ def to_file_and_console(run_dir: Path, quiet: bool) -> None:
     file = logging.FileHandler(run_dir / LOG_FILE)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     console = logging.StreamHandler(sys.stderr)
+    console.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, handlers=[console, file], force=True)

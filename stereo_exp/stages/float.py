@@ -33,18 +33,17 @@ def _train(context: RunContext, process: Process, resume: Path | None) -> dict[s
     compute = choose(config.machine, process.rank)
     torch.manual_seed(config.seed)
     model = MODELS[config.model.name](config.model)
+    start = None if config.init_from is None else load_checkpoint(Path(config.init_from))
+    if start is not None:
+        check_same_model(start.meta, context.config_dict()["model"], start.path)
+        load_weights(model, start)
+        log.info("starting from %s (step %d)", start.path, start.meta["step"])
     splits = Splits(config)
     with open_tracker(context, process.is_main) as tracker:
-        parent = None
-        if config.init_from is not None:
-            checkpoint = load_checkpoint(Path(config.init_from))
-            check_same_model(checkpoint.meta, context.config_dict()["model"], checkpoint.path)
-            load_weights(model, checkpoint)
-            parent = config.init_from
-            tracker.tag(init_from=parent, parent_run=checkpoint.meta["run_id"])
-            log.info("starting from %s (step %d)", parent, checkpoint.meta["step"])
+        if start is not None:
+            tracker.tag(init_from=config.init_from, parent_run=start.meta["run_id"])
         last = None if resume is None else load_checkpoint(resume)
-        trainer = Trainer(context, model, splits, compute, process, tracker, last, parent)
+        trainer = Trainer(context, model, splits, compute, process, tracker, last)
         progress = trainer.fit()
         process.barrier()
         best_path = context.dir / BEST
@@ -52,6 +51,7 @@ def _train(context: RunContext, process: Process, resume: Path | None) -> dict[s
         scores = best.meta["scores"]
         result = {
             "checkpoint": str(best_path),
+            "init_from": config.init_from,
             **scores,
             "best_step": best.meta["step"],
             "num_steps": progress.step,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from stereo_exp.config.schema import STAGES
+from stereo_exp.config.schema import STAGES as ALL_STAGES
 from stereo_exp.errors import UserError
 from stereo_exp.registry import Registry
 from stereo_exp.run.context import RunContext
+from stereo_exp.stages import STAGES
 
 TASKS = Registry(
     "task",
@@ -17,7 +18,6 @@ TASKS = Registry(
         "infer": "stereo_exp.tasks.infer:run",
     },
 )
-BUILT_STAGES = ("float",)
 
 
 def dispatch(context: RunContext) -> dict[str, Any]:
@@ -29,8 +29,8 @@ def dispatch(context: RunContext) -> dict[str, Any]:
     config = context.config
     if config.task not in TASKS:
         raise UserError("task", config.task, "is not built yet", f"use one of {', '.join(TASKS)}")
-    if config.stage not in BUILT_STAGES:
-        planned = ", ".join(s for s in STAGES if s not in BUILT_STAGES)
+    if config.stage not in STAGES:
+        planned = ", ".join(s for s in ALL_STAGES if s not in STAGES)
         raise UserError("stage", config.stage, f"is not built yet (nor are the others of {planned})", "use stage=float")
     from stereo_exp.run.report import finish, started
 

@@ -21,6 +21,8 @@ from stereo_exp.data.atomic import write_bytes
 from stereo_exp.errors import CheckpointError
 
 FORMAT = "stereo_exp/1"
+# What every reader of a checkpoint may count on.
+_META_KEYS = ("stage", "step", "num_steps", "config", "run_id")
 BEST, LAST = "checkpoints/best.safetensors", "checkpoints/last.safetensors"
 _PICKLE_MAGICS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x1f\x8b")
 
@@ -107,7 +109,16 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
             f"is not a checkpoint of ours (format {FORMAT})",
             "use one that stereo_exp wrote",
         )
-    return Checkpoint(json.loads(metadata["json"]), tensors, path)
+    try:
+        meta = json.loads(metadata["json"])
+        missing = [key for key in _META_KEYS if key not in meta]
+    except (KeyError, TypeError, ValueError):
+        missing = ["readable JSON"]
+    if missing:
+        raise CheckpointError(
+            path, None, f"its header lacks {', '.join(missing)}", "copy it again or use another checkpoint"
+        )
+    return Checkpoint(meta, tensors, path)
 
 
 def check_same_model(checkpoint: Mapping[str, Any], model_config: Mapping[str, Any], path: Path | None) -> None:

@@ -15,6 +15,7 @@ from stereo_exp.data.batch import StereoBatch
 from stereo_exp.data.splits import Splits
 from stereo_exp.errors import UserError
 from stereo_exp.evaluate import evaluate
+from stereo_exp.losses import LOSSES
 from stereo_exp.progress import Meter
 from stereo_exp.run.context import RunContext
 from stereo_exp.track.base import Tracker
@@ -62,7 +63,6 @@ class Trainer:
         model: takes normalised left and right, returns a `StereoOutput`.
         splits: the training and test data.
         resume: a `last` checkpoint to go on from.
-        parent: path of the checkpoint whose weights `model` starts with, for the record.
     """
 
     def __init__(
@@ -74,15 +74,15 @@ class Trainer:
         process: Process,
         tracker: Tracker,
         resume: Checkpoint | None = None,
-        parent: str | None = None,
     ) -> None:
         self.context, self.splits, self.compute = context, splits, compute
-        self.process, self.tracker, self.parent = process, tracker, parent
+        self.process, self.tracker = process, tracker
         config = context.config
         self.maxdisp = config.model.maxdisp
         self.model = model.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if process.world_size > 1 and compute.device.type == "cuda":
             self.model = nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
+        self.loss = LOSSES[config.loss.name](config.loss)
         self.optimiser = build_optimiser(config.optim, self.model)
         self.ema = EMA(self.model, config.optim.ema_decay) if config.optim.ema_decay > 0 else None
         self.steps_per_epoch = splits.steps_per_epoch(process.world_size)
@@ -137,7 +137,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = config.lr * config.lr_scale * rate
         result = train_step(
-            self.parallel, self.optimiser, batch, self.maxdisp, self.compute, self.process, config.grad_clip
+            self.parallel, self.loss, self.optimiser, batch, self.maxdisp, self.compute, self.process, config.grad_clip
         )
         if result.kind == "bad":
             self.progress.num_bad_steps += 1
@@ -206,7 +206,6 @@ class Trainer:
             **asdict(self.progress),
             "num_steps": self.num_steps,
             "config": self.context.config_dict(),
-            "parent": self.parent,
             "run_id": self.tracker.run_id,
             "version": __version__,
             "torch": torch.__version__,

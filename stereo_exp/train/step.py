@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from stereo_exp.data.batch import StereoBatch
 from stereo_exp.data.colour import normalise
-from stereo_exp.loss import disparity_loss, valid_mask
-from stereo_exp.model.postprocess import coarse_disparity, full_disparity
+from stereo_exp.losses import Loss
+from stereo_exp.losses.mask import valid_mask
+from stereo_exp.model.postprocess import full_disparity
 from stereo_exp.train.device import Compute
 from stereo_exp.train.processes import Process
 
@@ -29,6 +30,7 @@ class StepResult:
 
 def train_step(
     model: nn.Module,
+    loss_function: Loss,
     optimiser: torch.optim.Optimizer,
     batch: StereoBatch,
     maxdisp: int,
@@ -50,7 +52,7 @@ def train_step(
     with compute.precision():
         output = model(left, right)
     final = full_disparity(output, maxdisp)
-    loss = disparity_loss((coarse_disparity(output, maxdisp), final), truth, mask)
+    loss = loss_function(output, final, truth, mask, maxdisp)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     limit = grad_clip if grad_clip is not None else float("inf")

@@ -26,9 +26,7 @@ finally:
 """
 
 
-@pytest.mark.parametrize(
-    "arguments", ["--help", "--cfg job", "model.maxdisp=100", "stage=nope", "task=bench"]
-)
+@pytest.mark.parametrize("arguments", ["--help", "--cfg job", "model.maxdisp=100", "stage=nope", "task=bench"])
 def test_nothing_heavy_is_imported(arguments: str, tmp_path: Path) -> None:
     outcome = command(sys.executable, "-c", _PROBE, *arguments.split(), cwd=tmp_path)
     assert outcome.code == (0 if arguments.startswith("--") else 2)
@@ -38,12 +36,20 @@ def test_nothing_heavy_is_imported(arguments: str, tmp_path: Path) -> None:
 def test_help_shows_every_group_and_option(tmp_path: Path) -> None:
     outcome = command(*MODULE, "--help", cwd=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
-    lines = dict(line.split(": ", 1) for line in outcome.out.splitlines() if ": " in line)
+    lines = dict(line.split(maxsplit=1) for line in outcome.out.splitlines() if line.startswith("  "))
+    assert "float*" in lines["stage"], "the default is marked"
     for folder in {f.parent for f in conf_dir().rglob("*.yaml")} - {conf_dir()}:
         group = folder.relative_to(conf_dir()).as_posix()
         if not group.startswith(("hydra", "local")):
-            assert lines[group].split(", ") == sorted(f.stem for f in folder.glob("*.yaml")), group
+            assert lines[group].replace("*", "").split(", ") == sorted(f.stem for f in folder.glob("*.yaml")), group
     assert not list(tmp_path.iterdir()), "help leaves nothing behind"
+
+
+def test_help_shows_options_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "dataset").mkdir(parents=True)
+    (tmp_path / "mine" / "dataset" / "ours.yaml").write_text("defaults: [shapes]\n")
+    outcome = command(*MODULE, "--config-dir", str(tmp_path / "mine"), "--help", cwd=tmp_path)
+    assert "ours, sceneflow" in outcome.out
 
 
 @pytest.mark.parametrize("program", [MODULE, SCRIPT], ids=["python -m", "stereo-exp"])

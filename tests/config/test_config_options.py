@@ -28,9 +28,7 @@ def _options() -> list[tuple[str, str]]:
     files = sorted(conf_dir().rglob("*.yaml"))
     found = [(f.parent.relative_to(conf_dir()).as_posix(), f.stem) for f in files]
     return [
-        (group, option)
-        for group, option in found
-        if group != "." and group.split("/")[0] not in ("hydra", "local")
+        (group, option) for group, option in found if group != "." and group.split("/")[0] not in ("hydra", "local")
     ]
 
 

@@ -31,6 +31,8 @@ from stereo_exp.train.checkpoint import (
 META = {
     "stage": "float",
     "step": 3,
+    "num_steps": 9,
+    "run_id": None,
     "config": {"model": {"maxdisp": 64, "lr": 1e-05, "none": None, "list": [1, 2.5]}},
 }
 
@@ -108,8 +110,11 @@ def test_safetensors_of_somebody_else(tmp_path: Path) -> None:
         load_checkpoint(path)
 
 
-@pytest.mark.xfail(strict=True, reason="train/checkpoint.py: json.loads(metadata['json']) is not guarded")
-@pytest.mark.parametrize("header", [{}, {"json": "{cut"}], ids=["no json", "broken json"])
+@pytest.mark.parametrize(
+    "header",
+    [{}, {"json": "{cut"}, {"json": "3"}, {"json": '{"step": 3}'}],
+    ids=["no json", "broken json", "no object", "keys missing"],
+)
 def test_our_format_without_our_json(tmp_path: Path, header: dict[str, str]) -> None:
     path = tmp_path / "model.safetensors"
     save_file({"weight": torch.ones(2)}, path, metadata={"format": FORMAT, **header})

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from stereo_exp.errors import CheckpointError
-from stereo_exp.run.context import LINEAGE_FILE, RunContext
+from stereo_exp.run.context import RUN_FILE, RunContext
 from stereo_exp.run.find import find_checkpoint, find_resumable
 from stereo_exp.train.checkpoint import BEST, LAST, save_checkpoint
 
@@ -40,7 +40,7 @@ def make_run(make_context: Callable[..., RunContext]) -> MakeRun:
         for file in files:
             save_checkpoint(context.dir / file, {**meta, "run_id": None}, {"model": {"w": torch.zeros(1)}})
         began = 1_700_000_000 - 60 * age
-        os.utime(context.dir / LINEAGE_FILE, (began, began))
+        os.utime(context.dir / RUN_FILE, (began, began))
         return context
 
     return make
@@ -189,11 +189,10 @@ def test_resume_from_a_folder_without_checkpoint(make_context: Callable[..., Run
 
 def test_lineage_is_json_that_tells_the_run(make_context: Callable[..., RunContext]) -> None:
     context = make_context("name=a", "optim.lr=0.1", folder="sweep/t/0_float", in_sweep=True)
-    facts = json.loads((context.dir / LINEAGE_FILE).read_text())
+    facts = json.loads((context.dir / RUN_FILE).read_text())
     assert facts == {
         "name": "a",
         "task": "train",
         "stage": "float",
         "overrides": ["name=a", "optim.lr=0.1"],
-        "in_sweep": True,
     }

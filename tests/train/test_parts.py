@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from stereo_exp.config.loss import Distribution
 from stereo_exp.config.model import FPN, AANetSpx, MixVarGENet, StereoNetPlus
 from stereo_exp.config.training import Adam, AdamW, Machine
 from stereo_exp.data.batch import StereoBatch
 from stereo_exp.errors import UserError
+from stereo_exp.losses import LOSSES
 from stereo_exp.model import MODELS
 from stereo_exp.train.device import Compute, choose
 from stereo_exp.train.ema import EMA
@@ -22,6 +24,7 @@ from stereo_exp.train.schedule import warmup_cosine
 from stereo_exp.train.step import train_step
 
 CPU = Compute(torch.device("cpu"), None)
+LOSS = LOSSES["distribution"](Distribution())
 
 
 def tiny_model() -> nn.Module:
@@ -116,7 +119,7 @@ def test_cuda_where_there_is_none() -> None:
 
 
 def step(model: nn.Module, optimiser: torch.optim.Optimizer, data: StereoBatch, compute: Compute = CPU):
-    return train_step(model, optimiser, data, 32, compute, Process(), grad_clip=None)
+    return train_step(model, LOSS, optimiser, data, 32, compute, Process(), grad_clip=None)
 
 
 @pytest.mark.parametrize("precision", [None, torch.bfloat16])
@@ -168,7 +171,7 @@ def test_clipping_limits_the_update() -> None:
         model = tiny_model()
         optimiser = torch.optim.SGD(model.parameters(), lr=1.0)
         before = torch.cat([p.detach().flatten() for p in model.parameters()])
-        train_step(model, optimiser, batch(), 32, CPU, Process(), clip)
+        train_step(model, LOSS, optimiser, batch(), 32, CPU, Process(), clip)
         return float((torch.cat([p.detach().flatten() for p in model.parameters()]) - before).norm())
 
     assert moved(0.01) == pytest.approx(0.01, rel=1e-3)

@@ -1,0 +1,30 @@
+"""Schema of `loss`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from stereo_exp.config.rules import at_least
+
+
+@dataclass
+class Loss:
+    name: str = MISSING
+    """Which loss; set by the option `loss=`."""
+
+
+@dataclass
+class SmoothL1(Loss):
+    name: str = "smooth_l1"
+
+
+@dataclass
+class Distribution(Loss):
+    name: str = "distribution"
+    weight: float = 3.0
+    """Px of loss for each nat of cross-entropy between the disparity distribution and the truth."""
+
+    def __post_init__(self) -> None:
+        at_least("loss.weight", self.weight, 0)
