@@ -105,3 +105,31 @@ def test_runs_are_found_with_epe_over_steps(
         assert [(int(m["step"]), m["value"]) for m in curve["metrics"]] == EPE
         assert _get(address, f"get-artifact?run_id={run_id}&path=picture.png") == b"\x89PNG"
     assert b"<html" in _get(address, "").lower()
+
+
+def test_both_jobs_of_a_sweep_stand_in_it(ui: Callable[..., str], tmp_path: Path) -> None:
+    """The entrypoint itself, as a user types it."""
+    words = ["experiment=smoke", "model.maxdisp=32,64", "optim.steps=4", f"root={tmp_path}/outputs", "-m"]
+    done = subprocess.run(
+        [sys.executable, "-m", "stereo_exp", *words], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    reports = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    address = ui(tmp_path / "outputs" / "mlflow.db")
+    experiments = _call(address, "experiments/search", max_results=10)["experiments"]
+    (experiment,) = [e for e in experiments if e["name"] == "smoke"]
+    found = _call(address, "runs/search", experiment_ids=[experiment["experiment_id"]])["runs"]
+    by_maxdisp = {}
+    for run in found:
+        params = {p["key"]: p["value"] for p in run["data"]["params"]}
+        by_maxdisp[params["model.maxdisp"]] = run
+        assert run["info"]["status"] == "FINISHED"
+        resolved = _get(address, f"get-artifact?run_id={run['info']['run_id']}&path=config.yaml")
+        assert f"maxdisp: {params['model.maxdisp']}".encode() in resolved
+    assert by_maxdisp.keys() == {"32", "64"}
+    for report, maxdisp in zip(reports, ("32", "64"), strict=True):
+        metrics = {m["key"]: m["value"] for m in by_maxdisp[maxdisp]["data"]["metrics"]}
+        assert metrics["final/epe"] == pytest.approx(report["epe"])
+        run_id = by_maxdisp[maxdisp]["info"]["run_id"]
+        curve = json.loads(_get(address, f"api/2.0/mlflow/metrics/get-history?run_id={run_id}&metric_key=test/epe"))
+        assert [int(m["step"]) for m in curve["metrics"]] == [4]
