@@ -12,8 +12,8 @@ from stereo_exp.data.batch import StereoBatch
 from stereo_exp.data.colour import normalise
 from stereo_exp.metrics import StereoMetrics
 from stereo_exp.model.postprocess import full_disparity
+from stereo_exp.process import Process
 from stereo_exp.progress import Meter
-from stereo_exp.train.processes import Process
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ import cv2
 from data_tools.render.layout import LISTS, PARAMETERS, ROOT, pair_paths
 from data_tools.render.raster import render_scene
 from data_tools.render.scene import sample_scene
-from stereo_exp.data.atomic import write_bytes, write_text
+from stereo_exp.atomic import write_bytes, write_text
 from stereo_exp.data.formats import encode_pfm, encode_png
 from stereo_exp.errors import UserError
 

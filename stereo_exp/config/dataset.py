@@ -29,7 +29,7 @@ class Dataset:
 @dataclass
 class Shapes(Dataset):
     name: str = "shapes"
-    num_train: int = 480
+    num_train: int = 960
     """Training pairs to render on first use."""
     num_test: int = 40
     """Test pairs to render on first use; scenes of their own."""

@@ -23,7 +23,7 @@ class SmoothL1(Loss):
 @dataclass
 class Distribution(Loss):
     name: str = "distribution"
-    weight: float = 3.0
+    weight: float = 10.0
     """Px of loss for each nat of cross-entropy between the disparity distribution and the truth."""
 
     def __post_init__(self) -> None:

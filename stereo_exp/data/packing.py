@@ -19,7 +19,7 @@ from threading import Event
 from typing import Any
 
 from stereo_exp import __version__
-from stereo_exp.data.atomic import write_text
+from stereo_exp.atomic import write_text
 from stereo_exp.data.shard_format import INDEX_NAME, ShardEntry, ShardIndex
 from stereo_exp.data.shard_writer import SkippedPair, write_shard
 from stereo_exp.data.sources.pair_list import PairList, find_pair_list

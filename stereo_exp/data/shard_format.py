@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from stereo_exp.data.atomic import write_text
+from stereo_exp.atomic import write_text
 from stereo_exp.data.sources.pair_list import Pair
 from stereo_exp.errors import DataError
 

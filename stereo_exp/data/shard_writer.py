@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.data.atomic import replacing
+from stereo_exp.atomic import replacing
 from stereo_exp.data.formats.image import decode_rgb
 from stereo_exp.data.formats.pfm import decode_pfm
 from stereo_exp.data.sample import check_disparity, check_views

@@ -9,7 +9,7 @@ from stereo_exp.data.augment import build_augment
 from stereo_exp.data.datasets import open_dataset
 from stereo_exp.data.loader import StereoLoader, eval_loader, train_loader
 from stereo_exp.data.order import steps_per_epoch
-from stereo_exp.train.processes import Process
+from stereo_exp.process import Process
 
 
 class Splits:

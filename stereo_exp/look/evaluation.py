@@ -14,8 +14,8 @@ from stereo_exp.data.splits import Splits
 from stereo_exp.evaluate import predict
 from stereo_exp.look.panels import ERROR_MAP, Panel, disparity_limits, draw
 from stereo_exp.losses.mask import valid_mask
+from stereo_exp.process import Process
 from stereo_exp.run.context import RunContext
-from stereo_exp.train.processes import Process
 
 # Errors at and above this many px look the same, so that pictures of different runs compare.
 _ERROR_LIMIT = 8.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.data.atomic import replacing
+from stereo_exp.atomic import replacing
 
 DISPARITY_MAP, DEPTH_MAP, ERROR_MAP = "turbo", "turbo_r", "magma"
 _PANEL_INCHES, _DPI = 5.0, 110

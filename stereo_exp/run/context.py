@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
+from stereo_exp.atomic import write_text
 from stereo_exp.config.schema import Root
-from stereo_exp.data.atomic import write_text
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf

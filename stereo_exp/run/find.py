@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stereo_exp.checkpoint import BEST, LAST, check_same_model, first_difference, read_meta
 from stereo_exp.errors import CheckpointError
 from stereo_exp.run.context import RUN_FILE, RunContext, chain_of
-from stereo_exp.train.checkpoint import BEST, LAST, check_same_model, first_difference, read_meta
 
 log = logging.getLogger(__name__)
 # What must be equal for a run to go on where another stopped; the rest (tracker, pictures, …) may change.

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stereo_exp.data.atomic import write_text
+from stereo_exp.atomic import write_text
 from stereo_exp.run.context import RunContext
 
 REPORT_FILE = "report.json"

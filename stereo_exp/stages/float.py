@@ -9,16 +9,17 @@ from typing import Any
 
 import torch
 
+from stereo_exp.checkpoint import BEST, check_same_model, load_checkpoint, load_weights
 from stereo_exp.data.splits import Splits
 from stereo_exp.look.evaluation import draw_test_pictures
 from stereo_exp.model import MODELS
+from stereo_exp.process import Process
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_resumable
+from stereo_exp.run.launch import launch
 from stereo_exp.track import open_tracker
-from stereo_exp.train.checkpoint import BEST, check_same_model, load_checkpoint, load_weights
 from stereo_exp.train.device import choose
 from stereo_exp.train.loop import Trainer
-from stereo_exp.train.processes import Process, launch
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,13 @@ from typing import Any
 from stereo_exp.data.splits import Splits
 from stereo_exp.evaluate import evaluate
 from stereo_exp.look.evaluation import draw_test_pictures
-from stereo_exp.model.restore import restore_model
+from stereo_exp.process import Process
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_checkpoint
+from stereo_exp.run.launch import launch
+from stereo_exp.run.restore import restore_model
 from stereo_exp.track import open_tracker
 from stereo_exp.train.device import choose
-from stereo_exp.train.processes import Process, launch
 
 
 def run(context: RunContext) -> dict[str, Any]:

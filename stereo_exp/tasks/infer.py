@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from stereo_exp.atomic import replacing, write_bytes
 from stereo_exp.config.schema import Infer
-from stereo_exp.data.atomic import replacing, write_bytes
 from stereo_exp.data.batch import collate
 from stereo_exp.data.formats import encode_png, read_rgb, write_pfm
 from stereo_exp.data.sample import Calibration, StereoSample
@@ -17,9 +17,9 @@ from stereo_exp.data.sources.motorcycle import MotorcycleSource
 from stereo_exp.errors import UserError
 from stereo_exp.evaluate import predict
 from stereo_exp.look.panels import DEPTH_MAP, Panel, disparity_limits, draw
-from stereo_exp.model.restore import restore_model
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_checkpoint
+from stereo_exp.run.restore import restore_model
 from stereo_exp.track import open_tracker
 from stereo_exp.train.device import choose
 

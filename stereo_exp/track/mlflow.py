@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stereo_exp.data.atomic import write_text
+from stereo_exp.atomic import write_text
 from stereo_exp.errors import UserError
 from stereo_exp.run.context import CONFIG_FILE
 from stereo_exp.track.base import Tracker

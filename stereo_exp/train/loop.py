@@ -11,16 +11,7 @@ import torch
 from torch import nn
 
 from stereo_exp import __version__
-from stereo_exp.data.batch import StereoBatch
-from stereo_exp.data.splits import Splits
-from stereo_exp.errors import UserError
-from stereo_exp.evaluate import evaluate
-from stereo_exp.losses import LOSSES
-from stereo_exp.progress import Meter
-from stereo_exp.run.context import RunContext
-from stereo_exp.track.base import Tracker
-from stereo_exp.track.jsonl import read_metrics
-from stereo_exp.train.checkpoint import (
+from stereo_exp.checkpoint import (
     BEST,
     LAST,
     Checkpoint,
@@ -29,10 +20,19 @@ from stereo_exp.train.checkpoint import (
     restore_optimiser,
     save_checkpoint,
 )
+from stereo_exp.data.batch import StereoBatch
+from stereo_exp.data.splits import Splits
+from stereo_exp.errors import UserError
+from stereo_exp.evaluate import evaluate
+from stereo_exp.losses import LOSSES
+from stereo_exp.process import Process
+from stereo_exp.progress import Meter
+from stereo_exp.run.context import RunContext
+from stereo_exp.track.base import Tracker
+from stereo_exp.track.jsonl import read_metrics
 from stereo_exp.train.device import Compute
 from stereo_exp.train.ema import EMA
 from stereo_exp.train.optim import build_optimiser
-from stereo_exp.train.processes import Process
 from stereo_exp.train.schedule import warmup_cosine
 from stereo_exp.train.speed import Speed
 from stereo_exp.train.step import StepResult, train_step

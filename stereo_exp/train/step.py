@@ -12,8 +12,8 @@ from stereo_exp.data.colour import normalise
 from stereo_exp.losses import Loss
 from stereo_exp.losses.mask import valid_mask
 from stereo_exp.model.postprocess import full_disparity
+from stereo_exp.process import Process
 from stereo_exp.train.device import Compute
-from stereo_exp.train.processes import Process
 
 
 @dataclass(frozen=True)

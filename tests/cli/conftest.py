@@ -54,8 +54,8 @@ def cli(
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of experiment=smoke's network with random weights."""
+    from stereo_exp.checkpoint import save_checkpoint
     from stereo_exp.model import MODELS
-    from stereo_exp.train.checkpoint import save_checkpoint
 
     config = bind(composed("experiment=smoke", "tracker=none"))
     path = tmp_path_factory.mktemp("checkpoint") / "best.safetensors"

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
-from stereo_exp.errors import CheckpointError
-from stereo_exp.train.checkpoint import (
+from stereo_exp.checkpoint import (
     FORMAT,
     check_same_model,
     first_difference,
@@ -27,6 +26,7 @@ from stereo_exp.train.checkpoint import (
     restore_optimiser,
     save_checkpoint,
 )
+from stereo_exp.errors import CheckpointError
 
 META = {
     "stage": "float",

@@ -16,10 +16,10 @@ from stereo_exp.data.batch import StereoBatch
 from stereo_exp.errors import UserError
 from stereo_exp.losses import LOSSES
 from stereo_exp.model import MODELS
+from stereo_exp.process import Process
 from stereo_exp.train.device import Compute, choose
 from stereo_exp.train.ema import EMA
 from stereo_exp.train.optim import build_optimiser
-from stereo_exp.train.processes import Process
 from stereo_exp.train.schedule import warmup_cosine
 from stereo_exp.train.step import train_step
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from stereo_exp.config.dataset import Shapes
+from stereo_exp.data.packing import pack
 from stereo_exp.data.sample import StereoSource
 from stereo_exp.data.shard_format import INDEX_NAME
 from stereo_exp.data.sources.shards import ShardSource
@@ -50,7 +51,6 @@ def prepare(config: Shapes) -> Path:
 
 
 def _make(config: Shapes, folder: Path) -> None:
-    from data_tools.pack import pack
     from data_tools.render import render_dataset
     from stereo_exp.progress import Meter
 

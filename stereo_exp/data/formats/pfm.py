@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.data.atomic import write_bytes
+from stereo_exp.atomic import write_bytes
 from stereo_exp.errors import DataError
 
 # Three whitespace-ended tokens after the magic; a single whitespace byte ends the header.

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from stereo_exp.data.atomic import write_bytes
+from stereo_exp.atomic import write_bytes
 from stereo_exp.errors import CheckpointError
 
 FORMAT = "stereo_exp/1"

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from stereo_exp.checkpoint import Checkpoint, load_checkpoint, load_weights
 from stereo_exp.config import bind
 from stereo_exp.model import MODELS
-from stereo_exp.train.checkpoint import Checkpoint, load_checkpoint, load_weights
 
 
 def restore_model(path: Path, device: torch.device) -> tuple[nn.Module, Checkpoint]:

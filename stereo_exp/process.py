@@ -1,0 +1,41 @@
+"""This process among those that run together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+
+@dataclass(frozen=True)
+class Process:
+    """This process among those of the run."""
+
+    rank: int = 0
+    world_size: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        """The one that logs, tracks and writes."""
+        return self.rank == 0
+
+    def all_true(self, flag: Tensor) -> bool:
+        """Whether a one-element bool tensor is true in every process."""
+        if self.world_size > 1:
+            flag = flag.to(torch.int32)
+            dist.all_reduce(flag, dist.ReduceOp.MIN)
+        return bool(flag)
+
+    def barrier(self) -> None:
+        """Wait until every process is here."""
+        if self.world_size > 1:
+            dist.barrier()
+
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
+        """Give every process rank 0's values."""
+        if self.world_size > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, 0)
