@@ -14,7 +14,7 @@ from stereo_exp.data.augment import Augment
 from stereo_exp.data.batch import StereoBatch, collate
 from stereo_exp.data.order import EvalBatches, Place, TrainBatches, sample_rng
 from stereo_exp.data.sample import StereoSample, StereoSource, check_disparity, check_views
-from stereo_exp.data.transforms import padded_size, random_crop
+from stereo_exp.data.transforms import padded_size
 from stereo_exp.errors import DataError, UserError
 
 _PREFETCH = 2
@@ -53,10 +53,7 @@ class _Pairs(Dataset[StereoSample | _Failure]):
         except DataError as error:
             return place, _Failure(self._key(index), error)
         if self.training:
-            rng = sample_rng(self.seed, epoch, index)
-            if self.crop is not None:
-                sample = random_crop(sample, self.crop, rng)
-            sample = self.augment(sample, rng)
+            sample = self.augment(sample, sample_rng(self.seed, epoch, index), self.crop)
         return place, sample
 
     def _key(self, index: int) -> str:
@@ -152,7 +149,7 @@ def train_loader(
         total_steps: the run's global steps; the loader ends there.
         seed: of order, crops and augmentations.
         crop: height and width of the window; None takes whole images, padded to a multiple of 32.
-        augment: after the crop; None for none.
+        augment: around the crop; None for none.
         on_error: `raise` or `skip`, for a pair that cannot be read.
         workers: processes that read ahead; 0 reads in this one.
         rank, world_size: this process, and how many train together.

@@ -1,0 +1,152 @@
+"""What a camera does to an image: exposure, colour, noise, compression. The truth stays as it is.
+
+Everything is drawn apart for the two views: two cameras never see alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from statistics import NormalDist
+from typing import ClassVar
+
+import cv2
+import numpy as np
+
+from stereo_exp.data.augment.rules import check_order, check_ranges, check_whole
+from stereo_exp.data.sample import StereoSample
+
+_LEVELS = np.arange(256) / 255
+_NOISE_BITS = 12
+
+
+@dataclass(frozen=True)
+class Photometric:
+    """Brightness, contrast, gamma and white balance.
+
+    v in [0, 1] becomes clip(((v ** g - 0.5) · c + 0.5 + b) · t), with b from ±brightness, c from 1 ± contrast,
+    log g from ± log(1 + gamma), and t from 1 ± tint, one for each colour channel.
+
+    Args:
+        brightness: half-range, 0 to 1 (the image's whole range).
+        contrast: half-range, 0 to 0.99.
+        gamma: half-range, 0 to 10.
+        tint: half-range, 0 to 0.99.
+        probability: share of the views that are changed, 0 to 1.
+
+    Raises:
+        UserError: an argument out of its range.
+    """
+
+    before_crop: ClassVar[bool] = False
+    brightness: float = 0.1
+    contrast: float = 0.2
+    gamma: float = 0.2
+    tint: float = 0.0
+    probability: float = 0.8
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self,
+            "photometric",
+            brightness=(0, 1),
+            contrast=(0, 0.99),
+            gamma=(0, 10),
+            tint=(0, 0.99),
+            probability=(0, 1),
+        )
+
+    def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
+        return replace(sample, left=self._view(sample.left, rng), right=self._view(sample.right, rng))
+
+    def _view(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        # Every view takes the same number of draws, changed or not, so that one view's luck does not shift the
+        # next one's.
+        chosen, b, c, g = rng.random(4)
+        tint = 1 + self.tint * (2 * rng.random(3) - 1) if self.tint else np.ones(3)
+        if chosen >= self.probability:
+            return image
+        values = _LEVELS ** ((1 + self.gamma) ** (2 * g - 1))
+        values = (values - 0.5) * (1 + self.contrast * (2 * c - 1)) + 0.5 + self.brightness * (2 * b - 1)
+        table = np.clip(values[:, None] * tint, 0, 1) * 255
+        return cv2.LUT(image, table.round().astype(np.uint8)[None])
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Sensor noise, independent in every pixel and channel, of variance gaussian² + shot · v at the value v.
+
+    Its strength is drawn for each view, up to the arguments.
+
+    Args:
+        gaussian: largest standard deviation of the part that every pixel has, in 8-bit steps, 0 to 255.
+        shot: largest variance a unit of light, in 8-bit steps, 0 to 255: 0.1 gives 5 steps at white.
+        probability: share of the views that are changed, 0 to 1.
+
+    Raises:
+        UserError: an argument out of its range.
+    """
+
+    before_crop: ClassVar[bool] = False
+    gaussian: float = 4.0
+    shot: float = 0.1
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "noise", gaussian=(0, 255), shot=(0, 255), probability=(0, 1))
+
+    def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
+        return replace(sample, left=self._view(sample.left, rng), right=self._view(sample.right, rng))
+
+    def _view(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        chosen, gaussian, shot = rng.random(3)
+        if chosen >= self.probability:
+            return image
+        deviation = np.sqrt((gaussian * self.gaussian) ** 2 + shot * self.shot * np.arange(256)).astype(np.float32)
+        # Four times faster than standard_normal: the sum is rounded to 8 bits anyway.
+        noise = _normal_quantiles().take(rng.integers(0, 1 << _NOISE_BITS, image.shape, np.uint16))
+        noise = cv2.multiply(noise, cv2.LUT(image, deviation), dst=noise)
+        return cv2.add(image, noise, dtype=cv2.CV_8U)
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """JPEG, there and back, each view at a quality of its own (with OpenCV's 4:2:0 colour).
+
+    Args:
+        quality_min, quality_max: the quality is drawn uniformly from these, whole numbers from 1 to 100.
+        probability: share of the views that are changed, 0 to 1.
+
+    Raises:
+        UserError: an argument out of its range, a fraction, or quality_min above quality_max.
+    """
+
+    before_crop: ClassVar[bool] = False
+    quality_min: float = 50
+    quality_max: float = 95
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "jpeg", quality_min=(1, 100), quality_max=(1, 100), probability=(0, 1))
+        check_whole(self, "jpeg", "quality_min", "quality_max")
+        check_order(self, "jpeg", "quality_min", "quality_max")
+
+    def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
+        return replace(sample, left=self._view(sample.left, rng), right=self._view(sample.right, rng))
+
+    def _view(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        chosen = rng.random()
+        quality = int(rng.integers(int(self.quality_min), int(self.quality_max) + 1))
+        if chosen >= self.probability:
+            return image
+        # OpenCV takes channels as blue, green, red; the codec weighs them, so that the order matters.
+        encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+@cache
+def _normal_quantiles() -> np.ndarray:
+    """The normal distribution in 4096 equally likely steps, float32; it ends at ±3.7 standard deviations."""
+    count = 1 << _NOISE_BITS
+    inverse = NormalDist().inv_cdf
+    return np.array([inverse((step + 0.5) / count) for step in range(count)], np.float32)
