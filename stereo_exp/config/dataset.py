@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from stereo_exp.config.rules import at_least, image_size, one_of
+from stereo_exp.config.rules import at_least, image_size, one_of, positive
 from stereo_exp.errors import UserError
 
 ON_ERROR = ("raise", "skip")
@@ -62,18 +62,71 @@ class SceneFlow(Dataset):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("dataset.render_pass", self.render_pass, RENDER_PASSES)
-        if not self.root:
-            raise UserError(
-                "dataset.root",
-                "null",
-                "SceneFlow must be given a place",
-                "add dataset.root=DIR or set STEREO_EXP_SCENEFLOW",
-            )
+        _given_a_place(self.root, "SceneFlow", "STEREO_EXP_SCENEFLOW")
 
 
 @dataclass
 class Motorcycle(Dataset):
     name: str = "motorcycle"
+
+
+@dataclass
+class Listed(Dataset):
+    """A set with truth for one list of pairs: both splits are all of it, unless lists tell them apart."""
+
+    train_list: str | None = None
+    """List file of the pairs to train on, one a line by name or left image; None takes every pair with truth."""
+    test_list: str | None = None
+    """List file of the pairs to evaluate on; None takes every pair with truth."""
+
+
+@dataclass
+class Middlebury(Listed):
+    name: str = "middlebury"
+    scale: float | None = None
+    """Divide integer truth by this; None finds it by year and size (2001: 8, 2003: 4, 2005/06: 1, 2 or 3)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.scale is not None:
+            positive("dataset.scale", self.scale)
+        _given_a_place(self.root, "Middlebury", "STEREO_EXP_MIDDLEBURY")
+
+
+@dataclass
+class Kitti2012(Listed):
+    name: str = "kitti2012"
+    grey: bool = False
+    """The grey cameras' images (`image_0`, `image_1`) in place of the colour ones."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _given_a_place(self.root, "KITTI 2012", "STEREO_EXP_KITTI2012")
+
+
+@dataclass
+class Kitti2015(Listed):
+    name: str = "kitti2015"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _given_a_place(self.root, "KITTI 2015", "STEREO_EXP_KITTI2015")
+
+
+@dataclass
+class Eth3d(Listed):
+    name: str = "eth3d"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _given_a_place(self.root, "ETH3D", "STEREO_EXP_ETH3D")
+
+
+def _given_a_place(root: str | None, title: str, variable: str) -> None:
+    if not root:
+        raise UserError(
+            "dataset.root", "null", f"{title} must be given a place", f"add dataset.root=DIR or set {variable}"
+        )
 
 
 @dataclass

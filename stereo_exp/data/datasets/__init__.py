@@ -11,6 +11,10 @@ DATASETS = Registry(
     {
         "shapes": "stereo_exp.data.datasets.shapes:open_split",
         "sceneflow": "stereo_exp.data.datasets.sceneflow:open_split",
+        "kitti2012": "stereo_exp.data.datasets.kitti:open_2012",
+        "kitti2015": "stereo_exp.data.datasets.kitti:open_2015",
+        "middlebury": "stereo_exp.data.datasets.middlebury:open_split",
+        "eth3d": "stereo_exp.data.datasets.eth3d:open_split",
         "motorcycle": "stereo_exp.data.datasets.motorcycle:open_split",
     },
 )

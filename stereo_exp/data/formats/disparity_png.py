@@ -1,0 +1,115 @@
+"""Disparity and masks in one-channel images: PNG of 8 or 16 bits, and the PGM of Middlebury 2001 and 2003.
+
+An integer image holds disparity times a scale factor, rounded; 0 stands for "unknown".
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stereo_exp.atomic import write_bytes
+from stereo_exp.data.formats.image import check_png, encode_png
+from stereo_exp.errors import DataError
+
+# KITTI's, and what most tools mean by a 16-bit disparity PNG.
+SCALE_16_BIT = 256.0
+_FIX = "restore the file from its source, or set on_error=skip to leave it out"
+_PNG_SIGNATURE = b"\x89PNG"
+
+
+def decode_grey(data: bytes, source: object = "image") -> np.ndarray:
+    """Decode a one-channel image as it stands.
+
+    Args:
+        data: the whole file, PNG or PGM.
+        source: what to call it in errors, usually its path.
+
+    Returns:
+        uint8 or uint16 H×W.
+
+    Raises:
+        DataError: not an image, truncated or damaged, or of several channels.
+    """
+    if data.startswith(_PNG_SIGNATURE):
+        check_png(data, source)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise DataError(source, f"{len(data)} bytes", "is not a whole image (truncated or damaged)", _FIX)
+    if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
+        found = f"{pixels.dtype}, {1 if pixels.ndim == 2 else pixels.shape[2]} channels"
+        raise DataError(source, found, "disparity and masks have one channel of 8 or 16 bits", _FIX)
+    return pixels
+
+
+def decode_disparity_png(data: bytes, scale: float | None = None, source: object = "image") -> np.ndarray:
+    """Decode a disparity map.
+
+    Args:
+        data: the whole file.
+        scale: the file holds disparity times this; None takes 256 for 16 bits. For 8 bits there is no custom
+            to follow, so it has to be said.
+        source: what to call it in errors.
+
+    Returns:
+        float32 H×W, px; 0 = unknown.
+
+    Raises:
+        DataError: as `decode_grey`, or 8 bits without a scale.
+    """
+    pixels = decode_grey(data, source)
+    if scale is None:
+        if pixels.dtype != np.uint16:
+            raise DataError(
+                source, "8 bits", "its scale factor is not known", "say what 1 px is in the file: dataset.scale=4"
+            )
+        scale = SCALE_16_BIT
+    return (pixels / np.float64(scale)).astype(np.float32)
+
+
+def encode_disparity_png(values: np.ndarray, scale: float = SCALE_16_BIT) -> bytes:
+    """16-bit PNG of disparity, the inverse of `decode_disparity_png` up to half a step of 1/scale px.
+
+    Args:
+        values: H×W, px; what is not finite or not above 0 is written as 0, unknown.
+        scale: steps a pixel of disparity; 256 reaches up to just below 256 px.
+
+    Raises:
+        ValueError: a disparity that 16 bits cannot hold at this scale, or a scale that is no positive number.
+    """
+    if not (scale > 0 and math.isfinite(scale)):
+        raise ValueError(f"scale must be a positive number, not {scale}")
+    known = np.isfinite(values) & (values > 0)
+    steps = np.rint(np.where(known, values, 0) * np.float64(scale))
+    if steps.size and steps.max() > np.iinfo(np.uint16).max:
+        raise ValueError(f"disparity of {values[known].max():g} px does not fit into 16 bits at scale {scale:g}")
+    # A small known disparity must not turn into "unknown" by rounding.
+    return encode_png(np.where(known, np.maximum(steps, 1), 0).astype(np.uint16))
+
+
+def read_grey(path: Path) -> np.ndarray:
+    """`decode_grey` on a file."""
+    return decode_grey(_bytes(path), path)
+
+
+def read_disparity_png(path: Path, scale: float | None = None) -> np.ndarray:
+    """`decode_disparity_png` on a file."""
+    return decode_disparity_png(_bytes(path), scale, path)
+
+
+def write_disparity_png(path: Path, values: np.ndarray, scale: float = SCALE_16_BIT) -> None:
+    """`encode_disparity_png` into a file, atomically."""
+    write_bytes(path, encode_disparity_png(values, scale))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(path, None, f"cannot be read ({error.strerror})", _FIX) from None
