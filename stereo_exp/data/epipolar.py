@@ -1,0 +1,251 @@
+"""Cheap tests of a stereo pair: are the rows aligned, is left left, does the truth belong to these views?
+
+Made to run on any pair before it is trusted: a data set's check, or images a user brings. Every test knows a
+third answer, None for "cannot tell": walls without texture must not raise an alarm, nor must they pass as proof.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+MAX_OFFSET = 1.5
+"""A pair whose rows are off by more than this, px of its images, counts as unrectified."""
+
+_WORKING_SIDE = 1000  # px; larger images are shrunk to it, for time and because noise matters less then
+_NUM_FEATURES = 1200
+_RATIO = 0.75  # Lowe's test: the best match must be this much nearer than the second best
+_MAX_DX, _MAX_DY = 0.5, 0.25  # of width and height; beyond them a match is taken for a mistake
+_INLIER_PX = 2.0  # from the fitted plane, working px
+_MIN_INLIERS, _MIN_INLIER_SHARE = 20, 0.4
+_MIN_SPAN = 0.2  # of the diagonal: matches on one small patch say nothing about the whole image
+_NUM_TRIPLETS = 300
+_MIN_SHIFT = 1.0  # px: a match that moves less says nothing about the order of the views
+_MIN_VOTES, _MAJORITY = 20, 0.85
+
+
+@dataclass(frozen=True)
+class PairGeometry:
+    """What feature matches say about a pair; lengths in px of the images given.
+
+    Attributes:
+        num_matches: mutual SIFT matches that passed the ratio test.
+        num_inliers: those that agree with the fit dy = a + b·x + c·y within 2 px.
+        offset: 90th percentile of |a + b·x + c·y| over the inliers; None: too few matches to tell.
+        spread: 1.4826 × the median absolute residual of the inliers; None as above.
+        unrectified: `offset` exceeds `MAX_OFFSET`; None: cannot tell.
+        negative_share: of the inliers that move by more than 1 px, those that move the wrong way; None: fewer
+            than 20 do.
+        swapped: at least 85 % move the wrong way; None: cannot tell, or less than 85 % go either way.
+    """
+
+    num_matches: int
+    num_inliers: int
+    offset: float | None = None
+    spread: float | None = None
+    unrectified: bool | None = None
+    negative_share: float | None = None
+    swapped: bool | None = None
+
+    def alarms(self) -> list[str]:
+        """One sentence for each thing that is wrong; empty where all is well or nothing can be told."""
+        found = []
+        if self.unrectified:
+            found.append(
+                f"the rows of the views are off by {self.offset:.1f} px ({self.num_inliers} matches): not rectified"
+            )
+        if self.swapped:
+            found.append(f"{self.negative_share:.0%} of the matches have negative disparity: left and right swapped")
+        return found
+
+
+def pair_geometry(left: np.ndarray, right: np.ndarray) -> PairGeometry:
+    """Match features between the views and look at which way, and how far off the rows, they move.
+
+    Args:
+        left, right: uint8 H×W or H×W×3 RGB, of the same size.
+
+    Returns:
+        The same for the same bytes: the few random draws inside are seeded.
+
+    Raises:
+        ValueError: the views differ in size, or are not uint8.
+    """
+    _check_arrays(left, right)
+    scale = min(1.0, _WORKING_SIDE / max(left.shape[:2]))
+    x, y, dx, dy = _match(_working(left, scale), _working(right, scale))
+    inlier, plane = _fit_rows(x, y, dy)
+    num_matches, num_inliers = len(x), int(inlier.sum())
+    if num_inliers < max(_MIN_INLIERS, _MIN_INLIER_SHARE * num_matches):
+        return PairGeometry(num_matches, num_inliers)
+    x, y, dx, dy = (values[inlier] for values in (x, y, dx, dy))
+    span = np.hypot(*(np.subtract(*np.percentile(values, (90, 10))) for values in (x, y)))
+    if span < _MIN_SPAN * scale * np.hypot(*left.shape[:2]):
+        return PairGeometry(num_matches, num_inliers)
+
+    fitted = plane[0] + plane[1] * x + plane[2] * y
+    offset = float(np.percentile(np.abs(fitted), 90)) / scale
+    spread = 1.4826 * float(np.median(np.abs(dy - fitted))) / scale
+    moving = dx[np.abs(dx) / scale > _MIN_SHIFT]
+    negative = swapped = None
+    if len(moving) >= _MIN_VOTES:
+        negative = float((moving < 0).mean())
+        if max(negative, 1 - negative) >= _MAJORITY:
+            swapped = negative > 0.5
+    return PairGeometry(num_matches, num_inliers, offset, spread, offset > MAX_OFFSET, negative, swapped)
+
+
+def _match(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Mutual matches: x, y in the left view, dx = x − x' (the disparity), dy = y − y'; float64 N each."""
+    sift = cv2.SIFT_create(nfeatures=_NUM_FEATURES)
+    points, descriptors = [], []
+    for view in (left, right):
+        found, described = sift.detectAndCompute(view, None)
+        if described is None or len(found) < 2:
+            return (np.zeros(0),) * 4
+        points.append(np.array([point.pt for point in found]))
+        descriptors.append(described)
+    forward, backward = (_best(*pair) for pair in (descriptors, descriptors[::-1]))
+    pairs = [(i, j) for i, j in forward.items() if backward.get(j) == i]
+    if not pairs:
+        return (np.zeros(0),) * 4
+    at_left, at_right = (points[side][[pair[side] for pair in pairs]] for side in (0, 1))
+    dx, dy = (at_left - at_right).T
+    height, width = left.shape
+    near = (np.abs(dx) <= _MAX_DX * width) & (np.abs(dy) <= _MAX_DY * height)
+    # One place may carry several features (one for each orientation); it is to vote once.
+    _, first = np.unique(np.rint(at_left[near]), axis=0, return_index=True)
+    x, y = at_left[near][first].T
+    return x, y, dx[near][first], dy[near][first]
+
+
+def _best(queries: np.ndarray, candidates: np.ndarray) -> dict[int, int]:
+    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(queries, candidates, k=2)
+    return {best.queryIdx: best.trainIdx for best, second in pairs if best.distance < _RATIO * second.distance}
+
+
+def _fit_rows(x: np.ndarray, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The plane (a, b, c) that most matches agree with, and which do: RANSAC, then least squares twice."""
+    if len(x) < _MIN_INLIERS:
+        return np.zeros(len(x), bool), np.zeros(3)
+    terms = np.stack([np.ones_like(x), x, y], axis=1)
+    triplets = np.random.default_rng(0).integers(0, len(x), (_NUM_TRIPLETS, 3))
+    chosen = terms[triplets]
+    # Three points on a line, or one drawn twice, span no plane.
+    solid = np.abs(np.linalg.det(chosen)) > 1e-3 * float(np.ptp(x) * np.ptp(y))
+    planes = np.zeros((1, 3))  # the rectified answer is always tried
+    if solid.any():
+        drawn = np.linalg.solve(chosen[solid], dy[triplets[solid]][..., None])[..., 0]
+        planes = np.concatenate([planes, drawn])
+    agreeing = np.abs(planes @ terms.T - dy) < _INLIER_PX
+    inlier = agreeing[np.argmax(agreeing.sum(axis=1))]
+    plane = np.zeros(3)
+    for _ in range(2):
+        if inlier.sum() < _MIN_INLIERS:
+            break
+        plane = np.linalg.lstsq(terms[inlier], dy[inlier], rcond=None)[0]
+        inlier = np.abs(terms @ plane - dy) < _INLIER_PX
+    return inlier, plane
+
+
+_TEXTURE_WINDOW = 9  # px, a side
+_MIN_TEXTURE = 3.0  # grey levels: standard deviation in the window below which a pixel is called flat
+_MIN_TEXTURED = 1000  # pixels
+_MIN_FIT, _MIN_LEAD = 0.3, 0.15
+_MAX_UNRELATED = 0.1
+
+
+@dataclass(frozen=True)
+class TruthFit:
+    """How well the views agree through their true disparity: a correlation of texture, -1 to 1, for each reading.
+
+    Attributes:
+        as_named: the left image with the right one at x − d, as it should be.
+        negated: with the right one at x + d: the disparity has the wrong sign, or the views are mirrored.
+        exchanged: the image called right with the one called left at x − d: the views are swapped.
+        num_textured: pixels with known disparity and texture that were compared as named.
+        verdict: `fits`, `negated`, `swapped`, `unrelated` (the views disagree under every reading), or None:
+            cannot tell.
+    """
+
+    as_named: float
+    negated: float
+    exchanged: float
+    num_textured: int
+    verdict: str | None
+
+
+def truth_fit(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> TruthFit:
+    """Warp one view to the other by the truth, and by what the truth would be if something were exchanged.
+
+    A reading wins with a correlation of at least 0.3 that leads its rivals by 0.15; "unrelated" is below 0.1 under
+    every reading, which a vertical shift of a few px causes as well (see `pair_geometry`). Texture is the grey value
+    less its mean in a 9×9 window over the standard deviation there, so that exposure does not matter.
+
+    Args:
+        left, right: uint8 H×W or H×W×3 RGB, of the same size.
+        disparity: float H×W, px of the left image; 0 or less, infinity and NaN = unknown. Where nothing is
+            positive, the verdict is None.
+
+    Raises:
+        ValueError: the arrays do not fit each other.
+    """
+    _check_arrays(left, right)
+    if disparity.shape != left.shape[:2]:
+        raise ValueError(f"disparity must be {left.shape[:2]}, not {disparity.shape}")
+    here, there = (_texture(_working(view, 1.0)) for view in (left, right))
+    known = np.isfinite(disparity) & (disparity > 0)
+    shift = np.where(known, disparity, 0).astype(np.float32)
+    (as_named, count), (negated, _), (exchanged, _) = (
+        _agreement(fixed, moved, sign * shift, known)
+        for fixed, moved, sign in ((here, there, -1), (here, there, 1), (there, here, -1))
+    )
+    verdict = None
+    if count >= _MIN_TEXTURED:
+        # On a smooth surface the two wrong readings nearly agree; only the true one of them is exact.
+        wrong, name = max((negated, "negated"), (exchanged, "swapped"))
+        if max(as_named, wrong) < _MAX_UNRELATED:
+            verdict = "unrelated"
+        elif as_named >= _MIN_FIT and as_named - wrong >= _MIN_LEAD:
+            verdict = "fits"
+        elif wrong >= _MIN_FIT and wrong - as_named >= _MIN_LEAD:
+            verdict = name
+    return TruthFit(as_named, negated, exchanged, count, verdict)
+
+
+def _texture(grey: np.ndarray) -> np.ndarray:
+    """Float32 H×W, mostly within -3..3; NaN where the image is flat."""
+    values = grey.astype(np.float32)
+    size = (_TEXTURE_WINDOW, _TEXTURE_WINDOW)
+    mean = cv2.blur(values, size)
+    deviation = np.sqrt(np.maximum(cv2.blur(values * values, size) - mean * mean, 0))
+    return np.where(deviation >= _MIN_TEXTURE, (values - mean) / np.maximum(deviation, _MIN_TEXTURE), np.nan)
+
+
+def _agreement(fixed: np.ndarray, moved: np.ndarray, shift: np.ndarray, known: np.ndarray) -> tuple[float, int]:
+    """Correlation of `fixed` with `moved` at x + shift, over the pixels that have texture in both; and their number."""
+    height, width = fixed.shape
+    column = np.arange(width, dtype=np.float32) + shift
+    row = np.repeat(np.arange(height, dtype=np.float32)[:, None], width, axis=1)
+    warped = cv2.remap(moved, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=np.nan)
+    valid = known & np.isfinite(fixed) & np.isfinite(warped)
+    count = int(valid.sum())
+    if count < 2:
+        return 0.0, count
+    a, b = fixed[valid].astype(np.float64), warped[valid].astype(np.float64)
+    norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return (float((a * b).sum()) / norm if norm > 0 else 0.0), count
+
+
+def _working(image: np.ndarray, scale: float) -> np.ndarray:
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
+    return grey if scale == 1.0 else cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def _check_arrays(left: np.ndarray, right: np.ndarray) -> None:
+    if left.shape != right.shape or left.ndim not in (2, 3):
+        raise ValueError(f"the views must be H×W or H×W×3 of one size, not {left.shape} and {right.shape}")
+    if left.dtype != np.uint8 or right.dtype != np.uint8:
+        raise ValueError(f"the views must be uint8, not {left.dtype} and {right.dtype}")
