@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import cv2
 import numpy as np
 
 from stereo_exp.data.augment.rules import check_order, check_ranges, check_whole
@@ -44,7 +45,7 @@ class Erase:
             return sample
         height, width = sample.size
         right = sample.right.copy()
-        mean = sample.right.mean(axis=(0, 1)).round().astype(np.uint8)
+        mean = np.array(cv2.mean(right)[:3]).round().astype(np.uint8)
         for _ in range(int(rng.integers(1, int(self.count_max) + 1))):
             rows, columns = rng.integers(int(self.size_min), int(self.size_max) + 1, 2)
             y, x = int(rng.integers(0, height)), int(rng.integers(0, width))
