@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from stereo_exp.config.rules import at_least, image_size, one_of, positive
+from stereo_exp.config.rules import at_least, finite, image_size, one_of, positive
 from stereo_exp.errors import UserError
 
 ON_ERROR = ("raise", "skip")
@@ -120,6 +120,56 @@ class Eth3d(Listed):
     def __post_init__(self) -> None:
         super().__post_init__()
         _given_a_place(self.root, "ETH3D", "STEREO_EXP_ETH3D")
+
+
+@dataclass
+class Pairs(Listed):
+    name: str = "pairs"
+    csv: str | None = None
+    """CSV file with the columns left, right and optionally disparity, focal, baseline, doffs; its paths are relative
+    to `root`, or to its own folder where there is no `root`."""
+    left: str | None = None
+    """Pattern of the left images below `root`: `left/*.png`, or `**/left/*.png` for any depth of folders."""
+    right: str | None = None
+    """Pattern of the right images; its wildcards stand for what they stand for in `left`."""
+    disparity: str | None = None
+    """Pattern of the truth (PFM, PNG, PGM, NPY or NPZ); None where there is none."""
+    scale: float | None = None
+    """Divide what the truth's files hold by this; None: 256 for 16-bit PNG, 1 for PFM, NPY and NPZ."""
+    focal: float | None = None
+    """Focal length in px, of pairs for which the CSV has none."""
+    baseline: float | None = None
+    """Distance between the cameras in m, of pairs for which the CSV has none."""
+    doffs: float = 0.0
+    """Difference of the principal points in px, of pairs for which the CSV has no focal length."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        finite("dataset.doffs", self.doffs)
+        for key in ("scale", "focal", "baseline"):
+            if getattr(self, key) is not None:
+                positive(f"dataset.{key}", getattr(self, key))
+        if (self.focal is None) != (self.baseline is None):
+            missing = "dataset.baseline" if self.baseline is None else "dataset.focal"
+            raise UserError(missing, "null", "depth needs focal length (px) and baseline (m)", f"add {missing}=VALUE")
+        patterns = [key for key in ("left", "right", "disparity") if getattr(self, key) is not None]
+        if self.csv is not None:
+            if patterns:
+                raise UserError(
+                    f"dataset.{patterns[0]}",
+                    getattr(self, patterns[0]),
+                    "the pairs come from a CSV file or from patterns",
+                    "leave out the patterns, or dataset.csv",
+                )
+            return
+        for key in ("root", "left", "right"):
+            if not getattr(self, key):
+                raise UserError(
+                    f"dataset.{key}",
+                    "null",
+                    "pairs come from patterns below a folder, or from a CSV file",
+                    "add dataset.csv=FILE, or dataset.root=DIR dataset.left=left/*.png dataset.right=right/*.png",
+                )
 
 
 def _given_a_place(root: str | None, title: str, variable: str) -> None:

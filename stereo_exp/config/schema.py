@@ -127,6 +127,7 @@ NODES: dict[str, dict[str, type]] = {
         "kitti2015": data.Kitti2015,
         "middlebury": data.Middlebury,
         "eth3d": data.Eth3d,
+        "pairs": data.Pairs,
         "motorcycle": data.Motorcycle,
     },
     "loss": {"smooth_l1": loss.SmoothL1, "distribution": loss.Distribution},

@@ -15,6 +15,7 @@ DATASETS = Registry(
         "kitti2015": "stereo_exp.data.datasets.kitti:open_2015",
         "middlebury": "stereo_exp.data.datasets.middlebury:open_split",
         "eth3d": "stereo_exp.data.datasets.eth3d:open_split",
+        "pairs": "stereo_exp.data.datasets.pairs:open_split",
         "motorcycle": "stereo_exp.data.datasets.motorcycle:open_split",
     },
 )

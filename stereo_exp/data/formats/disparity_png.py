@@ -67,7 +67,10 @@ def decode_disparity_png(data: bytes, scale: float | None = None, source: object
     if scale is None:
         if pixels.dtype != np.uint16:
             raise DataError(
-                source, "8 bits", "its scale factor is not known", "say what 1 px is in the file: dataset.scale=4"
+                source,
+                "8 bits",
+                "a disparity map of 8 bits has a scale factor, which is not known here",
+                "give a 16-bit map, or add e.g. dataset.scale=4 (dataset=pairs, middlebury)",
             )
         scale = SCALE_16_BIT
     return (pixels / np.float64(scale)).astype(np.float32)
