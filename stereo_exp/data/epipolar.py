@@ -99,7 +99,7 @@ def pair_geometry(left: np.ndarray, right: np.ndarray) -> PairGeometry:
 
 def _match(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Mutual matches: x, y in the left view, dx = x − x' (the disparity), dy = y − y'; float64 N each."""
-    sift = cv2.SIFT_create(nfeatures=_NUM_FEATURES)
+    sift = cv2.SIFT.create(nfeatures=_NUM_FEATURES)
     points, descriptors = [], []
     for view in (left, right):
         found, described = sift.detectAndCompute(view, None)
