@@ -36,6 +36,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--render-pass", default="finalpass", help="finalpass (default) or cleanpass")
     parser.add_argument("--samples-per-shard", type=int, default=256, help="pairs in a shard (default: %(default)s)")
     parser.add_argument(
+        "--codec",
+        default="png",
+        help="png: the source's bytes (default); webp: lossless, smaller; raw: fastest to read",
+    )
+    parser.add_argument(
         "--on-error",
         default="raise",
         help="a missing or damaged file: raise (default) stops, skip leaves it out",
@@ -61,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 list_file=args.list_file,
                 render_pass=args.render_pass,
                 samples_per_shard=args.samples_per_shard,
+                codec=args.codec,
                 on_error=args.on_error,
             )
         except KeyboardInterrupt:

@@ -20,6 +20,7 @@ from typing import Any
 
 from stereo_exp import __version__
 from stereo_exp.atomic import write_text
+from stereo_exp.data.codecs import find_codec
 from stereo_exp.data.shard_format import INDEX_NAME, ShardEntry, ShardIndex
 from stereo_exp.data.shard_writer import SkippedPair, write_shard
 from stereo_exp.data.sources.pair_list import PairList, find_pair_list
@@ -40,6 +41,7 @@ def pack(
     list_file: Path | None = None,
     render_pass: str = "finalpass",
     samples_per_shard: int = 256,
+    codec: str = "png",
     on_error: str = "raise",
 ) -> ShardIndex:
     """Pack one split; returns at once where it is packed already, and goes on where a run was killed.
@@ -52,7 +54,8 @@ def pack(
         num_workers: shards written at once. They are threads: decoding, hashing and file access all leave the
             interpreter's lock, and a thread needs no copy of the list nor its own import of torch.
         list_file, render_pass: see `find_pair_list`.
-        samples_per_shard: pairs in a shard; about 3.5 MB each for SceneFlow.
+        samples_per_shard: pairs in a shard; about 3.5 MB each for SceneFlow in PNG.
+        codec: of the images, by name: png (the source's bytes), webp (lossless), raw.
         on_error: what a missing or damaged file does: `raise` stops the run and names file and list line;
             `skip` leaves the pair out, counts it, and names it in `skipped.txt`. A later run with `raise`
             packs the shards with left-out pairs again.
@@ -72,11 +75,13 @@ def pack(
             raise UserError(key, number, "must be at least 1", f"give --{key.replace('_', '-')} a positive number")
     if not split or "/" in split or split.startswith("."):
         raise UserError("split_name", split, "must be a plain name", "e.g. train")
+    find_codec(codec)
     pair_list = find_pair_list(source, split, list_file=list_file, render_pass=render_pass)
     wanted = ShardIndex(
         split=split,
         render_pass=render_pass,
         samples_per_shard=samples_per_shard,
+        codec=codec,
         list_file=pair_list.path.name,
         list_sha256=pair_list.sha256,
         list_pairs=len(pair_list),
@@ -130,6 +135,7 @@ class _Run:
             self.source,
             self.pair_list,
             self._pairs(number),
+            codec=find_codec(self.wanted.codec),
             on_error=self.on_error,
             advance=advance,
             stopped=self.stop.is_set,
@@ -174,7 +180,7 @@ class _Run:
         return dict(self._records())
 
     def _refuse_other(self, found: ShardIndex) -> None:
-        for key in ("list_sha256", "render_pass", "samples_per_shard"):
+        for key in ("list_sha256", "render_pass", "samples_per_shard", "codec"):
             here, there = getattr(self.wanted, key), getattr(found, key)
             if here != there:
                 raise UserError(

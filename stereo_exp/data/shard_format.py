@@ -1,7 +1,8 @@
 """What a shard holds: WebDataset tar members of one pair, and the index beside the shards.
 
 A pair with key K is the consecutive members `K.disp.npy` (float32 H×W, C order, the truth's values as they
-stood, infinity = unknown), `K.json`, `K.left.png`, `K.right.png` (the source's bytes, untouched).
+stood, infinity = unknown), `K.json`, and the two views in the codec that the index names: `K.left.png`, `K.right.png`
+(the source's bytes, untouched), or `.webp` (lossless), or `.npy` (uint8 H×W×3 RGB).
 `INDEX_NAME` names the shards with their sizes and checksums; it has one entry for each shard, not for each
 pair, so that it stays small.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,13 @@ from typing import Any
 import numpy as np
 
 from stereo_exp.atomic import write_text
+from stereo_exp.data.codecs import read_npy
 from stereo_exp.data.sources.pair_list import Pair
 from stereo_exp.errors import DataError
 
 INDEX_NAME = "index.json"
-FORMAT_VERSION = 1
-LEFT, RIGHT, DISPARITY, META = MEMBERS = ("left.png", "right.png", "disp.npy", "json")
+FORMAT_VERSION = 2
+DISPARITY, META = "disp.npy", "json"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class ShardIndex:
 
     Attributes:
         split, render_pass, samples_per_shard: as packed; shard k holds pairs [k·K, (k+1)·K) of the list.
+        codec: of the images, see `stereo_exp.data.codecs`.
         list_file, list_sha256, list_pairs: the list's name, checksum and number of pairs.
         tool_version: of this package, when it packed.
     """
@@ -50,6 +54,7 @@ class ShardIndex:
     split: str
     render_pass: str
     samples_per_shard: int
+    codec: str
     list_file: str
     list_sha256: str
     list_pairs: int
@@ -115,22 +120,18 @@ def encode_disparity(values: np.ndarray) -> bytes:
 
 
 def decode_disparity(data: bytes, source: object) -> np.ndarray:
-    """Read `.npy` bytes; `DataError` unless they are a whole float32 array."""
-    fix = "restore the shard, or pack it again"
-    try:
-        values = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError, SyntaxError, TypeError, KeyError):
-        raise DataError(source, f"{len(data)} bytes", "is not a whole .npy array", fix) from None
+    """Read `.npy` bytes; `DataError` unless they are a whole float32 H×W array."""
+    values = read_npy(data, source)
     if values.dtype != np.float32 or values.ndim != 2:
-        raise DataError(source, f"{values.dtype} {values.shape}", "disparity is float32 H×W", fix)
+        raise DataError(source, f"{values.dtype} {values.shape}", "disparity is float32 H×W", "pack the shard again")
     return values
 
 
-def encode_meta(pair: Pair, size: tuple[int, int], disparity: bytes) -> bytes:
-    """The JSON member: where the pair comes from, its size, and the CRC-32 of its `.npy` member.
+def encode_meta(pair: Pair, size: tuple[int, int], members: Mapping[str, bytes]) -> bytes:
+    """The JSON member: where the pair comes from, its size, and the CRC-32 of every other member.
 
-    PNG carries checksums of its own and tar checks its headers only: without the CRC a flipped bit of the
-    truth would train the network in silence.
+    Tar checks its headers only, and of the codecs PNG alone has checksums: without the CRC a flipped bit would train
+    the network in silence.
     """
     content = {
         "line": pair.line,
@@ -139,18 +140,18 @@ def encode_meta(pair: Pair, size: tuple[int, int], disparity: bytes) -> bytes:
         "disparity": pair.disparity,
         "height": size[0],
         "width": size[1],
-        "disparity_crc32": zlib.crc32(disparity),
+        "crc32": {name: zlib.crc32(data) for name, data in members.items()},
     }
     return json.dumps(content, separators=(",", ":")).encode()
 
 
 def decode_meta(data: bytes, source: object) -> dict[str, Any]:
-    """The JSON member; `DataError` unless it names the left image and the truth's CRC-32."""
+    """The JSON member; `DataError` unless it names the left image and the other members' CRC-32."""
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):
         content = None
-    kinds = {"left": str, "disparity_crc32": int}
+    kinds = {"left": str, "crc32": dict}
     if not isinstance(content, dict) or any(not isinstance(content.get(k), t) for k, t in kinds.items()):
         raise DataError(
             source, f"{len(data)} bytes", "is not the JSON of a pair", "restore the shard, or pack it again"

@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from stereo_exp.atomic import replacing
+from stereo_exp.data.codecs import Codec
 from stereo_exp.data.formats.image import decode_rgb
 from stereo_exp.data.formats.pfm import decode_pfm
 from stereo_exp.data.sample import check_disparity, check_views
 from stereo_exp.data.shard_format import (
     DISPARITY,
-    LEFT,
     META,
-    RIGHT,
     ShardEntry,
     encode_disparity,
     encode_meta,
@@ -44,8 +43,8 @@ class SkippedPair:
     reason: str
 
 
-def read_members(root: Path, pair_list: PairList, pair: Pair) -> dict[str, bytes]:
-    """The members of one pair: its PNG bytes untouched, its disparity as float32 `.npy`, its JSON.
+def read_members(root: Path, pair_list: PairList, pair: Pair, codec: Codec) -> dict[str, bytes]:
+    """The members of one pair: its images in `codec`, its disparity as float32 `.npy`, its JSON.
 
     Every image is decoded and the disparity parsed, for nothing may enter a shard that cannot be read back.
 
@@ -61,13 +60,12 @@ def read_members(root: Path, pair_list: PairList, pair: Pair) -> dict[str, bytes
         check_disparity(values, left.shape[:2], root / pair.disparity)
     except DataError as error:
         raise pair_list.error(pair, error, _FIX) from None
-    disparity = encode_disparity(values)
-    return {
-        LEFT: data[pair.left],
-        RIGHT: data[pair.right],
-        DISPARITY: disparity,
-        META: encode_meta(pair, left.shape[:2], disparity),
+    members = {
+        codec.left: codec.encode(data[pair.left], left),
+        codec.right: codec.encode(data[pair.right], right),
+        DISPARITY: encode_disparity(values),
     }
+    return members | {META: encode_meta(pair, left.shape[:2], members)}
 
 
 def _read(path: Path) -> bytes:
@@ -102,6 +100,7 @@ def write_shard(
     pair_list: PairList,
     pairs: Sequence[Pair],
     *,
+    codec: Codec,
     on_error: str,
     advance: Callable[[], None],
     stopped: Callable[[], bool],
@@ -113,6 +112,7 @@ def write_shard(
         root: the folder that the pairs' paths are relative to.
         pair_list: where the pairs come from, for error messages.
         pairs: what the shard is to hold, in order.
+        codec: of the images.
         on_error: `raise` passes a pair's `DataError` on, `skip` leaves the pair out.
         advance: called after every pair.
         stopped: asked before every pair; true raises `Stopped` and leaves no file behind.
@@ -128,7 +128,7 @@ def write_shard(
                 if stopped():
                     raise Stopped
                 try:
-                    members = read_members(root, pair_list, pair)
+                    members = read_members(root, pair_list, pair, codec)
                 except DataError as error:
                     if on_error == "raise":
                         raise

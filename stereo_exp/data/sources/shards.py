@@ -7,19 +7,17 @@ import os
 import zlib
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.data.formats.image import decode_rgb
+from stereo_exp.data.codecs import find_codec
 from stereo_exp.data.sample import StereoSample, check_disparity, check_views, known_disparity
 from stereo_exp.data.shard_format import (
     DISPARITY,
-    LEFT,
-    MEMBERS,
     META,
-    RIGHT,
     ShardEntry,
     ShardIndex,
     decode_disparity,
@@ -34,7 +32,7 @@ _HASH_CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class _OpenShard:
-    """An open shard: for each pair its key and its members' (offset, bytes), in the order of `MEMBERS`."""
+    """An open shard: for each pair its key and its members' (offset, bytes), in the source's order."""
 
     descriptor: int
     keys: tuple[str, ...]
@@ -59,6 +57,8 @@ class ShardSource:
     def __init__(self, folder: Path, *, max_open: int = 256) -> None:
         self.folder = Path(folder)
         self.index = ShardIndex.read(self.folder)
+        codec = find_codec(self.index.codec)
+        self._members = (codec.left, codec.right, DISPARITY, META)
         self.max_open = max(1, max_open)
         self._ends = list(accumulate(shard.samples for shard in self.index.shards))
         self._open: OrderedDict[int, _OpenShard] = OrderedDict()
@@ -83,7 +83,7 @@ class ShardSource:
         number, position = self._locate(index)
         shard = self._opened(number)
         name = f"{self._path(number)}:{shard.keys[position]}.{META}"
-        offset, size = shard.places[position][MEMBERS.index(META)]
+        offset, size = shard.places[position][self._members.index(META)]
         return pair_key(decode_meta(os.pread(shard.descriptor, size, offset), name)["left"])
 
     def read(self, index: int) -> StereoSample:
@@ -91,18 +91,20 @@ class ShardSource:
         number, position = self._locate(index)
         shard, path = self._opened(number), self._path(number)
         key = shard.keys[position]
-        names = {member: f"{path}:{key}.{member}" for member in MEMBERS}
+        names = {member: f"{path}:{key}.{member}" for member in self._members}
         data = {}
-        for member, (offset, size) in zip(MEMBERS, shard.places[position], strict=True):
+        for member, (offset, size) in zip(self._members, shard.places[position], strict=True):
             data[member] = os.pread(shard.descriptor, size, offset)
             if len(data[member]) != size:
                 raise DataError(names[member], f"{len(data[member])} bytes", f"the tar announces {size}", FIX)
-        left = decode_rgb(data[LEFT], names[LEFT])
-        right = decode_rgb(data[RIGHT], names[RIGHT])
-        check_views(left, right, names[RIGHT])
         meta = decode_meta(data[META], names[META])
-        if zlib.crc32(data[DISPARITY]) != meta["disparity_crc32"]:
-            raise DataError(names[DISPARITY], None, "its bytes are not those that were packed", FIX)
+        for member in self._members[:-1]:
+            if zlib.crc32(data[member]) != meta["crc32"].get(member):
+                raise DataError(names[member], None, "its bytes are not those that were packed", FIX)
+        codec = find_codec(self.index.codec)
+        left = codec.decode(data[codec.left], names[codec.left])
+        right = codec.decode(data[codec.right], names[codec.right])
+        check_views(left, right, names[codec.right])
         disparity = decode_disparity(data[DISPARITY], names[DISPARITY])
         check_disparity(disparity, left.shape[:2], names[DISPARITY])
         return StereoSample(pair_key(meta["left"]), left, right, known_disparity(disparity))
@@ -135,14 +137,14 @@ class ShardSource:
     def _opened(self, number: int) -> _OpenShard:
         shard = self._open.get(number)
         if shard is None:
-            shard = self._open[number] = _open_shard(self._path(number), self.index.shards[number])
+            shard = self._open[number] = _open_shard(self._path(number), self.index.shards[number], self._members)
             while len(self._open) > self.max_open:
                 os.close(self._open.popitem(last=False)[1].descriptor)
         self._open.move_to_end(number)
         return shard
 
 
-def _open_shard(path: Path, entry: ShardEntry) -> _OpenShard:
+def _open_shard(path: Path, entry: ShardEntry, wanted: Sequence[str]) -> _OpenShard:
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError as error:
@@ -154,7 +156,7 @@ def _open_shard(path: Path, entry: ShardEntry) -> _OpenShard:
         members = scan_tar(descriptor, size, path)
         keys = tuple(name.removesuffix(f".{META}") for name in members if name.endswith(f".{META}"))
         try:
-            places = tuple(tuple(members[f"{key}.{member}"] for member in MEMBERS) for key in keys)
+            places = tuple(tuple(members[f"{key}.{member}"] for member in wanted) for key in keys)
         except KeyError as error:
             raise DataError(path, error.args[0], "this member is missing", FIX) from None
         if len(keys) != entry.samples:

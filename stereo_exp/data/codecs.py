@@ -1,0 +1,95 @@
+"""Lossless codecs for the images in a shard: small and slow to read, or large and fast.
+
+`png` keeps the source's bytes; `webp` is a quarter smaller and somewhat faster to decode; `raw` is twice as large and
+costs a copy to read. Measured in docs/data.md.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from stereo_exp.data.formats.image import decode_rgb
+from stereo_exp.errors import DataError, UserError
+
+_WEBP_LOSSLESS = 101  # OpenCV: a quality above 100 is lossless
+
+
+class Codec(NamedTuple):
+    """How a view is stored.
+
+    Attributes:
+        suffix: of its tar member.
+        encode: (the source's PNG bytes, its uint8 H×W×3 RGB pixels) -> the member's bytes.
+        decode: (the member's bytes, what to call it in errors) -> uint8 H×W×3 RGB; `DataError` if damaged.
+    """
+
+    suffix: str
+    encode: Callable[[bytes, np.ndarray], bytes]
+    decode: Callable[[bytes, object], np.ndarray]
+
+    @property
+    def left(self) -> str:
+        """The left view's member."""
+        return f"left.{self.suffix}"
+
+    @property
+    def right(self) -> str:
+        """The right view's member."""
+        return f"right.{self.suffix}"
+
+
+def find_codec(name: str) -> Codec:
+    """The codec of this name. `UserError`: there is none."""
+    if name not in CODECS:
+        raise UserError("codec", name, f"must be one of {', '.join(CODECS)}", "leave it out for png")
+    return CODECS[name]
+
+
+def _encode_webp(png: bytes, pixels: np.ndarray) -> bytes:
+    ok, data = cv2.imencode(
+        ".webp", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, _WEBP_LOSSLESS]
+    )
+    if not ok:
+        raise ValueError("this OpenCV cannot write WebP")
+    return data.tobytes()
+
+
+def _encode_raw(png: bytes, pixels: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.ascontiguousarray(pixels), version=(1, 0), allow_pickle=False)
+    return stream.getvalue()
+
+
+def _decode_raw(data: bytes, source: object) -> np.ndarray:
+    pixels = read_npy(data, source)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise DataError(source, f"{pixels.dtype} {pixels.shape}", "an image is uint8 H×W×3", "pack the shard again")
+    return pixels
+
+
+def read_npy(data: bytes, source: object) -> np.ndarray:
+    """The array of `.npy` bytes, without copying it: read-only. `DataError` unless the bytes are one whole array."""
+    try:
+        stream = io.BytesIO(data)
+        np.lib.format.read_magic(stream)
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        count = int(np.prod(shape, dtype=np.int64))
+        if fortran or dtype.hasobject or len(data) - stream.tell() != count * dtype.itemsize:
+            raise ValueError
+        return np.frombuffer(data, dtype, count, stream.tell()).reshape(shape)
+    except (ValueError, EOFError, OSError, SyntaxError, TypeError, KeyError, OverflowError):
+        raise DataError(
+            source, f"{len(data)} bytes", "is not a whole .npy array", "restore the shard, or pack it again"
+        ) from None
+
+
+CODECS = {
+    "png": Codec("png", lambda png, pixels: png, decode_rgb),
+    "webp": Codec("webp", _encode_webp, decode_rgb),
+    "raw": Codec("npy", _encode_raw, _decode_raw),
+}
