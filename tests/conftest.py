@@ -23,7 +23,7 @@ from stereo_exp.run.context import RunContext
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a developer has exported must not decide what a test sees."""
-    for name in ("STEREO_EXP_ROOT", "STEREO_EXP_SHAPES", "STEREO_EXP_SCENEFLOW", "MLFLOW_TRACKING_URI"):
+    for name in [*(n for n in os.environ if n.startswith("STEREO_EXP_")), "MLFLOW_TRACKING_URI"]:
         monkeypatch.delenv(name, raising=False)
 
 

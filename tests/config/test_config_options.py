@@ -20,6 +20,8 @@ from stereo_exp.errors import UserError
 # What an option needs beside its name.
 NEEDS = {
     ("dataset", "sceneflow"): ["dataset.root=/data/sceneflow"],
+    **{("dataset", name): [f"dataset.root=/data/{name}"] for name in ("kitti2012", "kitti2015", "middlebury", "eth3d")},
+    ("dataset", "pairs"): ["dataset.root=/data/mine", "dataset.left=left/*.png", "dataset.right=right/*.png"],
     ("experiment", "sceneflow_reference"): ["dataset.root=/data/sceneflow"],
 }
 
@@ -101,6 +103,24 @@ def test_experiment_wins_over_config_yaml(compose: Callable[..., Root]) -> None:
     plain, smoke = compose(), compose("experiment=smoke")
     assert (plain.name, plain.model.maxdisp, plain.optim.steps) == ("stereonetplus", 192, None)
     assert (smoke.name, smoke.model.maxdisp, smoke.optim.steps) == ("smoke", 64, 8)
+
+
+DATASETS = [option for group, option in OPTIONS if group == "dataset"]
+
+
+@pytest.mark.parametrize("option", DATASETS)
+def test_smoke_composes_with_every_dataset(option: str) -> None:
+    root = bind(composed("experiment=smoke", f"dataset={option}", *NEEDS.get(("dataset", option), [])))
+    assert (root.name, root.model.maxdisp, root.dataset.name) == ("smoke", 64, option.removesuffix("_small"))
+
+
+@pytest.mark.parametrize("option", ["kitti2012", "kitti2015", "middlebury", "eth3d"])
+def test_a_published_set_takes_its_root_from_its_own_variable(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = f"STEREO_EXP_{option.upper()}"
+    with pytest.raises(UserError, match=f"dataset.root=null.*set {variable}"):
+        bind(composed(f"dataset={option}"))
+    monkeypatch.setenv(variable, "/data/there")
+    assert bind(composed(f"dataset={option}")).dataset.root == "/data/there"
 
 
 def test_environment_variables_name_the_roots(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

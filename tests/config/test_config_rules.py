@@ -159,8 +159,10 @@ def _with_number(node: str, option: str, field: str, value: float) -> tuple[dict
         # Only the name: the option's other fields take their defaults.
         old = place[leaf]
         place[leaf] = {"name": option, **({k: old[k] for k in ("backbone", "neck", "head") if k in old})}
-        if option == "sceneflow":
+        if node == "dataset" and option != "shapes":
             place[leaf]["root"] = "/data"
+        if option == "pairs":
+            place[leaf] |= {"left": "left/*.png", "right": "right/*.png"}
     place = place[leaf] if leaf else place
     place[field] = value
     if field in ("focal", "baseline"):
@@ -171,7 +173,7 @@ def _with_number(node: str, option: str, field: str, value: float) -> tuple[dict
 @pytest.mark.parametrize(("node", "option", "field", "kind"), NUMBERS, ids=NUMBER_IDS)
 def test_no_number_may_be_negative_or_infinite(node: str, option: str, field: str, kind: type) -> None:
     wrong = [-1] if kind is int else [-1.0, float("nan"), float("inf"), float("-inf")]
-    if (node, field) == ("infer", "doffs"):
+    if field == "doffs":
         wrong.remove(-1.0)  # the principal points may lie either way
     for value in wrong:
         config, key = _with_number(node, option, field, value)
@@ -183,8 +185,8 @@ def test_no_number_may_be_negative_or_infinite(node: str, option: str, field: st
 @pytest.mark.parametrize(("node", "option", "field", "kind"), NUMBERS, ids=NUMBER_IDS)
 def test_suggested_number_is_accepted(node: str, option: str, field: str, kind: type) -> None:
     config, key = _with_number(node, option, field, kind(-1))
-    if (node, field) == ("infer", "doffs"):
-        assert bind(config).infer.doffs == -1.0
+    if field == "doffs":
+        assert OmegaConf.select(OmegaConf.structured(bind(config)), key) == -1.0
         return
     with pytest.raises(UserError) as caught:
         bind(config)

@@ -71,7 +71,7 @@ def _calibration(place: str, cells: dict[str, str]) -> Calibration | None:
         return None
     for name in ("focal", "baseline"):
         if not numbers.get(name, 0) > 0:
-            raise DataError(place, cells.get(name, ""), f"{name} must be a number above 0", "mend the line")
+            raise DataError(place, cells.get(name) or None, f"{name} must be a number above 0", "mend the line")
     return Calibration(numbers["focal"], numbers["baseline"], numbers.get("doffs", 0.0))
 
 

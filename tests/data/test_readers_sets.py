@@ -1,0 +1,376 @@
+"""Every option of `dataset=` that reads files: on pairs made here in its own layout, and on the real ones."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pair_folders import FAR, NEAR, made_pair, write_image, write_integer_scene, write_kitti, write_pfm_scene
+from scene_folder import write_scene
+from test_sources import photometric_error
+
+from stereo_exp.config.dataset import Eth3d, Kitti2012, Kitti2015, Middlebury, Pairs, SceneFlow
+from stereo_exp.config.schema import NODES
+from stereo_exp.data.datasets import DATASETS, open_dataset
+from stereo_exp.data.loader import checked, eval_loader
+from stereo_exp.data.sample import Calibration
+from stereo_exp.data.sources.left_right import seen_by_both
+from stereo_exp.errors import DataError, UserError
+
+REAL = Path(__file__).resolve().parents[3] / "shared/data"
+PAIR = made_pair()
+# Case -> its config for a root, and what writes it; images are tall where the number of rows tells the scale.
+MADE = {
+    "kitti2012": (Kitti2012, lambda root: write_kitti(root)),
+    "kitti2012 grey": (lambda root: Kitti2012(root=root, grey=True), lambda root: write_kitti(root, grey=True)),
+    "kitti2015": (Kitti2015, lambda root: write_kitti(root, 2015)),
+    "eth3d": (
+        Eth3d,
+        lambda root: write_pfm_scene(root / "two_view_training/a", root / "two_view_training_gt/a"),
+    ),
+    "eth3d in one folder": (Eth3d, lambda root: write_pfm_scene(root / "a", root / "a")),
+    "MiddEval3": (Middlebury, lambda root: write_pfm_scene(root / "trainingQ/A", root / "trainingQ/A")),
+    "2014": (
+        Middlebury,
+        lambda root: write_pfm_scene(root / "A-perfect", root / "A-perfect", gt="", mask=False, right=True),
+    ),
+    **{
+        f"2005 {height}": (
+            Middlebury,
+            lambda root, height=height, scale=scale: write_integer_scene(
+                root / "Art", ("view1.png", "view5.png", "disp1.png", "disp5.png"), scale, height
+            ),
+        )
+        for height, scale in ((1110, 1), (555, 2), (370, 3))
+    },
+    "2006 by folder": (
+        Middlebury,
+        lambda root: write_integer_scene(
+            root / "ThirdSize/Art", ("view1.png", "view5.png", "disp1.png", "disp5.png"), 3
+        ),
+    ),
+    **{
+        f"2003 {height}": (
+            Middlebury,
+            lambda root, height=height, scale=scale: write_integer_scene(
+                root / "teddy", ("im2.ppm", "im6.ppm", "disp2.pgm", "disp6.pgm"), scale, height
+            ),
+        )
+        for height, scale in ((1500, 1), (750, 2), (375, 4))
+    },
+    "2003 imL": (
+        Middlebury,
+        lambda root: write_integer_scene(root / "Cones", ("imL.png", "imR.png", "disp2.png", "disp6.png"), 4, 375),
+    ),
+    "2001": (
+        Middlebury,
+        lambda root: write_integer_scene(root / "venus", ("im2.ppm", "im6.ppm", "disp2.pgm", "disp6.pgm"), 8),
+    ),
+    "2001 map": (
+        Middlebury,
+        lambda root: write_integer_scene(root / "map", ("im0.pgm", "im1.pgm", "disp0.pgm", "disp1.pgm"), 8),
+    ),
+    "tsukuba": (
+        Middlebury,
+        lambda root: write_integer_scene(
+            root / "tsukuba", ("scene1.row3.col3.ppm", "scene1.row3.col4.ppm", "truedisp.row3.col3.pgm"), 16
+        ),
+    ),
+    "one scene": (Middlebury, lambda root: write_pfm_scene(root, root)),
+    "own scale": (
+        lambda root: Middlebury(root=root, scale=10),
+        lambda root: write_integer_scene(root / "mine", ("view1.png", "view5.png", "disp1.png", "disp5.png"), 10),
+    ),
+}
+
+
+def config_of(make, root):
+    return make(root=str(root)) if isinstance(make, type) else make(str(root))
+
+
+@pytest.mark.parametrize("case", MADE)
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_made_pairs_come_back_as_they_were(case, split, tmp_path):
+    make, write = MADE[case]
+    pair = write(tmp_path)
+    source = pickle.loads(pickle.dumps(open_dataset(config_of(make, tmp_path), split)))
+    assert len(source) == 1
+    sample = checked(source.read(0))
+    assert sample.key == source.key(0) and sample.left.shape == (*pair.left.shape, 3)
+    assert sample.left.dtype == np.uint8 and sample.disparity.dtype == np.float32
+    np.testing.assert_array_equal(sample.disparity, pair.disparity)
+    assert photometric_error(sample) == 0 and photometric_error(sample, sign=-1) > 10
+    if case == "tsukuba":
+        assert sample.noc is None, "truth of one view"
+    else:
+        np.testing.assert_array_equal(sample.noc, pair.noc)
+
+
+@pytest.mark.parametrize("case", ["eth3d", "MiddEval3", "2014"])
+def test_calibration_files_are_read_where_the_set_has_them(case, tmp_path):
+    make, write = MADE[case]
+    write(tmp_path)
+    sample = open_dataset(config_of(make, tmp_path), "test").read(0)
+    assert sample.calibration == Calibration(700.5, pytest.approx(0.06), 10)
+
+
+@pytest.mark.parametrize(("year", "folder", "name"), [(2012, "calib", "P{}"), (2015, "calib_cam_to_cam", "P_rect_0{}")])
+def test_kitti_calibration_comes_from_files_only(year, folder, name, tmp_path):
+    write_kitti(tmp_path, year)
+    config = config_of(Kitti2012 if year == 2012 else Kitti2015, tmp_path)
+    assert open_dataset(config, "test").read(0).calibration is None
+    lines = [f"{name.format(i)}: 700 0 600 {x} 0 700 170 0 0 0 1 0" for i, x in enumerate((0, -378, 42, -329))]
+    (tmp_path / "training" / folder).mkdir()
+    (tmp_path / "training" / folder / "000000.txt").write_text("\n".join(lines))
+    assert open_dataset(config, "test").read(0).calibration == Calibration(700, pytest.approx(0.53))
+
+
+@pytest.mark.parametrize("case", ["kitti2012", "kitti2015", "eth3d"])
+def test_the_split_folder_itself_is_a_root_too(case, tmp_path):
+    make, write = MADE[case]
+    pair = write(tmp_path)
+    inner = tmp_path / ("two_view_training" if case == "eth3d" else "training")
+    sample = open_dataset(config_of(make, inner), "test").read(0)
+    np.testing.assert_array_equal(sample.noc, pair.noc)
+
+
+def test_roots_that_are_relative(tmp_path, monkeypatch):
+    MADE["eth3d"][1](tmp_path)
+    MADE["one scene"][1](tmp_path / "Scene")
+    monkeypatch.chdir(tmp_path / "two_view_training")
+    assert open_dataset(Eth3d(root="."), "test").key(0) == "a"
+    monkeypatch.chdir(tmp_path / "Scene")
+    assert open_dataset(Middlebury(root="."), "test").key(0) == "Scene"
+
+
+@pytest.mark.parametrize("noc", [True, False])
+def test_masks_reach_the_batch_where_there_are_any(noc, tmp_path):
+    write_kitti(tmp_path, noc=noc)
+    (batch,) = eval_loader(open_dataset(Kitti2012(root=str(tmp_path)), "test"), batch_size=1)
+    assert (batch.noc is not None) == noc
+
+
+def test_consistency_knows_what_the_right_camera_cannot_see():
+    """Occluded: out of view on the left, or behind the near square; unknown on either side is not seen."""
+    right = PAIR.right_disparity.copy()
+    np.testing.assert_array_equal(seen_by_both(PAIR.disparity, right), PAIR.noc)
+    right[0, 50] = 0
+    assert not seen_by_both(PAIR.disparity, right)[0, 50 + FAR]
+    assert seen_by_both(PAIR.disparity + np.float32(0.4), right)[1, 50], "thirds of a pixel are no occlusion"
+    assert NEAR - FAR > 1
+
+
+@pytest.mark.parametrize("name", ["kitti2012", "kitti2015", "eth3d", "middlebury"])
+@pytest.mark.parametrize(
+    ("what", "rule"),
+    [("missing", "no such folder"), ("a file", "is no folder"), ("empty", "is empty"), ("other", "does not hold")],
+)
+def test_a_root_that_is_not_one_is_told_with_the_layout_and_the_origin(name, what, rule, tmp_path):
+    root = tmp_path / "root"
+    if what == "a file":
+        root.write_text("")
+    elif what != "missing":
+        root.mkdir()
+    if what == "other":
+        write_image(root / "somewhere/left.png", PAIR.left)
+    with pytest.raises(UserError, match=rule) as caught:
+        open_dataset(NODES["dataset"][name](root=str(root)), "test")
+    error = caught.value
+    assert (error.key, Path(error.value)) == ("dataset.root", root)
+    assert "expected: " in error.rule and "\n" not in str(error)
+    assert {"kitti": "cvlibs.net", "eth3d": "eth3d.net", "middl": "vision.middlebury.edu"}[name[:5]] in error.fix
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("kitti2012", "kitti2015", "kitti2015"),
+        ("kitti2015", "kitti2012", "kitti2012"),
+        ("middlebury", "eth3d", "eth3d"),
+    ],
+)
+def test_another_sets_layout_is_recognised(name, wrong, right, tmp_path):
+    (tmp_path / "two_view_testing").mkdir() if wrong == "eth3d" else MADE[wrong][1](tmp_path)
+    with pytest.raises(UserError, match=f"use dataset={right}"):
+        open_dataset(NODES["dataset"][name](root=str(tmp_path)), "test")
+
+
+def test_kitti_with_grey_images_only_says_so(tmp_path):
+    write_kitti(tmp_path, grey=True)
+    with pytest.raises(UserError, match=r"dataset\.grey=false: .*add dataset\.grey=true"):
+        open_dataset(Kitti2012(root=str(tmp_path)), "test")
+
+
+def test_middlebury_folders_that_leave_a_choice_are_listed(tmp_path):
+    for size in "QH":
+        write_pfm_scene(tmp_path / f"training{size}/A", tmp_path / f"training{size}/A")
+    with pytest.raises(UserError, match=r"trainingH, trainingQ; choose one, e\.g\. dataset\.root=.*trainingH"):
+        open_dataset(Middlebury(root=str(tmp_path)), "test")
+
+
+@pytest.mark.parametrize("name", ["middlebury", "eth3d"])
+def test_scenes_without_truth_are_left_out_or_refused(name, tmp_path):
+    for scene in "AB":
+        write_pfm_scene(tmp_path / scene, tmp_path / scene)
+    config = NODES["dataset"][name](root=str(tmp_path))
+    (tmp_path / "A/disp0GT.pfm").unlink()
+    assert [open_dataset(config, "test").key(0)] == ["B"]
+    (tmp_path / "B/disp0GT.pfm").unlink()
+    with pytest.raises(UserError, match=r"has 2 scenes but no (truth|disp0GT\.pfm)"):
+        open_dataset(config, "test")
+
+
+def test_middlebury_asks_for_a_scale_that_nothing_tells(tmp_path):
+    write_integer_scene(tmp_path / "mine", ("im2.ppm", "im6.ppm", "disp2.pgm"), 4)
+    with pytest.raises(DataError, match=r"disp2\.pgm=40 rows: .*dataset\.scale=4"):
+        open_dataset(Middlebury(root=str(tmp_path)), "test").read(0)
+
+
+@pytest.mark.parametrize(
+    ("case", "path", "what"),
+    [
+        ("kitti2012", "training/colored_1/000000_10.png", "cut"),
+        ("kitti2012", "training/disp_occ/000000_10.png", "cut"),
+        ("kitti2012", "training/disp_noc/000000_10.png", "gone"),
+        ("kitti2012", "training/disp_noc/000000_10.png", "small"),
+        ("kitti2012", "training/colored_0/000000_10.png", "small"),
+        ("MiddEval3", "trainingQ/A/mask0nocc.png", "small"),
+        ("MiddEval3", "trainingQ/A/disp0GT.pfm", "cut"),
+        ("MiddEval3", "trainingQ/A/calib.txt", "cut"),
+        ("2005 370", "Art/disp5.png", "small"),
+        ("eth3d", "two_view_training_gt/a/mask0nocc.png", "cut"),
+    ],
+)
+def test_damaged_files_are_named(case, path, what, tmp_path):
+    make, write = MADE[case]
+    write(tmp_path)
+    source, file = open_dataset(config_of(make, tmp_path), "test"), tmp_path / path
+    if what == "gone":
+        file.unlink()
+    elif what == "cut":
+        file.write_bytes(file.read_bytes()[:20])
+    else:
+        write_image(file, np.zeros((8, 8), np.uint16 if "noc/" in path else np.uint8))
+    with pytest.raises(DataError) as caught:
+        source.read(0)
+    # Views of two sizes are told by the right one.
+    named = path.replace("colored_0", "colored_1") if what == "small" else path
+    assert named in str(caught.value) and "\n" not in str(caught.value)
+
+
+LIST = "# held back\n{0}\n\n{1} training/colored_1/{1} training/disp_occ/{1}\n"
+
+
+@pytest.mark.parametrize("prefix", ["training/colored_0/", "colored_0/", ""])
+def test_lists_choose_the_pairs_of_a_split(prefix, tmp_path):
+    for number in range(3):
+        write_kitti(tmp_path, name=f"00000{number}_10")
+    chosen = tmp_path / "mine.txt"
+    chosen.write_text(LIST.format("000002_10", f"{prefix}000000_10.png"))
+    config = Kitti2012(root=str(tmp_path), test_list=str(chosen))
+    test, train = open_dataset(config, "test"), open_dataset(config, "train")
+    assert [test.key(i) for i in range(len(test))] == ["000002_10", "000000_10"]
+    assert len(train) == 3
+    assert test.read(0).key == "000002_10"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("000000_10\n000009_10", r"list\.txt line 2=000009_10: names no pair.* like 000000_10"),
+        ("\n#\n", "names no pairs"),
+        ("\udcff", "UTF-8"),
+        (None, "No such file"),
+    ],
+)
+def test_malformed_lists_of_pairs_are_refused(text, message, tmp_path):
+    write_kitti(tmp_path)
+    if text is not None:
+        (tmp_path / "list.txt").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(DataError, match=message):
+        open_dataset(Kitti2012(root=str(tmp_path), train_list=str(tmp_path / "list.txt")), "train")
+
+
+def test_a_name_that_several_pairs_share_is_refused(tmp_path):
+    for scene in "AB":
+        write_pfm_scene(tmp_path / scene, tmp_path / scene)
+    (tmp_path / "list.txt").write_text("A/im0.png\nB\n")
+    config = Middlebury(root=str(tmp_path), test_list=str(tmp_path / "list.txt"))
+    assert [open_dataset(config, "test").key(i) for i in range(2)] == ["A", "B"]
+    (tmp_path / "list.txt").write_text("im0.png\n")
+    with pytest.raises(DataError, match=r"line 1=im0\.png: names several pairs"):
+        open_dataset(config, "test")
+
+
+def write_sceneflow(root):
+    (root / "SceneFlow_finalpass_test.txt").write_text(" ".join(write_scene(root, 0, (20, 30))))
+
+
+# Option -> its real folders, pairs in them, whether a mask is known; and the config for a root.
+REAL_SETS = {
+    "sceneflow": (("SceneFlow",), 2, False, SceneFlow),
+    "kitti2012": (("KITTI_2012", "KITTI_2012/training"), 1, True, Kitti2012),
+    "middlebury": (("middlebury0506_third",), 26, True, Middlebury),
+    "eth3d": (("eth3d", "eth3d/two_view_training"), 1, False, Eth3d),
+    "pairs": (
+        ("oakd",),
+        12,
+        False,
+        lambda root: Pairs(root=root, left="*/left.png", right="*/right.png"),
+    ),
+}
+ROOTS = [(name, folder) for name, (folders, *_) in REAL_SETS.items() for folder in folders]
+
+
+@pytest.mark.parametrize(("name", "folder"), ROOTS, ids=[folder for _, folder in ROOTS])
+def test_real_pairs(name, folder):
+    _, count, has_mask, make = REAL_SETS[name]
+    if not (REAL / folder).is_dir():
+        pytest.skip(f"no real pairs at {REAL / folder}")
+    source = open_dataset(make(root=str(REAL / folder)), "test")
+    assert len({source.key(i) for i in range(len(source))}) == len(source) == count
+    for index in range(count):
+        sample = checked(source.read(index))
+        if name == "pairs":
+            assert sample.disparity is None
+            continue
+        # Measured: 0.04 (Reindeer) to 0.44 (Monopoly, plain walls).
+        assert photometric_error(sample) < 0.5 * photometric_error(sample, sign=-1), sample.key
+        assert (sample.noc is not None) == has_mask
+        if has_mask:
+            known = sample.disparity > 0
+            assert not (sample.noc & ~known).any() and 0.8 < sample.noc.sum() / known.sum() < 0.99, sample.key
+
+
+def test_a_derived_mask_marks_what_does_not_match():
+    """Real Middlebury pairs: the views differ far more where the derived mask says occluded."""
+    root = REAL / "middlebury0506_third"
+    if not root.is_dir():
+        pytest.skip(f"no real pairs at {root}")
+    source = open_dataset(Middlebury(root=str(root)), "test")
+    for index in range(0, len(source), 6):
+        sample = source.read(index)
+        hidden = np.where(sample.noc, 0, sample.disparity)
+        seen = np.where(sample.noc, sample.disparity, 0)
+        errors = [photometric_error(type(sample)("", sample.left, sample.right, d)) for d in (hidden, seen)]
+        assert errors[0] > 2 * errors[1], sample.key
+
+
+def test_real_eth3d_calibration():
+    if not (REAL / "eth3d").is_dir():
+        pytest.skip(f"no real pairs at {REAL / 'eth3d'}")
+    found = open_dataset(Eth3d(root=str(REAL / "eth3d")), "test").read(0).calibration
+    assert found == Calibration(711.499, pytest.approx(0.0599432), 0)
+
+
+def test_every_option_has_a_case_here():
+    made = {"shapes", "motorcycle"}  # tests of their own: rendered, and in scikit-image's wheel
+    assert made | {"kitti2015"} | set(REAL_SETS) == set(DATASETS) == set(NODES["dataset"])
+
+
+def test_sceneflow_as_made(tmp_path):
+    write_sceneflow(tmp_path)
+    source = open_dataset(SceneFlow(root=str(tmp_path)), "test")
+    assert len(source) == 1 and source.read(0).disparity.shape == (20, 30)
