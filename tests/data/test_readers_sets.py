@@ -162,7 +162,15 @@ def test_consistency_knows_what_the_right_camera_cannot_see():
     assert NEAR - FAR > 1
 
 
-@pytest.mark.parametrize("name", ["kitti2012", "kitti2015", "eth3d", "middlebury"])
+ORIGINS = {
+    "sceneflow": "lmb.informatik.uni-freiburg.de",
+    "kitti": "cvlibs.net",
+    "eth3d": "eth3d.net",
+    "middlebury": "vision.middlebury.edu",
+}
+
+
+@pytest.mark.parametrize("name", ["sceneflow", "kitti2012", "kitti2015", "eth3d", "middlebury"])
 @pytest.mark.parametrize(
     ("what", "rule"),
     [("missing", "no such folder"), ("a file", "is no folder"), ("empty", "is empty"), ("other", "does not hold")],
@@ -180,7 +188,7 @@ def test_a_root_that_is_not_one_is_told_with_the_layout_and_the_origin(name, wha
     error = caught.value
     assert (error.key, Path(error.value)) == ("dataset.root", root)
     assert "expected: " in error.rule and "\n" not in str(error)
-    assert {"kitti": "cvlibs.net", "eth3d": "eth3d.net", "middl": "vision.middlebury.edu"}[name[:5]] in error.fix
+    assert ORIGINS[name.rstrip("0125")] in error.fix
 
 
 @pytest.mark.parametrize(

@@ -8,21 +8,24 @@ from stereo_exp.config.dataset import SceneFlow
 from stereo_exp.data.sample import StereoSource
 from stereo_exp.data.shard_format import INDEX_NAME
 from stereo_exp.data.sources.folder import FolderSource
+from stereo_exp.data.sources.layout import Layout
 from stereo_exp.data.sources.shards import ShardSource
 from stereo_exp.errors import UserError
+
+LAYOUT = Layout(
+    "sceneflow",
+    "SceneFlow",
+    "SceneFlow_finalpass_train.txt, SceneFlow_finalpass_test.txt and the folders that they list, "
+    "FlyingThings3D/{frames_finalpass,disparity}/..., or shards, {train,test}/index.json",
+    "lmb.informatik.uni-freiburg.de, Scene Flow Datasets; shards: python -m data_tools.pack",
+)
 
 
 def open_split(config: SceneFlow, split: str) -> StereoSource:
     """The source of `train` or `test`."""
     assert config.root is not None
     root = Path(config.root)
-    if not root.is_dir():
-        raise UserError(
-            "dataset.root",
-            root,
-            "there is no such folder",
-            "give the folder that holds SceneFlow or its shards",
-        )
+    LAYOUT.folder(root)
     if (root / split / INDEX_NAME).is_file():
         source = ShardSource(root / split)
         if source.index.render_pass != config.render_pass:
@@ -33,4 +36,6 @@ def open_split(config: SceneFlow, split: str) -> StereoSource:
                 f"add dataset.render_pass={source.index.render_pass} or give other shards",
             )
         return source
+    if not any(root.glob("SceneFlow_*.txt")):
+        raise LAYOUT.refusal(root)
     return FolderSource(root, split, render_pass=config.render_pass)
