@@ -49,7 +49,7 @@ def test_help_shows_options_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "mine" / "dataset").mkdir(parents=True)
     (tmp_path / "mine" / "dataset" / "ours.yaml").write_text("defaults: [shapes]\n")
     outcome = command(*MODULE, "--config-dir", str(tmp_path / "mine"), "--help", cwd=tmp_path)
-    assert "ours, sceneflow" in outcome.out
+    assert "ours, pairs" in outcome.out
 
 
 @pytest.mark.parametrize("program", [MODULE, SCRIPT], ids=["python -m", "stereo-exp"])

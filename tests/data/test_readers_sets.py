@@ -125,6 +125,10 @@ def test_kitti_calibration_comes_from_files_only(year, folder, name, tmp_path):
     (tmp_path / "training" / folder).mkdir()
     (tmp_path / "training" / folder / "000000.txt").write_text("\n".join(lines))
     assert open_dataset(config, "test").read(0).calibration == Calibration(700, pytest.approx(0.53))
+    if year == 2012:
+        write_kitti(tmp_path, grey=True)
+        grey = open_dataset(Kitti2012(root=str(tmp_path), grey=True), "test").read(0)
+        assert grey.calibration == Calibration(700, pytest.approx(0.54)), "of cameras 0 and 1"
 
 
 @pytest.mark.parametrize("case", ["kitti2012", "kitti2015", "eth3d"])
@@ -159,7 +163,16 @@ def test_consistency_knows_what_the_right_camera_cannot_see():
     right[0, 50] = 0
     assert not seen_by_both(PAIR.disparity, right)[0, 50 + FAR]
     assert seen_by_both(PAIR.disparity + np.float32(0.4), right)[1, 50], "thirds of a pixel are no occlusion"
-    assert NEAR - FAR > 1
+    assert NEAR - FAR > 1, "the square would not count as an occluder"
+
+
+def test_consistency_between_two_pixels_and_below_one():
+    """Landing at 1.5, either neighbour may be the match; 0 means unknown even where the left disparity is small."""
+    left = np.array([[0, 0, 0, 0, 2.5, 0]], np.float32)
+    for right in ([0, 2.5, 9, 0, 0, 0], [0, 9, 2.5, 0, 0, 0]):
+        assert seen_by_both(left, np.array([right], np.float32)).nonzero()[1].tolist() == [4]
+    near = np.array([[0, 0.5, 0.5]], np.float32)
+    assert seen_by_both(near, np.array([[0, 0, 0.5]], np.float32)).tolist() == [[False, False, True]]
 
 
 ORIGINS = {
