@@ -23,8 +23,8 @@ def bind(config: DictConfig | Mapping[str, Any]) -> Root:
         UserError: an unknown key or option, a value of the wrong type, a missing value, or a broken rule.
     """
     # Types off first: an option that builds on another (optim=adamw on adam) is composed with the other's type.
-    plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else dict(config)
-    untyped = OmegaConf.create(plain)
+    plain: Any = OmegaConf.to_container(config) if isinstance(config, DictConfig) else dict(config)
+    untyped = OmegaConf.create({key: _with_floats(v) if key == "augment" else v for key, v in plain.items()})
     typed = OmegaConf.structured(Root)
     for node, options in NODES.items():
         name = OmegaConf.select(untyped, f"{node}.name")
@@ -38,3 +38,10 @@ def bind(config: DictConfig | Mapping[str, Any]) -> Root:
         raise from_omegaconf(error) from None
     assert isinstance(root, Root)
     return root
+
+
+def _with_floats(node: Any) -> Any:
+    """The same dicts with floats for whole numbers: in a field OmegaConf takes 60 for 60.0, in a dict it does not."""
+    if isinstance(node, Mapping):
+        return {key: _with_floats(value) for key, value in node.items()}
+    return float(node) if type(node) is int else node

@@ -18,7 +18,9 @@ _WORKING_SIDE = 1000  # px; larger images are shrunk to it, for time and because
 _NUM_FEATURES = 1200
 _RATIO = 0.75  # Lowe's test: the best match must be this much nearer than the second best
 _MAX_DX, _MAX_DY = 0.5, 0.25  # of width and height; beyond them a match is taken for a mistake
-_INLIER_PX = 2.0  # from the fitted plane, working px
+_MAX_TURN, _MAX_ZOOM = 30.0, 2.0  # degrees and factor between the two features of a match
+_INLIER_PX = 1.0  # from the fitted plane, working px
+_MIN_GAIN = 1.5  # a fit convicts a pair only if it explains so many times the matches that aligned rows explain
 _MIN_INLIERS, _MIN_INLIER_SHARE = 20, 0.4
 _MIN_SPAN = 0.2  # of the diagonal: matches on one small patch say nothing about the whole image
 _NUM_TRIPLETS = 300
@@ -32,10 +34,11 @@ class PairGeometry:
 
     Attributes:
         num_matches: mutual SIFT matches that passed the ratio test.
-        num_inliers: those that agree with the fit dy = a + b·x + c·y within 2 px.
+        num_inliers: those that agree with the fit dy = a + b·x + c·y within 1 px (of an image of at most 1000 px).
         offset: 90th percentile of |a + b·x + c·y| over the inliers; None: too few matches to tell.
         spread: 1.4826 × the median absolute residual of the inliers; None as above.
-        unrectified: `offset` exceeds `MAX_OFFSET`; None: cannot tell.
+        unrectified: `offset` exceeds `MAX_OFFSET`, and dy = 0 agrees with less than two thirds as many matches (a
+            repeated pattern may bend a fit); None: cannot tell.
         negative_share: of the inliers that move by more than 1 px, those that move the wrong way; None: fewer
             than 20 do.
         swapped: at least 85 % move the wrong way; None: cannot tell, or less than 85 % go either way.
@@ -80,6 +83,7 @@ def pair_geometry(left: np.ndarray, right: np.ndarray) -> PairGeometry:
     num_matches, num_inliers = len(x), int(inlier.sum())
     if num_inliers < max(_MIN_INLIERS, _MIN_INLIER_SHARE * num_matches):
         return PairGeometry(num_matches, num_inliers)
+    num_aligned = int((np.abs(dy) < _INLIER_PX).sum())
     x, y, dx, dy = (values[inlier] for values in (x, y, dx, dy))
     span = np.hypot(*(np.subtract(*np.percentile(values, (90, 10))) for values in (x, y)))
     if span < _MIN_SPAN * scale * np.hypot(*left.shape[:2]):
@@ -94,27 +98,34 @@ def pair_geometry(left: np.ndarray, right: np.ndarray) -> PairGeometry:
         negative = float((moving < 0).mean())
         if max(negative, 1 - negative) >= _MAJORITY:
             swapped = negative > 0.5
-    return PairGeometry(num_matches, num_inliers, offset, spread, offset > MAX_OFFSET, negative, swapped)
+    unrectified = offset > MAX_OFFSET and num_inliers >= _MIN_GAIN * num_aligned
+    return PairGeometry(num_matches, num_inliers, offset, spread, unrectified, negative, swapped)
 
 
 def _match(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Mutual matches: x, y in the left view, dx = x − x' (the disparity), dy = y − y'; float64 N each."""
     sift = cv2.SIFT.create(nfeatures=_NUM_FEATURES)
-    points, descriptors = [], []
+    points, descriptors, angles, sizes = [], [], [], []
     for view in (left, right):
         found, described = sift.detectAndCompute(view, None)
         if described is None or len(found) < 2:
             return (np.zeros(0),) * 4
         points.append(np.array([point.pt for point in found]))
         descriptors.append(described)
+        angles.append(np.array([point.angle for point in found]))
+        sizes.append(np.array([point.size for point in found]))
     forward, backward = (_best(*pair) for pair in (descriptors, descriptors[::-1]))
     pairs = [(i, j) for i, j in forward.items() if backward.get(j) == i]
     if not pairs:
         return (np.zeros(0),) * 4
-    at_left, at_right = (points[side][[pair[side] for pair in pairs]] for side in (0, 1))
+    at = np.array(pairs).T
+    at_left, at_right = points[0][at[0]], points[1][at[1]]
+    turn = np.abs((angles[0][at[0]] - angles[1][at[1]] + 180) % 360 - 180)
+    zoom = np.abs(np.log(sizes[0][at[0]] / sizes[1][at[1]]))
     dx, dy = (at_left - at_right).T
     height, width = left.shape
     near = (np.abs(dx) <= _MAX_DX * width) & (np.abs(dy) <= _MAX_DY * height)
+    near &= (turn <= _MAX_TURN) & (zoom <= np.log(_MAX_ZOOM))
     # One place may carry several features (one for each orientation); it is to vote once.
     _, first = np.unique(np.rint(at_left[near]), axis=0, return_index=True)
     x, y = at_left[near][first].T

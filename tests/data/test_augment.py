@@ -94,7 +94,7 @@ def test_every_argument_of_every_augmentation_is_set_in_realworld_and_takes_a_nu
     assert {name: set(arguments) for name, arguments in specs.items()} == {
         name: {field.name for field in fields(AUGMENTATIONS[name])} for name in AUGMENTATIONS
     }
-    changed = preset("augment=realworld", "augment.jpeg.quality_min=60.0", "augment.scale.stretch_max=1.0")
+    changed = preset("augment=realworld", "augment.jpeg.quality_min=60", "augment.scale.stretch_max=1")
     jpeg = next(op for op in changed.ops if isinstance(op, AUGMENTATIONS["jpeg"]))
     scale = next(op for op in changed.ops if isinstance(op, Scale))
     assert (jpeg.quality_min, scale.stretch_max) == (60, 1)
@@ -189,7 +189,7 @@ def test_what_is_drawn_depends_on_seed_epoch_and_pair_only(samples):
 
 
 def test_pairs_smaller_than_the_crop_are_padded_as_ever(samples):
-    out = preset("augment=realworld", "augment.hflip_swap.probability=0.0")(
+    out = preset("augment=realworld", "augment.hflip_swap.probability=0")(
         samples[0], np.random.default_rng(1), (160, 320)
     )
     assert_sound(out, (160, 320))
