@@ -100,6 +100,7 @@ def test_wildcards_stand_for_the_same_on_every_side(tmp_path):
     ]
     write_image(tmp_path / "seq[1]/cam0.png", PAIR.left)
     write_image(tmp_path / "seq[1]/cam1.png", PAIR.right)
+    write_image(tmp_path / "seq[1]/.cam0.png", PAIR.left)
     assert len(find_pairs(tmp_path, "seq[1]/*0.png", "seq[1]/*1.png")) == 1
 
 
