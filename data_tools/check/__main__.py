@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from pathlib import Path
 from data_tools.check.check import check
 from data_tools.check.report import print_findings, print_table, summary
 from stereo_exp.errors import EXIT_USER_ERROR, exit_on_user_error
+
+_EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,15 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     start = time.monotonic()
     with exit_on_user_error():
-        result = check(
-            options.root,
-            maxdisp=options.maxdisp,
-            render_pass=options.render_pass,
-            sample=None if options.all else options.sample,
-            list_files=options.write_lists,
-            force=options.force,
-            workers=options.workers,
-        )
+        try:
+            result = check(
+                options.root,
+                maxdisp=options.maxdisp,
+                render_pass=options.render_pass,
+                sample=None if options.all else options.sample,
+                list_files=options.write_lists,
+                force=options.force,
+                workers=options.workers,
+            )
+        except KeyboardInterrupt:
+            print("interrupted; --sample N looks into fewer pairs", file=sys.stderr)
+            raise SystemExit(_EXIT_INTERRUPTED) from None
     print_table(result.tree, result.measured, result.lists, options.maxdisp)
     print_findings(result.findings, max(0, options.show))
     report = summary(result.tree, result.measured, result.findings, result.lists, options.maxdisp)

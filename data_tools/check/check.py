@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,14 +62,16 @@ def check(
     for key, value, least in (("--sample", sample or 0, 0), ("--workers", workers, 1)):
         if value < least:
             raise UserError(key, value, f"must be at least {least}", "give a whole number")
-    if not maxdisp > 0:
-        raise UserError("--maxdisp", maxdisp, "must be greater than 0", "give model.maxdisp, 192 for SceneFlow")
+    if not (maxdisp > 0 and math.isfinite(maxdisp)):
+        raise UserError(
+            "--maxdisp", maxdisp, "must be a number greater than 0", "give model.maxdisp, 192 for SceneFlow"
+        )
     findings = Findings()
     tree = scan(root, render_pass, findings)
-    compare_counts(tree, findings)
     # Written before they are compared: what a replaced list said is of no interest any more.
     written = write_lists(tree, force, findings) if list_files else {}
     lists = compare_lists(tree, findings) | written
+    compare_counts(tree, findings)
     pairs = choose(tree, sample)
     with Meter("check", len(pairs)) as meter:
         measured = check_pairs(tree, pairs, maxdisp, workers, findings, meter.advance)

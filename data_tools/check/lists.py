@@ -35,16 +35,23 @@ def compare_lists(tree: Tree, findings: Findings) -> dict[str, str]:
     """
     states = {}
     for split in SPLITS:
-        path = tree.root / list_name(tree.render_pass, split)
-        states[path.name] = _compare(tree, path, split, findings) if path.is_file() else "not there"
+        name = list_name(tree.render_pass, split)
+        # As the loader does: the final pass's list serves the clean pass that has none of its own.
+        candidates = [tree.root / name, tree.root / list_name("finalpass", split)]
+        path = next((path for path in candidates if path.is_file()), None)
+        if path is None:
+            states[name] = "not there"
+            continue
+        state = _compare(tree, path, split, findings)
+        states[name] = state if path.name == name else f"{state} (by {path.name})"
     return states
 
 
 def _compare(tree: Tree, path: Path, split: str, findings: Findings) -> str:
     try:
-        lines = read_pair_list(path).pairs
+        lines = read_pair_list(path, tree.render_pass).pairs
     except DataError as error:
-        findings.problem("list", path.name, f"{error.rule}")
+        findings.problem("list", error.key.replace(str(path), path.name), error.rule)
         return "damaged"
     on_disk = tree.complete(split)
     by_left = {pair.left: pair for pair in tree.pairs}
@@ -66,8 +73,8 @@ def _compare(tree: Tree, path: Path, split: str, findings: Findings) -> str:
         findings.note("list", path.name, "names some pairs more than once")
     if unlisted:
         first = ", ".join(pair.key for pair in unlisted[:3]) + (" ..." if len(unlisted) > 3 else "")
-        findings.note("list", path.name, f"does not name {len(unlisted):,} pairs that are on disk: {first}")
-    if path.read_bytes() == list_text(on_disk).encode():
+        findings.note("list", path.name, f"does not name {len(unlisted):,} of {len(on_disk):,} pairs on disk: {first}")
+    if [(line.left, line.right, line.disparity) for line in lines] == [pair.paths for pair in on_disk]:
         return "as the disk"
     return f"{len(lines):,} lines, other than the disk ({len(on_disk):,} pairs)"
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from data_tools.check.problems import Finding, Findings
 from data_tools.check.tree import DiskPair, Tree
-from stereo_exp.data.epipolar import pair_geometry, truth_fit
+from data_tools.check.truth import truth_fit
+from stereo_exp.data.epipolar import pair_geometry
 from stereo_exp.data.formats import read_pfm, read_rgb
 from stereo_exp.data.sample import check_disparity, check_views
 from stereo_exp.errors import DataError
@@ -166,8 +167,8 @@ def _attempt(report: PairReport, root: Path, path: str, read: Callable[[Path], n
     try:
         return read(root / path)
     except DataError as error:
-        value = "" if error.value is None else f" ({error.value})"
-        report.problems.append(Finding("damaged", path, f"{error.rule}{value}"))
+        value = "" if error.value is None else f"{error.value}: "
+        report.problems.append(Finding("damaged", path, f"{value}{error.rule}"))
         return None
 
 

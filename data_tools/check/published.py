@@ -54,9 +54,9 @@ def group_of(part: str, scene: str) -> Group | None:
     return Group(names[0].lower(), part, names[1])
 
 
-def test_keys(section: str) -> Iterator[str]:
-    """Every pair of one section (A, B, C) of the test split as `FlyingThings3D/TEST/A/0000/0006`, sorted."""
+def lefts_of_test_split(section: str, render_pass: str) -> Iterator[str]:
+    """The left image of every pair of one section (A, B, C) of the test split, relative to the root, sorted."""
     for scene in range(150):
         if scene not in _TEST_GAPS[section]:
             for frame in range(6, 16):
-                yield f"FlyingThings3D/TEST/{section}/{scene:04d}/{frame:04d}"
+                yield f"FlyingThings3D/frames_{render_pass}/TEST/{section}/{scene:04d}/left/{frame:04d}.png"

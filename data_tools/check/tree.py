@@ -142,6 +142,12 @@ def _view_folders(
 def _name_missing(tree: Tree, findings: Findings) -> None:
     """Missing and empty files; a folder that is missing altogether is named once, by its topmost missing folder."""
     gone: dict[str, int] = {}
+
+    def known(folder: str) -> bool:
+        if folder not in tree.folders and (tree.root / folder).is_dir():
+            tree.folders.add(folder)
+        return folder in tree.folders
+
     for pair in tree.pairs:
         for path, size in zip(pair.paths, pair.sizes, strict=True):
             if size > 0:
@@ -150,8 +156,8 @@ def _name_missing(tree: Tree, findings: Findings) -> None:
                 findings.problem("empty", path, "has no content")
                 continue
             parents = [path[:end] for end, letter in enumerate(path) if letter == "/"]
-            absent = next((parent for parent in parents if parent not in tree.folders), None)
-            if absent is None or (tree.root / absent).is_dir():
+            absent = next((parent for parent in parents if parent in gone or not known(parent)), None)
+            if absent is None:
                 findings.problem("missing", path, "is missing")
             else:
                 gone[absent] = gone.get(absent, 0) + 1
