@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from stereo_exp.data.batch import StereoBatch
 from stereo_exp.data.colour import normalise
+from stereo_exp.data.splits import Splits
 from stereo_exp.metrics import StereoMetrics
 from stereo_exp.model.postprocess import full_disparity
 from stereo_exp.process import Process
 from stereo_exp.progress import Meter
 
 log = logging.getLogger(__name__)
-
-OnImage = Callable[[StereoBatch, int, Tensor], None]
-"""Called with a batch, the position of an image in it, and its prediction H×W in px on the CPU."""
 
 
 @torch.no_grad()
@@ -36,54 +35,59 @@ def predict(model: nn.Module, left: Tensor, right: Tensor, maxdisp: int) -> Tens
 
 def evaluate(
     model: nn.Module,
-    batches: Iterable[StereoBatch],
-    num_images: int,
+    splits: Splits,
     maxdisp: int,
     device: torch.device,
     process: Process = Process(),  # noqa: B008 (immutable)
-    on_image: OnImage | None = None,
-) -> dict[str, float | int]:
-    """The metrics of `model` over `batches`; see `StereoMetrics.compute`.
+) -> dict[str, Any]:
+    """The metrics of `model` over the test split, see `StereoMetrics.compute`.
 
-    Args:
-        num_images: pairs in the split over all processes, for the progress bar.
-        on_image: gets every prediction, for pictures.
+    Of a mixture also those of each data set, under `sets` by its name. Every process gets the same result.
     """
     was_training = model.training
     model.eval()
-    metrics = StereoMetrics(maxdisp)
-    meter = Meter("evaluate", -(-num_images // process.world_size), enabled=process.is_main)
-    with meter:
-        for batch in batches:
+    everything = StereoMetrics(maxdisp)
+    by_set = {name: StereoMetrics(maxdisp) for name in splits.test_sets}
+    with Meter("evaluate", -(-splits.num_test // process.world_size), enabled=process.is_main) as meter:
+        for batch in splits.test(process):
             for key, reason in batch.skipped:
-                metrics.num_skipped += 1
+                everything.num_skipped += 1
                 log.warning("skipped %s: %s", key, reason)
-            if len(batch.keys):
-                _add_batch(metrics, model, batch, maxdisp, device, on_image)
-            running = metrics.compute()["epe"]
-            meter.advance(len(batch.keys) + len(batch.skipped), epe=f"{running:.3f}")
+            if len(batch):
+                predictions = predict(model, batch.left.to(device), batch.right.to(device), maxdisp).cpu()
+                for i, index in enumerate(batch.indices):
+                    _add(everything, batch, i, predictions[i])
+                    if by_set:
+                        _add(by_set[splits.test_set_of(index)], batch, i, predictions[i])
+            running = everything.compute()["epe"]
+            meter.advance(len(batch) + len(batch.skipped), epe=f"{running:.3f}")
     model.train(was_training)
     if process.world_size > 1:
-        metrics.all_reduce(device)
-    return metrics.compute()
+        for metrics in (everything, *by_set.values()):
+            metrics.all_reduce(device)
+    scores: dict[str, Any] = dict(everything.compute())
+    if by_set:
+        scores["sets"] = {name: metrics.compute() for name, metrics in by_set.items()}
+    return scores
 
 
-def _add_batch(
-    metrics: StereoMetrics,
-    model: nn.Module,
-    batch: StereoBatch,
-    maxdisp: int,
-    device: torch.device,
-    on_image: OnImage | None,
-) -> None:
-    predictions = predict(model, batch.left.to(device), batch.right.to(device), maxdisp).cpu()
-    for i, (height, width) in enumerate(batch.sizes):
-        prediction = predictions[i, :height, :width]
-        noc = None if batch.noc is None else batch.noc[i, :height, :width]
-        if batch.disparity is None:
-            # A data set without truth still shows its pictures; its pairs count as skipped.
-            metrics.num_skipped += 1
+def _add(metrics: StereoMetrics, batch: StereoBatch, i: int, prediction: Tensor) -> None:
+    height, width = batch.sizes[i]
+    if batch.disparity is None:
+        # A data set without truth still shows its pictures; its pairs count as skipped.
+        metrics.num_skipped += 1
+        return
+    noc = None if batch.noc is None else batch.noc[i, :height, :width]
+    metrics.update(prediction[:height, :width], batch.disparity[i, :height, :width], noc)
+
+
+def flat(scores: Mapping[str, Any], prefix: str) -> dict[str, float]:
+    """Scores as a tracker takes them: `prefix/epe`, and `prefix/<set>/epe` for the sets of a mixture."""
+    out: dict[str, float] = {}
+    for key, value in scores.items():
+        if key == "sets":
+            for name, of_set in value.items():
+                out |= flat(of_set, f"{prefix}/{name}")
         else:
-            metrics.update(prediction, batch.disparity[i, :height, :width], noc)
-        if on_image is not None:
-            on_image(batch, i, prediction)
+            out[f"{prefix}/{key}"] = value
+    return out

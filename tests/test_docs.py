@@ -31,8 +31,9 @@ def entrypoint_commands() -> list[str]:
 @pytest.mark.parametrize("command", entrypoint_commands())
 def test_commands_compose(command: str) -> None:
     words = shlex.split(command, comments=True)
-    overrides = [w for w in words[words.index("stereo_exp") + 1 :] if "=" in w]
-    flags = [w for w in words[words.index("stereo_exp") + 1 :] if "=" not in w]
+    arguments = words[words.index("stereo_exp") + 1 :]
+    overrides = [w for w in arguments if "=" in w or w.startswith("~")]
+    flags = [w for w in arguments if w not in overrides]
     assert set(flags) <= {"-m", "--help", "--cfg", "job", "--resolve", "--info", "defaults-tree"}
     # Of a sweep, the first job.
     first = [o.split(",")[0] if "-m" in flags and "[" not in o else o for o in overrides]

@@ -32,6 +32,12 @@ def bind(config: DictConfig | Mapping[str, Any]) -> Root:
             key = node.replace(".", "/")
             raise UserError(key, name, f"must be one of {', '.join(options)}", f"try {key}={next(iter(options))}")
         OmegaConf.update(typed, node, OmegaConf.structured(options[name]), merge=False)
+    for name, part in ((plain["dataset"].get("parts") or {}) if plain["dataset"]["name"] == "mix" else {}).items():
+        chosen = part.get("name") if isinstance(part, Mapping) else part
+        if chosen not in NODES["dataset"]:
+            choices = ", ".join(NODES["dataset"])
+            raise UserError(f"dataset.parts.{name}", chosen, f"must be one of {choices}", "give it a dataset option")
+        OmegaConf.update(typed, f"dataset.parts.{name}", OmegaConf.structured(NODES["dataset"][chosen]), merge=False)
     try:
         root = OmegaConf.to_object(OmegaConf.merge(typed, untyped))
     except OmegaConfBaseException as error:

@@ -180,6 +180,28 @@ def _given_a_place(root: str | None, title: str, variable: str) -> None:
 
 
 @dataclass
+class Mix(Dataset):
+    name: str = "mix"
+    parts: dict[str, Dataset] = field(default_factory=dict)
+    """The data sets, each a `dataset` option of its own, under names that the report uses."""
+    weights: dict[str, float] = field(default_factory=dict)
+    """Relative shares of an epoch's pairs, by part, 1 where left out; empty: every pair once an epoch."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.parts:
+            raise UserError(
+                "dataset.parts", "{}", "a mixture has at least one part", "add +dataset@dataset.parts.NAME=OPTION"
+            )
+        for name, weight in self.weights.items():
+            if name not in self.parts:
+                raise UserError(
+                    f"dataset.weights.{name}", weight, f"the parts are {', '.join(self.parts)}", "name one of them"
+                )
+            positive(f"dataset.weights.{name}", weight)
+
+
+@dataclass
 class Loader:
     batch_size: int = 4
     """Training pairs a step, on each process."""

@@ -128,6 +128,7 @@ NODES: dict[str, dict[str, type]] = {
         "middlebury": data.Middlebury,
         "eth3d": data.Eth3d,
         "pairs": data.Pairs,
+        "mix": data.Mix,
         "motorcycle": data.Motorcycle,
     },
     "loss": {"smooth_l1": loss.SmoothL1, "distribution": loss.Distribution},

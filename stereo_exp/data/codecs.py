@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from tokenize import TokenError
 from typing import NamedTuple
 
 import cv2
@@ -82,7 +83,7 @@ def read_npy(data: bytes, source: object) -> np.ndarray:
         if fortran or dtype.hasobject or len(data) - stream.tell() != count * dtype.itemsize:
             raise ValueError
         return np.frombuffer(data, dtype, count, stream.tell()).reshape(shape)
-    except (ValueError, EOFError, OSError, SyntaxError, TypeError, KeyError, OverflowError):
+    except (ValueError, EOFError, OSError, SyntaxError, TypeError, KeyError, OverflowError, TokenError):
         raise DataError(
             source, f"{len(data)} bytes", "is not a whole .npy array", "restore the shard, or pack it again"
         ) from None

@@ -5,21 +5,49 @@ Nothing here knows of loader workers, so their number cannot change what is draw
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 # Keys the two uses of Philox apart: the same (seed, epoch) must not give both an order and a crop.
-_ORDER_STREAM, _SAMPLE_STREAM = 0, 1
+_ORDER_STREAM, _SAMPLE_STREAM, _MIX_STREAM = 0, 1, 2
 _WORD = (1 << 64) - 1
 
 Place = tuple[int, int]
 """(epoch, index of the pair in the data set)."""
 
 
-def epoch_order(num_samples: int, seed: int, epoch: int) -> np.ndarray:
+class Part(NamedTuple):
+    """One data set of a mixture: how many pairs it has, and how many of them an epoch of the mixture draws."""
+
+    num_samples: int
+    share: int
+
+
+def epoch_order(num_samples: int, seed: int, epoch: int, part: int = 0) -> np.ndarray:
     """A permutation of range(num_samples), int64, that depends on the arguments only."""
-    return _generator(seed, _ORDER_STREAM, epoch, 0).permutation(num_samples)
+    return _generator(seed, _ORDER_STREAM, epoch, part).permutation(num_samples)
+
+
+def mixed_places(parts: Sequence[Part], seed: int, epoch: int) -> np.ndarray:
+    """One epoch of a mixture: int64 Σ share × 2, each row (the part's own epoch, index in the parts put end to end).
+
+    Every part is read as an endless sequence of its own epochs, from which each epoch of the mixture takes the next
+    `share`: no pair of a part comes back before all others of it have been seen. The rows of all parts are shuffled.
+    """
+    rows = []
+    offset = 0
+    for number, part in enumerate(parts):
+        own_epochs, positions = np.divmod(np.arange(epoch * part.share, (epoch + 1) * part.share), part.num_samples)
+        indices = np.empty_like(positions)
+        for own_epoch in np.unique(own_epochs):
+            chosen = own_epochs == own_epoch
+            indices[chosen] = epoch_order(part.num_samples, seed, int(own_epoch), number)[positions[chosen]]
+        rows.append(np.stack((own_epochs, indices + offset), axis=1))
+        offset += part.num_samples
+    places = np.concatenate(rows)
+    return places[_generator(seed, _MIX_STREAM, epoch, 0).permutation(len(places))]
 
 
 def sample_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
@@ -49,11 +77,12 @@ class TrainBatches:
     which each step takes the next global batch: no pair comes back before all others have been seen.
 
     Args:
-        num_samples: pairs in the data set, at least 1.
+        num_samples: pairs in an epoch, at least 1: those of the data set, or the shares of a mixture.
         batch_size: pairs in a batch of one rank.
         rank, world_size: this process, and how many there are.
         seed: of the orders.
         start_step, total_steps: global steps, the first to yield and the first not to.
+        parts: of a mixture, see `mixed_places`; without them there is one data set.
     """
 
     def __init__(
@@ -66,8 +95,10 @@ class TrainBatches:
         start_step: int = 0,
         rank: int = 0,
         world_size: int = 1,
+        parts: Sequence[Part] = (),
     ) -> None:
         _check(num_samples, batch_size, rank, world_size)
+        self.parts = tuple(parts)
         self.num_samples, self.batch_size = num_samples, batch_size
         self.seed, self.start_step, self.total_steps = seed, start_step, total_steps
         self.rank, self.world_size = rank, world_size
@@ -80,16 +111,24 @@ class TrainBatches:
         steps = steps_per_epoch(self.num_samples, self.batch_size, self.world_size)
         # How far one epoch's first pair lies from the next one's, in the endless sequence of pairs.
         stride = steps * global_batch if self.num_samples >= global_batch else self.num_samples
-        order, order_epoch = np.empty(0, np.int64), -1
+        order, order_epoch = np.empty((0, 2), np.int64), -1
         for step in range(self.start_step, self.total_steps):
             first = step * global_batch + self.rank * self.batch_size
             batch: list[Place] = []
             for place in range(first, first + self.batch_size):
                 epoch, position = divmod(place, stride)
                 if epoch != order_epoch:
-                    order, order_epoch = epoch_order(self.num_samples, self.seed, epoch), epoch
-                batch.append((epoch, int(order[position])))
+                    order, order_epoch = self._places(epoch), epoch
+                own_epoch, index = order[position].tolist()
+                batch.append((own_epoch, index))
             yield batch
+
+    def _places(self, epoch: int) -> np.ndarray:
+        """One epoch's (epoch, index) rows; of a mixture's parts, their own epochs."""
+        if self.parts:
+            return mixed_places(self.parts, self.seed, epoch)
+        order = epoch_order(self.num_samples, self.seed, epoch)
+        return np.stack((np.full_like(order, epoch), order), axis=1)
 
 
 class EvalBatches:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +18,7 @@ from stereo_exp.run.context import RunContext
 
 REPORT_FILE = "report.json"
 _SHARES = ("d1", "bad")
+_SET_COLUMNS = ("n_images", "epe", "epe_noc", "d1", "bad1", "bad2", "bad3")
 
 
 def started() -> float:
@@ -38,7 +40,10 @@ def finish(context: RunContext, result: dict[str, Any], begin: float) -> dict[st
     report = {key: _json_value(value) for key, value in report.items()}
     line = json.dumps(report, separators=(",", ":"), allow_nan=False)
     write_text(context.dir / REPORT_FILE, line + "\n")
-    Console(soft_wrap=True).print(_table(report))
+    console = Console(soft_wrap=True)
+    console.print(_table(report))
+    if report.get("sets"):
+        console.print(_sets_table(report["sets"]))
     print(line, flush=True)
     return report
 
@@ -61,6 +66,18 @@ def _table(report: dict[str, Any]) -> Table:
     for key, value in report.items():
         if key not in ("task", "stage", "name") and not isinstance(value, (dict, list)):
             table.add_row(key, Text(_shown(key, value)))
+    return table
+
+
+def _sets_table(sets: dict[str, dict[str, Any]]) -> Table:
+    """One row for each data set of a mixture: EPE in px, the others in %."""
+    table = Table(title="by data set", title_justify="left")
+    keys = [key for key in _SET_COLUMNS if any(key in scores for scores in sets.values())]
+    table.add_column("set")
+    for key in keys:
+        table.add_column(key, justify="right")
+    for name, scores in sets.items():
+        table.add_row(escape(name), *(_shown(key, scores.get(key)).split()[0] for key in keys))
     return table
 
 

@@ -11,6 +11,7 @@ import torch
 
 from stereo_exp.checkpoint import BEST, check_same_model, load_checkpoint, load_weights
 from stereo_exp.data.splits import Splits
+from stereo_exp.evaluate import flat
 from stereo_exp.look.evaluation import draw_test_pictures
 from stereo_exp.model import MODELS
 from stereo_exp.process import Process
@@ -64,7 +65,7 @@ def _train(context: RunContext, process: Process, resume: Path | None) -> dict[s
         if resume is not None:
             result["resumed_from"] = str(resume)
         if process.is_main:
-            tracker.log(progress.step, {f"final/{k}": v for k, v in scores.items()})
+            tracker.log(progress.step, flat(scores, "final"))
             network = trainer.evaluated_model()
             load_weights(network, best)
             pictures = draw_test_pictures(context, network, splits, compute.device)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stereo_exp.data.splits import Splits
-from stereo_exp.evaluate import evaluate
+from stereo_exp.evaluate import evaluate, flat
 from stereo_exp.look.evaluation import draw_test_pictures
 from stereo_exp.process import Process
 from stereo_exp.run.context import RunContext
@@ -31,10 +31,10 @@ def _evaluate(context: RunContext, process: Process, path: Path) -> dict[str, An
     with open_tracker(context, process.is_main) as tracker:
         tracker.tag(checkpoint=str(path), parent_run=checkpoint.meta["run_id"])
         maxdisp = config.model.maxdisp
-        scores = evaluate(model, splits.test(process), splits.num_test, maxdisp, device, process)
+        scores = evaluate(model, splits, maxdisp, device, process)
         result: dict[str, Any] = {"checkpoint": str(path), "dataset": config.dataset.name, **scores}
         if process.is_main:
-            tracker.log(checkpoint.meta["step"], {f"test/{k}": v for k, v in scores.items()})
+            tracker.log(checkpoint.meta["step"], flat(scores, "test"))
             pictures = draw_test_pictures(context, model, splits, device)
             for picture in pictures:
                 tracker.artifact(picture)

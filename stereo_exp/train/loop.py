@@ -23,7 +23,7 @@ from stereo_exp.checkpoint import (
 from stereo_exp.data.batch import StereoBatch
 from stereo_exp.data.splits import Splits
 from stereo_exp.errors import UserError
-from stereo_exp.evaluate import evaluate
+from stereo_exp.evaluate import evaluate, flat
 from stereo_exp.losses import LOSSES
 from stereo_exp.process import Process
 from stereo_exp.progress import Meter
@@ -171,16 +171,9 @@ class Trainer:
         model = self.evaluated_model()
         # Processes on CPUs have BatchNorm statistics of their own; rank 0's are the ones that are saved.
         self.process.broadcast(model.state_dict().values())
-        scores = evaluate(
-            model,
-            self.splits.test(self.process),
-            self.splits.num_test,
-            self.maxdisp,
-            self.compute.device,
-            self.process,
-        )
+        scores = evaluate(model, self.splits, self.maxdisp, self.compute.device, self.process)
         epe = float(scores["epe"])
-        self.tracker.log(self.progress.step, {f"test/{k}": v for k, v in scores.items()})
+        self.tracker.log(self.progress.step, flat(scores, "test"))
         log.info("step %d: test EPE %.4f px", self.progress.step, epe)
         # A NaN (no known pixel in the whole split) still leaves the latest weights as the best there are.
         if self.progress.best_epe is None or not epe >= self.progress.best_epe:

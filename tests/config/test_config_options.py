@@ -22,6 +22,7 @@ NEEDS = {
     ("dataset", "sceneflow"): ["dataset.root=/data/sceneflow"],
     **{("dataset", name): [f"dataset.root=/data/{name}"] for name in ("kitti2012", "kitti2015", "middlebury", "eth3d")},
     ("dataset", "pairs"): ["dataset.root=/data/mine", "dataset.left=left/*.png", "dataset.right=right/*.png"],
+    ("dataset", "mix"): ["dataset.parts.sceneflow.root=/data/sceneflow"],
     ("experiment", "sceneflow_reference"): ["dataset.root=/data/sceneflow"],
 }
 

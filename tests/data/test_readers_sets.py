@@ -387,7 +387,8 @@ def test_real_eth3d_calibration():
 
 
 def test_every_option_has_a_case_here():
-    made = {"shapes", "motorcycle"}  # tests of their own: rendered, and in scikit-image's wheel
+    # Tests of their own: rendered, in scikit-image's wheel, and made of others (test_mix.py).
+    made = {"shapes", "motorcycle", "mix"}
     assert made | {"kitti2015"} | set(REAL_SETS) == set(DATASETS) == set(NODES["dataset"])
 
 

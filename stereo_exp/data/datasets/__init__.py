@@ -16,6 +16,7 @@ DATASETS = Registry(
         "middlebury": "stereo_exp.data.datasets.middlebury:open_split",
         "eth3d": "stereo_exp.data.datasets.eth3d:open_split",
         "pairs": "stereo_exp.data.datasets.pairs:open_split",
+        "mix": "stereo_exp.data.datasets.mix:open_split",
         "motorcycle": "stereo_exp.data.datasets.motorcycle:open_split",
     },
 )

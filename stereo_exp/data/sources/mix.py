@@ -1,0 +1,53 @@
+"""Several data sets as one: their pairs end to end, and how many of each an epoch draws."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from itertools import accumulate
+
+from stereo_exp.data.order import Part
+from stereo_exp.data.sample import StereoSample, StereoSource
+
+
+class MixSource:
+    """The pairs of several sources, one after the other.
+
+    Args:
+        sources: by name, each with at least one pair.
+        weights: relative shares of an epoch's pairs, by name, 1 where left out; empty: every pair once an epoch.
+    """
+
+    def __init__(self, sources: Mapping[str, StereoSource], weights: Mapping[str, float]) -> None:
+        self.names = list(sources)
+        self._sources = list(sources.values())
+        self._ends = list(accumulate(len(s) for s in self._sources))
+        sizes = [float(len(s)) for s in self._sources]
+        wanted = [float(weights.get(name, 1.0)) for name in self.names] if weights else sizes
+        total = sum(sizes)
+        self.parts = [
+            Part(len(source), max(1, round(total * weight / sum(wanted))))
+            for source, weight in zip(self._sources, wanted, strict=True)
+        ]
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def set_of(self, index: int) -> str:
+        """The name of the data set that a pair belongs to."""
+        return self.names[self._locate(index)[0]]
+
+    def key(self, index: int) -> str:
+        """The set's name and the pair's key in it."""
+        part, position = self._locate(index)
+        return f"{self.names[part]}/{self._sources[part].key(position)}"
+
+    def read(self, index: int) -> StereoSample:
+        """One pair. `DataError`: see its source."""
+        part, position = self._locate(index)
+        return self._sources[part].read(position)
+
+    def _locate(self, index: int) -> tuple[int, int]:
+        index = range(len(self))[index]
+        part = bisect_right(self._ends, index)
+        return part, index - (self._ends[part - 1] if part else 0)
