@@ -58,6 +58,8 @@ class SceneFlow(Dataset):
     name: str = "sceneflow"
     render_pass: str = "finalpass"
     """`finalpass` (with motion blur and defocus) or `cleanpass`."""
+    cache: str = "outputs/cache"
+    """Folder that keeps shards fetched from a remote root."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

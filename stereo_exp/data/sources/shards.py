@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stereo_exp.data.codecs import find_codec
+from stereo_exp.data.remote import RemoteFolder
 from stereo_exp.data.sample import StereoSample, check_disparity, check_views, known_disparity
 from stereo_exp.data.shard_format import (
     DISPARITY,
@@ -49,13 +50,14 @@ class ShardSource:
     Args:
         folder: holds `index.json` and the shards.
         max_open: shards held open at once, in each process.
+        remote: where shards come from that are not in `folder` yet.
 
     Raises:
         DataError: no readable index.
     """
 
-    def __init__(self, folder: Path, *, max_open: int = 256) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: Path, *, max_open: int = 256, remote: RemoteFolder | None = None) -> None:
+        self.folder, self.remote = Path(folder), remote
         self.index = ShardIndex.read(self.folder)
         codec = find_codec(self.index.codec)
         self._members = (codec.left, codec.right, DISPARITY, META)
@@ -137,7 +139,10 @@ class ShardSource:
     def _opened(self, number: int) -> _OpenShard:
         shard = self._open.get(number)
         if shard is None:
-            shard = self._open[number] = _open_shard(self._path(number), self.index.shards[number], self._members)
+            entry = self.index.shards[number]
+            if self.remote is not None:
+                self.remote.fetch(entry.name, entry.bytes, entry.sha256)
+            shard = self._open[number] = _open_shard(self._path(number), entry, self._members)
             while len(self._open) > self.max_open:
                 os.close(self._open.popitem(last=False)[1].descriptor)
         self._open.move_to_end(number)

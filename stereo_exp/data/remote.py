@@ -1,0 +1,102 @@
+"""Shards that lie elsewhere: fetched when first read, kept in a local cache, checked against their index.
+
+A remote place is written as webdataset writes it: `https://host/shards` (a folder with `<split>/index.json` below it),
+`gs://…`, or `pipe:COMMAND` with `{}` where the file's path below the folder goes, for instance
+`pipe:aws s3 cp s3://bucket/shards/{} -`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+
+from filelock import FileLock
+
+from stereo_exp.atomic import replacing
+from stereo_exp.data.shard_format import INDEX_NAME
+from stereo_exp.errors import DataError, UserError
+
+log = logging.getLogger(__name__)
+_CHUNK = 1 << 20
+_HASH_CHARS = 12
+
+
+def is_remote(root: str) -> bool:
+    """Whether a data root is a URL or a pipe rather than a folder."""
+    return root.startswith("pipe:") or "://" in root
+
+
+class RemoteFolder:
+    """One split's folder of shards at a remote place, with a cache that several processes may share.
+
+    Args:
+        root: URL of the folder above the splits, or `pipe:` command with `{}`.
+        split: the folder's name.
+        cache: local folder; what is fetched stays there until it is deleted by hand.
+    """
+
+    def __init__(self, root: str, split: str, cache: Path) -> None:
+        if root.startswith("pipe:") and "{}" not in root:
+            raise UserError(
+                "dataset.root", root, "a pipe needs {} where the file's path goes", "e.g. pipe:cat /data/{}"
+            )
+        self.root, self.split = root, split
+        # Places of the same name must not meet in one cache.
+        digest = hashlib.sha256(root.encode()).hexdigest()[:_HASH_CHARS]
+        self.folder = Path(cache) / digest / split
+
+    def url(self, name: str) -> str:
+        """The URL of one file."""
+        path = f"{self.split}/{name}"
+        return self.root.replace("{}", path) if self.root.startswith("pipe:") else f"{self.root.rstrip('/')}/{path}"
+
+    def fetch_index(self) -> Path:
+        """Fetch `index.json` anew, so that a set that was packed again is noticed; returns its local path."""
+        return self._download(INDEX_NAME, None, None)
+
+    def fetch(self, name: str, num_bytes: int, sha256: str) -> Path:
+        """One shard's local path, fetched now unless it is there at its full size.
+
+        Raises:
+            DataError: it cannot be fetched, or is not what the index says.
+        """
+        path = self.folder / name
+        if _size(path) == num_bytes:
+            return path
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Workers and ranks that want the same shard wait for the first of them.
+        with FileLock(self.folder / f".{name}.lock"):
+            return path if _size(path) == num_bytes else self._download(name, num_bytes, sha256)
+
+    def _download(self, name: str, num_bytes: int | None, sha256: str | None) -> Path:
+        from webdataset import gopen  # brings torch
+
+        path, url = self.folder / name, self.url(name)
+        digest = hashlib.sha256()
+        fix = "check the address, and that the folder was made by data_tools.pack"
+        try:
+            with replacing(path) as temporary:
+                with gopen(url, "rb") as source, temporary.open("wb") as target:
+                    while chunk := source.read(_CHUNK):
+                        digest.update(chunk)
+                        target.write(chunk)
+                found = temporary.stat().st_size
+                if found == 0 or (num_bytes is not None and found != num_bytes):
+                    raise DataError(url, f"{found} bytes", f"the index says {num_bytes or 'more than none'}", fix)
+                if sha256 is not None and digest.hexdigest() != sha256:
+                    raise DataError(url, f"sha256 {digest.hexdigest()}", f"the index says {sha256}", fix)
+        except (OSError, ValueError) as error:
+            if isinstance(error, UserError):
+                raise
+            reason = f"cannot be fetched into {self.folder} ({error})"
+            raise DataError(url, None, reason, fix) from None
+        log.info("fetched %s (%.1f MB)", url, path.stat().st_size / 1e6)
+        return path
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
