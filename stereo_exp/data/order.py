@@ -111,24 +111,35 @@ class TrainBatches:
         steps = steps_per_epoch(self.num_samples, self.batch_size, self.world_size)
         # How far one epoch's first pair lies from the next one's, in the endless sequence of pairs.
         stride = steps * global_batch if self.num_samples >= global_batch else self.num_samples
-        order, order_epoch = np.empty((0, 2), np.int64), -1
+        places: Sequence[Place] = ()
+        places_epoch = -1
         for step in range(self.start_step, self.total_steps):
             first = step * global_batch + self.rank * self.batch_size
             batch: list[Place] = []
             for place in range(first, first + self.batch_size):
                 epoch, position = divmod(place, stride)
-                if epoch != order_epoch:
-                    order, order_epoch = self._places(epoch), epoch
-                own_epoch, index = order[position].tolist()
-                batch.append((own_epoch, index))
+                if epoch != places_epoch:
+                    places, places_epoch = _Epoch(self, epoch), epoch
+                batch.append(places[position])
             yield batch
 
-    def _places(self, epoch: int) -> np.ndarray:
-        """One epoch's (epoch, index) rows; of a mixture's parts, their own epochs."""
-        if self.parts:
-            return mixed_places(self.parts, self.seed, epoch)
-        order = epoch_order(self.num_samples, self.seed, epoch)
-        return np.stack((np.full_like(order, epoch), order), axis=1)
+
+class _Epoch(Sequence[Place]):
+    """One epoch's places, in order; of a mixture's parts, with their own epochs. Eight bytes a pair, or sixteen."""
+
+    def __init__(self, batches: TrainBatches, epoch: int) -> None:
+        self.epoch, self.own_epochs = epoch, None
+        if batches.parts:
+            self.own_epochs, self.indices = mixed_places(batches.parts, batches.seed, epoch).T
+        else:
+            self.indices = epoch_order(batches.num_samples, batches.seed, epoch)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, position: int) -> Place:  # type: ignore[override]
+        epoch = self.epoch if self.own_epochs is None else int(self.own_epochs[position])
+        return epoch, int(self.indices[position])
 
 
 class EvalBatches:
