@@ -67,6 +67,6 @@ def wheel(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Every benchmark, one after the other; each prints a table and one line of JSON."""
-    install(session)
-    for name in ("cli", "cost_volume", "render", "training_curve"):
+    session.install("-c", "constraints.txt", "-e", ".[dev,bench]")
+    for name in ("cli", "cost_volume", "render", "augment", "loader", "index", "training_curve"):
         session.run("python", f"benchmarks/{name}.py", *session.posargs)
