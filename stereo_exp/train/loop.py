@@ -124,7 +124,11 @@ class Trainer:
                 is_last = progress.step == self.num_steps
                 if progress.step % config.train.log_every == 0 or is_last:
                     self._log_step(result, rate, speed)
-                meter.advance(epe=f"{result.epe:.2f}", pairs_per_s=f"{speed.pairs_per_s:.1f}")
+                meter.advance(
+                    epe=f"{result.epe:.2f}",
+                    pairs_per_s=f"{speed.pairs_per_s:.1f}",
+                    data_wait=f"{100 * speed.wait_share:.0f} %",
+                )
                 if is_last or (eval_every and progress.step % eval_every == 0):
                     with meter.paused(), speed.paused():
                         self._evaluate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class PairFiles:
     calib: Path | None = None
 
 
-class FilesSource:
+class FilesSource(ABC):
     """A `StereoSource` over `PairFiles`. A reader fills in the three methods that turn files into numbers.
 
     Args:
@@ -68,6 +69,7 @@ class FilesSource:
             noc = self.noc(pair, disparity)
         return StereoSample(pair.key, left, right, disparity, noc, self.calibration(pair))
 
+    @abstractmethod
     def disparity(self, pair: PairFiles, path: Path, size: tuple[int, int]) -> np.ndarray:
         """Truth as the file has it: float32 H×W, px; 0, negative or infinite where unknown.
 
@@ -76,7 +78,6 @@ class FilesSource:
             path: of the left or of the right view.
             size: height and width of the images, which may tell the scale.
         """
-        raise NotImplementedError
 
     def noc(self, pair: PairFiles, disparity: np.ndarray) -> np.ndarray | None:
         """Bool H×W, true where the right camera sees the left pixel too; None where it is not known.

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from stereo_exp.model.backbone.pyramid import PyramidBackbone
 from stereo_exp.model.layers import conv_bn
 
 GROUP_BASE = 16
@@ -59,37 +60,26 @@ class MixVarGEUnit(nn.Module):
         return self.act(self.conv2(self.conv1(x)) + self.shortcut(x))
 
 
-class MixVarGENet(nn.Module):
-    """Images to feature maps at strides 2, 4, 8, 16 and 32.
+class MixVarGENet(PyramidBackbone):
+    """The five stages of the table above; see `PyramidBackbone` for what goes in and comes out.
 
     Args:
         width: multiplies every channel count, rounded to whole groups of 16 channels (at least one).
         units: residual units stacked behind the head unit, for each of the five stages.
-
-    Shape: B×3×H×W (H and W multiples of 32) -> five maps, `channels[i]`×(H/2^(i+1))×(W/2^(i+1)).
     """
 
     def __init__(self, width: float = 1.0, units: Sequence[int] = (0, 2, 2, 6, 2)) -> None:
-        super().__init__()
-        stem = _scaled(STEM_CHANNELS, width)
+        previous = _scaled(STEM_CHANNELS, width)
         # No activation behind the stem (trap T3).
-        self.stem = conv_bn(3, stem, 3, stride=2, bias=True, act=None)
-        self.channels = [_scaled(stage.channels, width) for stage in STAGES]
-        self.stages = nn.ModuleList()
-        previous = stem
-        for spec, channels, num_units in zip(STAGES, self.channels, units, strict=True):
+        stem = conv_bn(3, previous, 3, stride=2, bias=True, act=None)
+        widths = [_scaled(spec.channels, width) for spec in STAGES]
+        stages: list[nn.Module] = []
+        for spec, channels, num_units in zip(STAGES, widths, units, strict=True):
             head = MixVarGEUnit(previous, channels, spec.stride, spec.factor, spec.grouped)
             stack = (MixVarGEUnit(channels, channels, 1, spec.factor, spec.grouped) for _ in range(num_units))
-            self.stages.append(nn.Sequential(head, *stack))
+            stages.append(nn.Sequential(head, *stack))
             previous = channels
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        x = self.stem(x)
-        maps = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        return maps
+        super().__init__(stem, stages, widths)
 
 
 def _scaled(channels: int, width: float) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from stereo_exp.model.backbone.pyramid import PyramidBackbone
 from stereo_exp.model.layers import conv_bn
 
 # Expansion t, channels c, repeats n, stride s of the first; a new group begins where the stride is 2.
@@ -40,15 +41,14 @@ class InvertedResidual(nn.Module):
         return x + y if self.has_shortcut else y
 
 
-class MobileNetV2(nn.Module):
-    """Images to feature maps at strides 2, 4, 8, 16 and 32; same contract as `MixVarGENet`."""
+class MobileNetV2(PyramidBackbone):
+    """The groups of the table above; see `PyramidBackbone` for what goes in and comes out."""
 
     def __init__(self, width: float = 1.0) -> None:
-        super().__init__()
         previous = _scaled(STEM_CHANNELS, width)
-        self.stem = conv_bn(3, previous, 3, stride=2, act=nn.ReLU6)
-        self.channels: list[int] = []
-        self.stages = nn.ModuleList()
+        stem = conv_bn(3, previous, 3, stride=2, act=nn.ReLU6)
+        stages: list[nn.Module] = []
+        widths = []
         for groups in STAGES:
             blocks = []
             for expansion, channels, repeats, stride in groups:
@@ -56,16 +56,9 @@ class MobileNetV2(nn.Module):
                 for i in range(repeats):
                     blocks.append(InvertedResidual(previous, out, stride if i == 0 else 1, expansion))
                     previous = out
-            self.stages.append(nn.Sequential(*blocks))
-            self.channels.append(previous)
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        x = self.stem(x)
-        maps = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        return maps
+            stages.append(nn.Sequential(*blocks))
+            widths.append(previous)
+        super().__init__(stem, stages, widths)
 
 
 def _scaled(channels: int, width: float) -> int:
