@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,13 +118,12 @@ def write_shard(
         advance: called after every pair.
         stopped: asked before every pair; true raises `Stopped` and leaves no file behind.
     """
-    from webdataset import TarWriter  # brings torch
-
     skipped: list[SkippedPair] = []
     with replacing(path) as temporary, _HashingFile(temporary) as file:
-        # tarfile writes 10 kB at a time, and each of them would cost the other threads a turn at the lock.
+        # Small writes would each cost the other threads a turn at the lock. Python's own tarfile rather than
+        # webdataset's TarWriter, whose stream copies every byte in pieces of 10 kB.
         stream = io.BufferedWriter(file, _BUFFER_BYTES)
-        with TarWriter(stream, mtime=0, encoder=False, user="", group="") as tar:
+        with tarfile.TarFile(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT, copybufsize=_BUFFER_BYTES) as tar:
             for pair in pairs:
                 if stopped():
                     raise Stopped
@@ -134,10 +134,18 @@ def write_shard(
                         raise
                     skipped.append(SkippedPair(pair.line, str(error)))
                 else:
-                    tar.write({"__key__": f"{pair.line:08d}"} | members)
+                    for name in sorted(members):
+                        _add(tar, f"{pair.line:08d}.{name}", members[name])
                 advance()
         stream.flush()
         os.fsync(file.fileno())
         size = file.tell()
     entry = ShardEntry(path.name, len(pairs) - len(skipped), size, file.digest.hexdigest(), len(skipped))
     return entry, skipped
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    """One member, with nothing in its header that depends on when, where or by whom it is written."""
+    header = tarfile.TarInfo(name)
+    header.size, header.mode = len(data), 0o444
+    tar.addfile(header, io.BytesIO(data))

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as arrays
 from data_tools.render import render_dataset
 from stereo_exp.data.codecs import CODECS, find_codec, read_npy
 from stereo_exp.data.formats import encode_png
+from stereo_exp.data.loader import train_loader
 from stereo_exp.data.packing import pack
 from stereo_exp.data.sources.folder import FolderSource
 from stereo_exp.data.sources.shards import ShardSource
@@ -123,3 +124,21 @@ def test_every_bit_flip_is_found(shards: Path, tmp_path: Path) -> None:
                 assert source.read(i).key
             source.verify()
         source.close()
+
+
+def test_training_goes_on_past_damage_and_counts_it(shards: Path, tmp_path: Path) -> None:
+    """Truncations and flips of whole shards: with on_error=skip every step comes, and what is missing is named."""
+    for path in shards.iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    first, second = sorted(tmp_path.glob("*.tar"))
+    first.write_bytes(first.read_bytes()[:-1024])
+    data = bytearray(second.read_bytes())
+    place = data.index(b"\x93NUMPY") + 200
+    data[place] ^= 16
+    second.write_bytes(bytes(data))
+    loader = train_loader(ShardSource(tmp_path), batch_size=5, total_steps=3, seed=0, crop=(32, 32), on_error="skip")
+    batches = list(loader)
+    # Three pairs of the first shard and one of the second are lost in each epoch; one pair is left.
+    assert [(len(batch), len(batch.skipped)) for batch in batches] == [(1, 4)] * 3
+    assert all("shard-00000" in reason for batch in batches for _, reason in batch.skipped)
