@@ -104,7 +104,9 @@ def codec_alone(root: Path, name: str, count: int) -> float:
     begin = time.perf_counter()
     for pair in folder.pair_list.pairs[:count]:
         for view in (pair.left, pair.right):
-            codec.encode((root / view).read_bytes(), read_rgb(root / view))
+            pixels = read_rgb(root / view)
+            if codec.encode is not None:
+                codec.encode(pixels)
         read_pfm(root / pair.disparity)
     return (time.perf_counter() - begin) / count
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from stereo_exp.data.formats.image import decode_rgb
+from stereo_exp.data.formats.image import decode_rgb, png_size
 from stereo_exp.errors import DataError, UserError
 
 _WEBP_LOSSLESS = 101  # OpenCV: a quality above 100 is lossless
@@ -25,13 +25,20 @@ class Codec(NamedTuple):
 
     Attributes:
         suffix: of its tar member.
-        encode: (the source's PNG bytes, its uint8 H×W×3 RGB pixels) -> the member's bytes.
+        encode: uint8 H×W×3 RGB -> the member's bytes. None: the source's PNG bytes, untouched.
         decode: (the member's bytes, what to call it in errors) -> uint8 H×W×3 RGB; `DataError` if damaged.
     """
 
     suffix: str
-    encode: Callable[[bytes, np.ndarray], bytes]
+    encode: Callable[[np.ndarray], bytes] | None
     decode: Callable[[bytes, object], np.ndarray]
+
+    def store(self, png: bytes, source: object) -> tuple[bytes, tuple[int, int]]:
+        """A view's member, and its height and width; `DataError` unless the source's PNG is whole."""
+        if self.encode is None:
+            return png, png_size(png, source)
+        pixels = decode_rgb(png, source)
+        return self.encode(pixels), (pixels.shape[0], pixels.shape[1])
 
     @property
     def left(self) -> str:
@@ -51,7 +58,7 @@ def find_codec(name: str) -> Codec:
     return CODECS[name]
 
 
-def _encode_webp(png: bytes, pixels: np.ndarray) -> bytes:
+def _encode_webp(pixels: np.ndarray) -> bytes:
     ok, data = cv2.imencode(
         ".webp", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, _WEBP_LOSSLESS]
     )
@@ -60,7 +67,7 @@ def _encode_webp(png: bytes, pixels: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def _encode_raw(png: bytes, pixels: np.ndarray) -> bytes:
+def _encode_raw(pixels: np.ndarray) -> bytes:
     stream = io.BytesIO()
     np.lib.format.write_array(stream, np.ascontiguousarray(pixels), version=(1, 0), allow_pickle=False)
     return stream.getvalue()
@@ -90,7 +97,7 @@ def read_npy(data: bytes, source: object) -> np.ndarray:
 
 
 CODECS = {
-    "png": Codec("png", lambda png, pixels: png, decode_rgb),
+    "png": Codec("png", None, decode_rgb),
     "webp": Codec("webp", _encode_webp, decode_rgb),
     "raw": Codec("npy", _encode_raw, _decode_raw),
 }

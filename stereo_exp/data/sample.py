@@ -68,12 +68,14 @@ class StereoSource(Protocol):
 
 def check_views(left: np.ndarray, right: np.ndarray, source: object) -> None:
     """Refuse a pair whose views differ in size; `source` names the right image in the error."""
-    if left.shape != right.shape:
+    check_sizes(left.shape[:2], right.shape[:2], source)
+
+
+def check_sizes(left: tuple[int, ...], right: tuple[int, ...], source: object) -> None:
+    """`check_views` on (height, width) alone."""
+    if left != right:
         raise DataError(
-            source,
-            f"{right.shape[1]}x{right.shape[0]}",
-            f"must be as large as the left image, {left.shape[1]}x{left.shape[0]}",
-            _FIX,
+            source, f"{right[1]}x{right[0]}", f"must be as large as the left image, {left[1]}x{left[0]}", _FIX
         )
 
 

@@ -10,13 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from stereo_exp.atomic import replacing
 from stereo_exp.data.codecs import Codec
-from stereo_exp.data.formats.image import decode_rgb
 from stereo_exp.data.formats.pfm import decode_pfm
-from stereo_exp.data.sample import check_disparity, check_views
+from stereo_exp.data.sample import check_disparity, check_sizes
 from stereo_exp.data.shard_format import (
     DISPARITY,
     META,
@@ -47,7 +44,8 @@ class SkippedPair:
 def read_members(root: Path, pair_list: PairList, pair: Pair, codec: Codec) -> dict[str, bytes]:
     """The members of one pair: its images in `codec`, its disparity as float32 `.npy`, its JSON.
 
-    Every image is decoded and the disparity parsed, for nothing may enter a shard that cannot be read back.
+    Every image is decoded (a PNG that is kept: inflated) and the disparity parsed, for
+    nothing may enter a shard that cannot be read back.
 
     Raises:
         DataError: a file is missing or damaged, is no PNG, or does not fit the left image; it names the list
@@ -55,18 +53,15 @@ def read_members(root: Path, pair_list: PairList, pair: Pair, codec: Codec) -> d
     """
     try:
         data = {name: _read(root / name) for name in (pair.left, pair.right, pair.disparity)}
-        left, right = (_decode_png(data[name], root / name) for name in (pair.left, pair.right))
-        check_views(left, right, root / pair.right)
+        left, size = _stored(codec, data[pair.left], root / pair.left)
+        right, right_size = _stored(codec, data[pair.right], root / pair.right)
+        check_sizes(size, right_size, root / pair.right)
         values = decode_pfm(data[pair.disparity], root / pair.disparity)
-        check_disparity(values, left.shape[:2], root / pair.disparity)
+        check_disparity(values, size, root / pair.disparity)
     except DataError as error:
         raise pair_list.error(pair, error, _FIX) from None
-    members = {
-        codec.left: codec.encode(data[pair.left], left),
-        codec.right: codec.encode(data[pair.right], right),
-        DISPARITY: encode_disparity(values),
-    }
-    return members | {META: encode_meta(pair, left.shape[:2], members)}
+    members = {codec.left: left, codec.right: right, DISPARITY: encode_disparity(values)}
+    return members | {META: encode_meta(pair, size, members)}
 
 
 def _read(path: Path) -> bytes:
@@ -76,10 +71,10 @@ def _read(path: Path) -> bytes:
         raise DataError(path, None, f"cannot be read ({error.strerror})", _FIX) from None
 
 
-def _decode_png(data: bytes, path: Path) -> np.ndarray:
+def _stored(codec: Codec, data: bytes, path: Path) -> tuple[bytes, tuple[int, int]]:
     if not data.startswith(b"\x89PNG"):
         raise DataError(path, f"{len(data)} bytes", "is not a PNG", _FIX)
-    return decode_rgb(data, path)
+    return codec.store(data, path)
 
 
 class _HashingFile(io.FileIO):

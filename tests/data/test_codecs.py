@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis.extra import numpy as arrays
 from data_tools.render import render_dataset
 from stereo_exp.data.codecs import CODECS, find_codec, read_npy
 from stereo_exp.data.formats import encode_png
+from stereo_exp.data.formats.image import png_size
 from stereo_exp.data.loader import train_loader
 from stereo_exp.data.packing import pack
 from stereo_exp.data.sources.folder import FolderSource
@@ -44,10 +46,51 @@ def shards(request: pytest.FixtureRequest, scenes: Path, tmp_path_factory: pytes
 def test_round_trip(name: str, pixels: np.ndarray) -> None:
     codec = CODECS[name]
     png = encode_png(pixels)
-    data = codec.encode(png, pixels)
+    data, size = codec.store(png, "x")
+    assert size == pixels.shape[:2]
     np.testing.assert_array_equal(codec.decode(data, "x"), pixels)
     if name == "png":
         assert data is png, "the source's bytes, untouched"
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
+
+
+def _png(header: bytes, rows: bytes) -> bytes:
+    """A PNG whose checksums are right, whatever its content."""
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
+
+
+def _header(width: int, height: int, depth: int = 8, colour: int = 2, interlace: int = 0) -> bytes:
+    return width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([depth, colour, 0, 0, interlace])
+
+
+def test_a_whole_png_of_any_kind_has_its_size() -> None:
+    assert png_size(_png(_header(3, 2), bytes(2 * 10))) == (2, 3)
+    assert png_size(_png(_header(3, 2, colour=0), bytes(2 * 4))) == (2, 3)
+    assert png_size(_png(_header(3, 2, depth=16), bytes(2 * 19))) == (2, 3)
+    assert png_size(_png(_header(3, 2, colour=6), bytes(2 * 13))) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _png(_header(3, 2), bytes(19)),
+        _png(_header(3, 2), bytes(21)),
+        _png(_header(3, 2), b"\x05" + bytes(19)),
+        _png(_header(0, 2), bytes(2)),
+        _png(_header(1 << 30, 1 << 30), bytes(20)),
+        _png(_header(3, 2)[:9], bytes(20)),
+        _png(_header(3, 2), bytes(20)).replace(b"IDAT", b"IDAU"),
+        b"",
+    ],
+    ids=["short", "long", "filter", "empty", "huge", "header", "kind", "nothing"],
+)
+def test_a_png_with_right_checksums_and_wrong_content(data: bytes) -> None:
+    with pytest.raises(DataError):
+        png_size(data)
 
 
 @pytest.mark.parametrize("name", CODECS)

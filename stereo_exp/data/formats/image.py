@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,9 @@ from stereo_exp.errors import DataError
 
 _FIX = "restore the file from its source, or set on_error=skip to leave it out"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Colour type -> channels: grey, RGB, grey with alpha, RGB with alpha.
+_PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
+_LAST_PNG_FILTER, _MOST_PNG_BYTES = 4, 1 << 30
 # The stored grid is what the epipolar lines refer to: an orientation tag must not turn one view of a pair.
 _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
@@ -40,6 +44,11 @@ def check_png(data: bytes, source: object = "PNG") -> None:
     Raises:
         DataError: the file ends before IEND, or a chunk's bytes are not those that were written.
     """
+    for _ in _chunks(data, source):
+        pass
+
+
+def _chunks(data: bytes, source: object) -> Iterator[tuple[bytes, memoryview]]:
     view, offset = memoryview(data), len(_PNG_SIGNATURE)
     while len(data) - offset >= 12:
         end = offset + 8 + int.from_bytes(view[offset : offset + 4], "big")
@@ -48,10 +57,44 @@ def check_png(data: bytes, source: object = "PNG") -> None:
         kind = bytes(view[offset + 4 : offset + 8])
         if zlib.crc32(view[offset + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
             raise DataError(source, f"{len(data)} bytes", "is a damaged PNG (a chunk's checksum is wrong)", _FIX)
+        yield kind, view[offset + 8 : end]
         if kind == b"IEND":
             return
         offset = end + 4
     raise DataError(source, f"{len(data)} bytes", "is a truncated PNG (it ends before its IEND chunk)", _FIX)
+
+
+def png_size(data: bytes, source: object = "PNG") -> tuple[int, int]:
+    """Height and width of a PNG that is sure to decode, at less than half of what decoding costs.
+
+    Every chunk's CRC is compared and the pixels are inflated: they must be as many as the header says, each row with
+    a filter that exists. What is left of decoding, undoing the filters, cannot fail. Kinds of PNG for which this
+    is not written (palettes, interlace, other than 8 bits) are decoded.
+
+    Raises:
+        DataError: not a PNG, truncated or damaged.
+    """
+    if not data.startswith(_PNG_SIGNATURE):
+        raise DataError(source, f"{len(data)} bytes", "is not a PNG", _FIX)
+    header, packed = b"", []
+    for kind, content in _chunks(data, source):
+        if kind == b"IHDR":
+            header = bytes(content)
+        elif kind == b"IDAT":
+            packed.append(content)
+    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+    channels = _PNG_CHANNELS.get(header[9]) if len(header) == 13 and header[8] == 8 and header[12] == 0 else None
+    stride = 1 + width * (channels or 0)
+    if channels is None or width == 0 or not 0 < height * stride <= _MOST_PNG_BYTES:
+        return decode_rgb(data, source).shape[:2]
+    inflate = zlib.decompressobj()
+    try:
+        rows = inflate.decompress(b"".join(packed), height * stride + 1)
+    except zlib.error:
+        rows = b""
+    if len(rows) != height * stride or not inflate.eof or max(rows[::stride]) > _LAST_PNG_FILTER:
+        raise DataError(source, f"{len(data)} bytes", "is a damaged PNG (its pixels do not fit its header)", _FIX)
+    return height, width
 
 
 def read_rgb(path: Path) -> np.ndarray:
