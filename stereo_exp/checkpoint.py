@@ -121,14 +121,48 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
     return Checkpoint(meta, tensors, path)
 
 
-def check_same_model(checkpoint: Mapping[str, Any], model_config: Mapping[str, Any], path: Path | None) -> None:
-    """Refuse a checkpoint whose network differs from the configured one, naming the first key that does."""
-    difference = first_difference(model_config, checkpoint["config"]["model"], "model")
+def lineage_of(start: Checkpoint | None) -> list[dict[str, Any]]:
+    """The stages behind a run that starts from `start`, oldest first: stage, EPE, step, MLflow run and path of each."""
+    if start is None:
+        return []
+    meta = start.meta
+    entry = {
+        "stage": meta["stage"],
+        "epe": meta.get("scores", {}).get("epe"),
+        "step": meta["step"],
+        "run_id": meta["run_id"],
+        "checkpoint": str(start.path),
+    }
+    return [*meta.get("lineage", []), entry]
+
+
+def network_facts(config: Mapping[str, Any], stage: str) -> dict[str, Any]:
+    """What of a config makes the network that a checkpoint of `stage` holds."""
+    facts = {"model": config["model"]}
+    if stage != "float":
+        quant = config["quant"]
+        facts["quant"] = {"target": quant["target"], "lift": list(quant["lift"]), "lift_bits": quant["lift_bits"]}
+    return facts
+
+
+def check_same_network(checkpoint: Mapping[str, Any], config: Mapping[str, Any], path: Path | None) -> None:
+    """Refuse a checkpoint whose network, or quantisation target, is not the configured one, naming the first key.
+
+    Args:
+        checkpoint: its JSON.
+        config: the run's whole config.
+    """
+    stage = checkpoint["stage"]
+    there = network_facts(checkpoint["config"], stage)
+    difference = first_difference(network_facts(config, stage), there, "")
     if difference is not None:
-        key, here, there = difference
-        raise CheckpointError(
-            key, here, f"the checkpoint {path} has {there}", f"add {key}={there} or choose another checkpoint"
-        )
+        key, here, found = difference
+        key = key.removeprefix(".")
+        fix = f"add {key}={found} or choose another checkpoint"
+        if key.startswith("quant.target."):
+            key, here, found = "quant/target", config["quant"]["target"]["name"], there["quant"]["target"]["name"]
+            fix = f"add quant/target={found} or choose another checkpoint"
+        raise CheckpointError(key, here, f"the checkpoint {path} has {found}", fix)
 
 
 def first_difference(a: Any, b: Any, key: str) -> tuple[str, Any, Any] | None:

@@ -11,6 +11,7 @@ from stereo_exp.config import dataset as data
 from stereo_exp.config import loss, model, quant, training
 from stereo_exp.config.rules import at_least, finite, one_of, positive
 from stereo_exp.errors import UserError
+from stereo_exp.quant.targets import target_classes
 
 TASKS = ("train", "eval", "infer", "export", "compile", "align", "bench")
 STAGES = ("float", "calib", "qat", "int_infer")
@@ -119,7 +120,13 @@ NODES: dict[str, dict[str, type]] = {
         "qat": quant.QatScheme,
         "int_infer": quant.IntScheme,
     },
-    "quant.target": {"pow2": quant.Pow2, "affine": quant.Affine},
+    "quant.target": target_classes(),
+    "quant.observer": {
+        "minmax": quant.MinMax,
+        "moving_average": quant.MovingAverage,
+        "percentile": quant.Percentile,
+        "mse": quant.Mse,
+    },
     "dataset": {
         "shapes": data.Shapes,
         "sceneflow": data.SceneFlow,

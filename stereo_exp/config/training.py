@@ -34,6 +34,10 @@ class Optim:
     """Linear warm-up from 0, in passes over the training split; then a cosine to 0."""
     warmup_steps: int | None = None
     """Linear warm-up in steps; where given, `warmup_epochs` does not count."""
+    length_scale: float = 1.0
+    """A stage's share of `epochs` or `steps`, as `lr_scale` is of `lr`."""
+    warmup_scale: float = 1.0
+    """A stage's share of the warm-up; 0 leaves it out."""
     grad_clip: float | None = None
     """Largest L2 norm of the gradient; None clips nothing."""
     ema_decay: float = 0.0
@@ -42,6 +46,8 @@ class Optim:
     def __post_init__(self) -> None:
         positive("optim.lr", self.lr)
         positive("optim.lr_scale", self.lr_scale)
+        positive("optim.length_scale", self.length_scale)
+        at_least("optim.warmup_scale", self.warmup_scale, 0)
         at_least("optim.weight_decay", self.weight_decay, 0)
         positive("optim.epochs", self.epochs)
         at_least("optim.warmup_epochs", self.warmup_epochs, 0)
@@ -58,11 +64,13 @@ class Optim:
 
     def num_steps(self, steps_per_epoch: int) -> int:
         """Steps in all."""
-        return self.steps if self.steps is not None else max(1, round(self.epochs * steps_per_epoch))
+        steps = self.steps if self.steps is not None else self.epochs * steps_per_epoch
+        return max(1, round(steps * self.length_scale))
 
     def num_warmup_steps(self, steps_per_epoch: int) -> int:
         """Steps of the linear warm-up."""
-        return self.warmup_steps if self.warmup_steps is not None else round(self.warmup_epochs * steps_per_epoch)
+        steps = self.warmup_steps if self.warmup_steps is not None else self.warmup_epochs * steps_per_epoch
+        return round(steps * self.warmup_scale)
 
 
 @dataclass

@@ -183,6 +183,7 @@ def eval_loader(
     world_size: int = 1,
     pin_memory: bool = False,
     split_sizes: bool = False,
+    limit: int | None = None,
 ) -> StereoLoader:
     """Every pair once over all ranks, whole, in order; arguments as in `train_loader`. Can be iterated again.
 
@@ -191,9 +192,11 @@ def eval_loader(
             network sees of a pair, and so its error, then depends on its neighbours in the batch. True hands
             out several batches, each of one padded size: no pair is padded further than to a multiple of 32,
             and the result is the same for every batch size and number of ranks.
+        limit: only the first so many pairs.
     """
     _check_source(source)
-    batches = EvalBatches(len(source), batch_size, rank=rank, world_size=world_size)
+    count = len(source) if limit is None else min(limit, len(source))
+    batches = EvalBatches(count, batch_size, rank=rank, world_size=world_size)
     return _loader(_Pairs(source), batches, on_error, workers, pin_memory, split_sizes)
 
 

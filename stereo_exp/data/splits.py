@@ -73,6 +73,17 @@ class Splits:
             pin_memory=device.type == "cuda",
         )
 
+    def calibration(self, batch_size: int, num_batches: int) -> StereoLoader:
+        """The first `num_batches` batches of the training split: whole images, padded, in order, not augmented."""
+        assert self._train is not None
+        return eval_loader(
+            self._train,
+            batch_size=batch_size,
+            on_error=self._dataset.on_error,
+            workers=self._loader.workers,
+            limit=batch_size * num_batches,
+        )
+
     def test(self, process: Process) -> StereoLoader:
         """This process's share of the test split, whole images in order."""
         return eval_loader(

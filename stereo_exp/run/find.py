@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.checkpoint import BEST, LAST, check_same_model, first_difference, read_meta
+from stereo_exp.checkpoint import BEST, LAST, check_same_network, first_difference, network_facts, read_meta
 from stereo_exp.errors import CheckpointError
 from stereo_exp.run.context import RUN_FILE, RunContext, chain_of
 
@@ -23,41 +23,84 @@ _FREE_KEYS = {
 }
 
 
-def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
+# The stages that a stage may start from, the preferred one first.
+STAGES_BEFORE = {"calib": ("float",), "qat": ("calib", "qat"), "int_infer": ("qat", "calib")}
+
+
+def find_start(context: RunContext) -> Path | None:
+    """The checkpoint that the stage starts from: `init_from=` where given, else the newest of the stage before.
+
+    None for a float run without `init_from`: it starts from random weights.
+
+    Raises:
+        CheckpointError: there is none (with the command that makes one), or it is of another network, target or stage.
+    """
+    config = context.config
+    before = STAGES_BEFORE.get(config.stage, ("float",))
+    if config.init_from is not None:
+        path = Path(config.init_from)
+        meta = read_meta(path)
+        if meta["stage"] not in before:
+            raise CheckpointError(
+                "init_from",
+                config.init_from,
+                f"is a {meta['stage']} checkpoint; stage={config.stage} starts from {' or '.join(before)}",
+                f"give one of those, or leave it out to take the newest of name={config.name}",
+            )
+        check_same_network(meta, context.config_dict(), path)
+        return path
+    if config.stage == "float":
+        return None
+    # A stage never starts from its own kind unless told to: that would be resuming.
+    candidates = [stage for stage in before if stage != config.stage]
+    for stage in candidates[:-1]:
+        try:
+            return find_checkpoint(context, stage, explicit=False)
+        except CheckpointError:
+            log.info("no %s checkpoint of name=%s", stage, config.name)
+    return find_checkpoint(context, candidates[-1], explicit=False)
+
+
+def find_checkpoint(context: RunContext, stage: str | None = None, explicit: bool = True) -> Path:
     """The checkpoint to use: `checkpoint=` where given, else the newest of this name and stage.
 
     In a sweep the job with the same overrides comes first, so that each chain finds its own. Among the others the
-    newest whose network is the configured one wins.
+    newest whose network (and quantisation target) is the configured one wins.
+
+    Args:
+        stage: None takes the configured one.
+        explicit: whether `checkpoint=` counts; it names what to use, not what to start from.
 
     Raises:
         CheckpointError: there is none (with the command that makes one), or only of other networks.
     """
     config = context.config
     stage = stage or config.stage
-    if config.checkpoint is not None:
+    if explicit and config.checkpoint is not None:
         path = Path(config.checkpoint)
-        check_same_model(read_meta(path), context.config_dict()["model"], path)
+        check_same_network(read_meta(path), context.config_dict(), path)
         return path
     found = [run / BEST for run in _runs(context, stage) if (run / BEST).is_file()]
     if not found:
         raise CheckpointError(
-            "checkpoint",
+            "checkpoint" if explicit else "init_from",
             "null",
             f"no {stage} run named {config.name} in {config.root} has a checkpoint",
-            f"make one with: {_command(context, stage)}, or give checkpoint=FILE",
+            f"make one with: {_command(context, stage)}, or give {'checkpoint' if explicit else 'init_from'}=FILE",
         )
-    model = context.config_dict()["model"]
+    wanted = context.config_dict()
     for path in found:
-        if first_difference(model, read_meta(path)["config"]["model"], "model") is None:
+        meta = read_meta(path)
+        if first_difference(network_facts(wanted, stage), network_facts(meta["config"], stage), "") is None:
             log.info("checkpoint %s: the newest of name=%s stage=%s with this network", path, config.name, stage)
             return path
-    check_same_model(read_meta(found[0]), model, found[0])
-    raise AssertionError("check_same_model accepts what first_difference refused")
+    check_same_network(read_meta(found[0]), wanted, found[0])
+    raise AssertionError("check_same_network accepts what first_difference refused")
 
 
 def _command(context: RunContext, stage: str) -> str:
     """What to type for a run of `stage` like this one."""
-    about_this_task = ("task=", "stage=", "checkpoint=", "infer.", "eval.", "dataset")
+    about_this_task = ("task=", "stage=", "checkpoint=", "init_from=", "infer.", "eval.", "dataset", "quant.stage.")
     kept = [o for o in context.overrides if not o.startswith(about_this_task)]
     named = [] if any(o.startswith(("name=", "experiment=")) for o in kept) else [f"name={context.config.name}"]
     return " ".join(["python -m stereo_exp", f"stage={stage}", *named, *kept])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -15,6 +16,7 @@ from stereo_exp.checkpoint import (
     BEST,
     LAST,
     Checkpoint,
+    lineage_of,
     load_weights,
     optimiser_tensors,
     restore_optimiser,
@@ -63,6 +65,8 @@ class Trainer:
         model: takes normalised left and right, returns a `StereoOutput`.
         splits: the training and test data.
         resume: a `last` checkpoint to go on from.
+        start: the checkpoint that the weights came from, for the lineage.
+        before_step: called with the number of steps taken and of steps in all, before each step.
     """
 
     def __init__(
@@ -74,7 +78,10 @@ class Trainer:
         process: Process,
         tracker: Tracker,
         resume: Checkpoint | None = None,
+        start: Checkpoint | None = None,
+        before_step: Callable[[int, int], None] | None = None,
     ) -> None:
+        self.start, self.before_step = start, before_step
         self.context, self.splits, self.compute = context, splits, compute
         self.process, self.tracker = process, tracker
         config = context.config
@@ -109,6 +116,8 @@ class Trainer:
         with Meter("train", self.num_steps, progress.step, self.process.is_main) as meter:
             for batch in speed.timed(batches):
                 self._count_skipped(batch)
+                if self.before_step is not None:
+                    self.before_step(progress.step, self.num_steps)
                 rate = warmup_cosine(progress.step, self.num_steps, self.num_warmup)
                 result = self._step(batch, rate)
                 progress.step += 1
@@ -204,6 +213,7 @@ class Trainer:
             "num_steps": self.num_steps,
             "config": self.context.config_dict(),
             "run_id": self.tracker.run_id,
+            "lineage": lineage_of(self.start),
             "version": __version__,
             "torch": torch.__version__,
             **(extra or {}),

@@ -1,0 +1,146 @@
+"""The proof that float32 carries the integers: no sum of the network can reach 2^24, whatever the image.
+
+A float32 holds every integer below 2^24. With power-of-two scales all terms of a sum lie on one grid; if the sum of
+their magnitudes stays below 2^24 steps of it, no partial sum rounds, in any order, on any engine.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule, Node
+
+from stereo_exp.quant import ops
+from stereo_exp.quant.arithmetic import quantise
+from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
+
+LIMIT = 2**24
+# Calibration leaves training this much room for weights to grow.
+CALIBRATION_LIMIT = 2**23
+
+
+class Bound(NamedTuple):
+    """What a tensor may hold: integers up to `largest` on the grid 2^exponent.
+
+    Attributes:
+        exponent, largest: float64, a scalar or one number for each channel.
+        sources: the weights whose sums are part of it, each with the exponents of its own grid.
+    """
+
+    exponent: Tensor
+    largest: Tensor
+    sources: tuple[tuple[PerChannelWeightQuantiser, Tensor], ...] = ()
+
+
+class Excess(NamedTuple):
+    """A sum that may exceed the limit."""
+
+    label: str
+    """The operator."""
+    bits: float
+    """By how many bits, at most."""
+
+
+def accumulator_bounds(trunk: GraphModule, limit: int = LIMIT) -> list[Excess]:
+    """The sums of a prepared network that may reach `limit`; empty: float32 carries it exactly."""
+    return _Walk(trunk, limit).run()[0]
+
+
+def raise_floors(trunk: GraphModule, limit: int = CALIBRATION_LIMIT, rounds: int = 24) -> int:
+    """Coarsen the weights of channels whose accumulators would be too fine, until every sum stays below `limit`.
+
+    Returns:
+        How many channels were coarsened.
+    """
+    touched: set[tuple[str, int]] = set()
+    for _ in range(rounds):
+        excess, culprits = _Walk(trunk, limit).run()
+        if not culprits:
+            break
+        for quantiser, channels in culprits:
+            index = channels.nonzero().flatten()
+            touched |= {(quantiser.label, int(i)) for i in index}
+            quantiser.floor[index] = 2 * torch.maximum(quantiser.floor, quantiser.scale)[index]
+            quantiser.scale.copy_(torch.maximum(quantiser.scale, quantiser.floor))
+    return len(touched)
+
+
+class _Walk:
+    def __init__(self, trunk: GraphModule, limit: int) -> None:
+        self.trunk, self.limit = trunk, limit
+        self.excess: list[Excess] = []
+        self.culprits: list[tuple[PerChannelWeightQuantiser, Tensor]] = []
+
+    def run(self) -> tuple[list[Excess], list[tuple[PerChannelWeightQuantiser, Tensor]]]:
+        bounds: dict[Node, Bound] = {}
+        for node in self.trunk.graph.nodes:
+            if node.op == "call_module":
+                module = self.trunk.get_submodule(node.target)
+                if isinstance(module, ActivationQuantiser):
+                    exponent = torch.log2(module.scale.detach().double().cpu())
+                    bounds[node] = Bound(exponent, torch.tensor(float(module.numbers.largest), dtype=torch.float64))
+            elif node.target in ops.COMPUTE | ops.ELEMENTWISE | ops.MOVES:
+                inputs = [bounds[n] for n in ops.tensor_inputs(node) if n in bounds]
+                if inputs:
+                    bounds[node] = self._bound(node, inputs)
+        return self.excess, self.culprits
+
+    def _bound(self, node: Node, inputs: list[Bound]) -> Bound:
+        first = inputs[0]
+        if node.target in ops.CONVOLUTIONS:
+            return self._check(node, self._convolution(node, first))
+        if node.target == ops.MATMUL:
+            inner = node.args[0].meta["val"].shape[-1]  # type: ignore[union-attr]
+            largest = first.largest * inputs[1].largest * int(inner)
+            return self._check(node, Bound(first.exponent + inputs[1].exponent, largest))
+        if node.target == ops.ADD:
+            second = inputs[1]
+            exponent = torch.minimum(first.exponent, second.exponent)
+            largest = sum(b.largest * torch.exp2(b.exponent - exponent) for b in inputs)
+            assert isinstance(largest, Tensor)
+            return self._check(node, Bound(exponent, largest, first.sources + second.sources))
+        if node.target == ops.RESIZE:
+            factor = int(node.args[3][0])  # type: ignore[index]
+            bits = 2 * (2 * factor).bit_length() - 2
+            sources = tuple((quantiser, finer - bits) for quantiser, finer in first.sources)
+            return self._check(node, Bound(first.exponent - bits, first.largest * 2**bits, sources))
+        if node.target == ops.SCALE:
+            power = torch.log2(torch.tensor(float(node.args[1]), dtype=torch.float64))  # type: ignore[arg-type]
+            return first._replace(exponent=first.exponent + power)
+        return first
+
+    def _convolution(self, node: Node, x: Bound) -> Bound:
+        weight_node, bias_node = node.args[1], (node.args[2] if len(node.args) > 2 else None)
+        quantiser, weight = self._parameter(weight_node)
+        assert isinstance(quantiser, PerChannelWeightQuantiser)
+        scale = quantiser.scale.detach().double().cpu()
+        rows = quantiser.rows(weight.detach().double().cpu())
+        magnitude = quantise(rows, scale.view(-1, 1), 0, quantiser.numbers).abs().sum(1)
+        exponent = x.exponent + torch.log2(scale)
+        largest = magnitude * x.largest
+        if bias_node is not None:
+            found, bias = self._parameter(bias_node)
+            assert isinstance(found, PerChannelBiasQuantiser)
+            # Unclamped: a bias that its quantiser would cut off must show as an excess.
+            largest = largest + (bias.detach().double().cpu() / torch.exp2(exponent)).abs().ceil()
+        return Bound(exponent, largest, ((quantiser, exponent),))
+
+    def _parameter(self, node: object) -> tuple[Quantiser, Tensor]:
+        assert isinstance(node, Node)
+        module = self.trunk.get_submodule(str(node.target))
+        assert isinstance(module, Quantiser)
+        return module, self.trunk.get_parameter(str(node.args[0].target))  # type: ignore[union-attr]
+
+    def _check(self, node: Node, bound: Bound) -> Bound:
+        over = bound.largest >= self.limit
+        if bool(over.any()):
+            stack = list((node.meta.get("nn_module_stack") or {"": (node.name, None)}).values())
+            self.excess.append(Excess(stack[-1][0], float(torch.log2(bound.largest.max() / self.limit))))
+            for quantiser, exponent in bound.sources:
+                # Only the finest term's grid can be coarsened to any effect.
+                finest = over & (exponent <= bound.exponent)
+                if bool(finest.any()):
+                    self.culprits.append((quantiser, finest))
+        return bound

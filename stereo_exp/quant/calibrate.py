@@ -1,0 +1,82 @@
+"""Calibration: batches pass through the float network, observers see them, scales follow."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import torch
+
+from stereo_exp.config.schema import Root
+from stereo_exp.data.batch import StereoBatch
+from stereo_exp.data.colour import normalise
+from stereo_exp.errors import UserError
+from stereo_exp.progress import Meter
+from stereo_exp.quant.bounds import raise_floors
+from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser, Quantiser
+from stereo_exp.quant.network import QuantisedStereoNet
+
+log = logging.getLogger(__name__)
+
+
+@torch.no_grad()
+def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_batches: int, config: Root) -> int:
+    """Set every scale of `network`, which rounds from then on; returns the number of pairs seen.
+
+    Raises:
+        UserError: no batch has pairs, all images are constant, or an activation was zero throughout.
+    """
+    device = next(network.parameters()).device
+    network.train()
+    network.observe(True, Quantiser)
+    pairs, varied = 0, False
+    with Meter("calibrate", num_batches) as meter:
+        for batch in batches:
+            for key, reason in batch.skipped:
+                log.warning("skipped %s: %s", key, reason)
+            if len(batch):
+                left, right = batch.left.to(device), batch.right.to(device)
+                varied = varied or any(bool((image != image[:, :1, :1]).any()) for image in left)
+                network.trunk(normalise(left), normalise(right))
+                pairs += len(batch)
+            meter.advance(pairs=str(pairs))
+    if not pairs:
+        raise UserError("dataset", config.dataset.name, "calibration saw no pairs", "mend the data, see the log")
+    if not varied:
+        raise UserError(
+            "dataset",
+            config.dataset.name,
+            "every calibration image is constant, which says nothing about ranges",
+            "calibrate on real images",
+        )
+    network.observe(False, Quantiser)
+    network.eval()
+    for activation in network.quantisers(ActivationQuantiser):
+        activation.set_from_observer()
+    _refuse_silent(network)
+    settle_accumulators(network)
+    network.quantise(True)
+    return pairs
+
+
+def settle_accumulators(network: QuantisedStereoNet) -> None:
+    """For exact targets: coarsen the few weights whose sums float32 could not carry."""
+    targets = {q.target.exact for q in network.quantisers(PerChannelWeightQuantiser)}
+    if targets == {True}:
+        coarsened = raise_floors(network.trunk)
+        log.info("weights of %d channels coarsened, so that no accumulator can reach 2^24", coarsened)
+
+
+def _refuse_silent(network: QuantisedStereoNet) -> None:
+    silent = [
+        q.label
+        for q in network.quantisers(ActivationQuantiser)
+        if not q.fixed and float(q.observer.high) == 0 == float(q.observer.low)
+    ]
+    if silent:
+        raise UserError(
+            "init_from",
+            silent[0],
+            f"was zero for every calibration image (as were {len(silent) - 1} other tensors)",
+            "start from a trained checkpoint",
+        )

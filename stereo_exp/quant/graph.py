@@ -1,0 +1,53 @@
+"""The network as a graph: exported once, for every batch size and every image size."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule
+
+from stereo_exp.model.stereonetplus import StereoNetPlus
+
+# Any sizes serve as an example; two views of two images, so that no size happens to be 1.
+_EXAMPLE = (2, 3, 128, 160)
+_STEP = 32
+
+
+class Trunk(nn.Module):
+    """The part that becomes integers, as a module: left, right -> (disparity logits, superpixel logits)."""
+
+    def __init__(self, model: StereoNetPlus) -> None:
+        super().__init__()
+        self.backbone, self.neck, self.head = model.backbone, model.neck, model.head
+
+    def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+        s2, s4, *coarse = self.backbone(torch.cat((left, right)))
+        logits = self.head((s2, s4, *self.neck(coarse)), left.shape[0])
+        return logits.disparity, logits.superpixel
+
+
+def export_trunk(model: StereoNetPlus) -> GraphModule:
+    """`model`, folded, as a graph of ATen operators with the parameters under their own names.
+
+    Height and width may be any multiples of 32, the batch any size.
+    """
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    height, width = (torch.export.Dim(name, min=1, max=1024) for name in ("height", "width"))
+    sizes = {0: batch, 2: _STEP * height, 3: _STEP * width}
+    example = tuple(torch.zeros(_EXAMPLE) for _ in range(2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(Trunk(model).eval(), example, dynamic_shapes=(sizes, sizes), strict=False)
+    logging.getLogger(__name__).debug("exported %d nodes", len(program.graph.nodes))
+    module = program.module()
+    assert isinstance(module, GraphModule)
+    # The exporter's checks of sizes would stand between the inputs and whoever walks the graph.
+    for node in list(module.graph.nodes):
+        if node.op == "call_module" and not node.users:
+            module.graph.erase_node(node)
+            module.delete_submodule(str(node.target))
+    module.recompile()
+    return module

@@ -1,0 +1,93 @@
+"""What a checkpoint of a quantised network holds, and the way back.
+
+Of `calib` and `qat`: folded float weights and every scale, by the tensors' stable names. Of `int_infer`: int8 weights,
+int32 biases and the scales, a quarter of the size; the float numbers that they stand for are integers times scales.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from stereo_exp.checkpoint import Checkpoint, load_weights
+from stereo_exp.config.schema import Root
+from stereo_exp.model import MODELS
+from stereo_exp.quant.arithmetic import dequantise, quantise
+from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
+from stereo_exp.quant.network import QuantisedStereoNet, build_quantised
+
+_LEARNED = ".log_scale"
+
+
+def build_from_config(config: Root) -> QuantisedStereoNet:
+    """The fake-quantised network that a config describes, with random weights and scales of 1."""
+    return build_quantised(MODELS[config.model.name](config.model), config.quant)
+
+
+def restore_quantised(checkpoint: Checkpoint, config: Root) -> QuantisedStereoNet:
+    """The fake-quantised network of a `calib`, `qat` or `int_infer` checkpoint, rounding.
+
+    Raises:
+        CheckpointError: names or shapes do not fit.
+    """
+    network = build_from_config(config)
+    load_quantised(network, checkpoint)
+    network.quantise(True)
+    return network
+
+
+def load_quantised(network: QuantisedStereoNet, checkpoint: Checkpoint) -> None:
+    """Weights and scales from a checkpoint, learned scales as they were last.
+
+    Raises:
+        CheckpointError: names or shapes do not fit.
+    """
+    state = {k: v for k, v in checkpoint.part("model").items() if not k.endswith(_LEARNED)}
+    tensors = {f"model/{k}": v for k, v in _to_floats(network, state).items()}
+    for quantiser in network.quantisers(ActivationQuantiser):
+        quantiser.log_scale = None
+    load_weights(network, Checkpoint(checkpoint.meta, tensors, checkpoint.path))
+
+
+def integer_state(network: QuantisedStereoNet) -> dict[str, Tensor]:
+    """The state of a fake-quantised network with its parameters as the integers that they round to."""
+    state = dict(network.state_dict())
+    for name, quantiser, scale, axis in _parameters(network, state):
+        shaped = _along(scale, state[name], axis)
+        dtype = torch.int32 if isinstance(quantiser, PerChannelBiasQuantiser) else torch.int8
+        if quantiser.numbers.bits > 8 and dtype == torch.int8:
+            dtype = torch.int16
+        state[name] = quantise(state[name].detach(), shaped, 0, quantiser.numbers).to(dtype)
+    return state
+
+
+def _to_floats(network: QuantisedStereoNet, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    out = dict(state)
+    for name, _, scale, axis in _parameters(network, state):
+        if name in state and not state[name].is_floating_point():
+            out[name] = dequantise(state[name].float(), _along(scale, state[name], axis), 0)
+    return out
+
+
+def _parameters(
+    network: QuantisedStereoNet, state: Mapping[str, Tensor]
+) -> Iterator[tuple[str, Quantiser, Tensor, int]]:
+    """(parameter, its quantiser, the scales that `state` has for it, their axis)."""
+
+    def scale_of(quantiser: Quantiser) -> Tensor:
+        return state.get(f"trunk.quant.{quantiser.label.replace('.', '-')}.scale", quantiser.scale)
+
+    for quantiser in network.quantisers(Quantiser):
+        if isinstance(quantiser, PerChannelWeightQuantiser):
+            yield f"trunk.{quantiser.label}", quantiser, scale_of(quantiser), quantiser.ch_axis
+        elif isinstance(quantiser, PerChannelBiasQuantiser):
+            activation, weight = quantiser.parents
+            yield f"trunk.{quantiser.label}", quantiser, scale_of(activation) * scale_of(weight), 0
+
+
+def _along(scale: Tensor, like: Tensor, axis: int) -> Tensor:
+    shape = [1] * like.ndim
+    shape[axis] = -1
+    return scale.view(shape)

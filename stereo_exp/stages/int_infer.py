@@ -1,0 +1,121 @@
+"""`stage=int_infer`: the integer network, converted, proved and evaluated; nothing is trained."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+
+from stereo_exp.checkpoint import Checkpoint, load_checkpoint
+from stereo_exp.config import bind
+from stereo_exp.config.quant import IntScheme
+from stereo_exp.data.colour import normalise
+from stereo_exp.data.splits import Splits
+from stereo_exp.errors import UserError
+from stereo_exp.evaluate import evaluate, flat
+from stereo_exp.look.evaluation import draw_test_pictures
+from stereo_exp.process import Process
+from stereo_exp.progress import Meter
+from stereo_exp.quant.network import QuantisedStereoNet, import_pt2e
+from stereo_exp.run.context import RunContext
+from stereo_exp.run.find import find_start
+from stereo_exp.stages.calib import save
+from stereo_exp.track import open_tracker
+from stereo_exp.train.device import choose
+
+log = logging.getLogger(__name__)
+
+
+def train(context: RunContext) -> dict[str, Any]:
+    """Convert, prove, evaluate; returns the report's part.
+
+    `chain`: the stages that led here with their EPE. For exact targets also `integers_equal` (share of all quantised
+    values and outputs that the independent integer evaluator computes alike) and `accumulators` (sums that might reach
+    2^24: none, or the run fails).
+    """
+    import_pt2e()
+    start_path = find_start(context)
+    assert start_path is not None
+    return _convert(context, load_checkpoint(start_path))
+
+
+def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
+    from stereo_exp.quant.convert import convert
+    from stereo_exp.quant.state import integer_state, restore_quantised
+
+    config, scheme = context.config, context.config.quant.stage
+    assert isinstance(scheme, IntScheme)
+    device = choose(config.machine).device
+    prepared = restore_quantised(start, bind(start.meta["config"]))
+    splits = Splits(config, training=False)
+    result: dict[str, Any] = {"init_from": str(start.path), "target": config.quant.target.name}
+    with open_tracker(context) as tracker:
+        tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
+        if config.quant.target.exact:
+            _prove_bounds(prepared, start)
+        network = convert(prepared)
+        if config.quant.target.exact and scheme.verify_pairs:
+            result |= _verify(network, splits, scheme.verify_pairs)
+        network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        scores = evaluate(network, splits, config.model.maxdisp, device)
+        state = {k: v for k, v in integer_state(prepared).items() if not k.endswith(".log_scale")}
+        checkpoint = save(context, state, start, scores, tracker.run_id)
+        tracker.log(start.meta["step"], flat(scores, "final"))
+        pictures = draw_test_pictures(context, network, splits, device)
+        for picture in pictures:
+            tracker.artifact(picture)
+    chain = [*load_checkpoint(checkpoint).meta["lineage"], {"stage": "int_infer", "epe": scores["epe"]}]
+    base = chain[0]["epe"]
+    for link in chain:
+        link["against_float"] = link["epe"] / base if base and link["epe"] is not None else None
+    return {
+        "checkpoint": str(checkpoint),
+        **result,
+        **scores,
+        "pictures": [str(p) for p in pictures],
+        "chain": [{k: link.get(k) for k in ("stage", "epe", "against_float", "checkpoint")} for link in chain],
+    }
+
+
+def _prove_bounds(prepared: QuantisedStereoNet, start: Checkpoint) -> None:
+    from stereo_exp.quant.bounds import accumulator_bounds
+
+    excess = accumulator_bounds(prepared.trunk)
+    if excess:
+        worst = max(excess, key=lambda e: e.bits)
+        raise UserError(
+            start.path or "checkpoint",
+            worst.label,
+            f"its sums may exceed 2^24 by {worst.bits:.1f} bits ({len(excess)} layers in all): float32 would round",
+            "lift fewer tensors, or calibrate and train again",
+        )
+    log.info("proved: no accumulator can reach 2^24, float32 carries every integer exactly")
+
+
+def _verify(network: QuantisedStereoNet, splits: Splits, pairs: int) -> dict[str, Any]:
+    from stereo_exp.quant.integer import compare
+
+    equal = total = count = 0
+    first: str | None = None
+    with Meter("verify integers", pairs) as meter:
+        for batch in splits.test(Process()):
+            for i in range(len(batch)):
+                left, right = (normalise(view[i : i + 1]) for view in (batch.left, batch.right))
+                for name, same, values in compare(network.trunk, left, right):
+                    equal, total = equal + same, total + values
+                    first = first or (name if same < values else None)
+                count += 1
+                meter.advance(equal=f"{100 * equal / total:.4f} %")
+                if count >= pairs:
+                    break
+            if count >= pairs:
+                break
+    if first is not None:
+        log.warning("integers differ from the independent evaluator's, first in %s", first)
+    return {
+        "integers_equal": equal / total if total else None,
+        "integers_compared": total,
+        "first_difference": first,
+        "verified_pairs": count,
+    }

@@ -1,0 +1,72 @@
+"""`stage=qat`: fine-tuning of the fake-quantised network, from calibration's scales."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stereo_exp.checkpoint import load_checkpoint
+from stereo_exp.config.quant import QatScheme
+from stereo_exp.process import Process
+from stereo_exp.quant.network import QuantisedStereoNet, import_pt2e
+from stereo_exp.run.context import RunContext
+from stereo_exp.run.find import find_resumable, find_start
+from stereo_exp.run.launch import launch
+from stereo_exp.train.device import choose
+from stereo_exp.train.run import run_training
+
+log = logging.getLogger(__name__)
+
+
+def train(context: RunContext) -> dict[str, Any]:
+    """Train, evaluate, draw; the report's part is that of a float run."""
+    import_pt2e()
+    return launch(partial(_train, start_path=find_start(context), resume=find_resumable(context)), context)
+
+
+def _train(context: RunContext, process: Process, start_path: Path, resume: Path | None) -> dict[str, Any]:
+    from stereo_exp.quant.state import build_from_config, load_quantised
+
+    config = context.config
+    compute = choose(config.machine, process.rank)
+    torch.manual_seed(config.seed)
+    start = load_checkpoint(start_path)
+    network = build_from_config(config)
+    load_quantised(network, start)
+    network.quantise(True)
+    log.info("starting from %s (step %d)", start.path, start.meta["step"])
+    assert isinstance(config.quant.stage, QatScheme)
+    policy = _Scales(network, config.quant.stage)
+    return run_training(context, network, compute, process, start=start, resume=resume, before_step=policy.before_step)
+
+
+class _Scales:
+    """Which scales move, and until when."""
+
+    def __init__(self, network: QuantisedStereoNet, scheme: QatScheme) -> None:
+        from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser
+
+        self.network, self.scheme, self.frozen = network, scheme, False
+        network.observe(True, PerChannelWeightQuantiser)
+        if scheme.scales == "observed":
+            network.observe(True, ActivationQuantiser)
+        elif scheme.scales == "learned":
+            for quantiser in network.quantisers(ActivationQuantiser):
+                quantiser.learn()
+
+    def before_step(self, step: int, num_steps: int) -> None:
+        from stereo_exp.quant.calibrate import settle_accumulators
+        from stereo_exp.quant.fake import ActivationQuantiser, Quantiser
+
+        if self.frozen or step < self.scheme.freeze_at * num_steps:
+            return
+        self.frozen = True
+        self.network.observe(False, Quantiser)
+        for quantiser in self.network.quantisers(ActivationQuantiser):
+            quantiser.settle()
+        settle_accumulators(self.network)
+        log.info("step %d: scales frozen", step)
