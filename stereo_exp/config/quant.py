@@ -144,6 +144,5 @@ class Quant:
 
 def _bins(bins: int) -> None:
     if bins < 256 or bins % 2:
-        raise UserError(
-            "quant.observer.bins", bins, "must be an even number of at least 256", "try quant.observer.bins=8192"
-        )
+        rule = "must be an even number of at least 256"
+        raise UserError("quant.observer.bins", bins, rule, "try quant.observer.bins=8192")

@@ -56,7 +56,7 @@ def raise_floors(trunk: GraphModule, limit: int = CALIBRATION_LIMIT, rounds: int
     """
     touched: set[tuple[str, int]] = set()
     for _ in range(rounds):
-        excess, culprits = _Walk(trunk, limit).run()
+        _, culprits = _Walk(trunk, limit).run()
         if not culprits:
             break
         for quantiser, channels in culprits:
@@ -98,11 +98,11 @@ class _Walk:
         if node.target == ops.ADD:
             second = inputs[1]
             exponent = torch.minimum(first.exponent, second.exponent)
-            largest = sum(b.largest * torch.exp2(b.exponent - exponent) for b in inputs)
-            assert isinstance(largest, Tensor)
+            terms = [b.largest * torch.exp2(b.exponent - exponent) for b in inputs]
+            largest = terms[0] + terms[1]
             return self._check(node, Bound(exponent, largest, first.sources + second.sources))
         if node.target == ops.RESIZE:
-            factor = int(node.args[3][0])  # type: ignore[index]
+            factor = int(node.args[3][0])  # type: ignore[index, arg-type]
             bits = 2 * (2 * factor).bit_length() - 2
             sources = tuple((quantiser, finer - bits) for quantiser, finer in first.sources)
             return self._check(node, Bound(first.exponent - bits, first.largest * 2**bits, sources))

@@ -51,7 +51,7 @@ class Quantiser(FakeQuantizeBase):
         """The integers that the tensor may hold."""
         return TensorFormat((self.quant_max - self.quant_min).bit_length(), self.quant_min, self.quant_max)
 
-    def calculate_qparams(self) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """Scale and zero point as they stand."""
         return self.scale, self.zero_point
 

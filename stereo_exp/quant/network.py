@@ -37,7 +37,7 @@ class QuantisedStereoNet(nn.Module):
         return self.regression(HeadLogits(*self.trunk(left, right)))
 
     def train(self, mode: bool = True) -> Self:
-        """Observers see nothing in evaluation. The graph itself depends on no mode (exported graphs refuse to be told)."""
+        """Observers see nothing in evaluation. The graph itself depends on no mode, and exported ones refuse it."""
         from stereo_exp.quant.fake import Quantiser
 
         self.training = mode

@@ -40,10 +40,7 @@ def layer_noise(network: QuantisedStereoNet, batches: Iterable[StereoBatch]) -> 
     records = []
     for q in quantisers:
         signal, noise, own = sums[q.label].tolist()
-        low, high = (
-            float(q.numbers.low - q.zero_point) * float(q.scale),
-            float(q.numbers.high - q.zero_point) * float(q.scale),
-        )
+        low, high = (float(limit - q.zero_point) * float(q.scale) for limit in (q.numbers.low, q.numbers.high))
         if q.observer.low is not None and q.observer.high is not None:
             low, high = float(q.observer.low), float(q.observer.high)
         records.append(

@@ -50,7 +50,8 @@ class MinMaxObserver:
             self._merge(low, high)
 
     def _merge(self, low: Tensor, high: Tensor) -> None:
-        self.low, self.high = torch.minimum(self.low, low), torch.maximum(self.high, high)  # type: ignore[type-var]
+        assert self.low is not None and self.high is not None
+        self.low, self.high = torch.minimum(self.low, low), torch.maximum(self.high, high)
 
     def limits(self, error: RangeError) -> tuple[Tensor, Tensor]:
         """The range low ≤ 0 ≤ high, two scalars.
@@ -70,8 +71,9 @@ class MovingAverageObserver(MinMaxObserver):
         self.momentum = config.momentum
 
     def _merge(self, low: Tensor, high: Tensor) -> None:
-        self.low = torch.lerp(self.low, low, self.momentum)  # type: ignore[arg-type]
-        self.high = torch.lerp(self.high, high, self.momentum)  # type: ignore[arg-type]
+        assert self.low is not None and self.high is not None
+        self.low = torch.lerp(self.low, low, self.momentum)
+        self.high = torch.lerp(self.high, high, self.momentum)
 
 
 class HistogramObserver(MinMaxObserver):

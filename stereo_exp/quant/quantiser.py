@@ -144,7 +144,7 @@ def _behind_moves(node: Node) -> list[Node]:
 def _spec(numbers: TensorFormat, scheme: torch.qscheme, maker: _Maker, axis: int | None = None) -> QuantizationSpec:
     return QuantizationSpec(
         dtype=_dtype(numbers),
-        observer_or_fake_quant_ctr=maker,  # type: ignore[arg-type]
+        observer_or_fake_quant_ctr=maker,
         quant_min=numbers.low,
         quant_max=numbers.high,
         qscheme=scheme,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,8 @@ def finish(context: RunContext, result: dict[str, Any], begin: float) -> dict[st
     write_text(context.dir / REPORT_FILE, line + "\n")
     console = Console(soft_wrap=True)
     console.print(_table(report))
-    if report.get("sets"):
-        console.print(_sets_table(report["sets"]))
+    for table in _tables(report):
+        console.print(table)
     print(line, flush=True)
     return report
 
@@ -67,6 +68,35 @@ def _table(report: dict[str, Any]) -> Table:
         if key not in ("task", "stage", "name") and not isinstance(value, (dict, list)):
             table.add_row(key, Text(_shown(key, value)))
     return table
+
+
+# Lists of records in a report that people see too: key -> title, columns, rows shown.
+_LISTS: dict[str, tuple[str, tuple[str, ...], int]] = {
+    "layers": ("worst tensors, quantised against float", ("name", "snr_db", "own_snr_db", "low", "high", "scale"), 12),
+    "sensitivity": ("layers by the EPE lost when only they are quantised", ("name", "epe_lost"), 12),
+    "chain": ("from float to integers", ("stage", "epe", "against_float"), 12),
+}
+
+
+def _tables(report: dict[str, Any]) -> Iterator[Table]:
+    if report.get("sets"):
+        yield _sets_table(report["sets"])
+    for key, (title, columns, shown) in _LISTS.items():
+        rows = report.get(key)
+        if not rows:
+            continue
+        table = Table(title=title + (f" ({shown} of {len(rows)})" if len(rows) > shown else ""), title_justify="left")
+        for column in columns:
+            table.add_column(column, justify="left" if column in ("name", "stage") else "right", overflow="fold")
+        for row in rows[:shown]:
+            table.add_row(*(Text(_cell(column, row.get(column))) for column in columns))
+        yield table
+
+
+def _cell(key: str, value: Any) -> str:
+    if isinstance(value, float) and not key.startswith("epe"):
+        return f"{value:.5g}"
+    return _shown(key, value)
 
 
 def _sets_table(sets: dict[str, dict[str, Any]]) -> Table:

@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 def train(context: RunContext) -> dict[str, Any]:
     """Train, evaluate, draw; the report's part is that of a float run."""
     import_pt2e()
-    return launch(partial(_train, start_path=find_start(context), resume=find_resumable(context)), context)
+    start = find_start(context)
+    assert start is not None
+    return launch(partial(_train, start_path=start, resume=find_resumable(context)), context)
 
 
 def _train(context: RunContext, process: Process, start_path: Path, resume: Path | None) -> dict[str, Any]:

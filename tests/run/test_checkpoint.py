@@ -17,7 +17,7 @@ from torch import nn
 
 from stereo_exp.checkpoint import (
     FORMAT,
-    check_same_model,
+    check_same_network,
     first_difference,
     load_checkpoint,
     load_weights,
@@ -233,8 +233,8 @@ def test_a_changed_value_is_found(a: dict[str, Any], key: str, value: int) -> No
 
 
 def test_another_network_is_refused_with_the_key_to_set(tmp_path: Path) -> None:
-    here = {"maxdisp": 96, "backbone": {"name": "tiny"}}
-    there = {"config": {"model": {"maxdisp": 64, "backbone": {"name": "tiny"}}}}
+    here = {"model": {"maxdisp": 96, "backbone": {"name": "tiny"}}}
+    there = {"stage": "float", "config": {"model": {"maxdisp": 64, "backbone": {"name": "tiny"}}}}
     with pytest.raises(CheckpointError, match=r"model\.maxdisp=96: .* has 64; add model\.maxdisp=64"):
-        check_same_model(there, here, tmp_path / "c")
-    check_same_model(there, {**here, "maxdisp": 64}, None)
+        check_same_network(there, here, tmp_path / "c")
+    check_same_network(there, {"model": {**here["model"], "maxdisp": 64}}, None)

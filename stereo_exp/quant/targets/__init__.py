@@ -16,7 +16,7 @@ __all__ = ["Target", "TensorFormat", "target_classes"]
 
 
 def target_classes() -> dict[str, type[Target]]:
-    """Every target by name: the subclasses of `Target` in this package's files, and those that plug-ins have defined."""
+    """Every target by name: the subclasses of `Target` in this package's files, and those defined elsewhere."""
     for module in iter_modules(__path__):
         import_module(f"{__name__}.{module.name}")
     found: dict[str, type[Target]] = {}
@@ -24,5 +24,5 @@ def target_classes() -> dict[str, type[Target]]:
     while waiting:
         for cls in waiting.pop().__subclasses__():
             waiting.append(cls)
-            found[cls.__dataclass_fields__["name"].default] = cls  # type: ignore[assignment, index]
+            found[cls.__dataclass_fields__["name"].default] = cls  # type: ignore[index]
     return found

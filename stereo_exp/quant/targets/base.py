@@ -46,9 +46,8 @@ class Target:
     def __post_init__(self) -> None:
         for key in ("weight_bits", "activation_bits"):
             if not 2 <= getattr(self, key) <= 8:
-                raise UserError(
-                    f"quant.target.{key}", getattr(self, key), "must be 2 to 8", f"try quant.target.{key}=8"
-                )
+                name = f"quant.target.{key}"
+                raise UserError(name, getattr(self, key), "must be 2 to 8", f"try {name}=8")
 
     def weight_format(self, bits: int | None = None) -> TensorFormat:
         """Symmetric, the lowest integer left out: −127…127 for 8 bits."""

@@ -1,4 +1,4 @@
-"""`quant/target=pow2`: symmetric int8 with power-of-two scales; requantisation is a shift, float32 carries it exactly."""
+"""`quant/target=pow2`: symmetric int8, power-of-two scales; requantisation is a shift, float32 carries it exactly."""
 
 from __future__ import annotations
 
