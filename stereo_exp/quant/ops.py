@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import torch
+
+# Registers the operators `quantized_decomposed`, which converted graphs consist of.
+import torch.ao.quantization.fx._decomposed
 from torch.fx import Node
 
 aten = torch.ops.aten
