@@ -7,7 +7,8 @@ import copy
 from torch.fx import GraphModule
 
 from stereo_exp.quant import ops
-from stereo_exp.quant.network import QuantisedStereoNet, import_pt2e
+from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.quant.pt2e import convert_pt2e
 
 
 def convert(network: QuantisedStereoNet) -> QuantisedStereoNet:
@@ -19,7 +20,7 @@ def convert(network: QuantisedStereoNet) -> QuantisedStereoNet:
     trunk = copy.deepcopy(network.trunk)
     for parameter in trunk.parameters():
         parameter.requires_grad_(False)
-    converted = import_pt2e().convert_pt2e(trunk)
+    converted = convert_pt2e(trunk)
     _move_integers(converted)
     return QuantisedStereoNet(converted, network.regression)
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchao.quantization.pt2e.fake_quantize import FakeQuantizeBase
 
 from stereo_exp.quant.arithmetic import dequantise, quantise
 from stereo_exp.quant.observers import OBSERVERS
+from stereo_exp.quant.pt2e import FakeQuantizeBase
 from stereo_exp.quant.targets import Target, TensorFormat
 
 # Stands for "no floor" under a weight's scale.

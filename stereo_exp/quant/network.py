@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -70,41 +68,17 @@ def build_quantised(model: StereoNetPlus, config: Quant) -> QuantisedStereoNet:
     Raises:
         UserError: `quant.lift` names no tensor, or torchao is not installed.
     """
-    quantise = import_pt2e()
+    from stereo_exp.quant.pt2e import prepare_qat_pt2e
     from stereo_exp.quant.quantiser import NetworkQuantiser
 
     regression = model.regression
     graph = export_trunk(fold_batchnorm(model))  # type: ignore[arg-type]
     quantiser = NetworkQuantiser(config.target, config.observer, config.lift, config.lift_bits)
-    trunk = quantise.prepare_qat_pt2e(graph, quantiser)
+    trunk = prepare_qat_pt2e(graph, quantiser)
     _rename(trunk)
     for parameter in trunk.parameters():
         parameter.requires_grad_(True)
     return QuantisedStereoNet(trunk, regression)
-
-
-def import_pt2e() -> Any:
-    """torchao's PT2E functions.
-
-    Raises:
-        UserError: torchao is not installed.
-    """
-    from stereo_exp.errors import UserError
-
-    # Its compiled kernels serve GPUs only; where they do not load it would complain at every import.
-    os.environ.setdefault("TORCHAO_FORCE_SKIP_LOADING_SO_FILES", "1")
-    quiet = [logging.getLogger(name) for name in ("torchao", "torch.utils._pytree", "torch.utils.flop_counter")]
-    levels = [logger.level for logger in quiet]
-    try:
-        for logger in quiet:
-            logger.setLevel(logging.ERROR)
-        from torchao.quantization.pt2e import quantize_pt2e
-    except ImportError:
-        raise UserError("stage", "quantised", "torchao is not installed", 'pip install "stereo_exp[quant]"') from None
-    finally:
-        for logger, level in zip(quiet, levels, strict=True):
-            logger.setLevel(level)
-    return quantize_pt2e
 
 
 def _rename(trunk: GraphModule) -> None:

@@ -14,12 +14,6 @@ from typing import Any
 
 import torch
 from torch.fx import GraphModule, Node
-from torchao.quantization.pt2e.quantizer import (
-    DerivedQuantizationSpec,
-    QuantizationAnnotation,
-    QuantizationSpec,
-    Quantizer,
-)
 
 from stereo_exp.errors import UserError
 from stereo_exp.quant import ops
@@ -30,6 +24,7 @@ from stereo_exp.quant.fake import (
     Quantiser,
 )
 from stereo_exp.quant.labels import label_nodes
+from stereo_exp.quant.pt2e import DerivedQuantizationSpec, QuantizationAnnotation, QuantizationSpec, Quantizer
 from stereo_exp.quant.targets import Target, TensorFormat
 
 # Normalised images are multiples of 1/128 in [-1, 1) (`stereo_exp.data.colour`): quantising them loses nothing.

@@ -17,7 +17,7 @@ from stereo_exp.evaluate import evaluate, flat
 from stereo_exp.look.evaluation import draw_test_pictures
 from stereo_exp.model import MODELS
 from stereo_exp.process import Process
-from stereo_exp.quant.network import QuantisedStereoNet, build_quantised, import_pt2e
+from stereo_exp.quant.network import QuantisedStereoNet, build_quantised
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_start
 from stereo_exp.track import open_tracker
@@ -33,7 +33,8 @@ def train(context: RunContext) -> dict[str, Any]:
 
     `layers`: see `layer_noise`; with `quant.sensitivity` also `sensitivity`, see `rank_layers`.
     """
-    import_pt2e()
+    import stereo_exp.quant.pt2e  # noqa: F401 (is torchao there? Before anything takes time)
+
     start_path = find_start(context)
     assert start_path is not None
     return _calibrate(context, load_checkpoint(start_path))

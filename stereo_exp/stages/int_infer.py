@@ -17,7 +17,7 @@ from stereo_exp.evaluate import evaluate, flat
 from stereo_exp.look.evaluation import draw_test_pictures
 from stereo_exp.process import Process
 from stereo_exp.progress import Meter
-from stereo_exp.quant.network import QuantisedStereoNet, import_pt2e
+from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_start
 from stereo_exp.stages.calib import save
@@ -34,7 +34,8 @@ def train(context: RunContext) -> dict[str, Any]:
     values and outputs that the independent integer evaluator computes alike) and `accumulators` (sums that might reach
     2^24: none, or the run fails).
     """
-    import_pt2e()
+    import stereo_exp.quant.pt2e  # noqa: F401 (is torchao there? Before anything takes time)
+
     start_path = find_start(context)
     assert start_path is not None
     return _convert(context, load_checkpoint(start_path))

@@ -12,7 +12,7 @@ import torch
 from stereo_exp.checkpoint import load_checkpoint
 from stereo_exp.config.quant import QatScheme
 from stereo_exp.process import Process
-from stereo_exp.quant.network import QuantisedStereoNet, import_pt2e
+from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_resumable, find_start
 from stereo_exp.run.launch import launch
@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 def train(context: RunContext) -> dict[str, Any]:
     """Train, evaluate, draw; the report's part is that of a float run."""
-    import_pt2e()
+    import stereo_exp.quant.pt2e  # noqa: F401 (is torchao there? Before anything takes time)
+
     start = find_start(context)
     assert start is not None
     return launch(partial(_train, start_path=start, resume=find_resumable(context)), context)
