@@ -144,6 +144,11 @@ def _mix_channels(value: Tensor, weight: Tensor, groups: int) -> Tensor:
 
 def integer_product(a: Tensor, b: Tensor) -> Tensor:
     """Matrix product of integers in int64; by the processor's int8 instructions, int32 sums, where both fit."""
-    if a.shape[0] and max(int(a.abs().max()), int(b.abs().max())) <= 127 and a.shape[1] < 2**17:
+    if (
+        a.shape[0]
+        and min(int(t.min()) for t in (a, b)) >= -128
+        and max(int(t.max()) for t in (a, b)) <= 127
+        and a.shape[1] < 2**17
+    ):
         return torch._int_mm(a.to(torch.int8).contiguous(), b.to(torch.int8).contiguous()).long()
     return a @ b

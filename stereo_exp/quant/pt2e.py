@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 
 from stereo_exp.errors import UserError
 
 # Its compiled kernels serve GPUs only; where they do not load it would complain at every import.
 os.environ.setdefault("TORCHAO_FORCE_SKIP_LOADING_SO_FILES", "1")
+# Copying an exported graph stirs up a deprecation inside torch.
+warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
 _quiet = [logging.getLogger(name) for name in ("torchao", "torch.utils._pytree")]
 _levels = [logger.level for logger in _quiet]
 try:

@@ -21,7 +21,9 @@ class Pow2(Target):
     exact = True
 
     def activation_format(self, bits: int | None = None) -> TensorFormat:
-        return self.weight_format(bits)
+        # All of two's complement, −128…127: what engines saturate at.
+        high = self.weight_format(bits or self.activation_bits).high
+        return TensorFormat(bits or self.activation_bits, -high - 1, high)
 
     def activation_scale(self, low: Tensor, high: Tensor, numbers: TensorFormat) -> tuple[Tensor, Tensor]:
         import torch
