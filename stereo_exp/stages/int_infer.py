@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from stereo_exp.checkpoint import Checkpoint, load_checkpoint
+from stereo_exp.checkpoint import Checkpoint, lineage_of, load_checkpoint
 from stereo_exp.config import bind
 from stereo_exp.config.quant import IntScheme
 from stereo_exp.data.colour import normalise
 from stereo_exp.data.splits import Splits
 from stereo_exp.errors import UserError
 from stereo_exp.evaluate import evaluate, flat
+from stereo_exp.look.against_float import draw_against_float
 from stereo_exp.look.evaluation import draw_test_pictures
 from stereo_exp.process import Process
 from stereo_exp.progress import Meter
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_start
+from stereo_exp.run.restore import restore_model
 from stereo_exp.stages.calib import save
 from stereo_exp.track import open_tracker
 from stereo_exp.train.device import choose
@@ -64,9 +67,18 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         checkpoint = save(context, state, start, scores, tracker.run_id)
         tracker.log(start.meta["step"], flat(scores, "final"))
         pictures = draw_test_pictures(context, network, splits, device)
+        lineage = lineage_of(start)
+        floating = Path(lineage[0]["checkpoint"])
+        if config.eval.pictures and floating.is_file():
+            original, _ = restore_model(floating, device)
+            picture, difference = draw_against_float(
+                context.dir / "pictures" / "int_against_float.png", network, original, config.model.maxdisp, device
+            )
+            pictures.append(picture)
+            result["motorcycle_px_from_float"] = float(abs(difference).mean())
         for picture in pictures:
             tracker.artifact(picture)
-    chain = [*load_checkpoint(checkpoint).meta["lineage"], {"stage": "int_infer", "epe": scores["epe"]}]
+    chain = [*lineage, {"stage": "int_infer", "epe": scores["epe"]}]
     base = chain[0]["epe"]
     for link in chain:
         link["against_float"] = link["epe"] / base if base and link["epe"] is not None else None
