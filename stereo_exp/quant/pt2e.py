@@ -30,7 +30,9 @@ try:
         Quantizer,
     )
 except ImportError:
-    raise UserError("stage", "quantised", "torchao is not installed", 'pip install "stereo_exp[quant]"') from None
+    raise UserError(
+        "stage", "quantised", "torchao is not installed", "pip install torchao, or stay with stage=float"
+    ) from None
 finally:
     for _logger, _level in zip(_quiet, _levels, strict=True):
         _logger.setLevel(_level)
