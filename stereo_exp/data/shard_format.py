@@ -9,18 +9,18 @@ pair, so that it stays small.
 
 from __future__ import annotations
 
-import io
 import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stereo_exp.atomic import write_text
-from stereo_exp.data.codecs import read_npy
+from stereo_exp.data.codecs import Member, read_npy, write_npy
 from stereo_exp.data.sources.pair_list import Pair
 from stereo_exp.errors import DataError
 
@@ -112,11 +112,9 @@ class ShardIndex:
         return index
 
 
-def encode_disparity(values: np.ndarray) -> bytes:
-    """`.npy` bytes of float32 H×W; the same bytes from every numpy release."""
-    stream = io.BytesIO()
-    np.lib.format.write_array(stream, np.ascontiguousarray(values, "<f4"), version=(1, 0), allow_pickle=False)
-    return stream.getvalue()
+def encode_disparity(values: np.ndarray) -> Member:
+    """`.npy` bytes of float32 H×W, which is not copied."""
+    return write_npy(values.astype("<f4", copy=False))
 
 
 def decode_disparity(data: bytes, source: object) -> np.ndarray:
@@ -127,7 +125,7 @@ def decode_disparity(data: bytes, source: object) -> np.ndarray:
     return values
 
 
-def encode_meta(pair: Pair, size: tuple[int, int], members: Mapping[str, bytes]) -> bytes:
+def encode_meta(pair: Pair, size: tuple[int, int], members: Mapping[str, Member]) -> Member:
     """The JSON member: where the pair comes from, its size, and the CRC-32 of every other member.
 
     Tar checks its headers only, and of the codecs PNG alone has checksums: without the CRC a flipped bit would train
@@ -140,9 +138,13 @@ def encode_meta(pair: Pair, size: tuple[int, int], members: Mapping[str, bytes])
         "disparity": pair.disparity,
         "height": size[0],
         "width": size[1],
-        "crc32": {name: zlib.crc32(data) for name, data in members.items()},
+        "crc32": {name: reduce(_crc32, member, 0) for name, member in members.items()},
     }
-    return json.dumps(content, separators=(",", ":")).encode()
+    return (json.dumps(content, separators=(",", ":")).encode(),)
+
+
+def _crc32(so_far: int, piece: bytes | memoryview) -> int:
+    return zlib.crc32(piece, so_far)
 
 
 def decode_meta(data: bytes, source: object) -> dict[str, Any]:

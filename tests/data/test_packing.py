@@ -15,7 +15,7 @@ import pytest
 import webdataset
 from scene_folder import SPOILS, scene_names, spoil_missing, spoil_nan
 
-from stereo_exp.data import packing, shard_writer
+from stereo_exp.data import packing, shard_file
 from stereo_exp.data.formats import encode_png, read_pfm
 from stereo_exp.data.packing import pack
 from stereo_exp.data.sources.folder import FolderSource
@@ -256,7 +256,7 @@ def test_a_full_disk_is_told_in_one_line(make_scenes, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shard_writer.os, "fsync", full)
+    monkeypatch.setattr(shard_file.os, "fsync", full)
     with pytest.raises(UserError, match=r"cannot be written .No space left on device."):
         pack(root, tmp_path, "train")
 
