@@ -124,9 +124,9 @@ def _codec_alone(root: Path, name: str, count: int) -> None:
 
 def packing_share(root: Path, target: Path, name: str, workers: int) -> float:
     """Speed of packing over the codec's alone: the median of rounds, in each of which one follows the other."""
-    shares = []
+    shares, count = [], min(PACK_ALONE, len(FolderSource(root, "train")))
     for _ in range(ROUNDS):
-        alone = codec_alone(root, name, PACK_ALONE, workers)
+        alone = codec_alone(root, name, count, workers)
         shutil.rmtree(target, ignore_errors=True)
         begin = time.perf_counter()
         index = pack(root, target, "train", num_workers=workers, samples_per_shard=16, codec=name)
