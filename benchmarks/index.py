@@ -52,7 +52,7 @@ def main() -> None:
         source = ShardSource(folder)
         rows.append(("open the index", time.perf_counter() - begin))
         begin = time.perf_counter()
-        batches = iter(TrainBatches(len(source), 8, seed=0, total_steps=10**9, world_size=8))
+        batches = iter(TrainBatches(source.order, 8, seed=0, total_steps=10**9, world_size=8))
         first = next(batches)
         rows.append(("draw an epoch's order, first batch", time.perf_counter() - begin))
         begin = time.perf_counter()
@@ -61,7 +61,7 @@ def main() -> None:
                 source._locate(index)
         rows.append(("find the shards of 100,000 pairs", time.perf_counter() - begin))
         begin = time.perf_counter()
-        resumed = next(iter(TrainBatches(len(source), 8, seed=0, start_step=10**6, total_steps=10**9, world_size=8)))
+        resumed = next(iter(TrainBatches(source.order, 8, seed=0, start_step=10**6, total_steps=10**9, world_size=8)))
         rows.append(("resume at step 1,000,000", time.perf_counter() - begin))
         assert len(first) == len(resumed) == 8
         report["order_memory_mb"] = round(peak_mb() - before, 1)

@@ -44,7 +44,7 @@ BATCH, CROP, ROUNDS = 8, (256, 512), 3
 PACK_ALONE = 16  # pairs that the codec alone is timed with
 
 
-class LmdbSource:
+class LmdbSource(StereoSource):
     """One pickled record a pair: left path, both PNGs' bytes, float32 disparity."""
 
     def __init__(self, path: Path) -> None:

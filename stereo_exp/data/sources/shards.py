@@ -15,7 +15,7 @@ from typing import Any
 
 from stereo_exp.data.codecs import find_codec
 from stereo_exp.data.remote import RemoteFolder
-from stereo_exp.data.sample import StereoSample, check_disparity, check_views, known_disparity
+from stereo_exp.data.sample import StereoSample, StereoSource, check_disparity, check_views, known_disparity
 from stereo_exp.data.shard_format import (
     DISPARITY,
     META,
@@ -40,7 +40,7 @@ class _OpenShard:
     places: tuple[tuple[tuple[int, int], ...], ...]
 
 
-class ShardSource:
+class ShardSource(StereoSource):
     """Pairs of a folder of shards, as `python -m data_tools.pack` writes them.
 
     A shard is opened, and its headers scanned, when a pair of it is first read; what was opened stays open
