@@ -326,8 +326,9 @@ def test_collate_pads_to_the_largest_and_a_multiple_of_32(sizes):
     assert batch.left.sum() == 3 * sum(h * w for h, w in sizes)
 
 
+@pytest.mark.parametrize("window", [None, 2])
 @pytest.mark.parametrize(("world_size", "workers"), [(2, 2), (1, 0)])
-def test_five_shards_however_they_are_read(make_scenes, tmp_path, world_size, workers):
+def test_five_shards_however_they_are_read(make_scenes, tmp_path, world_size, workers, window):
     """Evaluation counts every pair once; an epoch visits every pair once, in an order of (seed, epoch) alone."""
     pack(make_scenes([(40, 70)] * 12), tmp_path, "train", samples_per_shard=3)
     pack(make_scenes([(40, 70)] * 13), tmp_path / "13", "train", samples_per_shard=3)
@@ -336,7 +337,7 @@ def test_five_shards_however_they_are_read(make_scenes, tmp_path, world_size, wo
     options = {"world_size": world_size, "workers": workers}
     evaluated = [list(eval_loader(source, batch_size=2, rank=rank, **options)) for rank in range(world_size)]
     assert [i for rank in evaluated for batch in rank for i in batch.indices] == list(range(13))
-    source = ShardSource(tmp_path / "train")
+    source = ShardSource(tmp_path / "train", window=window)
     options |= {"batch_size": 4 // world_size, "total_steps": 9}
     ranks = [train(source, rank=rank, **options) for rank in range(world_size)]
     steps = [[i for batch in step for i in batch.indices] for step in zip(*ranks, strict=True)]
