@@ -10,9 +10,10 @@ pair, so that it stays small.
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from stereo_exp.errors import DataError
 INDEX_NAME = "index.json"
 FORMAT_VERSION = 2
 DISPARITY, META = "disp.npy", "json"
+# Of a shard's file beside the index: never a path.
+_NAME, _COUNT_LIMIT = re.compile(r"[\w-][\w.-]*\.tar"), 1 << 50
 
 
 @dataclass(frozen=True)
@@ -103,13 +106,23 @@ class ShardIndex:
             raise DataError(path, f"version {version}", f"this release reads version {FORMAT_VERSION}", fix)
         try:
             shards = tuple(ShardEntry(**entry) for entry in content["shards"])
-            fields = {name: content[name] for name in ShardIndex.__dataclass_fields__ if name != "shards"}
-            index = ShardIndex(**fields, shards=shards)
-            if any("/" in shard.name or shard.samples < 0 or shard.bytes < 0 for shard in shards):
+            values = {name: content[name] for name in ShardIndex.__dataclass_fields__ if name != "shards"}
+            index = ShardIndex(**values, shards=shards)
+            if not _is_typed(index) or not all(_is_typed(shard) and _is_sound(shard) for shard in shards):
                 raise ValueError
         except (KeyError, TypeError, ValueError):
             raise DataError(path, None, "is not an index of shards", fix) from None
         return index
+
+
+def _is_typed(record: ShardIndex | ShardEntry) -> bool:
+    kinds = {"str": str, "int": int}
+    return all(type(getattr(record, f.name)) is kinds[str(f.type)] for f in fields(record) if str(f.type) in kinds)
+
+
+def _is_sound(shard: ShardEntry) -> bool:
+    counts = (shard.samples, shard.bytes, shard.skipped)
+    return _NAME.fullmatch(shard.name) is not None and all(0 <= count < _COUNT_LIMIT for count in counts)
 
 
 def encode_disparity(values: np.ndarray) -> Member:
