@@ -108,21 +108,23 @@ class ShardIndex:
             shards = tuple(ShardEntry(**entry) for entry in content["shards"])
             values = {name: content[name] for name in ShardIndex.__dataclass_fields__ if name != "shards"}
             index = ShardIndex(**values, shards=shards)
-            if not _is_typed(index) or not all(_is_typed(shard) and _is_sound(shard) for shard in shards):
+            if not _is_typed(index) or not all(map(_is_sound, shards)):
                 raise ValueError
         except (KeyError, TypeError, ValueError):
             raise DataError(path, None, "is not an index of shards", fix) from None
         return index
 
 
-def _is_typed(record: ShardIndex | ShardEntry) -> bool:
+def _is_typed(index: ShardIndex) -> bool:
     kinds = {"str": str, "int": int}
-    return all(type(getattr(record, f.name)) is kinds[str(f.type)] for f in fields(record) if str(f.type) in kinds)
+    return all(type(getattr(index, f.name)) is kinds[str(f.type)] for f in fields(index) if str(f.type) in kinds)
 
 
 def _is_sound(shard: ShardEntry) -> bool:
-    counts = (shard.samples, shard.bytes, shard.skipped)
-    return _NAME.fullmatch(shard.name) is not None and all(0 <= count < _COUNT_LIMIT for count in counts)
+    for count in (shard.samples, shard.bytes, shard.skipped):
+        if type(count) is not int or not 0 <= count < _COUNT_LIMIT:
+            return False
+    return type(shard.name) is type(shard.sha256) is str and _NAME.fullmatch(shard.name) is not None
 
 
 def encode_disparity(values: np.ndarray) -> Member:
