@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -14,20 +14,20 @@ from stereo_exp.data.codecs import Member
 
 _BUFFER_BYTES = 1 << 16
 # Often enough that the last sync of a shard of a gigabyte has little left to wait for.
-_SYNC_BYTES = 4 << 20
+_SYNC_BYTES = 8 << 20
 
 
 class ShardFile:
     """A tar under way, in the USTAR format; nothing in it depends on when, where or by whom it is written.
 
-    A thread of its own writes and hashes one pair while the caller prepares the next one, and waits for the disk in
-    between. At most one pair waits for it. Use it as a context; leaving it closes the file, whole or not.
+    A thread of its own completes, hashes and writes one pair while the caller prepares the next one, and waits for the
+    disk in between. At most one pair waits for it. Use it as a context; leaving it closes the file, whole or not.
 
     Args:
         path: of the tar, written anew.
 
     Raises:
-        OSError: by any method, for what the thread could not write.
+        OSError: by any method, for what the thread could not write; so with every other error in it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,7 +35,7 @@ class ShardFile:
         self._file = path.open("wb", buffering=_BUFFER_BYTES)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="shard")
         self._under_way: Future[None] | None = None
-        self._digest, self._size, self._unsynced = hashlib.sha256(), 0, 0
+        self._digest, self._size, self._synced = hashlib.sha256(), 0, 0
 
     def __enter__(self) -> ShardFile:
         return self
@@ -46,41 +46,38 @@ class ShardFile:
         self._thread.shutdown()
         self._file.close()
 
-    def add(self, key: str, members: Mapping[str, Member]) -> None:
-        """Append one pair: a member `key.NAME` for each, in the order of their names."""
-        pieces: list[bytes | memoryview] = []
-        for name in sorted(members):
-            header = tarfile.TarInfo(f"{key}.{name}")
-            header.size, header.mode = sum(map(len, members[name])), 0o444
-            pieces += (header.tobuf(tarfile.USTAR_FORMAT), *members[name], bytes(-header.size % tarfile.BLOCKSIZE))
-        self._hand_over(tuple(pieces))
+    def add(self, key: str, members: Callable[[], Mapping[str, Member]]) -> None:
+        """Append one pair: a member `key.NAME` for each, in the order of their names. The thread calls `members`."""
+        self._wait()
+        self._under_way = self._thread.submit(self._write_pair, key, members)
 
     def finish(self) -> tuple[int, str]:
         """End the tar and bring it to the disk; returns its bytes and their SHA-256."""
-        end = 2 * tarfile.BLOCKSIZE
-        self._hand_over((bytes(end + -(self._size + end) % tarfile.RECORDSIZE),))
         self._wait()
+        end = 2 * tarfile.BLOCKSIZE
+        self._write(bytes(end + -(self._size + end) % tarfile.RECORDSIZE))
         self._sync()
         return self._size, self._digest.hexdigest()
-
-    def _hand_over(self, pieces: Member) -> None:
-        self._wait()
-        self._size += sum(map(len, pieces))
-        self._under_way = self._thread.submit(self._write, pieces)
 
     def _wait(self) -> None:
         if self._under_way is not None:
             self._under_way.result()
 
-    def _write(self, pieces: Member) -> None:
-        for piece in pieces:
-            self._file.write(piece)
-            self._digest.update(piece)
-            self._unsynced += len(piece)
-        if self._unsynced >= _SYNC_BYTES:
+    def _write_pair(self, key: str, members: Callable[[], Mapping[str, Member]]) -> None:
+        for name, member in sorted(members().items()):
+            header = tarfile.TarInfo(f"{key}.{name}")
+            header.size, header.mode = sum(map(len, member)), 0o444
+            for piece in (header.tobuf(tarfile.USTAR_FORMAT), *member, bytes(-header.size % tarfile.BLOCKSIZE)):
+                self._write(piece)
+        if self._size - self._synced >= _SYNC_BYTES:
             self._sync()
+
+    def _write(self, piece: bytes | memoryview) -> None:
+        self._file.write(piece)
+        self._digest.update(piece)
+        self._size += len(piece)
 
     def _sync(self) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._unsynced = 0
+        self._synced = self._size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from stereo_exp.atomic import replacing
@@ -23,6 +24,9 @@ from stereo_exp.errors import DataError
 
 _FIX = "restore the file from its source, or leave the pair out with --on-error skip"
 
+Members = dict[str, Member]
+Size = tuple[int, int]
+
 
 class Stopped(Exception):
     """Another shard's error, or the user, ended the run before this shard was whole."""
@@ -36,8 +40,8 @@ class SkippedPair:
     reason: str
 
 
-def read_members(root: Path, pair_list: PairList, pair: Pair, codec: Codec) -> dict[str, Member]:
-    """The members of one pair: its images in `codec`, its disparity as float32 `.npy`, its JSON.
+def read_members(root: Path, pair_list: PairList, pair: Pair, codec: Codec) -> tuple[Members, Size]:
+    """The members of one pair, its images in `codec` and its disparity as float32 `.npy`, and its height and width.
 
     Every image is decoded (a PNG that is kept: inflated) and the disparity parsed, for nothing may enter a shard that
     cannot be read back.
@@ -55,7 +59,10 @@ def read_members(root: Path, pair_list: PairList, pair: Pair, codec: Codec) -> d
         check_disparity(values, size, root / pair.disparity)
     except DataError as error:
         raise pair_list.error(pair, error, _FIX) from None
-    members = {codec.left: left, codec.right: right, DISPARITY: encode_disparity(values)}
+    return {codec.left: left, codec.right: right, DISPARITY: encode_disparity(values)}, size
+
+
+def _with_meta(pair: Pair, members: Members, size: Size) -> Members:
     return members | {META: encode_meta(pair, size, members)}
 
 
@@ -95,13 +102,13 @@ def write_shard(
             if stopped():
                 raise Stopped
             try:
-                members = read_members(root, pair_list, pair, codec)
+                members, size = read_members(root, pair_list, pair, codec)
             except DataError as error:
                 if on_error == "raise":
                     raise
                 skipped.append(SkippedPair(pair.line, str(error)))
             else:
-                file.add(f"{pair.line:08d}", members)
+                file.add(f"{pair.line:08d}", partial(_with_meta, pair, members, size))
             advance()
-        size, sha256 = file.finish()
-    return ShardEntry(path.name, len(pairs) - len(skipped), size, sha256, len(skipped)), skipped
+        num_bytes, sha256 = file.finish()
+    return ShardEntry(path.name, len(pairs) - len(skipped), num_bytes, sha256, len(skipped)), skipped

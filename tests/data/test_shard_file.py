@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def test_the_bytes_are_those_of_tarfile(tmp_path_factory: pytest.TempPathFactory
     path, expected = tmp_path_factory.mktemp("tar") / "shard.tar", io.BytesIO()
     with ShardFile(path) as file, tarfile.open(fileobj=expected, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for number, members in enumerate(pairs):
-            file.add(f"{number:08d}", {name: tuple(pieces) for name, pieces in members.items()})
+            file.add(f"{number:08d}", partial(dict, {name: tuple(pieces) for name, pieces in members.items()}))
             for name in sorted(members):
                 content = b"".join(members[name])
                 header = tarfile.TarInfo(f"{number:08d}.{name}")
@@ -48,7 +49,7 @@ def test_large_shards_reach_the_disk_bit_by_bit(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(shard_file, "_SYNC_BYTES", 100_000)
     with ShardFile(path) as file:
         for number in range(8):
-            file.add(str(number), {"json": (bytes(60_000),)})
+            file.add(str(number), lambda: {"json": (bytes(60_000),)})
         size, _ = file.finish()
     assert len(synced) == 5
     assert synced[-1] == size, "the end is synced, too"
@@ -57,9 +58,9 @@ def test_large_shards_reach_the_disk_bit_by_bit(tmp_path: Path, monkeypatch: pyt
 def test_a_write_that_fails_is_raised_by_the_next_call(tmp_path: Path) -> None:
     with ShardFile(tmp_path / "shard.tar") as file:
         file._file.close()
-        file.add("0", {"json": (b"{}",)})
+        file.add("0", lambda: {"json": (b"{}",)})
         with pytest.raises(ValueError, match="closed file"):
-            file.add("1", {"json": (b"{}",)})
+            file.add("1", lambda: {"json": (b"{}",)})
 
 
 @settings(max_examples=60, deadline=None)

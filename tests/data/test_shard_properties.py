@@ -34,7 +34,8 @@ def write_shard(folder: Path, codec_name: str, pairs: list[tuple[np.ndarray, np.
             members = {codec.left: codec.store(encode_png(left), "l")[0], DISPARITY: encode_disparity(disparity)}
             members[codec.right] = codec.store(encode_png(np.ascontiguousarray(left[:, ::-1])), "r")[0]
             pair = Pair(line, f"left/{line}.png", f"right/{line}.png", f"{line}.pfm")
-            file.add(f"{line:08d}", members | {META: encode_meta(pair, disparity.shape, members)})
+            members[META] = encode_meta(pair, disparity.shape, members)
+            file.add(f"{line:08d}", members.copy)
         size, sha256 = file.finish()
     entry = ShardEntry("shard-000000.tar", len(pairs), size, sha256)
     write_index(folder, codec_name, entry)
