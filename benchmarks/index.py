@@ -21,6 +21,8 @@ from stereo_exp.data.order import TrainBatches
 from stereo_exp.data.shard_format import INDEX_NAME, ShardEntry, ShardIndex
 from stereo_exp.data.sources.shards import ShardSource
 
+WINDOW = 16
+
 
 def simulate(folder: Path, pairs: int, samples_per_shard: int) -> None:
     """An index as packing that many pairs would leave it (3.7 MB a pair, as SceneFlow in PNG)."""
@@ -52,7 +54,7 @@ def main() -> None:
         source = ShardSource(folder)
         rows.append(("open the index", time.perf_counter() - begin))
         begin = time.perf_counter()
-        batches = iter(TrainBatches(len(source), 8, seed=0, total_steps=10**9, world_size=8))
+        batches = iter(TrainBatches(source.order, 8, seed=0, total_steps=10**9, world_size=8))
         first = next(batches)
         rows.append(("draw an epoch's order, first batch", time.perf_counter() - begin))
         begin = time.perf_counter()
@@ -61,10 +63,15 @@ def main() -> None:
                 source._locate(index)
         rows.append(("find the shards of 100,000 pairs", time.perf_counter() - begin))
         begin = time.perf_counter()
-        resumed = next(iter(TrainBatches(len(source), 8, seed=0, start_step=10**6, total_steps=10**9, world_size=8)))
+        resumed = next(iter(TrainBatches(source.order, 8, seed=0, start_step=10**6, total_steps=10**9, world_size=8)))
         rows.append(("resume at step 1,000,000", time.perf_counter() - begin))
         assert len(first) == len(resumed) == 8
         report["order_memory_mb"] = round(peak_mb() - before, 1)
+        windowed = ShardSource(folder, window=WINDOW)
+        begin = time.perf_counter()
+        assert len(next(iter(TrainBatches(windowed.order, 8, seed=0, total_steps=10**9, world_size=8)))) == 8
+        rows.append((f"the same order with a window of {WINDOW} shards", time.perf_counter() - begin))
+        report["window_order_memory_mb"] = round(peak_mb() - before, 1)
     table = Table(title=f"{options.pairs:,} pairs in {options.pairs // options.samples_per_shard:,} shards")
     table.add_column("what")
     table.add_column("s", justify="right")

@@ -1,6 +1,6 @@
 """Decoding, crop and collation in pairs/s: our shards against a plain folder and an LMDB.
 
-    python benchmarks/loader.py [--pairs 64] [--seconds 6] [--workers 0] [--source DIR]
+    python benchmarks/loader.py [--pairs 64] [--seconds 6] [--workers 0] [--pack-workers 1]
 
 For 540×960 pairs, training batches of 8 with a 256×512 crop, all from the same files, in one run, in turn:
 
@@ -8,7 +8,8 @@ For 540×960 pairs, training batches of 8 with a 256×512 crop, all from the sam
 - LMDB: one record a pair, two PNGs and the raw float32 disparity, pickled, as reference packers do it (needs `lmdb`);
 - shards in each codec of `data_tools.pack`.
 
-The files are in the page cache. Packing is timed beside what the codec alone takes. The last line is JSON.
+The files are in the page cache. Packing is timed beside what the codec alone takes in as many threads (of 64 pairs, two
+workers get two shards each). The last line is JSON.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from __future__ import annotations
 import argparse
 import json
 import pickle
+import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -33,13 +36,15 @@ from stereo_exp.data.formats import decode_rgb, read_pfm, read_rgb
 from stereo_exp.data.loader import train_loader
 from stereo_exp.data.packing import pack
 from stereo_exp.data.sample import StereoSample, StereoSource
+from stereo_exp.data.shard_format import ShardIndex
 from stereo_exp.data.sources.folder import FolderSource
 from stereo_exp.data.sources.shards import ShardSource
 
 BATCH, CROP, ROUNDS = 8, (256, 512), 3
+PACK_ALONE = 16  # pairs that the codec alone is timed with
 
 
-class LmdbSource:
+class LmdbSource(StereoSource):
     """One pickled record a pair: left path, both PNGs' bytes, float32 disparity."""
 
     def __init__(self, path: Path) -> None:
@@ -98,17 +103,35 @@ def pairs_per_second(source: StereoSource, workers: int, seconds: float) -> floa
     return pairs / elapsed
 
 
-def codec_alone(root: Path, name: str, count: int) -> float:
-    """Seconds a pair for what packing cannot avoid: decode both PNGs (they are checked), encode, read the PFM."""
+def codec_alone(root: Path, name: str, count: int, workers: int = 1) -> float:
+    """Seconds a pair for what packing cannot avoid, `count` times in each thread; see `_codec_alone`."""
+    with ThreadPoolExecutor(workers) as pool:
+        begin = time.perf_counter()
+        list(pool.map(lambda _: _codec_alone(root, name, count), range(workers)))
+        return (time.perf_counter() - begin) / (count * workers)
+
+
+def _codec_alone(root: Path, name: str, count: int) -> None:
+    """Decode both PNGs (they are checked), encode, read the PFM."""
     folder, codec = FolderSource(root, "train"), CODECS[name]
-    begin = time.perf_counter()
     for pair in folder.pair_list.pairs[:count]:
         for view in (pair.left, pair.right):
             pixels = read_rgb(root / view)
             if codec.encode is not None:
                 codec.encode(pixels)
         read_pfm(root / pair.disparity)
-    return (time.perf_counter() - begin) / count
+
+
+def packing_share(root: Path, target: Path, name: str, workers: int) -> float:
+    """Speed of packing over the codec's alone: the median of rounds, in each of which one follows the other."""
+    shares, count = [], min(PACK_ALONE, len(FolderSource(root, "train")))
+    for _ in range(ROUNDS):
+        alone = codec_alone(root, name, count, workers)
+        shutil.rmtree(target, ignore_errors=True)
+        begin = time.perf_counter()
+        index = pack(root, target, "train", num_workers=workers, samples_per_shard=16, codec=name)
+        shares.append(alone * index.samples / (time.perf_counter() - begin))
+    return statistics.median(shares)
 
 
 def main() -> None:
@@ -117,6 +140,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--pack-workers", type=int, default=1)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as scratch:
@@ -131,10 +155,8 @@ def main() -> None:
             Console(stderr=True).print("no lmdb here: pip install lmdb")
         packing = {}
         for name in CODECS:
-            begin = time.perf_counter()
-            index = pack(base / "set", base / name, "train", num_workers=1, samples_per_shard=16, codec=name)
-            taken = (time.perf_counter() - begin) / options.pairs
-            packing[name] = codec_alone(base / "set", name, min(options.pairs, 16)) / taken
+            packing[name] = packing_share(base / "set", base / name, name, options.pack_workers)
+            index = ShardIndex.read(base / name / "train")
             sizes[f"shards, {name}"] = sum(s.bytes for s in index.shards)
             sources[f"shards, {name}"] = lambda name=name: ShardSource(base / name / "train")  # type: ignore[misc]
         speeds: dict[str, list[float]] = {name: [] for name in sources}
@@ -157,7 +179,7 @@ def main() -> None:
         )  # fmt: skip
         report[name] = {"pairs_per_s": round(speed, 2), "packing_share": round(share, 3) if share else None}
     Console().print(table)
-    print(json.dumps({"workers": options.workers, **report}))
+    print(json.dumps({"workers": options.workers, "pack_workers": options.pack_workers, **report}))
 
 
 if __name__ == "__main__":

@@ -60,9 +60,19 @@ class SceneFlow(Dataset):
     """`finalpass` (with motion blur and defocus) or `cleanpass`."""
     cache: str = "outputs/cache"
     """Folder that keeps shards fetched from a remote root."""
+    cache_gb: float | None = None
+    """GB (10⁹ bytes) of shards that `cache` may hold, of all sets together; the least recently used are deleted. None
+    keeps everything."""
+    shuffle_window: int | None = None
+    """Shards whose pairs training mixes at a time, drawing shard after shard in random order: what a set needs that is
+    larger than the cache. None shuffles all pairs."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.cache_gb is not None:
+            positive("dataset.cache_gb", self.cache_gb)
+        if self.shuffle_window is not None:
+            at_least("dataset.shuffle_window", self.shuffle_window, 1)
         one_of("dataset.render_pass", self.render_pass, RENDER_PASSES)
         _given_a_place(self.root, "SceneFlow", "STEREO_EXP_SCENEFLOW")
 

@@ -1,7 +1,7 @@
 """Lossless codecs for the images in a shard: small and slow to read, or large and fast.
 
 `png` keeps the source's bytes; `webp` is a quarter smaller and somewhat faster to decode; `raw` is twice as large and
-costs a copy to read. Measured in docs/data.md.
+costs a copy to read. Measured in docs/scale.md.
 """
 
 from __future__ import annotations
@@ -20,24 +20,28 @@ from stereo_exp.errors import DataError, UserError
 _WEBP_LOSSLESS = 101  # OpenCV: a quality above 100 is lossless
 
 
+Member = tuple[bytes | memoryview, ...]
+"""A tar member's bytes, in pieces, so that large arrays need not be copied on their way to the file."""
+
+
 class Codec(NamedTuple):
     """How a view is stored.
 
     Attributes:
         suffix: of its tar member.
-        encode: uint8 H×W×3 RGB -> the member's bytes. None: the source's PNG bytes, untouched.
+        encode: uint8 H×W×3 RGB -> the member. None: the source's PNG bytes, untouched.
         decode: (the member's bytes, what to call it in errors) -> uint8 H×W×3 RGB; `DataError` if damaged.
     """
 
     suffix: str
-    encode: Callable[[np.ndarray], bytes] | None
+    encode: Callable[[np.ndarray], Member] | None
     decode: Callable[[bytes, object], np.ndarray]
 
-    def store(self, png: bytes, source: object) -> tuple[bytes, tuple[int, int]]:
-        """A view's member, and its height and width; `DataError` unless the source's PNG is whole."""
+    def store(self, data: bytes, source: object) -> tuple[Member, tuple[int, int]]:
+        """A view's member, and its height and width; `DataError` unless the source's image is whole."""
         if self.encode is None:
-            return png, png_size(png, source)
-        pixels = decode_rgb(png, source)
+            return (data,), png_size(data, source)
+        pixels = decode_rgb(data, source)
         return self.encode(pixels), (pixels.shape[0], pixels.shape[1])
 
     @property
@@ -58,19 +62,13 @@ def find_codec(name: str) -> Codec:
     return CODECS[name]
 
 
-def _encode_webp(pixels: np.ndarray) -> bytes:
+def _encode_webp(pixels: np.ndarray) -> Member:
     ok, data = cv2.imencode(
         ".webp", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, _WEBP_LOSSLESS]
     )
     if not ok:
         raise ValueError("this OpenCV cannot write WebP")
-    return data.tobytes()
-
-
-def _encode_raw(pixels: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    np.lib.format.write_array(stream, np.ascontiguousarray(pixels), version=(1, 0), allow_pickle=False)
-    return stream.getvalue()
+    return (data.reshape(-1).data,)
 
 
 def _decode_raw(data: bytes, source: object) -> np.ndarray:
@@ -78,6 +76,13 @@ def _decode_raw(data: bytes, source: object) -> np.ndarray:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise DataError(source, f"{pixels.dtype} {pixels.shape}", "an image is uint8 H×W×3", "pack the shard again")
     return pixels
+
+
+def write_npy(values: np.ndarray) -> Member:
+    """`.npy` bytes of an array of plain numbers, which is not copied; the same from every numpy release."""
+    contiguous, header = np.ascontiguousarray(values), io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(contiguous))
+    return header.getvalue(), contiguous.reshape(-1).view(np.uint8).data
 
 
 def read_npy(data: bytes, source: object) -> np.ndarray:
@@ -99,5 +104,5 @@ def read_npy(data: bytes, source: object) -> np.ndarray:
 CODECS = {
     "png": Codec("png", None, decode_rgb),
     "webp": Codec("webp", _encode_webp, decode_rgb),
-    "raw": Codec("npy", _encode_raw, _decode_raw),
+    "raw": Codec("npy", write_npy, _decode_raw),
 }

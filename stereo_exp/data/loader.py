@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from stereo_exp.data.augment import Augment
 from stereo_exp.data.batch import StereoBatch, collate
-from stereo_exp.data.order import EvalBatches, Part, Place, TrainBatches, sample_rng
+from stereo_exp.data.order import EvalBatches, TrainBatches
 from stereo_exp.data.sample import StereoSample, StereoSource, check_disparity, check_views
+from stereo_exp.data.shuffle import Place, sample_rng
 from stereo_exp.data.transforms import padded_size
 from stereo_exp.errors import DataError, UserError
 
@@ -140,12 +141,11 @@ def train_loader(
     world_size: int = 1,
     start_step: int = 0,
     pin_memory: bool = False,
-    parts: Sequence[Part] = (),
 ) -> StereoLoader:
     """Batches for global steps start_step .. total_steps - 1; see `TrainBatches` for their order.
 
     Args:
-        source: pairs with truth.
+        source: pairs with truth, drawn in its `order`.
         batch_size: pairs in a batch of this rank.
         total_steps: the run's global steps; the loader ends there.
         seed: of order, crops and augmentations.
@@ -156,18 +156,16 @@ def train_loader(
         rank, world_size: this process, and how many train together.
         start_step: where a resumed run goes on.
         pin_memory: hand batches out in page-locked memory.
-        parts: of a mixture, in the order in which `source` has them.
     """
     _check_source(source)
     batches = TrainBatches(
-        sum(part.share for part in parts) or len(source),
+        source.order,
         batch_size,
         seed=seed,
         total_steps=total_steps,
         start_step=start_step,
         rank=rank,
         world_size=world_size,
-        parts=parts,
     )
     pairs = _Pairs(source, training=True, seed=seed, crop=crop, augment=augment)
     return _loader(pairs, batches, on_error, workers, pin_memory)

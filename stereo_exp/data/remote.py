@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from pathlib import Path
 
 from filelock import FileLock
 
 from stereo_exp.atomic import replacing
+from stereo_exp.data.cache import ShardCache
 from stereo_exp.data.shard_format import INDEX_NAME
 from stereo_exp.errors import DataError, UserError
 
 log = logging.getLogger(__name__)
 _CHUNK = 1 << 20
 _HASH_CHARS = 12
+_ATTEMPTS = 5
 
 
 def is_remote(root: str) -> bool:
@@ -33,18 +36,18 @@ class RemoteFolder:
     Args:
         root: URL of the folder above the splits, or `pipe:` command with `{}`.
         split: the folder's name.
-        cache: local folder; what is fetched stays there until it is deleted by hand.
+        cache: where what is fetched is kept.
     """
 
-    def __init__(self, root: str, split: str, cache: Path) -> None:
+    def __init__(self, root: str, split: str, cache: ShardCache) -> None:
         if root.startswith("pipe:") and "{}" not in root:
             raise UserError(
                 "dataset.root", root, "a pipe needs {} where the file's path goes", "e.g. pipe:cat /data/{}"
             )
-        self.root, self.split = root, split
+        self.root, self.split, self.cache = root, split, cache
         # Places of the same name must not meet in one cache.
         digest = hashlib.sha256(root.encode()).hexdigest()[:_HASH_CHARS]
-        self.folder = Path(cache) / digest / split
+        self.folder = cache.folder / digest / split
 
     def url(self, name: str) -> str:
         """The URL of one file."""
@@ -55,12 +58,27 @@ class RemoteFolder:
         """Fetch `index.json` anew, so that a set that was packed again is noticed; returns its local path."""
         return self._download(INDEX_NAME, None, None)
 
-    def fetch(self, name: str, num_bytes: int, sha256: str) -> Path:
-        """One shard's local path, fetched now unless it is there at its full size.
+    def open(self, name: str, num_bytes: int, sha256: str) -> int:
+        """A descriptor of one shard, fetched now unless it is in the cache at its full size.
 
         Raises:
             DataError: it cannot be fetched, or is not what the index says.
         """
+        for _ in range(_ATTEMPTS):
+            try:
+                descriptor = os.open(self._fetch(name, num_bytes, sha256), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            except FileNotFoundError:
+                continue  # another process needed the room just now
+            self.used(name, descriptor)
+            return descriptor
+        rule = f"was dropped from the cache {_ATTEMPTS} times before it could be read"
+        raise DataError(self.url(name), None, rule, "raise dataset.cache_gb, or use fewer loader.workers")
+
+    def used(self, name: str, descriptor: int) -> None:
+        """Note that an open shard is being read."""
+        self.cache.used(name, descriptor)
+
+    def _fetch(self, name: str, num_bytes: int, sha256: str) -> Path:
         path = self.folder / name
         if _size(path) == num_bytes:
             return path
@@ -77,11 +95,12 @@ class RemoteFolder:
         fix = "check the address, and that the folder was made by data_tools.pack"
         try:
             with replacing(path) as temporary:
-                with gopen(url, "rb") as source, temporary.open("wb") as target:
+                self.cache.reserve(temporary, num_bytes or 0)
+                found = 0
+                with gopen(url, "rb") as source, temporary.open("r+b") as target:
                     while chunk := source.read(_CHUNK):
                         digest.update(chunk)
-                        target.write(chunk)
-                found = temporary.stat().st_size
+                        found += target.write(chunk)
                 if found == 0 or (num_bytes is not None and found != num_bytes):
                     raise DataError(url, f"{found} bytes", f"the index says {num_bytes or 'more than none'}", fix)
                 if sha256 is not None and digest.hexdigest() != sha256:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from stereo_exp.data.shuffle import Order, Shuffle
 from stereo_exp.errors import DataError
 
 _FIX = "restore the file from its source, or set on_error=skip to leave it out"
@@ -53,7 +54,15 @@ class StereoSample:
 
 
 class StereoSource(Protocol):
-    """A data set with random access; picklable, so that loader workers can have a copy each."""
+    """A data set with random access; picklable, so that loader workers can have a copy each.
+
+    Sources derive from it: what stands here is right for a single data set of files.
+
+    Attributes:
+        names: of the data sets that a mixture consists of; empty for a single one.
+    """
+
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int: ...
 
@@ -64,6 +73,15 @@ class StereoSource(Protocol):
     def read(self, index: int) -> StereoSample:
         """Read one pair; `DataError` if a file of it is missing or damaged."""
         ...
+
+    def set_of(self, index: int) -> str:
+        """Which of `names` a pair belongs to; of a single data set, the empty string."""
+        return ""
+
+    @property
+    def order(self) -> Order:
+        """How training draws its epochs."""
+        return Shuffle(len(self))
 
 
 def check_views(left: np.ndarray, right: np.ndarray, source: object) -> None:

@@ -9,24 +9,27 @@ pair, so that it stays small.
 
 from __future__ import annotations
 
-import io
 import json
+import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stereo_exp.atomic import write_text
-from stereo_exp.data.codecs import read_npy
+from stereo_exp.data.codecs import Member, read_npy, write_npy
 from stereo_exp.data.sources.pair_list import Pair
 from stereo_exp.errors import DataError
 
 INDEX_NAME = "index.json"
 FORMAT_VERSION = 2
 DISPARITY, META = "disp.npy", "json"
+# Of a shard's file beside the index: never a path.
+_NAME, _COUNT_LIMIT = re.compile(r"[\w-][\w.-]*\.tar"), 1 << 50
 
 
 @dataclass(frozen=True)
@@ -103,20 +106,30 @@ class ShardIndex:
             raise DataError(path, f"version {version}", f"this release reads version {FORMAT_VERSION}", fix)
         try:
             shards = tuple(ShardEntry(**entry) for entry in content["shards"])
-            fields = {name: content[name] for name in ShardIndex.__dataclass_fields__ if name != "shards"}
-            index = ShardIndex(**fields, shards=shards)
-            if any("/" in shard.name or shard.samples < 0 or shard.bytes < 0 for shard in shards):
+            values = {name: content[name] for name in ShardIndex.__dataclass_fields__ if name != "shards"}
+            index = ShardIndex(**values, shards=shards)
+            if not _is_typed(index) or not all(map(_is_sound, shards)):
                 raise ValueError
         except (KeyError, TypeError, ValueError):
             raise DataError(path, None, "is not an index of shards", fix) from None
         return index
 
 
-def encode_disparity(values: np.ndarray) -> bytes:
-    """`.npy` bytes of float32 H×W; the same bytes from every numpy release."""
-    stream = io.BytesIO()
-    np.lib.format.write_array(stream, np.ascontiguousarray(values, "<f4"), version=(1, 0), allow_pickle=False)
-    return stream.getvalue()
+def _is_typed(index: ShardIndex) -> bool:
+    kinds = {"str": str, "int": int}
+    return all(type(getattr(index, f.name)) is kinds[str(f.type)] for f in fields(index) if str(f.type) in kinds)
+
+
+def _is_sound(shard: ShardEntry) -> bool:
+    for count in (shard.samples, shard.bytes, shard.skipped):
+        if type(count) is not int or not 0 <= count < _COUNT_LIMIT:
+            return False
+    return type(shard.name) is type(shard.sha256) is str and _NAME.fullmatch(shard.name) is not None
+
+
+def encode_disparity(values: np.ndarray) -> Member:
+    """`.npy` bytes of float32 H×W, which is not copied."""
+    return write_npy(values.astype("<f4", copy=False))
 
 
 def decode_disparity(data: bytes, source: object) -> np.ndarray:
@@ -127,7 +140,7 @@ def decode_disparity(data: bytes, source: object) -> np.ndarray:
     return values
 
 
-def encode_meta(pair: Pair, size: tuple[int, int], members: Mapping[str, bytes]) -> bytes:
+def encode_meta(pair: Pair, size: tuple[int, int], members: Mapping[str, Member]) -> Member:
     """The JSON member: where the pair comes from, its size, and the CRC-32 of every other member.
 
     Tar checks its headers only, and of the codecs PNG alone has checksums: without the CRC a flipped bit would train
@@ -140,9 +153,13 @@ def encode_meta(pair: Pair, size: tuple[int, int], members: Mapping[str, bytes])
         "disparity": pair.disparity,
         "height": size[0],
         "width": size[1],
-        "crc32": {name: zlib.crc32(data) for name, data in members.items()},
+        "crc32": {name: reduce(_crc32, member, 0) for name, member in members.items()},
     }
-    return json.dumps(content, separators=(",", ":")).encode()
+    return (json.dumps(content, separators=(",", ":")).encode(),)
+
+
+def _crc32(so_far: int, piece: bytes | memoryview) -> int:
+    return zlib.crc32(piece, so_far)
 
 
 def decode_meta(data: bytes, source: object) -> dict[str, Any]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import os
-import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from stereo_exp.atomic import replacing
-from stereo_exp.data.codecs import Codec
+from stereo_exp.data.codecs import Codec, Member
 from stereo_exp.data.formats.pfm import decode_pfm
 from stereo_exp.data.sample import check_disparity, check_sizes
+from stereo_exp.data.shard_file import ShardFile
 from stereo_exp.data.shard_format import (
     DISPARITY,
     META,
@@ -26,7 +24,8 @@ from stereo_exp.errors import DataError
 
 _FIX = "restore the file from its source, or leave the pair out with --on-error skip"
 
-_BUFFER_BYTES = 1 << 20
+Members = dict[str, Member]
+Size = tuple[int, int]
 
 
 class Stopped(Exception):
@@ -41,26 +40,29 @@ class SkippedPair:
     reason: str
 
 
-def read_members(root: Path, pair_list: PairList, pair: Pair, codec: Codec) -> dict[str, bytes]:
-    """The members of one pair: its images in `codec`, its disparity as float32 `.npy`, its JSON.
+def read_members(root: Path, pair_list: PairList, pair: Pair, codec: Codec) -> tuple[Members, Size]:
+    """The members of one pair, its images in `codec` and its disparity as float32 `.npy`, and its height and width.
 
-    Every image is decoded (a PNG that is kept: inflated) and the disparity parsed, for
-    nothing may enter a shard that cannot be read back.
+    Every image is decoded (a PNG that is kept: inflated) and the disparity parsed, for nothing may enter a shard that
+    cannot be read back.
 
     Raises:
-        DataError: a file is missing or damaged, is no PNG, or does not fit the left image; it names the list
-            line.
+        DataError: a file is missing or damaged, is no PNG where that is kept, or does not fit the left image; it
+            names the list line.
     """
     try:
         data = {name: _read(root / name) for name in (pair.left, pair.right, pair.disparity)}
-        left, size = _stored(codec, data[pair.left], root / pair.left)
-        right, right_size = _stored(codec, data[pair.right], root / pair.right)
+        left, size = codec.store(data[pair.left], root / pair.left)
+        right, right_size = codec.store(data[pair.right], root / pair.right)
         check_sizes(size, right_size, root / pair.right)
         values = decode_pfm(data[pair.disparity], root / pair.disparity)
         check_disparity(values, size, root / pair.disparity)
     except DataError as error:
         raise pair_list.error(pair, error, _FIX) from None
-    members = {codec.left: left, codec.right: right, DISPARITY: encode_disparity(values)}
+    return {codec.left: left, codec.right: right, DISPARITY: encode_disparity(values)}, size
+
+
+def _with_meta(pair: Pair, members: Members, size: Size) -> Members:
     return members | {META: encode_meta(pair, size, members)}
 
 
@@ -69,25 +71,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DataError(path, None, f"cannot be read ({error.strerror})", _FIX) from None
-
-
-def _stored(codec: Codec, data: bytes, path: Path) -> tuple[bytes, tuple[int, int]]:
-    if not data.startswith(b"\x89PNG"):
-        raise DataError(path, f"{len(data)} bytes", "is not a PNG", _FIX)
-    return codec.store(data, path)
-
-
-class _HashingFile(io.FileIO):
-    """A file that keeps the SHA-256 of what is written to it, so that a shard need not be read again."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "w")
-        self.digest = hashlib.sha256()
-
-    def write(self, data) -> int:  # type: ignore[no-untyped-def]
-        count = super().write(data)
-        self.digest.update(memoryview(data)[:count])
-        return count
 
 
 def write_shard(
@@ -114,33 +97,18 @@ def write_shard(
         stopped: asked before every pair; true raises `Stopped` and leaves no file behind.
     """
     skipped: list[SkippedPair] = []
-    with replacing(path) as temporary, _HashingFile(temporary) as file:
-        # Small writes would each cost the other threads a turn at the lock. Python's own tarfile rather than
-        # webdataset's TarWriter, whose stream copies every byte in pieces of 10 kB.
-        stream = io.BufferedWriter(file, _BUFFER_BYTES)
-        with tarfile.TarFile(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT, copybufsize=_BUFFER_BYTES) as tar:
-            for pair in pairs:
-                if stopped():
-                    raise Stopped
-                try:
-                    members = read_members(root, pair_list, pair, codec)
-                except DataError as error:
-                    if on_error == "raise":
-                        raise
-                    skipped.append(SkippedPair(pair.line, str(error)))
-                else:
-                    for name in sorted(members):
-                        _add(tar, f"{pair.line:08d}.{name}", members[name])
-                advance()
-        stream.flush()
-        os.fsync(file.fileno())
-        size = file.tell()
-    entry = ShardEntry(path.name, len(pairs) - len(skipped), size, file.digest.hexdigest(), len(skipped))
-    return entry, skipped
-
-
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    """One member, with nothing in its header that depends on when, where or by whom it is written."""
-    header = tarfile.TarInfo(name)
-    header.size, header.mode = len(data), 0o444
-    tar.addfile(header, io.BytesIO(data))
+    with replacing(path) as temporary, ShardFile(temporary) as file:
+        for pair in pairs:
+            if stopped():
+                raise Stopped
+            try:
+                members, size = read_members(root, pair_list, pair, codec)
+            except DataError as error:
+                if on_error == "raise":
+                    raise
+                skipped.append(SkippedPair(pair.line, str(error)))
+            else:
+                file.add(f"{pair.line:08d}", partial(_with_meta, pair, members, size))
+            advance()
+        num_bytes, sha256 = file.finish()
+    return ShardEntry(path.name, len(pairs) - len(skipped), num_bytes, sha256, len(skipped)), skipped

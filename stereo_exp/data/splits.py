@@ -9,7 +9,6 @@ from stereo_exp.data.augment import build_augment
 from stereo_exp.data.datasets import open_dataset
 from stereo_exp.data.loader import StereoLoader, eval_loader, train_loader
 from stereo_exp.data.order import steps_per_epoch
-from stereo_exp.data.sources.mix import MixSource
 from stereo_exp.process import Process
 
 
@@ -35,22 +34,15 @@ class Splits:
     def steps_per_epoch(self, world_size: int) -> int:
         """Training steps in which the training split is seen once."""
         assert self._train is not None
-        return steps_per_epoch(self._epoch_length(), self._loader.batch_size, world_size)
-
-    def _epoch_length(self) -> int:
-        assert self._train is not None
-        if isinstance(self._train, MixSource):
-            return sum(part.share for part in self._train.parts)
-        return len(self._train)
+        return steps_per_epoch(self._train.order.num_samples, self._loader.batch_size, world_size)
 
     @property
-    def test_sets(self) -> list[str]:
+    def test_sets(self) -> tuple[str, ...]:
         """Names of the data sets that a mixed test split consists of; empty for a single one."""
-        return self._test.names if isinstance(self._test, MixSource) else []
+        return self._test.names
 
     def test_set_of(self, index: int) -> str:
         """Which of `test_sets` a pair belongs to."""
-        assert isinstance(self._test, MixSource)
         return self._test.set_of(index)
 
     def train(self, process: Process, device: torch.device, start_step: int, num_steps: int) -> StereoLoader:
@@ -67,7 +59,6 @@ class Splits:
             workers=self._loader.workers,
             rank=process.rank,
             world_size=process.world_size,
-            parts=self._train.parts if isinstance(self._train, MixSource) else (),
             start_step=start_step,
             total_steps=num_steps,
             pin_memory=device.type == "cuda",

@@ -11,8 +11,8 @@ from data_tools.render import render_scene, sample_scene
 from stereo_exp.config import bind, conf_dir
 from stereo_exp.data.augment import AUGMENTATIONS, Augment, Photometric, Scale, VerticalFlip, build_augment
 from stereo_exp.data.loader import train_loader
-from stereo_exp.data.order import sample_rng
-from stereo_exp.data.sample import Calibration, StereoSample
+from stereo_exp.data.sample import Calibration, StereoSample, StereoSource
+from stereo_exp.data.shuffle import sample_rng
 from stereo_exp.data.transforms import random_crop
 from stereo_exp.errors import UserError
 
@@ -36,7 +36,7 @@ def samples():
     return [sample(index) for index in range(5)]
 
 
-class Source:
+class Source(StereoSource):
     """Pairs from memory."""
 
     def __init__(self, samples):

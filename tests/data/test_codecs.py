@@ -46,11 +46,11 @@ def shards(request: pytest.FixtureRequest, scenes: Path, tmp_path_factory: pytes
 def test_round_trip(name: str, pixels: np.ndarray) -> None:
     codec = CODECS[name]
     png = encode_png(pixels)
-    data, size = codec.store(png, "x")
+    member, size = codec.store(png, "x")
     assert size == pixels.shape[:2]
-    np.testing.assert_array_equal(codec.decode(data, "x"), pixels)
+    np.testing.assert_array_equal(codec.decode(b"".join(member), "x"), pixels)
     if name == "png":
-        assert data is png, "the source's bytes, untouched"
+        assert member == (png,), "the source's bytes, untouched"
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
@@ -149,24 +149,35 @@ def test_other_codec_into_the_same_folder_is_refused(shards: Path, scenes: Path)
         pack(scenes, shards.parent, "train", num_workers=1, samples_per_shard=3, codec=other)
 
 
-def test_every_bit_flip_is_found(shards: Path, tmp_path: Path) -> None:
-    """100 flips inside members: reading the pairs finds every one; tar padding is covered by `verify`."""
+def test_every_bit_flip_and_truncation_is_found(shards: Path, tmp_path: Path) -> None:
+    """100 of them: reading finds what harms a pair, `verify` the padding too; training counts what is lost."""
     generator = random.Random(0)
     whole = {p.name: p.read_bytes() for p in shards.iterdir() if p.is_file()}
     (tmp_path / "index.json").write_bytes(whole.pop("index.json"))
-    for _ in range(100):
+    num_lost = 0
+    for number in range(100):
         name = generator.choice(sorted(whole))
         data = bytearray(whole[name])
         place = generator.randrange(len(data))
         data[place] ^= 1 << generator.randrange(8)
+        if number % 4 == 0:
+            del data[place:]
         for other, content in whole.items():
             (tmp_path / other).write_bytes(bytes(data) if other == name else content)
         source = ShardSource(tmp_path)
-        with pytest.raises(DataError):
-            for i in range(len(source)):
-                assert source.read(i).key
+        lost = 0
+        for i in range(len(source)):
+            try:
+                source.read(i)
+            except DataError:
+                lost += 1
+        with pytest.raises(DataError, match=name):
             source.verify()
+        (batch,) = train_loader(source, batch_size=5, total_steps=1, seed=0, crop=(32, 32), on_error="skip")
+        assert (len(batch), len(batch.skipped)) == (5 - lost, lost)
+        num_lost += lost > 0
         source.close()
+    assert num_lost > 80
 
 
 def test_training_goes_on_past_damage_and_counts_it(shards: Path, tmp_path: Path) -> None:

@@ -13,9 +13,8 @@ from scene_folder import scene_names
 from stereo_exp.data.augment import build_augment
 from stereo_exp.data.batch import StereoBatch, collate
 from stereo_exp.data.loader import eval_loader, train_loader
-from stereo_exp.data.order import epoch_order
 from stereo_exp.data.packing import pack
-from stereo_exp.data.sample import StereoSample
+from stereo_exp.data.sample import StereoSample, StereoSource
 from stereo_exp.data.sources.folder import FolderSource
 from stereo_exp.data.sources.motorcycle import MotorcycleSource
 from stereo_exp.data.sources.shards import ShardSource
@@ -210,7 +209,7 @@ def test_a_missing_shard_is_skipped_pair_by_pair(shards):
     assert sum(len(batch.skipped) for batch in batches) == 3
 
 
-class MadeSource:
+class MadeSource(StereoSource):
     """Pairs handed over as they are, sound or not."""
 
     def __init__(self, *samples):
@@ -327,8 +326,9 @@ def test_collate_pads_to_the_largest_and_a_multiple_of_32(sizes):
     assert batch.left.sum() == 3 * sum(h * w for h, w in sizes)
 
 
+@pytest.mark.parametrize("window", [None, 2])
 @pytest.mark.parametrize(("world_size", "workers"), [(2, 2), (1, 0)])
-def test_five_shards_however_they_are_read(make_scenes, tmp_path, world_size, workers):
+def test_five_shards_however_they_are_read(make_scenes, tmp_path, world_size, workers, window):
     """Evaluation counts every pair once; an epoch visits every pair once, in an order of (seed, epoch) alone."""
     pack(make_scenes([(40, 70)] * 12), tmp_path, "train", samples_per_shard=3)
     pack(make_scenes([(40, 70)] * 13), tmp_path / "13", "train", samples_per_shard=3)
@@ -337,13 +337,13 @@ def test_five_shards_however_they_are_read(make_scenes, tmp_path, world_size, wo
     options = {"world_size": world_size, "workers": workers}
     evaluated = [list(eval_loader(source, batch_size=2, rank=rank, **options)) for rank in range(world_size)]
     assert [i for rank in evaluated for batch in rank for i in batch.indices] == list(range(13))
-    source = ShardSource(tmp_path / "train")
+    source = ShardSource(tmp_path / "train", window=window)
     options |= {"batch_size": 4 // world_size, "total_steps": 9}
     ranks = [train(source, rank=rank, **options) for rank in range(world_size)]
     steps = [[i for batch in step for i in batch.indices] for step in zip(*ranks, strict=True)]
     for epoch in range(3):
         seen = [i for step in steps[3 * epoch : 3 * epoch + 3] for i in step]
-        assert seen == epoch_order(12, 5, epoch).tolist()
+        assert seen == source.order.indices(5, epoch).tolist()
     # Resumed inside the second epoch.
     resumed = [train(source, rank=rank, start_step=4, **options) for rank in range(world_size)]
     for whole, rest in zip(ranks, resumed, strict=True):

@@ -11,16 +11,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stereo_exp.config import bind
-from stereo_exp.data.order import Part, TrainBatches, epoch_order, mixed_places
-from stereo_exp.data.sample import StereoSample
+from stereo_exp.data.order import TrainBatches
+from stereo_exp.data.sample import StereoSample, StereoSource
+from stereo_exp.data.shuffle import Mixture, Part, ShardShuffle, Shuffle
 from stereo_exp.data.sources.mix import MixSource
 from stereo_exp.data.splits import Splits
 from stereo_exp.errors import UserError
 
-PARTS = st.lists(st.builds(Part, st.integers(1, 12), st.integers(1, 20)), min_size=1, max_size=4)
+ORDERS = st.one_of(
+    st.builds(Shuffle, st.integers(1, 12)),
+    st.builds(ShardShuffle, st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple), st.integers(1, 3)),
+)
+PARTS = st.lists(st.builds(Part, ORDERS, st.integers(1, 20)), min_size=1, max_size=4).map(tuple)
 
 
-class Numbered:
+def rows_of(parts: tuple[Part, ...], seed: int, epoch: int) -> np.ndarray:
+    """An epoch as int64 N×2: (the part's own epoch, index)."""
+    return np.array(list(Mixture(parts).places(seed, epoch)))
+
+
+class Numbered(StereoSource):
     """A source whose pairs say which they are."""
 
     def __init__(self, name: str, size: int) -> None:
@@ -39,40 +49,58 @@ class Numbered:
 
 @settings(max_examples=60, deadline=None)
 @given(parts=PARTS, seed=st.integers(0, 2**32), num_epochs=st.integers(1, 6))
-def test_every_part_is_seen_evenly(parts: list[Part], seed: int, num_epochs: int) -> None:
-    rows = np.concatenate([mixed_places(parts, seed, epoch) for epoch in range(num_epochs)])
+def test_every_part_is_seen_evenly(parts: tuple[Part, ...], seed: int, num_epochs: int) -> None:
+    rows = np.concatenate([rows_of(parts, seed, epoch) for epoch in range(num_epochs)])
     assert len(rows) == num_epochs * sum(part.share for part in parts)
     assert len(set(map(tuple, rows.tolist()))) == len(rows), "an (epoch, index) never comes twice: nor does its crop"
     offset = 0
     for part in parts:
-        own = rows[(rows[:, 1] >= offset) & (rows[:, 1] < offset + part.num_samples)]
+        num_samples = part.order.num_samples
+        own = rows[(rows[:, 1] >= offset) & (rows[:, 1] < offset + num_samples)]
         assert len(own) == num_epochs * part.share
         counts = Counter(own[:, 1].tolist())
-        times = [counts[offset + i] for i in range(part.num_samples)]
+        times = [counts[offset + i] for i in range(num_samples)]
         assert max(times) - min(times) <= 1, "no pair returns before all others have been seen"
-        offset += part.num_samples
+        offset += num_samples
 
 
 @given(parts=PARTS, seed=st.integers(0, 99), epoch=st.integers(0, 5))
-def test_order_depends_on_seed_and_epoch_only(parts: list[Part], seed: int, epoch: int) -> None:
-    np.testing.assert_array_equal(mixed_places(parts, seed, epoch), mixed_places(parts, seed, epoch))
-    assert not np.array_equal(epoch_order(50, seed, epoch, 0), epoch_order(50, seed, epoch, 1))
+def test_order_depends_on_seed_and_epoch_only(parts: tuple[Part, ...], seed: int, epoch: int) -> None:
+    np.testing.assert_array_equal(rows_of(parts, seed, epoch), rows_of(parts, seed, epoch))
+    for order in (Shuffle(50), ShardShuffle((25, 25), 2)):
+        assert not np.array_equal(order.indices(seed, epoch, 0), order.indices(seed, epoch, 1))
+
+
+def test_the_order_of_a_mixture_stays_what_it_is() -> None:
+    """A resumed run must find the order that it left, in later releases too."""
+    parts = (Part(Shuffle(3), 4), Part(Shuffle(5), 3))
+    assert rows_of(parts, 7, 1).tolist() == [[2, 2], [1, 0], [0, 7], [0, 6], [1, 4], [2, 1], [1, 1]]
+
+
+def test_shards_of_a_part_stay_together() -> None:
+    """In a mixture, too, a part draws its pairs in its own sequence."""
+    shards = ShardShuffle((4,) * 6, 1)
+    rows = rows_of((Part(Shuffle(10), 30), Part(shards, 24)), 5, 2)
+    own = rows[rows[:, 1] >= 10, 1] - 10
+    np.testing.assert_array_equal(own, shards.indices(5, 2, 1))
+    assert np.ptp(np.flatnonzero(rows[:, 1] >= 10)) > 30, "spread over the epoch"
 
 
 @pytest.mark.parametrize("world_size", [1, 2])
 def test_resumed_batches_go_on(world_size: int) -> None:
-    parts = [Part(5, 12), Part(9, 4)]
-    options = {"seed": 3, "total_steps": 20, "world_size": world_size, "parts": parts}
+    mixture = Mixture((Part(Shuffle(5), 12), Part(ShardShuffle((4, 5), 1), 4)))
+    options = {"seed": 3, "total_steps": 20, "world_size": world_size}
     for rank in range(world_size):
-        whole = list(TrainBatches(16, 2, rank=rank, **options))
-        assert list(TrainBatches(16, 2, rank=rank, start_step=7, **options)) == whole[7:]
+        whole = list(TrainBatches(mixture, 2, rank=rank, **options))
+        assert list(TrainBatches(mixture, 2, rank=rank, start_step=7, **options)) == whole[7:]
 
 
 def test_shares_follow_the_weights() -> None:
-    source = MixSource({"a": Numbered("a", 30), "b": Numbered("b", 10)}, {"a": 1.0, "b": 3.0})
-    assert source.parts == [Part(30, 10), Part(10, 30)]
-    assert MixSource({"a": Numbered("a", 30), "b": Numbered("b", 10)}, {}).parts == [Part(30, 30), Part(10, 10)]
-    assert MixSource({"a": Numbered("a", 30), "b": Numbered("b", 10)}, {"a": 3.0}).parts == [Part(30, 30), Part(10, 10)]
+    sources = {"a": Numbered("a", 30), "b": Numbered("b", 10)}
+    for weights, shares in (({"a": 1.0, "b": 3.0}, (10, 30)), ({}, (30, 10)), ({"a": 3.0}, (30, 10))):
+        order = MixSource(sources, weights).order
+        assert order.parts == (Part(Shuffle(30), shares[0]), Part(Shuffle(10), shares[1]))
+        assert order.num_samples == 40
 
 
 def test_indices_run_through_the_parts() -> None:
@@ -96,7 +124,7 @@ def test_a_mixture_composes_from_the_command_line(tmp_path: object) -> None:
     assert list(config.dataset.parts) == ["shapes", "small"]
     assert [type(part).__name__ for part in config.dataset.parts.values()] == ["Shapes", "Shapes"]
     splits = Splits(config)
-    assert splits.test_sets == ["shapes", "small"]
+    assert splits.test_sets == ("shapes", "small")
     assert [splits.test_set_of(i) for i in range(splits.num_test)] == ["shapes"] * 3 + ["small"] * 2
     # 4 + 16 pairs an epoch at weights 2 : 1 are 13 + 7 draws.
     assert splits.steps_per_epoch(1) == 5

@@ -7,26 +7,60 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stereo_exp.data.order import EvalBatches, TrainBatches, epoch_order, sample_rng, steps_per_epoch
+from stereo_exp.data.order import EvalBatches, TrainBatches, steps_per_epoch
+from stereo_exp.data.shuffle import ShardShuffle, Shuffle, sample_rng
 
 SIZES = st.integers(1, 60)
 
 
-@given(st.integers(1, 500), st.integers(-5, 2**63), st.integers(0, 10**6))
-def test_epoch_order_is_a_permutation_drawn_from_its_arguments(num_samples, seed, epoch):
-    order = epoch_order(num_samples, seed, epoch)
-    assert sorted(order) == list(range(num_samples))
-    np.testing.assert_array_equal(order, epoch_order(num_samples, seed, epoch))
+SHARDS = st.lists(st.integers(1, 9), min_size=1, max_size=30).map(tuple)
+ORDERS = st.one_of(st.builds(Shuffle, st.integers(1, 500)), st.builds(ShardShuffle, SHARDS, st.integers(1, 9)))
 
 
-def test_epoch_order_differs_by_seed_and_epoch():
-    orders = {tuple(epoch_order(100, seed, epoch)) for seed in range(4) for epoch in range(4)}
+@given(ORDERS, st.integers(-5, 2**63), st.integers(0, 10**6))
+def test_an_order_is_a_permutation_drawn_from_its_arguments(order, seed, epoch):
+    indices = order.indices(seed, epoch)
+    assert sorted(indices) == list(range(order.num_samples))
+    np.testing.assert_array_equal(indices, order.indices(seed, epoch))
+    assert list(order.places(seed, epoch)) == [(epoch, index) for index in indices.tolist()]
+
+
+@pytest.mark.parametrize("order", [Shuffle(100), ShardShuffle((10,) * 10, 2)], ids=["all", "shards"])
+def test_orders_differ_by_seed_and_epoch(order):
+    orders = {tuple(order.indices(seed, epoch)) for seed in range(4) for epoch in range(4)}
     assert len(orders) == 16
 
 
-def test_epoch_order_stays_what_it_is():
+def test_orders_stay_what_they_are():
     """A resumed run must find the order that it left, in later releases too."""
-    assert epoch_order(8, 0, 0).tolist() == [5, 0, 6, 1, 7, 2, 4, 3]
+    assert Shuffle(8).indices(0, 0).tolist() == [5, 0, 6, 1, 7, 2, 4, 3]
+    assert ShardShuffle((3, 2, 3), 2).indices(0, 0).tolist() == [3, 7, 6, 4, 0, 5, 2, 1]
+
+
+def visits(order, seed=0):
+    """Of every shard, the first and the last position at which a pair of it is drawn."""
+    shards = np.repeat(np.arange(len(order.sizes)), order.sizes)[order.indices(seed, 0)]
+    return [(seen[0], seen[-1]) for number in range(len(order.sizes)) if len(seen := np.flatnonzero(shards == number))]
+
+
+@given(SHARDS, st.integers(1, 9), st.integers(0, 99))
+def test_few_shards_are_in_use_at_a_time(sizes, window, seed):
+    found = visits(ShardShuffle(sizes, window), seed)
+    in_use = [sum(first <= now <= last for first, last in found) for now in range(sum(sizes))]
+    assert max(in_use) <= window + 1
+    if window == 1:
+        assert max(in_use) == 1, "one shard after the other"
+
+
+def test_shards_come_in_random_order_one_at_a_time_and_their_pairs_mixed():
+    order = ShardShuffle((50,) * 40, 8)
+    firsts = np.array([first for first, _ in visits(order)])
+    turns = np.argsort(firsts)
+    assert (np.diff(turns) != 1).mean() > 0.8
+    # After the first window a new shard comes every 50 pairs or so, never eight at once.
+    assert np.diff(np.sort(firsts))[8:].max() < 110
+    shards = order.indices(0, 0) // 50
+    assert (np.diff(shards) != 0).mean() > 0.8
 
 
 def test_sample_rng_differs_by_each_argument():
@@ -35,12 +69,13 @@ def test_sample_rng_differs_by_each_argument():
     assert sample_rng(1, 2, 3).random() == sample_rng(1, 2, 3).random()
 
 
-def batches(num_samples, batch_size, world_size=1, *, start=0, total=20, seed=3):
-    """Per step, the batches of all ranks end to end."""
+def batches(order, batch_size, world_size=1, *, start=0, total=20, seed=3):
+    """Per step, the batches of all ranks end to end; of a full shuffle where `order` is a number of pairs."""
+    order = Shuffle(order) if isinstance(order, int) else order
     ranks = [
         list(
             TrainBatches(
-                num_samples,
+                order,
                 batch_size,
                 seed=seed,
                 start_step=start,
@@ -54,15 +89,15 @@ def batches(num_samples, batch_size, world_size=1, *, start=0, total=20, seed=3)
     return [list(chain(*step)) for step in zip(*ranks, strict=True)]
 
 
-@given(st.integers(8, 60), st.sampled_from([(8, 1), (4, 2), (2, 4), (1, 8)]))
-def test_ranks_share_one_global_order(num_samples, split):
-    assert batches(num_samples, *split) == batches(num_samples, 8)
+@given(st.one_of(st.integers(8, 60), ORDERS), st.sampled_from([(8, 1), (4, 2), (2, 4), (1, 8)]))
+def test_ranks_share_one_global_order(order, split):
+    assert batches(order, *split) == batches(order, 8)
 
 
-@given(SIZES, st.integers(1, 9), st.integers(1, 3), st.integers(0, 25))
-def test_a_resumed_run_goes_on_inside_the_epoch(num_samples, batch_size, world_size, start):
-    whole = batches(num_samples, batch_size, world_size, total=25)
-    assert batches(num_samples, batch_size, world_size, start=start, total=25) == whole[start:]
+@given(st.one_of(SIZES, ORDERS), st.integers(1, 9), st.integers(1, 3), st.integers(0, 25))
+def test_a_resumed_run_goes_on_inside_the_epoch(order, batch_size, world_size, start):
+    whole = batches(order, batch_size, world_size, total=25)
+    assert batches(order, batch_size, world_size, start=start, total=25) == whole[start:]
 
 
 @given(st.integers(1, 9), st.integers(1, 3), st.integers(0, 40))
@@ -88,8 +123,8 @@ def test_a_set_smaller_than_a_batch_wraps_round_fairly(num_samples, batch_size):
 
 
 def test_len_is_the_steps_left():
-    assert len(TrainBatches(10, 2, seed=0, start_step=7, total_steps=20)) == 13
-    assert len(TrainBatches(10, 2, seed=0, start_step=20, total_steps=20)) == 0
+    assert len(TrainBatches(Shuffle(10), 2, seed=0, start_step=7, total_steps=20)) == 13
+    assert len(TrainBatches(Shuffle(10), 2, seed=0, start_step=20, total_steps=20)) == 0
 
 
 @given(SIZES, st.integers(1, 9), st.integers(1, 7))

@@ -15,7 +15,7 @@ import pytest
 import webdataset
 from scene_folder import SPOILS, scene_names, spoil_missing, spoil_nan
 
-from stereo_exp.data import packing, shard_writer
+from stereo_exp.data import packing, shard_file
 from stereo_exp.data.formats import encode_png, read_pfm
 from stereo_exp.data.packing import pack
 from stereo_exp.data.sources.folder import FolderSource
@@ -205,9 +205,10 @@ def test_an_error_leaves_finished_shards_and_no_part_of_one(make_scenes, tmp_pat
         pack(root, tmp_path / "out", "train", samples_per_shard=2, num_workers=1)
     names = {path.name for path in (tmp_path / "out/train").iterdir()}
     assert {"shard-000000.tar", "shard-000001.tar"} <= names and not any(name.endswith(".tmp") for name in names)
+    # The worker may have packed the last shard, of one pair, before it was told of the error.
     for path in (tmp_path / "out/train").glob("*.tar"):
         with tarfile.open(path) as tar:
-            assert len(tar.getnames()) == 8
+            assert len(tar.getnames()) == (4 if path.name == "shard-000003.tar" else 8)
 
 
 def test_other_parameters_are_refused_in_one_line(make_scenes, tmp_path):
@@ -256,7 +257,7 @@ def test_a_full_disk_is_told_in_one_line(make_scenes, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shard_writer.os, "fsync", full)
+    monkeypatch.setattr(shard_file.os, "fsync", full)
     with pytest.raises(UserError, match=r"cannot be written .No space left on device."):
         pack(root, tmp_path, "train")
 

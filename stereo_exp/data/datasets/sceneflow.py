@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stereo_exp.config.dataset import SceneFlow
+from stereo_exp.data.cache import GB, ShardCache
 from stereo_exp.data.remote import RemoteFolder, is_remote
 from stereo_exp.data.sample import StereoSource
 from stereo_exp.data.shard_format import INDEX_NAME
@@ -25,17 +26,41 @@ LAYOUT = Layout(
 def open_split(config: SceneFlow, split: str) -> StereoSource:
     """The source of `train` or `test`."""
     assert config.root is not None
+    window = config.shuffle_window
     if is_remote(config.root):
-        remote = RemoteFolder(config.root, split, Path(config.cache))
+        remote = RemoteFolder(config.root, split, ShardCache(Path(config.cache), config.cache_gb))
         remote.fetch_index()
-        return _of_pass(ShardSource(remote.folder, remote=remote), config)
+        source = ShardSource(remote.folder, remote=remote, window=window)
+        _check_cache(source, config, split)
+        return _of_pass(source, config)
     root = Path(config.root)
     LAYOUT.folder(root)
     if (root / split / INDEX_NAME).is_file():
-        return _of_pass(ShardSource(root / split), config)
+        return _of_pass(ShardSource(root / split, window=window), config)
     if not any(root.glob("SceneFlow_*.txt")):
         raise LAYOUT.refusal(root)
+    if window is not None:
+        fix = "pack it (python -m data_tools.pack --help), or leave dataset.shuffle_window out"
+        raise UserError("dataset.shuffle_window", window, f"needs shards, and {root} holds files", fix)
     return FolderSource(root, split, render_pass=config.render_pass)
+
+
+def _check_cache(source: ShardSource, config: SceneFlow, split: str) -> None:
+    """Refuse a cache from which shards would be dropped while they are still in use, to be fetched again and again."""
+    if config.cache_gb is None:
+        return
+    sizes = [shard.bytes for shard in source.index.shards]
+    fix = "raise dataset.cache_gb"
+    if split != "train":
+        needed, rule = max(sizes), "must hold the largest shard"
+    elif source.window is None:
+        needed, rule = sum(sizes), "must hold the whole set while all of its pairs are shuffled"
+        fix += ", or draw shard after shard: dataset.shuffle_window=8"
+    else:
+        needed, rule = (source.window + 1) * max(sizes), "must hold the shards of the window and one more"
+        fix += " or lower dataset.shuffle_window"
+    if config.cache_gb * GB < needed:
+        raise UserError("dataset.cache_gb", config.cache_gb, f"{rule}, {needed / GB:.3g} GB", fix)
 
 
 def _of_pass(source: ShardSource, config: SceneFlow) -> ShardSource:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,14 @@ import numpy as np
 
 from stereo_exp.data.formats.disparity_png import read_grey
 from stereo_exp.data.formats.image import read_rgb
-from stereo_exp.data.sample import Calibration, StereoSample, check_disparity, check_views, known_disparity
+from stereo_exp.data.sample import (
+    Calibration,
+    StereoSample,
+    StereoSource,
+    check_disparity,
+    check_views,
+    known_disparity,
+)
 from stereo_exp.errors import DataError
 
 _SEEN_BY_BOTH = 255
@@ -39,7 +46,7 @@ class PairFiles:
     calib: Path | None = None
 
 
-class FilesSource(ABC):
+class FilesSource(StereoSource):
     """A `StereoSource` over `PairFiles`. A reader fills in the three methods that turn files into numbers.
 
     Args:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from stereo_exp.data.formats.image import read_rgb
 from stereo_exp.data.formats.pfm import read_pfm
-from stereo_exp.data.sample import StereoSample, check_disparity, check_views, known_disparity
+from stereo_exp.data.sample import StereoSample, StereoSource, check_disparity, check_views, known_disparity
 from stereo_exp.data.sources.pair_list import find_pair_list, pair_key
 from stereo_exp.errors import DataError
 
 
-class FolderSource:
+class FolderSource(StereoSource):
     """Pairs of a folder in SceneFlow's layout.
 
     Args:

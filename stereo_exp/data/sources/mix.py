@@ -6,11 +6,11 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import accumulate
 
-from stereo_exp.data.order import Part
 from stereo_exp.data.sample import StereoSample, StereoSource
+from stereo_exp.data.shuffle import Mixture, Part, ShardShuffle, Shuffle
 
 
-class MixSource:
+class MixSource(StereoSource):
     """The pairs of several sources, one after the other.
 
     Args:
@@ -19,19 +19,21 @@ class MixSource:
     """
 
     def __init__(self, sources: Mapping[str, StereoSource], weights: Mapping[str, float]) -> None:
-        self.names = list(sources)
+        self.names = tuple(sources)
         self._sources = list(sources.values())
         self._ends = list(accumulate(len(s) for s in self._sources))
         sizes = [float(len(s)) for s in self._sources]
         wanted = [float(weights.get(name, 1.0)) for name in self.names] if weights else sizes
         total = sum(sizes)
-        self.parts = [
-            Part(len(source), max(1, round(total * weight / sum(wanted))))
-            for source, weight in zip(self._sources, wanted, strict=True)
-        ]
+        self._shares = [max(1, round(total * weight / sum(wanted))) for weight in wanted]
 
     def __len__(self) -> int:
         return self._ends[-1]
+
+    @property
+    def order(self) -> Mixture:
+        """Every part in its own order, as often as the weights say."""
+        return Mixture(tuple(map(Part, map(_own_order, self._sources), self._shares)))
 
     def set_of(self, index: int) -> str:
         """The name of the data set that a pair belongs to."""
@@ -51,3 +53,8 @@ class MixSource:
         index = range(len(self))[index]
         part = bisect_right(self._ends, index)
         return part, index - (self._ends[part - 1] if part else 0)
+
+
+def _own_order(source: StereoSource) -> Shuffle | ShardShuffle:
+    order = source.order
+    return order if isinstance(order, Shuffle | ShardShuffle) else Shuffle(len(source))  # of a mixture in a mixture

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from stereo_exp.data.sample import Calibration, StereoSample
+from stereo_exp.data.sample import Calibration, StereoSample, StereoSource
 
 # Quarter-size calibration, from the docstring of skimage.data.stereo_motorcycle.
 CALIBRATION = Calibration(focal=994.978, baseline=0.193001, doffs=31.086)
 
 
-class MotorcycleSource:
+class MotorcycleSource(StereoSource):
     """A data set of one pair, 741×500 px, disparity 7 to 60 px, 7 % of the pixels unknown.
 
     scikit-image marks unknown pixels with infinity (its docstring says NaN): both become 0. Its docstring has

@@ -13,9 +13,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from stereo_exp.data.cache import is_deleted
 from stereo_exp.data.codecs import find_codec
 from stereo_exp.data.remote import RemoteFolder
-from stereo_exp.data.sample import StereoSample, check_disparity, check_views, known_disparity
+from stereo_exp.data.sample import StereoSample, StereoSource, check_disparity, check_views, known_disparity
 from stereo_exp.data.shard_format import (
     DISPARITY,
     META,
@@ -24,6 +25,7 @@ from stereo_exp.data.shard_format import (
     decode_disparity,
     decode_meta,
 )
+from stereo_exp.data.shuffle import ShardShuffle, Shuffle
 from stereo_exp.data.sources.pair_list import pair_key
 from stereo_exp.data.sources.tar_scan import FIX, scan_tar
 from stereo_exp.errors import DataError
@@ -40,7 +42,7 @@ class _OpenShard:
     places: tuple[tuple[tuple[int, int], ...], ...]
 
 
-class ShardSource:
+class ShardSource(StereoSource):
     """Pairs of a folder of shards, as `python -m data_tools.pack` writes them.
 
     A shard is opened, and its headers scanned, when a pair of it is first read; what was opened stays open
@@ -51,13 +53,16 @@ class ShardSource:
         folder: holds `index.json` and the shards.
         max_open: shards held open at once, in each process.
         remote: where shards come from that are not in `folder` yet.
+        window: how many shards' pairs an epoch mixes at a time, see `ShardShuffle`; None shuffles all pairs.
 
     Raises:
         DataError: no readable index.
     """
 
-    def __init__(self, folder: Path, *, max_open: int = 256, remote: RemoteFolder | None = None) -> None:
-        self.folder, self.remote = Path(folder), remote
+    def __init__(
+        self, folder: Path, *, max_open: int = 256, remote: RemoteFolder | None = None, window: int | None = None
+    ) -> None:
+        self.folder, self.remote, self.window = Path(folder), remote, window
         self.index = ShardIndex.read(self.folder)
         codec = find_codec(self.index.codec)
         self._members = (codec.left, codec.right, DISPARITY, META)
@@ -67,6 +72,13 @@ class ShardSource:
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
+
+    @property
+    def order(self) -> Shuffle | ShardShuffle:
+        """A full shuffle, or with a window, shard after shard."""
+        if self.window is None:
+            return Shuffle(len(self))
+        return ShardShuffle(tuple(shard.samples for shard in self.index.shards), self.window)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": OrderedDict()}
@@ -139,21 +151,35 @@ class ShardSource:
     def _opened(self, number: int) -> _OpenShard:
         shard = self._open.get(number)
         if shard is None:
-            entry = self.index.shards[number]
-            if self.remote is not None:
-                self.remote.fetch(entry.name, entry.bytes, entry.sha256)
-            shard = self._open[number] = _open_shard(self._path(number), entry, self._members)
-            while len(self._open) > self.max_open:
-                os.close(self._open.popitem(last=False)[1].descriptor)
+            descriptor = self._descriptor(number)
+            self._close_old()  # after fetching, which may have dropped shards that are open here
+            shard = _scan(descriptor, self._path(number), self.index.shards[number], self._members)
+            self._open[number] = shard
+        elif self.remote is not None:
+            self.remote.used(self.index.shards[number].name, shard.descriptor)
         self._open.move_to_end(number)
         return shard
 
+    def _descriptor(self, number: int) -> int:
+        path, entry = self._path(number), self.index.shards[number]
+        if self.remote is not None:
+            return self.remote.open(entry.name, entry.bytes, entry.sha256)
+        try:
+            return os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError as error:
+            raise DataError(path, None, f"cannot be read ({error.strerror})", FIX) from None
 
-def _open_shard(path: Path, entry: ShardEntry, wanted: Sequence[str]) -> _OpenShard:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    except OSError as error:
-        raise DataError(path, None, f"cannot be read ({error.strerror})", FIX) from None
+    def _close_old(self) -> None:
+        """Close what was dropped from the cache, then the least recently used, to make room for one more."""
+        if self.remote is not None:
+            for number in [n for n, shard in self._open.items() if is_deleted(shard.descriptor)]:
+                os.close(self._open.pop(number).descriptor)
+        while len(self._open) >= self.max_open:
+            os.close(self._open.popitem(last=False)[1].descriptor)
+
+
+def _scan(descriptor: int, path: Path, entry: ShardEntry, wanted: Sequence[str]) -> _OpenShard:
+    """An open shard's pairs; closes it where they are not what the index says."""
     try:
         size = os.fstat(descriptor).st_size
         if size != entry.bytes:
