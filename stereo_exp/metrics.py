@@ -1,11 +1,21 @@
-"""The metrics, once and for all: EPE, D1 and bad-k over 0 < truth < maxdisp."""
+"""The metrics, once and for all: EPE, D1 and bad-k over 0 < truth < maxdisp.
+
+On numpy, so that a device without torch computes the very same; tensors on the CPU are taken as they are.
+"""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from stereo_exp.losses.mask import valid_mask
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    Map = Tensor | np.ndarray
 
 BAD_PX = (1, 2, 3)
 D1_PX, D1_SHARE = 3.0, 0.05
@@ -23,49 +33,49 @@ class StereoMetrics:
     def __init__(self, maxdisp: int) -> None:
         self.maxdisp = maxdisp
         # One row for all pixels, one for the non-occluded ones; behind the sums stand Σ image EPE and image count.
-        self._sums = torch.zeros(2, _NUM_SUMS + 2, dtype=torch.float64)
+        self._sums = np.zeros((2, _NUM_SUMS + 2))
         self.num_skipped = 0
 
-    def update(self, prediction: Tensor, truth: Tensor, noc: Tensor | None = None) -> float | None:
+    def update(self, prediction: Map, truth: Map, noc: Map | None = None) -> float | None:
         """Add one image.
 
         Args:
-            prediction: H×W in px, of the size of the truth.
+            prediction: H×W in px, of the size of the truth; an array or a tensor on the CPU, like the others.
             truth: H×W in px; 0, negative and non-finite values are unknown.
             noc: H×W bool, pixels that both views see, where the data set has them.
 
         Returns:
             The image's EPE in px, or None (and counted as skipped) where no pixel of the truth is known.
         """
-        if prediction.shape != truth.shape:
-            raise ValueError(f"prediction {tuple(prediction.shape)} and truth {tuple(truth.shape)} differ in size")
-        mask = valid_mask(truth, self.maxdisp)
-        epe = self._add(0, prediction, truth, mask)
+        predicted, true = np.asarray(prediction), np.asarray(truth)
+        if predicted.shape != true.shape:
+            raise ValueError(f"prediction {predicted.shape} and truth {true.shape} differ in size")
+        mask = valid_mask(true, self.maxdisp)
+        epe = self._add(0, predicted, true, mask)
         if epe is None:
             self.num_skipped += 1
         if noc is not None:
-            self._add(1, prediction, truth, mask & noc)
+            self._add(1, predicted, true, mask & np.asarray(noc))
         return epe
 
-    def _add(self, row: int, prediction: Tensor, truth: Tensor, mask: Tensor) -> float | None:
-        known = truth[mask].double()
-        if known.numel() == 0:
+    def _add(self, row: int, prediction: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float | None:
+        known = truth[mask].astype(np.float64)
+        if known.size == 0:
             return None
-        error = (prediction[mask].double() - known).abs()
-        off = torch.stack(
-            [(error > D1_PX) & (error > D1_SHARE * known), *(error > k for k in BAD_PX)],
-        )
-        sums = torch.cat((error.new_tensor([known.numel()]), error.sum().view(1), off.sum(1).double())).cpu()
-        epe = sums[1] / sums[0]
-        self._sums[row] += torch.cat((sums, epe.view(1), torch.ones(1, dtype=torch.float64)))
+        error = np.abs(prediction[mask].astype(np.float64) - known)
+        off = [(error > D1_PX) & (error > D1_SHARE * known), *(error > k for k in BAD_PX)]
+        epe = error.sum() / known.size
+        self._sums[row] += (known.size, error.sum(), *(outliers.sum() for outliers in off), epe, 1)
         return float(epe)
 
     def all_reduce(self, device: torch.device) -> None:
         """Add up over all processes; each image must have been given to exactly one."""
-        packed = torch.cat((self._sums.flatten(), self._sums.new_tensor([self.num_skipped]))).to(device)
+        import torch
+
+        packed = torch.from_numpy(np.append(self._sums.ravel(), self.num_skipped)).to(device)
         torch.distributed.all_reduce(packed)
-        packed = packed.cpu()
-        self._sums, self.num_skipped = packed[:-1].view_as(self._sums), int(packed[-1])
+        values = packed.cpu().numpy()
+        self._sums, self.num_skipped = values[:-1].reshape(self._sums.shape), int(values[-1])
 
     def compute(self) -> dict[str, float | int]:
         """`epe` (mean of image means), `epe_px` (mean over pixels), `d1`, `bad1`…`bad3` (shares of pixels, 0-1).

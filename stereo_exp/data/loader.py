@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from stereo_exp.data.augment import Augment
 from stereo_exp.data.batch import StereoBatch, collate
 from stereo_exp.data.order import EvalBatches, TrainBatches
-from stereo_exp.data.sample import StereoSample, StereoSource, check_disparity, check_views
+from stereo_exp.data.sample import StereoSample, StereoSource, checked
 from stereo_exp.data.shuffle import Place, sample_rng
 from stereo_exp.data.transforms import padded_size
 from stereo_exp.errors import DataError, UserError
@@ -62,18 +61,6 @@ class _Pairs(Dataset[StereoSample | _Failure]):
             return self.source.key(index)
         except DataError:  # a shard that cannot be opened has no keys to give
             return f"#{index}"
-
-
-def checked(sample: StereoSample) -> StereoSample:
-    """Refuse a pair that no source may hand out: unequal sizes, or a truth with NaN or infinity in it."""
-    check_views(sample.left, sample.right, sample.key)
-    if sample.disparity is not None:
-        check_disparity(sample.disparity, sample.size, sample.key)
-        if not np.isfinite(sample.disparity).all():
-            raise DataError(sample.key, "inf", "unknown disparity is 0 in a sample", "report this as a bug")
-    if sample.noc is not None and sample.noc.shape != sample.size:
-        raise DataError(sample.key, sample.noc.shape, f"its mask must be {sample.size}", "restore the mask")
-    return sample
 
 
 @dataclass(frozen=True)

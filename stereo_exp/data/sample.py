@@ -84,6 +84,18 @@ class StereoSource(Protocol):
         return Shuffle(len(self))
 
 
+def checked(sample: StereoSample) -> StereoSample:
+    """Refuse a pair that no source may hand out: unequal sizes, or a truth with NaN or infinity in it."""
+    check_views(sample.left, sample.right, sample.key)
+    if sample.disparity is not None:
+        check_disparity(sample.disparity, sample.size, sample.key)
+        if not np.isfinite(sample.disparity).all():
+            raise DataError(sample.key, "inf", "unknown disparity is 0 in a sample", "report this as a bug")
+    if sample.noc is not None and sample.noc.shape != sample.size:
+        raise DataError(sample.key, sample.noc.shape, f"its mask must be {sample.size}", "restore the mask")
+    return sample
+
+
 def check_views(left: np.ndarray, right: np.ndarray, source: object) -> None:
     """Refuse a pair whose views differ in size; `source` names the right image in the error."""
     check_sizes(left.shape[:2], right.shape[:2], source)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from stereo_exp.model.regression import StereoOutput
 from stereo_exp.registry import Registry
 
-Loss = Callable[[StereoOutput, Tensor, Tensor, Tensor, int], Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from stereo_exp.model.regression import StereoOutput
+
+Loss = Callable[["StereoOutput", "Tensor", "Tensor", "Tensor", int], "Tensor"]
 """(network output, final disparity B×H×W px, truth B×H×W px, mask B×H×W bool, maxdisp) -> scalar."""
 
 LOSSES = Registry(

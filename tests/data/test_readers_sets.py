@@ -14,8 +14,8 @@ from test_sources import photometric_error
 from stereo_exp.config.dataset import Eth3d, Kitti2012, Kitti2015, Middlebury, Pairs, SceneFlow
 from stereo_exp.config.schema import NODES
 from stereo_exp.data.datasets import DATASETS, open_dataset
-from stereo_exp.data.loader import checked, eval_loader
-from stereo_exp.data.sample import Calibration
+from stereo_exp.data.loader import eval_loader
+from stereo_exp.data.sample import Calibration, checked
 from stereo_exp.data.sources.left_right import seen_by_both
 from stereo_exp.errors import DataError, UserError
 
