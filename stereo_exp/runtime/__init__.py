@@ -1,0 +1,1 @@
+"""Running compiled models: numpy, OpenCV and the engine, neither torch nor Hydra."""

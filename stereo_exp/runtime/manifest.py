@@ -1,0 +1,216 @@
+"""`manifest.json`: what a compiled folder holds; written by `task=compile`, read by everything that runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from stereo_exp.errors import UserError
+
+FORMAT = "stereo_exp.compiled/1"
+MANIFEST = "manifest.json"
+FULL, TRUNK, ALIGN = "full", "trunk", "align"
+FORMS = {
+    FULL: "uint8 B×H×W×3 RGB left, right -> disparity float32 B×H×W px, confidence float32 B×H×W in 0…1",
+    TRUNK: "uint8 left, right -> disparity logits B×D×H/8×W/8, superpixel logits B×4×H×W: unrounded accumulators",
+    ALIGN: "the trunk with every quantised activation as one more output, as integers",
+}
+_FIX = "compile again with task=compile, or copy the folder again"
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of the compiled folder."""
+
+    path: str
+    """Relative to the manifest."""
+    sha256: str
+    """Of its bytes, hexadecimal."""
+    weights: FileEntry | None = None
+    """The second file of formats that have two (OpenVINO's .bin beside its .xml)."""
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """Where the network comes from."""
+
+    name: str
+    stage: str
+    """float, calib, qat, int_infer."""
+    target: str | None
+    """Quantisation target; None for a float network."""
+    maxdisp: int
+    """Disparities lie in [0, maxdisp) px."""
+    checkpoint: str
+    epe: float | None = None
+    """Of the checkpoint's own evaluation, px."""
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """A quantised activation: real value = (integer − zero_point) · scale."""
+
+    name: str
+    """Stable label, as in a calibration's report."""
+    output: str
+    """Its name among the outputs of the `align` form."""
+    scale: float
+    zero_point: int
+    """In the integers of the `align` form. Engines may want another one than the training framework has: what must be
+    equal in both is integer − zero_point."""
+    bits: int
+    dtype: str
+    """int8, uint8, int16 or uint16."""
+
+
+@dataclass(frozen=True)
+class InputEntry:
+    """What the forms take."""
+
+    names: tuple[str, ...] = ("left", "right")
+    layout: str = "NHWC"
+    dtype: str = "uint8"
+    colour: str = "RGB"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A compiled folder. Paths are relative to `folder`."""
+
+    model: ModelEntry
+    size: tuple[int, int] | None
+    """Height and width that the forms take; None: any multiples of `multiple`."""
+    batch: int | None
+    """Pairs at a time; None: any number."""
+    opt: int
+    """Level of the graph rewrites, 0 to 3."""
+    engines: dict[str, dict[str, FileEntry]]
+    """Engine -> form -> file."""
+    tensors: tuple[TensorEntry, ...] = ()
+    """In the order of the graph; empty for a float network."""
+    multiple: int = 32
+    """What height and width must be multiples of."""
+    input: InputEntry = field(default_factory=InputEntry)
+    outputs: tuple[str, ...] = ("disparity", "confidence")
+    """Of the `full` form."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of what made the folder."""
+    created: str = ""
+    """ISO 8601, UTC."""
+    folder: Path = Path()
+
+    def file(self, engine: str, form: str) -> Path:
+        """Where a form of an engine lies.
+
+        Raises:
+            UserError: the folder was not compiled for this engine or form.
+        """
+        forms = self.engines.get(engine)
+        if not forms:
+            has = ", ".join(self.engines)
+            rule = f"{self.folder} was compiled for {has or 'no engine'}"
+            raise UserError("engine", engine, rule, f"compile with compile.engines=[{engine}]")
+        if form not in forms:
+            raise UserError("form", form, f"{self.folder} has {', '.join(forms)} for {engine}", _FIX)
+        return self.folder / forms[form].path
+
+    def to_json(self) -> str:
+        """The text of the file."""
+        facts = asdict(self)
+        del facts["folder"]
+        facts["engines"] = {e: {f: _dense(entry) for f, entry in forms.items()} for e, forms in facts["engines"].items()}
+        return json.dumps({"format": FORMAT, **facts}, indent=1) + "\n"
+
+
+def read_manifest(folder: Path | str, check_files: bool = True) -> Manifest:
+    """The manifest of a compiled folder.
+
+    Args:
+        folder: it, or its `manifest.json`, or a run folder with `compiled/` in it.
+        check_files: compare every file with its checksum.
+
+    Raises:
+        UserError: there is none, it is not whole, of another format, or a file is missing or was changed.
+    """
+    path = _locate(Path(folder))
+    try:
+        facts = json.loads(path.read_text())
+    except OSError as error:
+        fix = "give the folder that task=compile made (<run_dir>/compiled)"
+        raise UserError(path, None, f"cannot be read ({error.strerror})", fix) from None
+    except ValueError as error:
+        raise UserError(path, None, f"is not JSON ({error})", _FIX) from None
+    found = facts.pop("format", None) if isinstance(facts, dict) else None
+    if found != FORMAT:
+        raise UserError(path, found, f"is not of the format {FORMAT}", _FIX)
+    try:
+        manifest = _from_json(facts, path.parent)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise UserError(path, None, f"is not a whole manifest ({error})", _FIX) from None
+    if check_files:
+        for forms in manifest.engines.values():
+            for entry in forms.values():
+                check_file(manifest.folder, entry)
+    return manifest
+
+
+def file_entry(folder: Path, path: str, weights: str | None = None) -> FileEntry:
+    """The entry of files that exist."""
+    return FileEntry(path, _sha256(folder / path), None if weights is None else file_entry(folder, weights))
+
+
+def check_file(folder: Path, entry: FileEntry) -> None:
+    """Is the file (and its weights) what the manifest says?
+
+    Raises:
+        UserError: it is missing, or its checksum differs.
+    """
+    path = folder / entry.path
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(path, None, "lies outside the compiled folder", _FIX)
+    try:
+        found = _sha256(path)
+    except OSError as error:
+        raise UserError(path, None, f"cannot be read ({error.strerror})", _FIX) from None
+    if found != entry.sha256:
+        raise UserError(path, None, "is not the file that was compiled (its SHA-256 differs)", _FIX)
+    if entry.weights is not None:
+        check_file(folder, entry.weights)
+
+
+def _locate(path: Path) -> Path:
+    if path.is_dir():
+        inner = path / "compiled" / MANIFEST
+        return inner if inner.is_file() and not (path / MANIFEST).is_file() else path / MANIFEST
+    return path
+
+
+def _from_json(facts: Mapping[str, Any], folder: Path) -> Manifest:
+    known = {f.name for f in fields(Manifest)}
+    values: dict[str, Any] = {k: v for k, v in facts.items() if k in known}
+    values["model"] = ModelEntry(**facts["model"])
+    values["size"] = None if facts["size"] is None else (int(facts["size"][0]), int(facts["size"][1]))
+    values["engines"] = {e: {f: _entry(entry) for f, entry in forms.items()} for e, forms in facts["engines"].items()}
+    values["tensors"] = tuple(TensorEntry(**t) for t in facts["tensors"])
+    values["input"] = InputEntry(**{**facts["input"], "names": tuple(facts["input"]["names"])})
+    values["outputs"] = tuple(facts["outputs"])
+    return Manifest(**{**values, "folder": folder})
+
+
+def _entry(facts: Mapping[str, Any]) -> FileEntry:
+    weights = facts.get("weights")
+    return FileEntry(str(facts["path"]), str(facts["sha256"]), None if weights is None else _entry(weights))
+
+
+def _dense(entry: dict[str, Any]) -> dict[str, Any]:
+    """Without the weights that are not there."""
+    return {k: v for k, v in entry.items() if v is not None}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
