@@ -7,7 +7,6 @@ import json
 import pickle
 import struct
 from collections.abc import Callable
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from stereo_exp.config.schema import STAGES, TASKS
-from stereo_exp.stages import STAGES as BUILT_STAGES
+from stereo_exp.config.schema import TASKS
 from stereo_exp.tasks import TASKS as BUILT_TASKS
 
 Cli = Callable[..., Any]
@@ -66,16 +64,6 @@ def test_task_that_is_not_built(cli: Cli, task: str) -> None:
     outcome = cli(f"task={task}")
     assert outcome.err == outcome.error_line + "\n"
     assert f"task={task}: is not built yet" in outcome.error_line
-
-
-@pytest.mark.parametrize(
-    ("task", "stage"),
-    list(zip(cycle(BUILT_TASKS), [s for s in STAGES if s not in BUILT_STAGES], strict=False)),
-)
-def test_stage_that_is_not_built(cli: Cli, task: str, stage: str) -> None:
-    outcome = cli(f"task={task}", f"stage={stage}")
-    assert outcome.err == outcome.error_line + "\n"
-    assert f"stage={stage}: is not built yet" in outcome.error_line
 
 
 def test_sweep_stops_at_the_first_mistake(cli: Cli, tmp_path: Path) -> None:

@@ -163,6 +163,8 @@ def _with_number(node: str, option: str, field: str, value: float) -> tuple[dict
             place[leaf]["root"] = "/data"
         if option == "pairs":
             place[leaf] |= {"left": "left/*.png", "right": "right/*.png"}
+        if node == "quant.stage":
+            config["stage"] = option
     place = place[leaf] if leaf else place
     place[field] = value
     if field in ("focal", "baseline"):
