@@ -122,7 +122,9 @@ class Manifest:
         """The text of the file."""
         facts = asdict(self)
         del facts["folder"]
-        facts["engines"] = {e: {f: _dense(entry) for f, entry in forms.items()} for e, forms in facts["engines"].items()}
+        facts["engines"] = {
+            e: {f: _dense(entry) for f, entry in forms.items()} for e, forms in facts["engines"].items()
+        }
         return json.dumps({"format": FORMAT, **facts}, indent=1) + "\n"
 
 

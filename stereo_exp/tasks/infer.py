@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from stereo_exp.atomic import replacing, write_bytes
 from stereo_exp.config.schema import Infer
 from stereo_exp.data.batch import collate
-from stereo_exp.data.formats import encode_png, read_rgb, write_pfm
+from stereo_exp.data.formats import read_rgb
 from stereo_exp.data.sample import Calibration, StereoSample
 from stereo_exp.data.sources.motorcycle import MotorcycleSource
 from stereo_exp.errors import UserError
@@ -20,12 +20,11 @@ from stereo_exp.look.panels import DEPTH_MAP, Panel, disparity_limits, draw
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_checkpoint
 from stereo_exp.run.restore import restore_model
+from stereo_exp.runtime.depth import depth as depth_in_metres
+from stereo_exp.runtime.write import MM_PER_M, PNG_SCALE, write_map
 from stereo_exp.track import open_tracker
 from stereo_exp.train.device import choose
 
-# KITTI's convention: disparity · 256 as 16 bits, 0 = unknown.
-PNG_SCALE = 256
-_UINT16_MAX = 65535
 _NO_CALIBRATION = "no depth: focal length and baseline are not known\n(infer.focal= in px, infer.baseline= in m)"
 
 
@@ -41,7 +40,7 @@ def run(context: RunContext) -> dict[str, Any]:
         padded = predict(model, batch.left.to(device), batch.right.to(device), config.model.maxdisp)
     height, width = sample.size
     disparity = padded[0, :height, :width].cpu().numpy()
-    depth = None if sample.calibration is None else depth_in_metres(disparity, sample.calibration)
+    depth = None if sample.calibration is None else depth_in_metres(disparity, *astuple(sample.calibration))
     out = Path(config.infer.out) if config.infer.out else context.dir
     files = _write(out, sample, disparity, depth)
     with open_tracker(context) as tracker:
@@ -84,33 +83,19 @@ def load_pair(config: Infer) -> StereoSample:
     return StereoSample(Path(config.left).stem, left, right, calibration=calibration)
 
 
-def depth_in_metres(disparity: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """focal · baseline / (disparity + doffs): float32 H×W in m, inf where the denominator is not positive."""
-    shifted = disparity + calibration.doffs
-    with np.errstate(divide="ignore"):
-        depth = calibration.focal * calibration.baseline / np.maximum(shifted, 0)
-    return depth.astype(np.float32)
-
-
 def _write(out: Path, sample: StereoSample, disparity: np.ndarray, depth: np.ndarray | None) -> dict[str, Path]:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError("infer.out", out, f"cannot be made ({error.strerror})", "give another folder") from None
     files = {"disparity_pfm": out / "disparity.pfm", "disparity_png": out / "disparity.png"}
-    write_pfm(files["disparity_pfm"], disparity)
-    write_bytes(files["disparity_png"], encode_png(_to_uint16(disparity * PNG_SCALE)))
+    for path in files.values():
+        write_map(path, disparity, PNG_SCALE)
     if depth is not None:
-        files |= {"depth_npy": out / "depth.npy", "depth_png": out / "depth_mm.png"}
-        with replacing(files["depth_npy"]) as temporary, temporary.open("wb") as file:
-            np.save(file, depth)
-        write_bytes(files["depth_png"], encode_png(_to_uint16(np.where(np.isfinite(depth), depth, 0) * 1000)))
+        for key, name in (("depth_npy", "depth.npy"), ("depth_png", "depth_mm.png")):
+            files[key] = write_map(out / name, depth, MM_PER_M)
     files["picture"] = draw(out / "panels.png", _panels(sample, disparity, depth), heading=sample.key)
     return files
-
-
-def _to_uint16(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(values), 0, _UINT16_MAX).astype(np.uint16)
 
 
 def _panels(sample: StereoSample, disparity: np.ndarray, depth: np.ndarray | None) -> list[Panel]:

@@ -1,0 +1,76 @@
+"""`python -m stereo_exp.runtime MODEL_DIR LEFT RIGHT -o out.png`: one pair through a compiled model."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from stereo_exp.errors import UserError, exit_on_user_error
+from stereo_exp.runtime.depth import depth
+from stereo_exp.runtime.engines import AUTO, ENGINES
+from stereo_exp.runtime.model import StereoModel
+from stereo_exp.runtime.write import MM_PER_M, PNG_SCALE, write_map, write_picture
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse, compute, write."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    with exit_on_user_error():
+        _run(options)
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.depth is not None and (options.focal is None or options.baseline is None):
+        missing = "--focal" if options.focal is None else "--baseline"
+        raise UserError(missing, None, "depth needs focal length (px) and baseline (m)", f"add {missing} VALUE")
+    with StereoModel(options.model, options.engine, options.threads) as model:
+        begin = time.perf_counter()
+        result = model(options.left, options.right, scale=options.scale, tile=options.tile)
+        seconds = time.perf_counter() - begin
+        written = [write_map(options.out, result.disparity, PNG_SCALE)]
+        if options.picture is not None:
+            limit = model.manifest.model.maxdisp / options.scale
+            written.append(write_picture(options.picture, result.disparity, limit))
+        if options.depth is not None:
+            metres = depth(result.disparity, options.focal, options.baseline, options.doffs)
+            written.append(write_map(options.depth, metres, MM_PER_M))
+        height, width = result.disparity.shape
+        print(
+            f"{height}x{width} px, disparity {result.disparity.min():.2f} to {result.disparity.max():.2f} px, "
+            f"{1e3 * seconds:.0f} ms with {model.engine.name} {model.engine.version} on {model.engine.threads} threads"
+        )
+        print("\n".join(map(str, written)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m stereo_exp.runtime", description=__doc__)
+    parser.add_argument("model", type=Path, help="what task=compile made: <run_dir>/compiled, or the run folder")
+    parser.add_argument("left", type=Path, help="left image, rectified")
+    parser.add_argument("right", type=Path, help="right image, of the same size")
+    parser.add_argument("-o", "--out", type=Path, required=True, help=f"disparity: .png (16 bits, px · {PNG_SCALE}), "
+                        ".pfm or .npy")  # fmt: skip
+    parser.add_argument("--picture", type=Path, help="disparity in colours, .png")
+    parser.add_argument("--depth", type=Path, help="depth: .png (16 bits, mm), .pfm or .npy (m)")
+    parser.add_argument("--focal", type=float, help="focal length in px")
+    parser.add_argument("--baseline", type=float, help="distance between the cameras in m")
+    parser.add_argument("--doffs", type=float, default=0.0, help="difference of the principal points in px")
+    parser.add_argument("--engine", default=AUTO, help=f"{AUTO} (default), {', '.join(ENGINES)}")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: every core)")
+    parser.add_argument("--scale", type=float, default=1.0, help="resize the images by this first")
+    parser.add_argument("--tile", type=_size, help="HxW: compute in overlapping tiles of this size")
+    return parser
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.partition("x")
+    if not (height.isdigit() and width.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, like 544x960")
+    return int(height), int(width)
+
+
+if __name__ == "__main__":
+    main()

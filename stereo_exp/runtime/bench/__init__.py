@@ -1,0 +1,1 @@
+"""Measuring compiled models; like the rest of the runtime, without torch."""

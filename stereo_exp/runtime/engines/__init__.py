@@ -1,0 +1,102 @@
+"""Engines that run compiled models, one file each; found by name, imported when they are needed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from importlib.util import find_spec
+
+from stereo_exp.errors import UserError
+from stereo_exp.registry import Registry
+from stereo_exp.runtime.engines.base import Engine, OperatorTime
+from stereo_exp.runtime.manifest import FULL, Manifest, check_file
+
+__all__ = ["AUTO", "ENGINES", "Engine", "OperatorTime", "choose_engine", "load_engine", "usable_threads"]
+
+log = logging.getLogger(__name__)
+AUTO = "auto"
+# The first that is there wins: OpenVINO has the faster int8 kernels on CPUs.
+ENGINES = Registry(
+    "engine",
+    {
+        "openvino": "stereo_exp.runtime.engines.openvino:OpenVinoEngine",
+        "onnxruntime": "stereo_exp.runtime.engines.onnxruntime:OnnxRuntimeEngine",
+    },
+)
+
+
+def choose_engine(manifest: Manifest, name: str = AUTO) -> str:
+    """The engine to use: the one named, or with `auto` the first that is installed and that the folder is for.
+
+    Raises:
+        UserError: there is no such engine, it is not installed, or the folder was not compiled for it.
+    """
+    if name != AUTO:
+        if name not in ENGINES:
+            raise UserError("engine", name, f"must be one of {AUTO}, {', '.join(ENGINES)}", f"try engine={AUTO}")
+        if not manifest.engines.get(name):
+            manifest.file(name, FULL)
+        _check_installed(name)
+        return name
+    compiled = [engine for engine in ENGINES if manifest.engines.get(engine)]
+    if not compiled:
+        raise UserError(manifest.folder, None, "was compiled for no engine that runs here", "compile it again")
+    for engine in compiled:
+        if _is_installed(engine):
+            log.info("engine=auto: %s, the first of %s that is installed", engine, ", ".join(compiled))
+            return engine
+    _check_installed(compiled[0])
+    raise AssertionError("an engine is installed that was not found")
+
+
+def load_engine(
+    manifest: Manifest,
+    form: str = FULL,
+    engine: str = AUTO,
+    threads: int | None = None,
+    in_flight: int = 1,
+    profiling: bool = False,
+) -> Engine:
+    """A form of a compiled folder, loaded and ready to run; its checksum is compared first.
+
+    Args:
+        form: `full`, `trunk` or `align`.
+        threads: CPU threads of all that is in flight together; None takes every core that this process may use.
+        in_flight: pairs that may be computed at once.
+        profiling: measure every operator; slower.
+
+    Raises:
+        UserError: see `choose_engine`; the file is missing, was changed, or the engine refuses it.
+    """
+    name = choose_engine(manifest, engine)
+    path = manifest.file(name, form)
+    check_file(manifest.folder, manifest.engines[name][form])
+    return ENGINES[name](path, manifest.input.names, usable_threads(threads), in_flight, profiling)
+
+
+def usable_threads(threads: int | None) -> int:
+    """`threads`, but no more than the cores that this process may use: more would only wait for each other.
+
+    Raises:
+        UserError: fewer than 1.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads is None:
+        return cores
+    if threads < 1:
+        raise UserError("threads", threads, "must be at least 1", f"try threads={cores}")
+    if threads > cores:
+        log.warning("threads=%d: this process may use %d cores; taking %d threads", threads, cores, cores)
+    return min(threads, cores)
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ImportError:
+        return False
+
+
+def _check_installed(name: str) -> None:
+    if not _is_installed(name):
+        raise UserError("engine", name, "is not installed", f"pip install {name} (the extra stereo_exp[{name}])")

@@ -1,0 +1,77 @@
+"""OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused
+
+
+class OpenVinoEngine:
+    """A compiled model with as many infer requests as calls may be in flight; see `Engine`."""
+
+    name = "openvino"
+
+    def __init__(self, path: Path, inputs: Sequence[str], threads: int, in_flight: int, profiling: bool) -> None:
+        import openvino
+
+        self.version, self.threads = openvino.get_version(), threads
+        self._inputs = tuple(inputs)
+        settings: dict[str, Any] = {
+            # On CPUs with AMX or AVX512-BF16 float operators would run in bfloat16: other results, machine by machine.
+            "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "LATENCY" if in_flight == 1 else "THROUGHPUT",
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": min(in_flight, threads),
+            "PERF_COUNT": profiling,
+        }
+        core = openvino.Core()
+        try:
+            compiled = core.compile_model(core.read_model(str(path)), "CPU", settings)
+        except RuntimeError as error:
+            raise refused(path, self.name, error) from None
+        self.outputs = tuple(output.get_any_name() for output in compiled.outputs)
+        self._idle: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(in_flight):
+            self._idle.put(compiled.create_infer_request())
+
+    def run(self, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
+        with self._request() as request:
+            return self._infer(request, left, right)
+
+    def profile(self, left: np.ndarray, right: np.ndarray, warm_up: int, runs: int) -> list[OperatorTime]:
+        per_run = []
+        with self._request() as request:
+            for run in range(warm_up + runs):
+                self._infer(request, left, right)
+                if run >= warm_up:
+                    per_run.append(_executed(request.profiling_info))
+        return mean_times(per_run)
+
+    @contextmanager
+    def _request(self) -> Iterator[Any]:
+        request = self._idle.get()
+        try:
+            yield request
+        finally:
+            self._idle.put(request)
+
+    def _infer(self, request: Any, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
+        request.infer(dict(zip(self._inputs, (left, right), strict=True)), share_inputs=True)
+        # The request's buffers are overwritten by its next run.
+        return [request.get_output_tensor(i).data.copy() for i in range(len(self.outputs))]
+
+
+def _executed(info: Any) -> dict[tuple[str, str, str], float]:
+    times: dict[tuple[str, str, str], float] = {}
+    for operator in info:
+        if operator.status == type(operator.status).EXECUTED:
+            key = (operator.node_name, operator.node_type, operator.exec_type)
+            times[key] = times.get(key, 0.0) + operator.real_time.total_seconds() * 1e3
+    return times
