@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 EXIT_USER_ERROR = 2
 _MAX_VALUE_CHARS = 160
+# The fix for a file of a data set that cannot be used.
+RESTORE_OR_SKIP = "restore the file from its source, or leave the pair out with dataset.on_error=skip"
 
 
 class UserError(ValueError):
@@ -34,7 +36,7 @@ class UserError(ValueError):
 
 
 class DataError(UserError):
-    """A file of a data set that is missing or damaged; `on_error=skip` skips and counts it."""
+    """A file of a data set that is missing or damaged; `dataset.on_error=skip` skips and counts it."""
 
 
 class CheckpointError(UserError):
@@ -56,3 +58,20 @@ def exit_on_user_error() -> Iterator[None]:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(EXIT_USER_ERROR) from None
+
+
+@contextmanager
+def keys_below(node: str, place: str) -> Iterator[None]:
+    """What is said of `node.KEY` in here is about `place.KEY`: a config node that stands inside another.
+
+    Errors about files (`DataError`) keep their paths.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except UserError as error:
+        if not error.key.startswith(f"{node}."):
+            raise
+        key, fix = (text.replace(f"{node}.", f"{place}.") for text in (error.key, error.fix))
+        raise type(error)(key, error.value, error.rule, fix) from None

@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stereo_exp.config.messages import from_omegaconf
 from stereo_exp.config.schema import NODES, Root
-from stereo_exp.errors import UserError
+from stereo_exp.errors import UserError, keys_below
 
 
 def bind(config: DictConfig | Mapping[str, Any]) -> Root:
@@ -39,7 +39,11 @@ def bind(config: DictConfig | Mapping[str, Any]) -> Root:
             raise UserError(f"dataset.parts.{name}", chosen, f"must be one of {choices}", "give it a dataset option")
         OmegaConf.update(typed, f"dataset.parts.{name}", OmegaConf.structured(NODES["dataset"][chosen]), merge=False)
     try:
-        root = OmegaConf.to_object(OmegaConf.merge(typed, untyped))
+        merged = OmegaConf.merge(typed, untyped)
+        for name in OmegaConf.select(merged, "dataset.parts") or {}:
+            with keys_below("dataset", f"dataset.parts.{name}"):
+                OmegaConf.to_object(merged.dataset.parts[name])
+        root = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise from_omegaconf(error) from None
     assert isinstance(root, Root)

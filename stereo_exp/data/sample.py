@@ -8,9 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from stereo_exp.data.shuffle import Order, Shuffle
-from stereo_exp.errors import DataError
-
-_FIX = "restore the file from its source, or set on_error=skip to leave it out"
+from stereo_exp.errors import RESTORE_OR_SKIP, DataError
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,10 @@ def check_sizes(left: tuple[int, ...], right: tuple[int, ...], source: object) -
     """`check_views` on (height, width) alone."""
     if left != right:
         raise DataError(
-            source, f"{right[1]}x{right[0]}", f"must be as large as the left image, {left[1]}x{left[0]}", _FIX
+            source,
+            f"{right[1]}x{right[0]}",
+            f"must be as large as the left image, {left[1]}x{left[0]}",
+            RESTORE_OR_SKIP,
         )
 
 
@@ -115,13 +116,13 @@ def check_disparity(values: np.ndarray, size: tuple[int, int], source: object) -
     Infinity is the field's mark for "unknown" (Middlebury, ETH3D) and passes.
     """
     if values.ndim != 2:
-        raise DataError(source, f"{values.shape[2]} channels", "a disparity map has one channel", _FIX)
+        raise DataError(source, f"{values.shape[2]} channels", "a disparity map has one channel", RESTORE_OR_SKIP)
     if values.shape != size:
         raise DataError(
             source,
             f"{values.shape[1]}x{values.shape[0]}",
             f"must be as large as the left image, {size[1]}x{size[0]}",
-            _FIX,
+            RESTORE_OR_SKIP,
         )
     num_nan = int(np.isnan(values).sum())
     if num_nan:
@@ -129,7 +130,7 @@ def check_disparity(values: np.ndarray, size: tuple[int, int], source: object) -
             source,
             f"NaN in {num_nan} of {values.size} pixels",
             "disparity must be a number (inf: unknown)",
-            _FIX,
+            RESTORE_OR_SKIP,
         )
 
 

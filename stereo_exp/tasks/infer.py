@@ -14,7 +14,7 @@ from stereo_exp.data.batch import collate
 from stereo_exp.data.formats import read_rgb
 from stereo_exp.data.sample import Calibration, StereoSample
 from stereo_exp.data.sources.motorcycle import MotorcycleSource
-from stereo_exp.errors import UserError
+from stereo_exp.errors import DataError, UserError
 from stereo_exp.evaluate import predict
 from stereo_exp.look.panels import DEPTH_MAP, Panel, disparity_limits, draw
 from stereo_exp.run.context import RunContext
@@ -69,7 +69,7 @@ def load_pair(config: Infer) -> StereoSample:
     """
     if config.left is None or config.right is None:
         return MotorcycleSource().read(0)
-    left, right = read_rgb(Path(config.left)), read_rgb(Path(config.right))
+    left, right = _view("left", config.left), _view("right", config.right)
     if left.shape != right.shape:
         raise UserError(
             "infer.right",
@@ -81,6 +81,13 @@ def load_pair(config: Infer) -> StereoSample:
     if config.focal is not None and config.baseline is not None:
         calibration = Calibration(config.focal, config.baseline, config.doffs)
     return StereoSample(Path(config.left).stem, left, right, calibration=calibration)
+
+
+def _view(name: str, path: str) -> np.ndarray:
+    try:
+        return read_rgb(Path(path))
+    except DataError as error:
+        raise UserError(f"infer.{name}", path, error.rule, "give a PNG, PPM or JPEG file") from None
 
 
 def _write(out: Path, sample: StereoSample, disparity: np.ndarray, depth: np.ndarray | None) -> dict[str, Path]:

@@ -197,7 +197,7 @@ def test_wrong_image(cli: Cli, tiny_checkpoint: Path, tmp_path: Path, wrong: str
     if wrong == "other size":
         assert all(text in outcome.error_line for text in ("infer.right", "128x64", "96x64"))
     else:
-        assert str(bad) in outcome.error_line
+        assert f"infer.{view}={bad}" in outcome.error_line
 
 
 def test_right_pair_is_inferred(cli: Cli, tiny_checkpoint: Path, tmp_path: Path) -> None:

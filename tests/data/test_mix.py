@@ -137,8 +137,20 @@ def test_a_mixture_composes_from_the_command_line(tmp_path: object) -> None:
         (["+dataset.weights.kitti=2", "dataset.parts.sceneflow.root=x"], "dataset.weights.kitti"),
         (["dataset.weights.shapes=0", "dataset.parts.sceneflow.root=x"], "dataset.weights.shapes"),
         (["dataset.parts.sceneflow.name=nope"], "dataset.parts.sceneflow"),
+        # The key and the fix are those of the part.
+        (
+            ["dataset.parts.sceneflow.root=null"],
+            r"^dataset\.parts\.sceneflow\.root=null: .* add dataset\.parts\.s\w+\.root=",
+        ),
+        (["dataset.parts.sceneflow.root=x", "dataset.parts.shapes.width=3"], r"^dataset\.parts\.shapes\.width=3: "),
+        (
+            ["dataset.parts.sceneflow.root=/nowhere"],
+            r"^dataset\.parts\.sceneflow\.root=/nowhere: there is no such folder",
+        ),
     ],
 )
-def test_mistakes_are_told(overrides: list[str], told: str) -> None:
+def test_mistakes_are_told(overrides: list[str], told: str, tmp_path: object) -> None:
+    small = [f"dataset.parts.shapes.{key}" for key in ("num_train=4", "num_test=3", "height=64", "width=96")]
+    small = small if not any("shapes" in override for override in overrides) else []
     with pytest.raises(UserError, match=told):
-        bind(composed("experiment=smoke", "dataset=mix", *overrides))
+        Splits(bind(composed("experiment=smoke", "dataset=mix", f"root={tmp_path}", *small, *overrides)))

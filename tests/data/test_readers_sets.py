@@ -396,3 +396,30 @@ def test_sceneflow_as_made(tmp_path):
     write_sceneflow(tmp_path)
     source = open_dataset(SceneFlow(root=str(tmp_path)), "test")
     assert len(source) == 1 and source.read(0).disparity.shape == (20, 30)
+
+
+@pytest.mark.parametrize(
+    ("files", "below", "message"),
+    [
+        (
+            ("FlyingThings3D/a",),
+            "",
+            r"has no list files; write them with: python -m data_tools\.check \S+ --write-lists",
+        ),
+        (("FlyingThings3D/a",), "FlyingThings3D", r"one part of SceneFlow; .*dataset\.root=\S+set$"),
+        (
+            ("SceneFlow_finalpass_train.txt",),
+            "",
+            r"_test\.txt: there is no such list file; .*check \S+set --write-lists",
+        ),
+        (("train/index.json",), "", r"holds shards of train, none of test; pack it: .*--split-name test"),
+        (("train/index.json", "test/index.json"), "train", r"shards of one split; .*dataset\.root=\S+set$"),
+    ],
+)
+def test_sceneflow_one_step_away_says_which(tmp_path, files, below, message):
+    for name in files:
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with pytest.raises(UserError, match=message):
+        open_dataset(SceneFlow(root=str(tmp_path / "set" / below)), "test")

@@ -14,6 +14,7 @@ from stereo_exp.data.sources.layout import Layout
 from stereo_exp.data.sources.shards import ShardSource
 from stereo_exp.errors import UserError
 
+PARTS = ("FlyingThings3D", "Driving", "Monkaa")
 LAYOUT = Layout(
     "sceneflow",
     "SceneFlow",
@@ -38,11 +39,27 @@ def open_split(config: SceneFlow, split: str) -> StereoSource:
     if (root / split / INDEX_NAME).is_file():
         return _of_pass(ShardSource(root / split, window=window), config)
     if not any(root.glob("SceneFlow_*.txt")):
-        raise LAYOUT.refusal(root)
+        raise _refusal(root, split)
     if window is not None:
         fix = "pack it (python -m data_tools.pack --help), or leave dataset.shuffle_window out"
         raise UserError("dataset.shuffle_window", window, f"needs shards, and {root} holds files", fix)
     return FolderSource(root, split, render_pass=config.render_pass)
+
+
+def _refusal(root: Path, split: str) -> UserError:
+    """The error for a folder without lists or shards of the split: it may be one step from what is wanted."""
+    if (root / INDEX_NAME).is_file():
+        rule, fix = "holds the shards of one split", f"give the folder above it: dataset.root={root.resolve().parent}"
+    elif packed := sorted(path.parent.name for path in root.glob(f"*/{INDEX_NAME}")):
+        rule = f"holds shards of {', '.join(packed)}, none of {split}"
+        fix = f"pack it: python -m data_tools.pack --split-name {split} --src-data-dir DIR --target-data-dir {root}"
+    elif any((root / part).is_dir() for part in PARTS):
+        rule, fix = "has no list files", f"write them with: python -m data_tools.check {root} --write-lists"
+    elif root.resolve().name in PARTS:
+        rule, fix = "is one part of SceneFlow", f"give the folder above it: dataset.root={root.resolve().parent}"
+    else:
+        return LAYOUT.refusal(root)
+    return UserError("dataset.root", root, rule, fix)
 
 
 def _check_cache(source: ShardSource, config: SceneFlow, split: str) -> None:

@@ -12,11 +12,10 @@ import re
 from pathlib import Path
 
 from stereo_exp.data.sample import Calibration
-from stereo_exp.errors import DataError
+from stereo_exp.errors import RESTORE_OR_SKIP, DataError
 
 _MILLIMETRE = 1e-3
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?", re.ASCII)
-_FIX = "restore the file from its source, or set on_error=skip to leave it out"
 _P_SIZE = 12
 
 
@@ -61,7 +60,7 @@ def parse_kitti_calib(data: bytes, source: object = "calib.txt", *, left: int = 
         name = next((n for n in (f"P{camera}", f"P_rect_0{camera}") if n in fields), f"P{camera}")
         matrix = _numbers(_field(fields, name, source), name, source)
         if len(matrix) != _P_SIZE:
-            raise DataError(source, f"{len(matrix)} numbers", f"{name} must have {_P_SIZE}", _FIX)
+            raise DataError(source, f"{len(matrix)} numbers", f"{name} must have {_P_SIZE}", RESTORE_OR_SKIP)
         matrices.append(matrix)
     (focal, _, cx_left, tx_left), (_, _, cx_right, tx_right) = matrices[0][:4], matrices[1][:4]
     _positive(focal, f"P{left}", source)
@@ -83,14 +82,14 @@ def _fields(data: bytes, separator: str, source: object) -> dict[str, str]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(source, f"byte {error.start}", "a calibration file is text", _FIX) from None
+        raise DataError(source, f"byte {error.start}", "a calibration file is text", RESTORE_OR_SKIP) from None
     pairs = (line.partition(separator) for line in text.splitlines())
     return {name.strip(): value.strip() for name, found, value in pairs if found}
 
 
 def _field(fields: dict[str, str], name: str, source: object) -> str:
     if name not in fields:
-        raise DataError(source, None, f"has no line for {name}", _FIX)
+        raise DataError(source, None, f"has no line for {name}", RESTORE_OR_SKIP)
     return fields[name]
 
 
@@ -99,20 +98,20 @@ def _numbers(text: str, name: str, source: object) -> list[float]:
     words = re.sub(r"[\[\];,]", " ", text).split()
     values = [float(word) for word in words if _NUMBER.fullmatch(word)]
     if not values or len(values) != len(words) or not all(map(math.isfinite, values)):
-        raise DataError(source, f"{name} {text}", "must be finite numbers", _FIX)
+        raise DataError(source, f"{name} {text}", "must be finite numbers", RESTORE_OR_SKIP)
     return values
 
 
 def _one(text: str, name: str, source: object) -> float:
     values = _numbers(text, name, source)
     if len(values) != 1:
-        raise DataError(source, f"{name} {text}", "must be one number", _FIX)
+        raise DataError(source, f"{name} {text}", "must be one number", RESTORE_OR_SKIP)
     return values[0]
 
 
 def _positive(value: float, name: str, source: object) -> float:
     if not (value > 0 and math.isfinite(value)):
-        raise DataError(source, f"{name} {value:g}", "must be greater than 0", _FIX)
+        raise DataError(source, f"{name} {value:g}", "must be greater than 0", RESTORE_OR_SKIP)
     return value
 
 
@@ -120,4 +119,4 @@ def _bytes(path: Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise DataError(path, None, f"cannot be read ({error.strerror})", _FIX) from None
+        raise DataError(path, None, f"cannot be read ({error.strerror})", RESTORE_OR_SKIP) from None

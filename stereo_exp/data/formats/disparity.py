@@ -9,11 +9,10 @@ import numpy as np
 
 from stereo_exp.data.formats.disparity_png import decode_disparity_png
 from stereo_exp.data.formats.pfm import decode_pfm
-from stereo_exp.errors import DataError
+from stereo_exp.errors import RESTORE_OR_SKIP, DataError
 
 SUFFIXES = (".pfm", ".png", ".pgm", ".npy", ".npz")
 _NPZ_NAMES = ("disparity", "disp", "arr_0")
-_FIX = "restore the file from its source, or set on_error=skip to leave it out"
 
 
 def read_disparity(path: Path, scale: float | None = None) -> np.ndarray:
@@ -36,7 +35,7 @@ def read_disparity(path: Path, scale: float | None = None) -> np.ndarray:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise DataError(path, None, f"cannot be read ({error.strerror})", _FIX) from None
+        raise DataError(path, None, f"cannot be read ({error.strerror})", RESTORE_OR_SKIP) from None
     if suffix in (".png", ".pgm"):
         return decode_disparity_png(data, scale, path)
     decode = {".pfm": decode_pfm, ".npy": decode_npy, ".npz": decode_npz}[suffix]
@@ -49,7 +48,7 @@ def decode_npy(data: bytes, source: object = "NPY") -> np.ndarray:
     try:
         values = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
     except Exception:  # a damaged header is parsed as Python: NumPy raises a dozen kinds, tokenize's among them
-        raise DataError(source, f"{len(data)} bytes", "is not a whole .npy array", _FIX) from None
+        raise DataError(source, f"{len(data)} bytes", "is not a whole .npy array", RESTORE_OR_SKIP) from None
     return _map(values, source)
 
 
@@ -61,7 +60,7 @@ def decode_npz(data: bytes, source: object = "NPZ") -> np.ndarray:
             chosen = names if len(names) == 1 else [name for name in _NPZ_NAMES if name in names][:1]
             values = archive[chosen[0]] if chosen else None
     except Exception:  # zipfile's, zlib's and all of the above
-        raise DataError(source, f"{len(data)} bytes", "is not a whole .npz archive", _FIX) from None
+        raise DataError(source, f"{len(data)} bytes", "is not a whole .npz archive", RESTORE_OR_SKIP) from None
     if values is None:
         raise DataError(
             source,
@@ -76,6 +75,6 @@ def _map(values: np.ndarray, source: object) -> np.ndarray:
     if values.ndim == 3 and 1 in (values.shape[0], values.shape[2]):
         values = values[0] if values.shape[0] == 1 else values[..., 0]
     if values.ndim != 2 or values.size == 0 or values.dtype.kind not in "fiu":
-        raise DataError(source, f"{values.dtype} {values.shape}", "disparity is H×W real numbers", _FIX)
+        raise DataError(source, f"{values.dtype} {values.shape}", "disparity is H×W real numbers", RESTORE_OR_SKIP)
     with np.errstate(over="ignore"):  # beyond float32 is infinite, and so unknown
         return np.ascontiguousarray(values, dtype=np.float32)

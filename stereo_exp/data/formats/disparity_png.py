@@ -13,11 +13,10 @@ import numpy as np
 
 from stereo_exp.atomic import write_bytes
 from stereo_exp.data.formats.image import check_png, encode_png
-from stereo_exp.errors import DataError
+from stereo_exp.errors import RESTORE_OR_SKIP, DataError
 
 # KITTI's, and what most tools mean by a 16-bit disparity PNG.
 SCALE_16_BIT = 256.0
-_FIX = "restore the file from its source, or set on_error=skip to leave it out"
 _PNG_SIGNATURE = b"\x89PNG"
 
 
@@ -41,10 +40,10 @@ def decode_grey(data: bytes, source: object = "image") -> np.ndarray:
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise DataError(source, f"{len(data)} bytes", "is not a whole image (truncated or damaged)", _FIX)
+        raise DataError(source, f"{len(data)} bytes", "is not a whole image (truncated or damaged)", RESTORE_OR_SKIP)
     if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
         found = f"{pixels.dtype}, {1 if pixels.ndim == 2 else pixels.shape[2]} channels"
-        raise DataError(source, found, "disparity and masks have one channel of 8 or 16 bits", _FIX)
+        raise DataError(source, found, "disparity and masks have one channel of 8 or 16 bits", RESTORE_OR_SKIP)
     return pixels
 
 
@@ -115,4 +114,4 @@ def _bytes(path: Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise DataError(path, None, f"cannot be read ({error.strerror})", _FIX) from None
+        raise DataError(path, None, f"cannot be read ({error.strerror})", RESTORE_OR_SKIP) from None

@@ -9,9 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stereo_exp.errors import DataError
+from stereo_exp.errors import RESTORE_OR_SKIP, DataError
 
-_FIX = "restore the file from its source, or set on_error=skip to leave it out"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Colour type -> channels: grey, RGB, grey with alpha, RGB with alpha.
 _PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
@@ -34,7 +33,7 @@ def decode_rgb(data: bytes, source: object = "image") -> np.ndarray:
     except cv2.error:
         bgr = None
     if bgr is None:
-        raise DataError(source, f"{len(data)} bytes", "is not a whole image (truncated or damaged)", _FIX)
+        raise DataError(source, f"{len(data)} bytes", "is not a whole image (truncated or damaged)", RESTORE_OR_SKIP)
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
@@ -56,12 +55,14 @@ def _chunks(data: bytes, source: object) -> Iterator[tuple[bytes, memoryview]]:
             break
         kind = bytes(view[offset + 4 : offset + 8])
         if zlib.crc32(view[offset + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
-            raise DataError(source, f"{len(data)} bytes", "is a damaged PNG (a chunk's checksum is wrong)", _FIX)
+            raise DataError(
+                source, f"{len(data)} bytes", "is a damaged PNG (a chunk's checksum is wrong)", RESTORE_OR_SKIP
+            )
         yield kind, view[offset + 8 : end]
         if kind == b"IEND":
             return
         offset = end + 4
-    raise DataError(source, f"{len(data)} bytes", "is a truncated PNG (it ends before its IEND chunk)", _FIX)
+    raise DataError(source, f"{len(data)} bytes", "is a truncated PNG (it ends before its IEND chunk)", RESTORE_OR_SKIP)
 
 
 def png_size(data: bytes, source: object = "PNG") -> tuple[int, int]:
@@ -75,7 +76,7 @@ def png_size(data: bytes, source: object = "PNG") -> tuple[int, int]:
         DataError: not a PNG, truncated or damaged.
     """
     if not data.startswith(_PNG_SIGNATURE):
-        raise DataError(source, f"{len(data)} bytes", "is not a PNG", _FIX)
+        raise DataError(source, f"{len(data)} bytes", "is not a PNG", RESTORE_OR_SKIP)
     header, packed = b"", []
     for kind, content in _chunks(data, source):
         if kind == b"IHDR":
@@ -93,7 +94,9 @@ def png_size(data: bytes, source: object = "PNG") -> tuple[int, int]:
     except zlib.error:
         rows = b""
     if len(rows) != height * stride or not inflate.eof or max(rows[::stride]) > _LAST_PNG_FILTER:
-        raise DataError(source, f"{len(data)} bytes", "is a damaged PNG (its pixels do not fit its header)", _FIX)
+        raise DataError(
+            source, f"{len(data)} bytes", "is a damaged PNG (its pixels do not fit its header)", RESTORE_OR_SKIP
+        )
     return height, width
 
 
@@ -102,7 +105,7 @@ def read_rgb(path: Path) -> np.ndarray:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise DataError(path, None, f"cannot be read ({error.strerror})", _FIX) from None
+        raise DataError(path, None, f"cannot be read ({error.strerror})", RESTORE_OR_SKIP) from None
     return decode_rgb(data, path)
 
 

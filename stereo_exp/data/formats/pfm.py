@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from stereo_exp.atomic import write_bytes
-from stereo_exp.errors import DataError
+from stereo_exp.errors import RESTORE_OR_SKIP, DataError
 
 # Three whitespace-ended tokens after the magic; a single whitespace byte ends the header.
 _HEADER = re.compile(rb"\A(P[Ff])\s+(\d{1,9})\s+(\d{1,9})\s+([-+0-9.eE]{1,32})[ \t]*\r?\n")
-_FIX = "restore the file from its source, or set on_error=skip to leave it out"
 
 
 def decode_pfm(data: bytes, source: object = "PFM") -> np.ndarray:
@@ -36,20 +35,20 @@ def decode_pfm(data: bytes, source: object = "PFM") -> np.ndarray:
     """
     match = _HEADER.match(data[:256])
     if match is None:
-        raise DataError(source, None, 'a PFM begins with "Pf" or "PF", "W H" and a scale line', _FIX)
+        raise DataError(source, None, 'a PFM begins with "Pf" or "PF", "W H" and a scale line', RESTORE_OR_SKIP)
     magic, width, height = match[1], int(match[2]), int(match[3])
     try:
         scale = float(match[4])
     except ValueError:
         scale = 0.0
     if scale == 0 or not math.isfinite(scale):
-        raise DataError(source, match[4].decode(), "the PFM scale must be a non-zero number", _FIX)
+        raise DataError(source, match[4].decode(), "the PFM scale must be a non-zero number", RESTORE_OR_SKIP)
     if width == 0 or height == 0:
-        raise DataError(source, f"{width}x{height}", "a PFM must have at least one pixel", _FIX)
+        raise DataError(source, f"{width}x{height}", "a PFM must have at least one pixel", RESTORE_OR_SKIP)
     channels = 3 if magic == b"PF" else 1
     expected, found = 4 * width * height * channels, len(data) - match.end()
     if found != expected:
-        raise DataError(source, f"{found} bytes of pixels", f"its header announces {expected}", _FIX)
+        raise DataError(source, f"{found} bytes of pixels", f"its header announces {expected}", RESTORE_OR_SKIP)
     flat = np.frombuffer(data, "<f4" if scale < 0 else ">f4", offset=match.end())
     rows = flat.reshape((height, width, 3) if channels == 3 else (height, width))[::-1]
     return np.ascontiguousarray(rows, dtype=np.float32)
@@ -69,7 +68,7 @@ def read_pfm(path: Path) -> np.ndarray:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise DataError(path, None, f"cannot be read ({error.strerror})", _FIX) from None
+        raise DataError(path, None, f"cannot be read ({error.strerror})", RESTORE_OR_SKIP) from None
     return decode_pfm(data, path)
 
 

@@ -19,7 +19,7 @@ from stereo_exp.data.sample import (
     check_views,
     known_disparity,
 )
-from stereo_exp.errors import DataError
+from stereo_exp.errors import RESTORE_OR_SKIP, DataError
 
 _SEEN_BY_BOTH = 255
 
@@ -107,6 +107,6 @@ def mask_of_size(mask: np.ndarray, size: tuple[int, ...], path: Path) -> np.ndar
             path,
             f"{mask.shape[1]}x{mask.shape[0]}",
             f"must be as large as the left image, {size[1]}x{size[0]}",
-            "restore the file from its source, or set on_error=skip to leave it out",
+            RESTORE_OR_SKIP,
         )
     return mask

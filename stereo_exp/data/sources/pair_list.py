@@ -73,12 +73,10 @@ def find_pair_list(
         candidates = [root / f"SceneFlow_{name}_{split}.txt" for name in (render_pass, "finalpass")]
         list_file = next((path for path in candidates if path.is_file()), None)
         if list_file is None:
-            raise DataError(
-                candidates[0],
-                None,
-                "there is no such list file",
-                "put it there, or name one with --list-file",
-            )
+            fix = f"put it there, or write it with: python -m data_tools.check {root} --write-lists"
+            if split not in ("train", "test"):
+                fix = "put it there, or name one with --list-file"
+            raise DataError(candidates[0], None, "there is no such list file", fix)
     return read_pair_list(list_file, render_pass)
 
 
