@@ -82,6 +82,8 @@ def scan(root: Path, render_pass: str, findings: Findings) -> Tree:
         other = "cleanpass" if render_pass == "finalpass" else "finalpass"
         there = [part for part in PARTS if (root / part / f"frames_{other}").is_dir()]
         fix = f"give --render-pass {other}" if there else "unpack the PNG frames there (not the WebP ones)"
+        if root.resolve().name in PARTS:
+            fix = f"give the folder above it: {root.resolve().parent}"
         rule = f"must hold {{{','.join(PARTS)}}}/frames_{render_pass}/.../left/*.png"
         raise UserError("root", root, rule, fix)
     tree.pairs.sort(key=lambda pair: pair.left)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 from pathlib import Path
 
 from filelock import FileLock
@@ -108,8 +109,10 @@ class RemoteFolder:
         except (OSError, ValueError) as error:
             if isinstance(error, UserError):
                 raise
-            reason = f"cannot be fetched into {self.folder} ({error})"
-            raise DataError(url, None, reason, fix) from None
+            # webdataset says of a command that failed no more than its arguments and "exit N".
+            exit_code = re.search(r"\bexit (\d+)", str(error))
+            why = f"the command ended with exit code {exit_code[1]}" if exit_code else str(error)
+            raise DataError(url, None, f"cannot be fetched into {self.folder} ({why})", fix) from None
         log.info("fetched %s (%.1f MB)", url, path.stat().st_size / 1e6)
         return path
 

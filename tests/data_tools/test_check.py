@@ -303,6 +303,11 @@ def test_lines_that_do_not_belong_are_named(root: Path, run: Any) -> None:
     ]
 
 
+def test_a_part_of_the_set_is_told_where_the_set_is(root: Path, run: Any) -> None:
+    done = run(root / "FlyingThings3D")
+    assert done.code == 2 and f"give the folder above it: {root}\n" in done.err
+
+
 def test_a_damaged_list_is_named_with_its_line(root: Path, run: Any) -> None:
     (root / TRAIN).write_text((root / TRAIN).read_text() + "one two\n")
     done = run(root, "--sample", 0)
