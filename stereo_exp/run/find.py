@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stereo_exp.checkpoint import BEST, LAST, check_same_network, first_difference, network_facts, read_meta
 from stereo_exp.errors import CheckpointError
-from stereo_exp.run.context import RUN_FILE, RunContext, chain_of
+from stereo_exp.run.context import RunContext
+from stereo_exp.run.folders import command_for, runs_of
 
 log = logging.getLogger(__name__)
 # What must be equal for a run to go on where another stopped; the rest (tracker, pictures, …) may change.
@@ -80,13 +80,13 @@ def find_checkpoint(context: RunContext, stage: str | None = None, explicit: boo
         path = Path(config.checkpoint)
         check_same_network(read_meta(path), context.config_dict(), path)
         return path
-    found = [run / BEST for run in _runs(context, stage) if (run / BEST).is_file()]
+    found = [run / BEST for run in runs_of(context, stage) if (run / BEST).is_file()]
     if not found:
         raise CheckpointError(
             "checkpoint" if explicit else "init_from",
             "null",
             f"no {stage} run named {config.name} in {config.root} has a checkpoint",
-            f"make one with: {_command(context, stage)}, or give {'checkpoint' if explicit else 'init_from'}=FILE",
+            f"make one with: {command_for(context, stage)}, or give {'checkpoint' if explicit else 'init_from'}=FILE",
         )
     wanted = context.config_dict()
     for path in found:
@@ -96,14 +96,6 @@ def find_checkpoint(context: RunContext, stage: str | None = None, explicit: boo
             return path
     check_same_network(read_meta(found[0]), wanted, found[0])
     raise AssertionError("check_same_network accepts what first_difference refused")
-
-
-def _command(context: RunContext, stage: str) -> str:
-    """What to type for a run of `stage` like this one."""
-    about_this_task = ("task=", "stage=", "checkpoint=", "init_from=", "infer.", "eval.", "dataset", "quant.stage.")
-    kept = [o for o in context.overrides if not o.startswith(about_this_task)]
-    named = [] if any(o.startswith(("name=", "experiment=")) for o in kept) else [f"name={context.config.name}"]
-    return " ".join(["python -m stereo_exp", f"stage={stage}", *named, *kept])
 
 
 def find_resumable(context: RunContext) -> Path | None:
@@ -129,7 +121,7 @@ def find_resumable(context: RunContext) -> Path | None:
             )
         return path
     # A run folder given by hand (hydra.run.dir=) may be the interrupted run itself.
-    for run in (context.dir, *_runs(context, config.stage)):
+    for run in (context.dir, *runs_of(context, config.stage)):
         path = run / LAST
         if not path.is_file():
             continue
@@ -152,25 +144,3 @@ def _resume_facts(config: Mapping[str, Any]) -> dict[str, Any]:
         free = _FREE_KEYS.get(key, ())
         facts[key] = {k: v for k, v in value.items() if k not in free} if isinstance(value, Mapping) else value
     return facts
-
-
-def _runs(context: RunContext, stage: str) -> Iterator[Path]:
-    """Folders of runs of this name and stage: first the same chain of this sweep, then newest first."""
-    config = context.config
-    base = Path(config.root).resolve() / config.name
-    folders = [*base.glob(f"{stage}/*"), *base.glob(f"sweep/*/*_{stage}")]
-    folders = [f for f in folders if (f / RUN_FILE).is_file() and f.resolve() != context.dir.resolve()]
-    folders.sort(key=_started, reverse=True)
-    # Hydra's path of the sweep is absolute but may lead through symbolic links; ours does not.
-    sweep = context.sweep_dir and context.sweep_dir.resolve()
-    own = [f for f in folders if f.parent == sweep and _chain(f) == context.chain()]
-    yield from own
-    yield from (f for f in folders if f not in own)
-
-
-def _started(folder: Path) -> float:
-    return (folder / RUN_FILE).stat().st_mtime
-
-
-def _chain(folder: Path) -> list[str]:
-    return chain_of(json.loads((folder / RUN_FILE).read_text())["overrides"])

@@ -19,6 +19,8 @@ from stereo_exp.run.context import RunContext
 
 REPORT_FILE = "report.json"
 _SHARES = ("d1", "bad")
+# Columns of words, flush left.
+_TEXTS = ("name", "stage", "kind", "kernel", "engine", "form")
 _SET_COLUMNS = ("n_images", "epe", "epe_noc", "d1", "bad1", "bad2", "bad3")
 
 
@@ -74,6 +76,7 @@ def _table(report: dict[str, Any]) -> Table:
 _LISTS: dict[str, tuple[str, tuple[str, ...], int]] = {
     "layers": ("worst tensors, quantised against float", ("name", "snr_db", "own_snr_db", "low", "high", "scale"), 12),
     "sensitivity": ("layers by the EPE lost when only they are quantised", ("name", "epe_lost"), 12),
+    "operators": ("operators by type and kernel, ms a frame", ("kind", "kernel", "count", "ms", "share"), 12),
     "chain": ("from float to integers", ("stage", "epe", "against_float"), 12),
 }
 
@@ -87,14 +90,14 @@ def _tables(report: dict[str, Any]) -> Iterator[Table]:
             continue
         table = Table(title=title + (f" ({shown} of {len(rows)})" if len(rows) > shown else ""), title_justify="left")
         for column in columns:
-            table.add_column(column, justify="left" if column in ("name", "stage") else "right", overflow="fold")
+            table.add_column(column, justify="left" if column in _TEXTS else "right", overflow="fold")
         for row in rows[:shown]:
             table.add_row(*(Text(_cell(column, row.get(column))) for column in columns))
         yield table
 
 
 def _cell(key: str, value: Any) -> str:
-    if isinstance(value, float) and not key.startswith("epe"):
+    if isinstance(value, float) and not key.startswith("epe") and not key.endswith("share"):
         return f"{value:.5g}"
     return _shown(key, value)
 
@@ -115,7 +118,7 @@ def _shown(key: str, value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
-        if key.startswith(_SHARES):
+        if key.startswith(_SHARES) or key.endswith("share"):
             return f"{100 * value:.2f} %"
         return f"{value:.4f} px" if key.startswith("epe") else f"{value:.2f}"
     # Shorter to read; the JSON line keeps the absolute path.

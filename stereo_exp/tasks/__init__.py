@@ -14,6 +14,7 @@ TASKS = Registry(
         "train": "stereo_exp.tasks.train:run",
         "eval": "stereo_exp.tasks.eval:run",
         "infer": "stereo_exp.tasks.infer:run",
+        "bench": "stereo_exp.tasks.bench:run",
     },
 )
 
