@@ -5,17 +5,20 @@
 
 from data_tools.render.layout import LISTS, PARAMETERS, PairPaths, pair_paths
 from data_tools.render.raster import Pair, render_scene
-from data_tools.render.scene import SPLITS, Scene, largest_disparity, sample_scene
+from data_tools.render.scene import Scene, largest_disparity
+from data_tools.render.scenes import KINDS, SPLITS, WEIGHTS, sample_scene
 from data_tools.render.surface import HIGHEST, LOWEST
 from data_tools.render.writer import GENERATOR_VERSION, Parameters, RenderReport, render_dataset
 
 __all__ = [
     "GENERATOR_VERSION",
     "HIGHEST",
+    "KINDS",
     "LISTS",
     "LOWEST",
     "PARAMETERS",
     "SPLITS",
+    "WEIGHTS",
     "Pair",
     "PairPaths",
     "Parameters",

@@ -9,10 +9,17 @@ import argparse
 import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
-from data_tools.render.writer import render_dataset
+from data_tools.render.scenes import WEIGHTS
+from data_tools.render.sheet import contact_sheet
+from data_tools.render.writer import Parameters, render_dataset
+from stereo_exp.atomic import write_bytes
+from stereo_exp.data.formats import encode_png
 from stereo_exp.errors import UserError, exit_on_user_error
 from stereo_exp.progress import Meter
+
+_SHEET = 16  # scenes
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -20,6 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     with exit_on_user_error():
         height, width = _size(options.size)
+        scenes = _shares(options.scenes)
+        if options.contact_sheet:
+            _sheet(options, height, width, scenes)
+            return
+        if options.out is None:
+            raise UserError("--out", "missing", "a set needs a folder", "add --out DIR, or --contact-sheet FILE")
         with Meter("render", options.train + options.test) as meter:
             report = render_dataset(
                 options.out,
@@ -28,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 height=height,
                 width=width,
                 seed=options.seed,
+                scenes=scenes,
                 workers=options.workers,
                 progress=lambda done, _: meter.advance(done - meter.done),
             )
@@ -52,13 +66,40 @@ def _parser() -> argparse.ArgumentParser:
         description="Render shapes, a procedural stereo data set, in SceneFlow's folder layout. "
         "A folder that was begun with the same options is completed.",
     )
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the set")
+    parser.add_argument("--out", metavar="DIR", help="folder of the set")
     parser.add_argument("--train", type=int, default=400, metavar="N", help="training pairs (%(default)s)")
     parser.add_argument("--test", type=int, default=40, metavar="N", help="test pairs (%(default)s)")
     parser.add_argument("--size", default="256x512", metavar="HxW", help="height x width (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the set (%(default)s)")
     parser.add_argument("--workers", type=int, default=None, metavar="W", help="processes (one for each core)")
+    parser.add_argument(
+        "--scenes",
+        metavar="KIND=SHARE,..",
+        help=f"kinds of scenes and their relative shares ({','.join(f'{k}={v:g}' for k, v in WEIGHTS.items())})",
+    )
+    parser.add_argument(
+        "--contact-sheet", metavar="FILE", help="instead of a set, draw 16 of its scenes into one picture"
+    )
     return parser
+
+
+def _sheet(options: argparse.Namespace, height: int, width: int, scenes: dict[str, float] | None) -> None:
+    sheet = contact_sheet(_SHEET, height=height, width=width, seed=options.seed, scenes=scenes)
+    write_bytes(Path(options.contact_sheet), encode_png(sheet))
+    print(json.dumps({"contact_sheet": options.contact_sheet, "scenes": _SHEET}, separators=(",", ":")))
+
+
+def _shares(text: str | None) -> dict[str, float] | None:
+    if text is None:
+        return None
+    shares = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\w+)\s*=\s*(\d+(?:\.\d+)?)\s*", part)
+        if match is None:
+            raise UserError("--scenes", text, "must be KIND=SHARE, split by commas", "write --scenes room=2,street=1")
+        shares[match[1]] = float(match[2])
+    # The same rules as for a set: a kind of that name, a share above 0.
+    return Parameters(1, 0, 256, 512, 0, shares).scenes
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -7,13 +7,13 @@ wins, so that what is hidden in one view and seen in the other comes out true.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
+from data_tools.render.item import Item, Window
 from data_tools.render.photometry import quantise
-from data_tools.render.scene import Item, Scene
+from data_tools.render.scene import Scene
 
 
 class Pair(NamedTuple):
@@ -52,69 +52,47 @@ def _draw(scene: Scene, right: bool, antialias: bool) -> tuple[np.ndarray, np.nd
     radiance = np.zeros((scene.height, scene.width, 3), np.float32)
     nearest = np.full((scene.height, scene.width), -np.inf, np.float32)
     for item in scene.items:
-        window = _window(item, scene, right)
+        window = item.window(scene.height, scene.width, right)
         if window is not None:
-            _draw_item(item, window, right, antialias, radiance[window], nearest[window])
+            _draw_item(item, window, right, antialias, radiance, nearest)
     return radiance, nearest
 
 
-def _window(item: Item, scene: Scene, right: bool) -> tuple[slice, slice] | None:
-    """Rows and columns of the view that the item can touch, or None when it is out of sight."""
-    if item.outline is None:
-        return slice(0, scene.height), slice(0, scene.width)
-    box = item.outline.extent
-    first, last = box.left - 1, box.right + 1  # a pixel more, for the soft edge
-    top, bottom = max(math.floor(box.top - 1), 0), min(math.ceil(box.bottom + 1), scene.height - 1)
-    if right:
-        # x' = (1 − b)·x − (a + f(y)) grows with x, so the ends of the interval bound it.
-        low, high = item.surface.column_range(top, bottom)
-        first, last = (1 - item.surface.b) * first - high, (1 - item.surface.b) * last - low
-    start, stop = max(math.floor(first), 0), min(math.ceil(last), scene.width - 1)
-    if start > stop or top > bottom:
-        return None
-    return slice(top, bottom + 1), slice(start, stop + 1)
-
-
 def _draw_item(
-    item: Item,
-    window: tuple[slice, slice],
-    right: bool,
-    antialias: bool,
-    radiance: np.ndarray,
-    nearest: np.ndarray,
+    item: Item, window: Window, right: bool, antialias: bool, radiance: np.ndarray, nearest: np.ndarray
 ) -> None:
-    """Draw into the window's views of the two buffers."""
+    """Draw into the two buffers of the whole view."""
     rows, columns = window
     y = np.arange(rows.start, rows.stop, dtype=np.float64)[:, None]
-    column_x = np.arange(columns.start, columns.stop, dtype=np.float64)[None]
-    # float64 costs little here and keeps the two views' disparities equal to a millionth of a pixel.
-    x = item.surface.to_left(column_x, y) if right else column_x
-    disparity = (x - column_x if right else item.surface.disparity(x, y)).astype(np.float32)
-    in_front = disparity > nearest
-    if item.outline is None:
-        cover = in_front
-        alpha = None
-    else:
-        inside = item.outline.inside(x, y)
-        cover = in_front & (inside >= 0)
-        alpha = np.clip(inside + np.float32(0.5), 0, 1) * in_front if antialias else cover.astype(np.float32)
-        if not (alpha.any() if antialias else cover.any()):
-            return
-    colours = item.texture.colours(x, y)
-    colours *= _brightness(item, x, y)[..., None]
-    np.clip(colours, 0, 255, out=colours)
+    hit = item.hit(np.arange(columns.start, columns.stop, dtype=np.float64)[None], y, right)
+    cover = hit.disparity > nearest[window]
+    alpha = None
+    if hit.inside is not None:
+        if antialias:
+            alpha = np.clip(hit.inside + np.float32(0.5), 0, 1) * cover
+        cover &= hit.inside >= 0
+    box = _bounds(cover if alpha is None else alpha > 0)
+    if box is None:
+        return
+    # Only what is seen is painted, which spares the larger part of what stands behind others.
+    colours = item.colours(hit.cut(*box), right)
+    place = tuple(
+        slice(whole.start + part.start, whole.start + part.stop) for whole, part in zip(window, box, strict=True)
+    )
+    cover = cover[box]
     if alpha is None:
-        radiance[...] = colours
+        np.copyto(radiance[place], colours, where=cover[..., None])
     else:
-        colours -= radiance
-        colours *= alpha[..., None]
-        radiance += colours
-    np.copyto(nearest, disparity, where=cover)
+        colours -= radiance[place]
+        colours *= alpha[box][..., None]
+        radiance[place] += colours
+    np.copyto(nearest[place], hit.disparity[box], where=cover)
 
 
-def _brightness(item: Item, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The item's light as a float32 factor, 0.3..1.4, broadcast over the window."""
-    level, slope_x, slope_y = item.light
-    centre_x, centre_y = (item.outline.x, item.outline.y) if item.outline else (0.0, 0.0)
-    factor = level * (1 + slope_x * (x - centre_x) + slope_y * (y - centre_y))
-    return np.clip(factor, 0.3, 1.4).astype(np.float32)
+def _bounds(mask: np.ndarray) -> Window | None:
+    """Rows and columns around what is true, or None."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not rows.size:
+        return None
+    columns = np.flatnonzero(mask.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

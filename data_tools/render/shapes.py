@@ -85,3 +85,43 @@ class Outline:
         slats = half - np.abs(np.mod(dx, pitch) - pitch / 2)
         rails = half - np.abs(np.abs(dy) - np.float32(self.half_height / 2))
         return np.maximum(slats, rails)
+
+
+@dataclass(frozen=True, eq=False)
+class Polygon:
+    """A convex outline with straight edges: `vertices` are n×2 pixels, in either sense of rotation."""
+
+    vertices: np.ndarray
+
+    @property
+    def x(self) -> float:
+        """Column of the centre."""
+        return float(self.vertices[:, 0].mean())
+
+    @property
+    def y(self) -> float:
+        """Row of the centre."""
+        return float(self.vertices[:, 1].mean())
+
+    @property
+    def extent(self) -> Extent:
+        """The upright rectangle around the outline."""
+        low, high = self.vertices.min(axis=0), self.vertices.max(axis=0)
+        return Extent(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+    def inside(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Signed distance to the nearest edge's line, positive within; float32, the shape of `x` and `y`."""
+        edges = np.roll(self.vertices, -1, axis=0) - self.vertices
+        lengths = np.hypot(edges[:, 0], edges[:, 1])
+        following = np.roll(edges, -1, axis=0)
+        sense = 1.0 if (edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]).sum() > 0 else -1.0
+        x32 = np.asarray(x, np.float32)
+        found: np.ndarray | None = None
+        for (px, py), (ex, ey), length in zip(self.vertices, edges, lengths, strict=True):
+            if length < 1e-6:
+                continue
+            nx, ny = -sense * ey / length, sense * ex / length
+            distance = np.float32(nx) * x32 + (ny * (np.asarray(y) - py) - nx * px).astype(np.float32)
+            found = distance if found is None else np.minimum(found, distance)
+        assert found is not None  # a polygon of no size is never made
+        return found

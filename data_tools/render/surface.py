@@ -5,8 +5,8 @@ A surface is d(x, y) = a + b·x + f(y) over the left image, x and y in pixels, w
     f(y) = tilt·(y − y0) + bend·(y − y0)² + wave·sin(2π·(y − y0)/period + phase).
 
 The left pixel (x, y) is seen in the right view at x' = x − d(x, y). Because d is linear in x, x' inverts
-without any iteration: x = (x' + a + f(y)) / (1 − b). With |b| ≤ 0.3 the denominator is positive, so that each
-row of the surface keeps its order in both views (the surface is never seen from behind).
+without any iteration: x = (x' + a + f(y)) / (1 − b). With b < 1 each row of the surface keeps its order in both
+views; with b > 1 the right view sees it from behind. Free-form surfaces keep to |b| ≤ 0.3.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 LOWEST, HIGHEST = 0.2, 190.0  # pixels of disparity that the data set may hold
-STEEPEST = 0.3  # largest |b|, pixels of disparity a pixel
+STEEPEST = 0.3  # largest |b| of free-form surfaces, pixels of disparity a pixel
+EDGE_ON = 0.02  # |1 − b| of a surface that the right view sees so nearly edge-on that it is not drawn
 _FLAT = 1e-9  # pixels; a form that varies by less is flat, and stretching it would divide by nearly zero
 _MARGIN = 1e-3  # surfaces keep this far from the limits, so that float32 rounding cannot cross them
 
@@ -46,8 +47,8 @@ class Surface:
     y0: float = 0.0
 
     def __post_init__(self) -> None:
-        if not abs(self.b) <= STEEPEST:
-            raise ValueError(f"b={self.b}: a surface needs |b| <= {STEEPEST} to be invertible in x")
+        if not abs(1 - self.b) >= EDGE_ON:
+            raise ValueError(f"b={self.b}: a surface needs |1 - b| >= {EDGE_ON} to be invertible in x")
         if not self.period > 0:
             raise ValueError(f"period={self.period}: must be positive")
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from data_tools.render import patterns
 from data_tools.render.photographs import photograph
+from data_tools.render.pigment import palette
 
 MAX_TILE = 512  # pixels on a side; larger surfaces see the tile mirrored
 _MIN_TILE = 24
@@ -34,12 +36,21 @@ class Texture:
     tile: np.ndarray
     matrix: np.ndarray
 
-    def colours(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """RGB 0..255 in float32 at left-image coordinates: x is h×w, y is h×1; returns h×w×3."""
+    def colours(self, x: np.ndarray, y: np.ndarray, disparity: np.ndarray | None = None) -> np.ndarray:
+        """See `Paint`; the same at any disparity."""
         m = self.matrix
         column = (x * m[0, 0] + (y * m[0, 1] + m[0, 2])).astype(np.float32)
         row = (x * m[1, 0] + (y * m[1, 1] + m[1, 2])).astype(np.float32)
         return cv2.remap(self.tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101).astype(np.float32)
+
+
+def sample_tile(rng: np.random.Generator, kind: str, side: int) -> np.ndarray:
+    """A random square tile of one of `KINDS`: uint8 side×side×3."""
+    tile = _MAKERS[kind](rng, side)
+    least = min(tile.shape[:2])
+    if tile.shape[:2] != (side, side):
+        tile = cv2.resize(tile[:least, :least], (side, side), interpolation=cv2.INTER_AREA)
+    return tile
 
 
 def sample_texture(rng: np.random.Generator, kind: str, centre: tuple[float, float], size: float) -> Texture:
@@ -48,43 +59,12 @@ def sample_texture(rng: np.random.Generator, kind: str, centre: tuple[float, flo
     tile = _MAKERS[kind](rng, side)
     # Tile pixels a picture pixel. Slightly above one is safe, as no tile holds detail of a single pixel.
     zoom = rng.uniform(0.7, 1.15)
-    angle = rng.uniform(-math.pi, math.pi) if rng.random() < _TURNS[kind] else rng.normal(0, 0.12)
+    angle = rng.uniform(-math.pi, math.pi) if rng.random() < _TURNS.get(kind, 0.3) else rng.normal(0, 0.12)
     cos, sin = zoom * math.cos(angle), zoom * math.sin(angle)
     anchor_x, anchor_y = tile.shape[1] * rng.uniform(0.3, 0.7), tile.shape[0] * rng.uniform(0.3, 0.7)
     x, y = centre
     matrix = np.array([[cos, sin, anchor_x - cos * x - sin * y], [-sin, cos, anchor_y + sin * x - cos * y]])
     return Texture(kind, tile, matrix)
-
-
-def _palette(rng: np.random.Generator) -> np.ndarray:
-    """256×3 uint8: a ramp through three random colours, dark to light or the reverse."""
-    stops = rng.uniform(0, 255, (3, 3))
-    grey = stops.mean(axis=1, keepdims=True)
-    stops = grey + (stops - grey) * rng.uniform(0.1, 1.0)  # from nearly grey to fully coloured
-    low, high = rng.uniform(0, 90), rng.uniform(150, 255)
-    levels = np.array([low, (low + high) / 2, high])[:: rng.choice([-1, 1])]
-    stops += (levels - stops.mean(axis=1))[:, None]
-    ramp = np.array([np.interp(np.arange(256), [0, 128, 255], stops[:, c]) for c in range(3)])
-    return np.clip(ramp.T, 0, 255).astype(np.uint8)
-
-
-def _noise_field(rng: np.random.Generator, side: int) -> np.ndarray:
-    """float32 side×side in 0..1: octaves of value noise, each finer one weaker."""
-    total = np.zeros((side, side), np.float32)
-    wavelength, weight = rng.uniform(0.3, 1.0) * max(side, 32), 1.0
-    persistence = rng.uniform(0.55, 1.0)
-    stretch = math.exp(rng.normal(0, 0.4))  # wood and water are not isotropic
-    while wavelength >= 3:
-        shape = [max(2, math.ceil(side / max(wavelength * s, 3)) + 1) for s in (stretch, 1 / stretch)]
-        grid = rng.random(shape, dtype=np.float32) - np.float32(0.5)
-        total += np.float32(weight) * cv2.resize(grid, (side, side), interpolation=cv2.INTER_CUBIC)
-        wavelength, weight = wavelength / 2, weight * persistence
-    low, high = float(total.min()), float(total.max())
-    return (total - np.float32(low)) * np.float32(1 / max(high - low, 1e-6))
-
-
-def _noise(rng: np.random.Generator, side: int) -> np.ndarray:
-    return _palette(rng)[(_noise_field(rng, side) * 255).astype(np.uint8)]
 
 
 def _stripes(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -97,7 +77,7 @@ def _stripes(rng: np.random.Generator, side: int) -> np.ndarray:
         field = wave[:, None] * wave[None, :]
     else:
         field = np.broadcast_to(wave[None, :], (side, side))
-    return _palette(rng)[((field * 0.5 + 0.5) * 255).astype(np.uint8)]
+    return palette(rng)[((field * 0.5 + 0.5) * 255).astype(np.uint8)]
 
 
 def _glyphs(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -111,7 +91,7 @@ def _glyphs(rng: np.random.Generator, side: int) -> np.ndarray:
     cells[:, :, 1:8, :5] = letters * np.uint8(255)
     page = cells.transpose(0, 2, 1, 3).reshape(rows * 10, columns * 6)
     page = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)[:side, :side]
-    return _palette(rng)[page]
+    return palette(rng)[page]
 
 
 def _flat(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -130,7 +110,7 @@ def _photo(rng: np.random.Generator, side: int) -> np.ndarray:
     level = int(rng.integers(0, 3)) if side < 200 else int(rng.integers(0, 2))
     image = photograph(rng, level)
     if image.ndim == 2:
-        image = _palette(rng)[image]
+        image = palette(rng)[image]
     elif rng.random() < 0.4:
         gains = np.exp(rng.normal(0, 0.25, 3))
         image = np.clip(image * gains.astype(np.float32), 0, 255).astype(np.uint8)
@@ -145,10 +125,22 @@ def _photo(rng: np.random.Generator, side: int) -> np.ndarray:
 
 _MAKERS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
     "photo": _photo,
-    "noise": _noise,
+    "noise": patterns.ramp,
     "stripes": _stripes,
     "glyphs": _glyphs,
     "flat": _flat,
+    "wood": patterns.wood,
+    "planks": patterns.planks,
+    "bricks": patterns.bricks,
+    "tiles": patterns.tiles,
+    "checker": patterns.checker,
+    "fabric": patterns.fabric,
+    "foliage": patterns.foliage,
+    "rough": patterns.rough,
+    "blotches": patterns.blotches,
+    "marble": patterns.marble,
+    "faint": patterns.faint,
+    "facade": patterns.facade,
 }
 # How often a texture is turned to any angle; otherwise it is about upright, as print and buildings are.
 _TURNS = {"photo": 0.4, "noise": 1.0, "stripes": 0.6, "glyphs": 0.2, "flat": 1.0}

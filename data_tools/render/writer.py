@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,12 +18,12 @@ import cv2
 
 from data_tools.render.layout import LISTS, PARAMETERS, ROOT, pair_paths
 from data_tools.render.raster import render_scene
-from data_tools.render.scene import sample_scene
+from data_tools.render.scenes import KINDS, WEIGHTS, sample_scene
 from stereo_exp.atomic import write_bytes, write_text
 from stereo_exp.data.formats import encode_pfm, encode_png
 from stereo_exp.errors import UserError
 
-GENERATOR_VERSION = 1  # to be raised whenever the same parameters would give other pictures
+GENERATOR_VERSION = 2  # to be raised whenever the same parameters would give other pictures
 SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
 _CHUNK = 4  # pairs a task: a second's work, so that progress moves and the last tasks end together
 Progress = Callable[[int, int], None]
@@ -30,13 +31,17 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a set is made from, as `shapes.json` records it. Height, width: pixels; train, test: pairs."""
+    """What a set is made from, as `shapes.json` records it.
+
+    Height, width: pixels; train, test: pairs; scenes: share of each kind, by name.
+    """
 
     train: int
     test: int
     height: int
     width: int
     seed: int
+    scenes: dict[str, float]
 
     def __post_init__(self) -> None:
         for key in ("train", "test", "seed"):
@@ -49,7 +54,15 @@ class Parameters:
                 rule = f"must be {SMALLEST_SIZE}..{LARGEST_SIZE} pixels"
                 raise UserError(key, getattr(self, key), rule, "256x512 is the usual size")
 
-    def record(self) -> dict[str, int | str]:
+        for name, share in self.scenes.items():
+            if name not in KINDS:
+                raise UserError(f"scenes.{name}", share, f"the kinds are {', '.join(KINDS)}", "name one of them")
+            if not 0 <= share < math.inf:
+                raise UserError(f"scenes.{name}", share, "a share must be 0 or more", f"set {name} to 1")
+        if not any(self.scenes.values()):
+            raise UserError("scenes", "{}", "at least one kind has a share above 0", "give room=1")
+
+    def record(self) -> dict[str, object]:
         """The content of `shapes.json`."""
         return {"dataset": "shapes", "generator_version": GENERATOR_VERSION, **asdict(self)}
 
@@ -77,6 +90,7 @@ def render_dataset(
     height: int = 256,
     width: int = 512,
     seed: int = 0,
+    scenes: Mapping[str, float] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> RenderReport:
@@ -88,7 +102,8 @@ def render_dataset(
         out: the set's folder; made when missing.
         train, test: pairs of each split.
         height, width: pixels.
-        seed: of the set; the files depend on it, on the sizes and on nothing else.
+        seed: of the set; the files depend on it, on the sizes, on the scenes and on nothing else.
+        scenes: relative share of each kind of scene; None is `WEIGHTS`.
         workers: processes; None takes one for each core this process may use. 1 renders in this process. More
             are spawned, so a script that asks for them needs the usual `if __name__ == "__main__"`.
         progress: called in this process with (pairs done, pairs in all), first with those already there.
@@ -97,7 +112,8 @@ def render_dataset(
         UserError: a parameter is out of range, or the folder holds another set or cannot be written.
     """
     started = time.perf_counter()
-    parameters = Parameters(train, test, height, width, seed)
+    shares = {name: float(share) for name, share in sorted((WEIGHTS if scenes is None else scenes).items())}
+    parameters = Parameters(train, test, height, width, seed, shares)
     if workers is None:
         workers = _available_cores()
     elif workers < 1:
@@ -151,7 +167,8 @@ def _claim(out: Path, parameters: Parameters) -> None:
 def _render_chunk(out: Path, parameters: Parameters, jobs: list[tuple[str, int]]) -> int:
     """Render and write some pairs; returns how many."""
     for split, index in jobs:
-        scene = sample_scene(parameters.seed, split, index, parameters.height, parameters.width)
+        size = parameters.height, parameters.width
+        scene = sample_scene(parameters.seed, split, index, *size, parameters.scenes)
         pair, paths = render_scene(scene), pair_paths(split, index)
         # Compression 1: within a few per cent of the default's size on such pictures, at half its time.
         write_bytes(out / paths.left, encode_png(pair.left, compression=1))

@@ -11,6 +11,7 @@ from stereo_exp.errors import UserError
 
 ON_ERROR = ("raise", "skip")
 RENDER_PASSES = ("finalpass", "cleanpass")
+SCENES = {"layers": 1.0, "room": 2.0, "street": 2.0, "table": 2.0}
 
 
 @dataclass
@@ -41,6 +42,8 @@ class Shapes(Dataset):
     """Every picture follows from it."""
     render_workers: int | None = None
     """Processes that render and pack; None takes every core."""
+    scenes: dict[str, float] = field(default_factory=lambda: dict(SCENES))
+    """Relative share of each kind of scene; 0 leaves a kind out."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,6 +54,17 @@ class Shapes(Dataset):
             at_least(f"dataset.{key}", getattr(self, key), 64)
         if self.render_workers is not None:
             at_least("dataset.render_workers", self.render_workers, 1)
+        for name, share in self.scenes.items():
+            if name not in SCENES:
+                raise UserError(
+                    f"dataset.scenes.{name}", share, f"the kinds are {', '.join(SCENES)}", "name one of them"
+                )
+            finite(f"dataset.scenes.{name}", share)
+            at_least(f"dataset.scenes.{name}", share, 0)
+        if not any(self.scenes.values()):
+            raise UserError(
+                "dataset.scenes", "{}", "at least one kind has a share above 0", "set dataset.scenes.room=1"
+            )
 
 
 @dataclass

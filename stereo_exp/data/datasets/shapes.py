@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import shutil
@@ -33,7 +35,7 @@ def prepare(config: Shapes) -> Path:
     assert config.root is not None
     folder = Path(config.root) / (
         f"{config.num_train}+{config.num_test}_{config.height}x{config.width}"
-        f"_seed{config.render_seed}_v{GENERATOR_VERSION}"
+        f"_seed{config.render_seed}_v{GENERATOR_VERSION}_{_digest(config.scenes)}"
     )
     if all((folder / split / INDEX_NAME).is_file() for split in SPLITS):
         return folder
@@ -48,6 +50,13 @@ def prepare(config: Shapes) -> Path:
         if not all((folder / split / INDEX_NAME).is_file() for split in SPLITS):
             _make(config, folder)
     return folder
+
+
+def _digest(scenes: dict[str, float]) -> str:
+    """Eight hexadecimal digits that stand for the shares of the kinds, whatever their order and scale."""
+    total = sum(scenes.values())
+    shares = {name: round(share / total, 6) for name, share in sorted(scenes.items()) if share}
+    return hashlib.sha256(json.dumps(shares).encode()).hexdigest()[:8]
 
 
 def _make(config: Shapes, folder: Path) -> None:
@@ -66,6 +75,7 @@ def _make(config: Shapes, folder: Path) -> None:
             height=config.height,
             width=config.width,
             seed=config.render_seed,
+            scenes=config.scenes,
             workers=workers,
             progress=lambda done, _: meter.advance(done - meter.done),
         )

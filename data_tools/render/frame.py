@@ -1,0 +1,43 @@
+"""What kinds of scenes have in common: the frame that they fill, and what they return."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from data_tools.render.item import Item
+
+
+class Frame(NamedTuple):
+    """What a scene is to fill: pixels, the largest disparity allowed, and where in 0..1 its depths lie."""
+
+    height: int
+    width: int
+    limit: float
+    near: float
+    far: float
+
+    def nearest(self, low: float, high: float) -> float:
+        """The scene's own largest disparity, log-uniform between two values that hold at full width."""
+        scale = self.limit / 190
+        return log_mix(low * scale, high * scale, self.near)
+
+
+class Composition(NamedTuple):
+    """Items from far to near, and how many of them are objects."""
+
+    items: list[Item]
+    num_objects: int
+
+
+def log_mix(low: float, high: float, share: float) -> float:
+    """Between two positive numbers, evenly in the logarithm."""
+    return math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+
+
+def pick(rng: np.random.Generator, chances: dict[str, float]) -> str:
+    """One of the names; the chances need not add up to one."""
+    shares = np.array(list(chances.values()))
+    return str(rng.choice(list(chances), p=shares / shares.sum()))

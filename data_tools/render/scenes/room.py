@@ -1,0 +1,100 @@
+"""Rooms and corridors: floor, ceiling and walls in perspective, with furniture.
+
+Inside a convex room the wall that is seen is the one of the largest disparity, so that endless planes and the
+depth buffer make the room.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from data_tools.render import props
+from data_tools.render.frame import Composition, Frame
+from data_tools.render.scenes.viewpoint import rig_for, sunlight
+from data_tools.render.space import turn
+from data_tools.render.stage import Stage
+from data_tools.render.wardrobe import Wardrobe
+
+_FLOORS = {"planks": 0.25, "tiles": 0.2, "checker": 0.1, "fabric": 0.15, "rough": 0.15, "marble": 0.1, "wood": 0.05}
+_WALLS = {"photo": 0.2, "bricks": 0.15, "stripes": 0.1, "fabric": 0.1, "faint": 0.2, "noise": 0.15, "tiles": 0.1}
+
+
+def compose_room(rng: np.random.Generator, frame: Frame) -> Composition:
+    """A room of 2.5-9 m, or a corridor."""
+    corridor = rng.random() < 0.25
+    eye = float(rng.uniform(0.6, 1.8))
+    ceiling = eye + float(rng.uniform(0.6, 1.6))
+    depth = float(rng.uniform(6, 18) if corridor else rng.uniform(2.5, 7))
+    left, right = (float(v) for v in (rng.uniform(0.6, 1.6, 2) if corridor else rng.uniform(1.2, 4.0, 2)))
+    yaw = float(rng.normal(0, 0.1 if corridor else 0.35))
+    axes = turn(yaw)
+    walls = [
+        (np.array([0.0, 1.0, 0.0]), eye),
+        (np.array([0.0, -1.0, 0.0]), ceiling),
+        (-axes[0], left),
+        (axes[0], right),
+        (axes[2], depth),
+    ]
+    near = frame.nearest(9, 150)
+    rig = rig_for(rng, frame, walls, near * float(rng.uniform(0.55, 1.0)), pitch=(0.06, 0.12))
+    stage = Stage(rng, rig, near, Wardrobe(rng), *sunlight(rng, indoors=True))
+    stage.ground_y = eye
+    floor = stage.wardrobe.large(_FLOORS)
+    wall = stage.wardrobe.large(_WALLS)
+    back = wall if rng.random() < 0.6 else stage.wardrobe.large(_WALLS)
+    stage.plane(*walls[0], floor, metres=float(rng.uniform(0.8, 3.0)))
+    stage.plane(*walls[1], stage.wardrobe.large({"tiles": 0.4, "rough": 0.6}, plain=0.75), metres=2.5)
+    metres = float(rng.uniform(1.0, 4.0))
+    for i, atlas in ((2, wall), (3, wall), (4, back)):
+        stage.plane(*walls[i], atlas, metres=metres)
+
+    closest = rig.power / near
+    for _ in range(int(rng.integers(2, 8))):
+        _on_wall(stage, walls[int(rng.choice([2, 3, 4]))], eye, ceiling)
+    pieces = int(rng.integers(2, 9))
+    for _ in range(pieces):
+        x, z = stage.spot(max(closest * 1.3, 0.6), depth)
+        foot = (x, eye, z)
+        if not _within(walls[2:], np.array([x, 0.0, z]), margin=0.25):
+            continue
+        kind = rng.choice(["chair", "table", "clutter", "shelf", "person", "plant", "lamp"])
+        if kind == "chair":
+            props.chair(stage, foot)
+        elif kind == "table":
+            props.table(stage, foot)
+        elif kind == "shelf":
+            size = tuple(rng.uniform([0.5, 0.8, 0.25], [1.4, 2.2, 0.4]).tolist())
+            props.shelf(stage, foot, yaw + float(rng.choice([0.0, 0.5 * math.pi, -0.5 * math.pi])), size)
+        elif kind == "person":
+            props.person(stage, foot)
+        elif kind == "plant":
+            stage.tube(np.array(foot), 0.3, 0.14)
+            props.twigs(stage, np.array([x, eye - 0.3, z]), float(rng.uniform(0.4, 1.0)), int(rng.integers(6, 20)))
+        elif kind == "lamp":
+            props.pole(stage, foot, float(rng.uniform(1.2, 1.8)), 0.015)
+        else:
+            props.clutter(stage, foot, float(rng.uniform(0.15, 0.8)))
+    return Composition(stage.finish(), len(stage.objects))
+
+
+def _within(walls: list[tuple[np.ndarray, float]], point: np.ndarray, margin: float) -> bool:
+    return all(float(normal @ point) < distance - margin for normal, distance in walls)
+
+
+def _on_wall(stage: Stage, wall: tuple[np.ndarray, float], eye: float, ceiling: float) -> None:
+    """A picture, a door or a window, a little in front of a wall."""
+    rng = stage.rng
+    normal, distance = wall
+    along = np.cross(np.array([0.0, 1.0, 0.0]), normal)
+    place = normal * (distance - float(rng.uniform(0.005, 0.06))) + along * float(rng.uniform(-1, 1) * 2.0)
+    wide, high = (float(v) for v in rng.uniform(0.25, 1.3, 2))
+    middle = float(rng.uniform(-ceiling + high / 2, eye - high / 2)) if high < eye + ceiling else 0.0
+    if rng.random() < 0.25:  # a door stands on the floor
+        wide, high = 0.9, min(2.0, eye + ceiling - 0.1)
+        middle = eye - high / 2
+    place[1] = middle
+    down = np.array([0.0, 1.0, 0.0])
+    corners = [place + along * i * wide / 2 + down * j * high / 2 for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+    stage.panel(np.stack(corners))

@@ -1,0 +1,94 @@
+"""What lies on surfaces: soft shadows, and highlights that wander with the camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_tools.render.item import Hit
+from data_tools.render.space import Rig
+
+
+@dataclass(frozen=True, eq=False)
+class Shadow:
+    """A soft elliptic shadow.
+
+    Args:
+        rig: whose left camera the frame is of.
+        centre: on the ground, camera frame, metres.
+        axes: 2×3; a point's distance from the centre along them is 1 at the rim.
+        reach: metres; how far it may extend from the centre.
+        strength: share of the light that it takes in the middle.
+    """
+
+    rig: Rig
+    centre: np.ndarray
+    axes: np.ndarray
+    reach: float
+    strength: float
+
+    def apply(self, colours: np.ndarray, hit: Hit, right: bool) -> None:
+        """See `Stain`."""
+        rig = self.rig
+        half = 2.0 * self.reach
+        if self.centre[2] <= 1.2 * half:
+            return
+        # Where the box around the shadow may lie in the left image.
+        near = self.centre[2] - half
+        column, row = rig.cx + rig.focal * self.centre[0] / self.centre[2], rig.focal * self.centre[1]
+        spread = rig.focal * half / near * (1 + abs(self.centre[0]) / self.centre[2])
+        lowest, highest = row / (self.centre[2] + half), row / near
+        margin = rig.focal * half * 0.25 / near
+        y = hit.y[:, 0] - rig.cy
+        rows = np.flatnonzero((y >= min(lowest, highest) - margin) & (y <= max(lowest, highest) + margin))
+        columns = np.flatnonzero((np.abs(hit.x - column) <= spread).any(axis=0))
+        if not rows.size or not columns.size:
+            return
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        part = hit.cut(*box)
+        depth = np.float32(rig.power) / np.maximum(part.disparity, np.float32(0.05))
+        u = ((part.x - rig.cx) / rig.focal).astype(np.float32)
+        v = ((part.y - rig.cy) / rig.focal).astype(np.float32)
+        distance = np.zeros(depth.shape, np.float32)
+        for axis in self.axes.astype(np.float32):
+            along = depth * (axis[0] * u + (axis[1] * v + axis[2])) - np.float32(axis @ self.centre)
+            distance += along * along
+        # 1 in the middle, a half at the rim, nothing at twice the radius.
+        taken = np.clip((4 - distance) * np.float32(1 / 3), 0, 1)
+        taken *= taken * (3 - 2 * taken)
+        colours[box] *= (1 - np.float32(self.strength) * taken)[..., None]
+
+
+@dataclass(frozen=True, eq=False)
+class Glare:
+    """The mirror image of a lamp or a window in a glossy surface: it has a disparity of its own.
+
+    Args:
+        x, y: its place in the left view, pixels.
+        disparity: pixels; less than the surface's, as mirror images lie behind it.
+        size: standard deviations in x and y, pixels.
+        brightness: grey levels 0..255 of each channel.
+    """
+
+    x: float
+    y: float
+    disparity: float
+    size: tuple[float, float]
+    brightness: tuple[float, float, float]
+
+    def apply(self, colours: np.ndarray, hit: Hit, right: bool) -> None:
+        """See `Stain`."""
+        reach = 3.0
+        rows = np.flatnonzero(np.abs(hit.y[:, 0] - self.y) < reach * self.size[1])
+        columns = hit.x - hit.disparity if right else hit.x
+        here = self.x - self.disparity if right else self.x
+        across = np.flatnonzero((np.abs(columns - here) < reach * self.size[0]).any(axis=0))
+        if not rows.size or not across.size:
+            return
+        box = slice(rows[0], rows[-1] + 1), slice(across[0], across[-1] + 1)
+        near = columns[:, box[1]] if columns.shape[0] == 1 else columns[box]
+        x = ((near - here) / self.size[0]).astype(np.float32)
+        y = ((hit.y[box[0]] - self.y) / self.size[1]).astype(np.float32)
+        lobe = np.exp(np.float32(-0.5) * x * x) * np.exp(np.float32(-0.5) * y * y)
+        colours[box] += lobe[..., None] * np.array(self.brightness, np.float32)
