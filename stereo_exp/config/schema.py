@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from stereo_exp.config import bench, loss, model, quant, training
+from stereo_exp.config import bench, deploy, loss, model, quant, training
 from stereo_exp.config import dataset as data
 from stereo_exp.config.rules import at_least, finite, one_of, positive
 from stereo_exp.errors import UserError
@@ -89,6 +89,8 @@ class Root:
     eval: Eval = field(default_factory=Eval)
     infer: Infer = field(default_factory=Infer)
     bench: bench.Bench = field(default_factory=bench.Bench)
+    export: deploy.Export = field(default_factory=deploy.Export)
+    compile: deploy.Compile = field(default_factory=deploy.Compile)
 
     def __post_init__(self) -> None:
         one_of("task", self.task, TASKS)

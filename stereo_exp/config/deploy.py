@@ -1,0 +1,117 @@
+"""Schema of `export` and `compile`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stereo_exp.config.rules import IMAGE_STEP, at_least, one_of, positive
+from stereo_exp.errors import UserError
+
+FORMS = ("network", "full")
+ENGINES = ("onnxruntime", "openvino", "openexplorer")
+# Quantise and dequantise with a scale for each channel came with 13, Resize as we need it with 11; the exporter
+# itself writes 18 and lets ONNX's version converter go down.
+OPSETS = (11, 23)
+QUANTISED_OPSET = 13
+MAX_OPT = 3
+
+
+@dataclass
+class Export:
+    form: str = "network"
+    """`network`: normalised images N×3×H×W in, coarse disparity and superpixel weights out, what a chip's tool chain
+    takes. `full`: uint8 RGB images N×H×W×3 in, disparity in px and confidence out."""
+    opset: int = 21
+    """ONNX operator set."""
+    size: list[int] | None = None
+    """Height and width, multiples of 32; None leaves them open."""
+    batch: int | None = None
+    """Pairs at a time; None leaves it open."""
+    tolerance: float = 0.01
+    """Parity: the largest difference in px between ONNX Runtime and torch that passes."""
+    parity_pairs: int = 2
+    """Pairs of the test split for the parity check; 0 compares none."""
+
+    def __post_init__(self) -> None:
+        one_of("export.form", self.form, FORMS)
+        if not OPSETS[0] <= self.opset <= OPSETS[1]:
+            raise UserError("export.opset", self.opset, f"must be {OPSETS[0]} to {OPSETS[1]}", "try export.opset=21")
+        fixed_size("export.size", self.size)
+        if self.batch is not None:
+            at_least("export.batch", self.batch, 1)
+        positive("export.tolerance", self.tolerance)
+        at_least("export.parity_pairs", self.parity_pairs, 0)
+
+
+@dataclass
+class Device:
+    """What the static report's times are estimated for; a group of options, `compile/device=`."""
+
+    title: str = "this machine, measured"
+    """As the report shows it."""
+    int8_tops: float | None = None
+    """Peak of int8 multiply-accumulates, 10^12 operations a second, two for each. None of the three: measured here."""
+    float32_gflops: float | None = None
+    """Peak of float32 multiply-accumulates, 10^9 operations a second, two for each."""
+    bandwidth_gbs: float | None = None
+    """To and from memory, 10^9 bytes a second."""
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the figures are those of the machine that makes the report."""
+        return self.int8_tops is None
+
+    def __post_init__(self) -> None:
+        figures = {key: getattr(self, key) for key in ("int8_tops", "float32_gflops", "bandwidth_gbs")}
+        missing = [key for key, value in figures.items() if value is None]
+        if 0 < len(missing) < len(figures):
+            key = f"compile.device.{missing[0]}"
+            raise UserError(
+                key, "null", "a device has all three figures or none (then they are measured)", f"add {key}=VALUE"
+            )
+        for key, value in figures.items():
+            if value is not None:
+                positive(f"compile.device.{key}", value)
+
+
+@dataclass
+class Compile:
+    opt: int = 2
+    """How much the graphs are rewritten: 0 only what an engine needs to be exact, 1 work that nothing uses is left
+    out, 2 operators that the engines are faster with, 3 also what depends on the kind of processor."""
+    engines: list[str] = field(default_factory=lambda: ["onnxruntime", "openvino"])
+    """What to compile for: onnxruntime, openvino, openexplorer."""
+    size: list[int] | None = None
+    """Height and width, multiples of 32; None leaves them open."""
+    batch: int | None = None
+    """Pairs at a time; None leaves it open."""
+    report_size: list[int] = field(default_factory=lambda: [544, 960])
+    """Height and width for the static report, where `compile.size` leaves them open."""
+    device: Device = field(default_factory=Device)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.opt <= MAX_OPT:
+            raise UserError("compile.opt", self.opt, f"must be 0 to {MAX_OPT}", "try compile.opt=2")
+        if not self.engines:
+            raise UserError("compile.engines", "[]", "needs at least one engine", "try compile.engines=[onnxruntime]")
+        for engine in self.engines:
+            if engine not in ENGINES:
+                rule = f"must be among {', '.join(ENGINES)}"
+                raise UserError("compile.engines", engine, rule, "try compile.engines=[onnxruntime,openvino]")
+        fixed_size("compile.size", self.size)
+        fixed_size("compile.report_size", self.report_size)
+        if self.batch is not None:
+            at_least("compile.batch", self.batch, 1)
+
+
+def fixed_size(key: str, size: list[int] | None) -> None:
+    """Height and width, both multiples of 32, or None; the message names the nearest size that is."""
+    if size is None or (len(size) == 2 and all(s > 0 and s % IMAGE_STEP == 0 for s in size)):
+        return
+    good = [max(IMAGE_STEP, -(-s // IMAGE_STEP) * IMAGE_STEP) for s in size] if len(size) == 2 else [544, 960]
+    raise UserError(
+        key,
+        list(size),
+        f"must be [height, width], both multiples of {IMAGE_STEP} (smaller images are padded when they are run)",
+        f"try {key}=[{good[0]},{good[1]}]",
+    )

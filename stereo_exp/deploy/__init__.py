@@ -1,0 +1,1 @@
+"""From a checkpoint to what runs without torch: ONNX export, graph rewrites, engines, the static report."""

@@ -1,0 +1,134 @@
+"""A compiled folder from a checkpoint: forms × engines, and the manifest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from stereo_exp import __version__
+from stereo_exp.atomic import write_text
+from stereo_exp.deploy.engines import ENGINES
+from stereo_exp.deploy.forms import LOGITS, VIEWS, full_form, trunk_form
+from stereo_exp.deploy.onnx_export import export_onnx, integers_name, name_tensors
+from stereo_exp.deploy.rewrites import rewrite
+from stereo_exp.deploy.source import QuantisedTensor, Source
+from stereo_exp.progress import Meter
+from stereo_exp.runtime.manifest import ALIGN, FULL, MANIFEST, TRUNK, FileEntry, Manifest, ModelEntry, TensorEntry
+
+log = logging.getLogger(__name__)
+OPSET = 21
+_PACKAGES = ("torch", "torchao", "onnx", "onnxscript", "onnxruntime", "openvino")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to compile."""
+
+    engines: Sequence[str]
+    opt: int
+    size: tuple[int, int] | None
+    batch: int | None
+
+
+def build(source: Source, folder: Path, options: Options) -> tuple[Manifest, dict[str, dict[str, int]]]:
+    """Write the compiled folder; returns its manifest and, for each engine, how many places each rewrite changed."""
+    engines: dict[str, dict[str, FileEntry]] = {}
+    changes: dict[str, dict[str, int]] = {}
+    tensors: list[TensorEntry] = []
+    with Meter("compile", 1 + 3 * len(options.engines)) as meter:
+        exported = export_trunk_onnx(source, OPSET, options.size, options.batch)
+        meter.advance(form="trunk exported")
+        head_channels = source.model.regression.candidates.shape[1]  # type: ignore[union-attr, index]
+        trunk = trunk_form(exported)
+        full = full_form(trunk, int(head_channels), source.config.model.maxdisp)
+        for engine in options.engines:
+            write = ENGINES[engine]
+            plain, _ = rewrite(trunk, engine, options.opt)
+            whole, changes[engine] = rewrite(full, engine, options.opt)
+            forms = {FULL: whole, TRUNK: plain}
+            if source.tensors:
+                forms[ALIGN] = align_form(plain, source.tensors)
+                tensors = tensor_entries(forms[ALIGN], source.tensors)
+            engines[engine] = {}
+            for form, model in forms.items():
+                engines[engine][form] = write(model, folder, form)
+                meter.advance(engine=engine, form=form)
+    meta = source.checkpoint.meta
+    manifest = Manifest(
+        model=ModelEntry(
+            name=str(meta["config"]["name"]),
+            stage=source.stage,
+            target=source.target,
+            maxdisp=source.config.model.maxdisp,
+            checkpoint=str(source.checkpoint.path),
+            epe=(meta.get("scores") or {}).get("epe"),
+        ),
+        size=options.size,
+        batch=options.batch,
+        opt=options.opt,
+        engines=engines,
+        tensors=tuple(tensors),
+        versions=_versions(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        folder=folder,
+    )
+    write_text(folder / MANIFEST, manifest.to_json())
+    return manifest, changes
+
+
+def export_trunk_onnx(source: Source, opset: int, size: tuple[int, int] | None, batch: int | None) -> onnx.ModelProto:
+    """The trunk, float or quantised, as ONNX: normalised images N×3×H×W in, the two maps of logits out."""
+    model = export_onnx(source.trunk, VIEWS, LOGITS, opset, size, batch)
+    name_tensors(model, source.tensors)
+    return model
+
+
+def align_form(trunk: onnx.ModelProto, tensors: Sequence[QuantisedTensor]) -> onnx.ModelProto:
+    """`trunk` with the integers of every quantised activation as additional outputs."""
+    model = onnx.ModelProto()
+    model.CopyFrom(trunk)
+    types = _integer_types(model)
+    for tensor in tensors:
+        name = integers_name(tensor.name)
+        if name in types:
+            kind = helper.np_dtype_to_tensor_dtype(types[name].dtype)
+            model.graph.output.append(helper.make_tensor_value_info(name, kind, None))
+    return model
+
+
+def tensor_entries(model: onnx.ModelProto, tensors: Sequence[QuantisedTensor]) -> list[TensorEntry]:
+    """The tensors that a graph puts out, as the manifest has them."""
+    types = _integer_types(model)
+    return [
+        TensorEntry(t.name, name, t.scale, int(types[name]), t.bits, types[name].dtype.name)
+        for t in tensors
+        if (name := integers_name(t.name)) in types
+    ]
+
+
+def _integer_types(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """Output of a quantise operator -> its zero point."""
+    constants = {i.name: i for i in model.graph.initializer}
+    return {
+        n.output[0]: numpy_helper.to_array(constants[n.input[2]])
+        for n in model.graph.node
+        if n.op_type == "QuantizeLinear" and len(n.input) > 2
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"stereo_exp": __version__}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,33 @@
+"""OpenVINO's own format: a graph (.xml) and its weights (.bin)."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import onnx
+
+from stereo_exp.atomic import write_bytes
+from stereo_exp.errors import UserError
+from stereo_exp.runtime.manifest import FileEntry, file_entry
+
+
+def write(model: onnx.ModelProto, folder: Path, name: str) -> FileEntry:
+    """`openvino/<name>.xml` and `.bin`.
+
+    Raises:
+        UserError: OpenVINO is not installed.
+    """
+    try:
+        import openvino
+    except ImportError:
+        fix = 'pip install "stereo_exp[openvino]", or leave it out of compile.engines'
+        raise UserError("compile.engines", "openvino", "OpenVINO is not installed", fix) from None
+    with tempfile.TemporaryDirectory() as scratch:
+        source, made = Path(scratch) / "model.onnx", Path(scratch) / "model.xml"
+        onnx.save(model, source)
+        # Weights stay what they are: float16 would round biases.
+        openvino.save_model(openvino.convert_model(source), made, compress_to_fp16=False)
+        write_bytes(folder / f"openvino/{name}.bin", made.with_suffix(".bin").read_bytes())
+        write_bytes(folder / f"openvino/{name}.xml", made.read_bytes())
+    return file_entry(folder, f"openvino/{name}.xml", f"openvino/{name}.bin")

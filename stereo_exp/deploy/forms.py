@@ -1,0 +1,161 @@
+"""What stands before and behind the trunk in the deployed graphs: images in, disparity and confidence out.
+
+Both parts are ONNX, written out here, and joined to the exported trunk, which is exported once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from onnx import compose, numpy_helper, parser
+
+from stereo_exp.data.colour import YUV_FROM_RGB
+from stereo_exp.model.confidence import NEIGHBOURHOOD
+from stereo_exp.model.postprocess import UPSAMPLING
+
+VIEWS = ("left", "right")
+LOGITS = ("disparity_logits", "superpixel_logits")
+DISPARITY, CONFIDENCE = "disparity", "confidence"
+IMAGES, PIXELS = "images", "pixels"
+"""How nodes before and behind the trunk are named: `images/…`, `pixels/…`."""
+_HEADER = '<ir_version: {ir}, opset_import: ["" : {opset}]>'
+
+# YUV in multiples of 1/256, floored: sums of products below 2^17 over 2^8, which float32 holds exactly.
+_IMAGES = """
+images (uint8[N, H, W, 3] left, uint8[N, H, W, 3] right)
+    => (float[N, 3, H, W] left_yuv, float[N, 3, H, W] right_yuv) {
+    left_float = Cast <to = 1> (left)
+    left_rgb = Transpose <perm = [0, 3, 1, 2]> (left_float)
+    left_fraction = Conv (left_rgb, yuv_from_rgb, yuv_offset)
+    left_floor = Floor (left_fraction)
+    left_yuv = Mul (left_floor, yuv_step)
+    right_float = Cast <to = 1> (right)
+    right_rgb = Transpose <perm = [0, 3, 1, 2]> (right_float)
+    right_fraction = Conv (right_rgb, yuv_from_rgb, yuv_offset)
+    right_floor = Floor (right_fraction)
+    right_yuv = Mul (right_floor, yuv_step)
+}
+"""
+
+# `low` and `near` are one map of two channels from the padding on: both are up-sampled by the same weights.
+_PIXELS = """
+pixels (float[N, D, h, w] disparity_logits, float[N, 4, H, W] superpixel_logits)
+    => (float[N, H, W] disparity, float[N, H, W] confidence) {
+    probability = Softmax <axis = 1> (disparity_logits)
+    expected = Conv (probability, indices)
+    distance = Sub (index_of, expected)
+    magnitude = Abs (distance)
+    is_near = LessOrEqual (magnitude, neighbourhood)
+    near_float = Cast <to = 1> (is_near)
+    near_probability = Mul (probability, near_float)
+    near = ReduceSum <keepdims = 1> (near_probability, channel_axis)
+    low = Mul (expected, index_px)
+    pair = Concat <axis = 1> (low, near)
+    padded = Pad (pair, border)
+    above_left = Slice (padded, from_00, to_00, image_axes)
+    above = Slice (padded, from_01, to_01, image_axes)
+    left_of = Slice (padded, from_10, to_10, image_axes)
+    low_four = Concat <axis = 1> (above_left, above, left_of, pair)
+    spread = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor">
+        (low_four, , enlargement)
+    weights = Softmax <axis = 1> (superpixel_logits)
+    spread_low = Gather <axis = 1> (spread, low_channels)
+    spread_near = Gather <axis = 1> (spread, near_channels)
+    parts_low = Mul (spread_low, weights)
+    parts_near = Mul (spread_near, weights)
+    disparity = ReduceSum <keepdims = 0> (parts_low, channel_axis)
+    confidence = ReduceSum <keepdims = 0> (parts_near, channel_axis)
+}
+"""
+
+
+def trunk_form(trunk: onnx.ModelProto) -> onnx.ModelProto:
+    """uint8 N×H×W×3 RGB views -> the trunk's two maps of logits.
+
+    Args:
+        trunk: normalised images N×3×H×W, named as the views, -> logits.
+    """
+    images = _graph(trunk, _IMAGES, _image_constants(), IMAGES, VIEWS)
+    inner = onnx.ModelProto()
+    inner.CopyFrom(trunk)
+    for view in VIEWS:
+        _rename(inner.graph, view, f"{view}_normalised")
+    return _joined(images, inner, [(f"{IMAGES}/{view}_yuv", f"{view}_normalised") for view in VIEWS])
+
+
+def full_form(trunk: onnx.ModelProto, num_candidates: int, maxdisp: int) -> onnx.ModelProto:
+    """`trunk_form` with softmaxes, expected value, confidence and superpixel up-sampling behind it.
+
+    -> disparity float32 N×H×W in px, confidence float32 N×H×W in 0…1 (`stereo_exp.model.confidence`).
+
+    Args:
+        trunk: what `trunk_form` made.
+    """
+    constants = _pixel_constants(num_candidates, maxdisp)
+    pixels = _graph(trunk, _PIXELS, constants, PIXELS, (DISPARITY, CONFIDENCE))
+    return _joined(trunk, pixels, [(name, f"{PIXELS}/{name}") for name in LOGITS])
+
+
+def _graph(
+    like: onnx.ModelProto, text: str, constants: dict[str, np.ndarray], prefix: str, kept: Sequence[str]
+) -> onnx.ModelProto:
+    """The graph that `text` spells, of the same version as `like`; all names but `kept` get a prefix."""
+    opset = next(o.version for o in like.opset_import if o.domain == "")
+    model = parser.parse_model(_HEADER.format(ir=like.ir_version, opset=opset) + text)
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    for node in model.graph.node:
+        node.name = node.output[0]
+    model = compose.add_prefix(model, f"{prefix}/")
+    for name in kept:
+        _rename(model.graph, f"{prefix}/{name}", name)
+    return model
+
+
+def _joined(first: onnx.ModelProto, second: onnx.ModelProto, edges: list[tuple[str, str]]) -> onnx.ModelProto:
+    model = compose.merge_models(first, second, edges)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _image_constants() -> dict[str, np.ndarray]:
+    return {
+        "yuv_from_rgb": np.asarray(YUV_FROM_RGB, np.float32).reshape(3, 3, 1, 1) / np.float32(256),
+        # Half a step to round; luma moves to the middle of its range, U and V stand there already.
+        "yuv_offset": np.asarray([0.5 - 128, 0.5, 0.5], np.float32),
+        "yuv_step": np.asarray(1 / 128, np.float32),
+    }
+
+
+def _pixel_constants(num_candidates: int, maxdisp: int) -> dict[str, np.ndarray]:
+    indices = np.arange(num_candidates, dtype=np.float32).reshape(1, -1, 1, 1)
+    starts = {f"from_{y}{x}": np.asarray([y, x]) for y, x in ((0, 0), (0, 1), (1, 0))}
+    # Up to the last row or column, or up to the one before it.
+    far = np.iinfo(np.int64).max
+    ends = {f"to_{y}{x}": np.asarray([far if y else -1, far if x else -1]) for y, x in ((0, 0), (0, 1), (1, 0))}
+    return {
+        "indices": indices,
+        "index_of": indices,
+        "index_px": np.asarray(maxdisp / num_candidates, np.float32),
+        "neighbourhood": np.asarray(NEIGHBOURHOOD, np.float32),
+        "channel_axis": np.asarray([1]),
+        "image_axes": np.asarray([2, 3]),
+        "border": np.asarray([0, 0, 1, 1, 0, 0, 0, 0]),
+        "enlargement": np.asarray([1, 1, UPSAMPLING, UPSAMPLING], np.float32),
+        "low_channels": np.asarray([0, 2, 4, 6]),
+        "near_channels": np.asarray([1, 3, 5, 7]),
+        **starts,
+        **ends,
+    }
+
+
+def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for i, name in enumerate(names):
+                if name == old:
+                    names[i] = new
+    for value in (*graph.input, *graph.output):
+        if value.name == old:
+            value.name = new

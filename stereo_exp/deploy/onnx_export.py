@@ -1,0 +1,110 @@
+"""Graphs of ATen operators to ONNX, by torch's dynamo exporter."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import nn
+
+from stereo_exp.deploy.quiet import quiet
+from stereo_exp.deploy.source import QuantisedTensor
+
+STEP = 32
+"""Height and width are multiples of it."""
+
+
+def export_onnx(
+    module: nn.Module,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    opset: int,
+    size: tuple[int, int] | None = None,
+    batch: int | None = None,
+) -> onnx.ModelProto:
+    """`module`, whose inputs are float images N×3×H×W, as ONNX.
+
+    Args:
+        size: height and width; None leaves them open (multiples of 32).
+        batch: None leaves it open.
+    """
+    height, width = size or (4 * STEP, 5 * STEP)
+    example = tuple(torch.zeros(batch or 2, 3, height, width) for _ in inputs)
+    open_axes: dict[int, torch.export.Dim] = {}
+    if batch is None:
+        open_axes[0] = torch.export.Dim("batch", min=1, max=4096)
+    if size is None:
+        rows, columns = (torch.export.Dim(name, min=1, max=1024) for name in ("rows", "columns"))
+        open_axes |= {2: STEP * rows, 3: STEP * columns}
+    with quiet():
+        program = torch.onnx.export(
+            module.eval() if not isinstance(module, torch.fx.GraphModule) else module,
+            example,
+            dynamo=True,
+            opset_version=opset,
+            dynamic_shapes=tuple(dict(open_axes) for _ in inputs) if open_axes else None,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    _name_axes(model, open_axes)
+    _name_nodes(model)
+    return model
+
+
+def _name_axes(model: onnx.ModelProto, open_axes: dict[int, torch.export.Dim]) -> None:
+    """N, H, W for the open axes of the inputs; the exporter's names are formulas that engines stumble over."""
+    for value in model.graph.input:
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if axis in open_axes:
+                dim.Clear()
+                dim.dim_param = {0: "N", 2: "H", 3: "W"}[axis]
+    for value in model.graph.output:
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if axis in open_axes:
+                dim.Clear()
+                dim.dim_param = f"{value.name}_{axis}" if axis else "N"
+    # Shapes inside follow from the inputs; those noted by the exporter name axes that are gone now.
+    del model.graph.value_info[:]
+
+
+def _name_nodes(model: onnx.ModelProto) -> None:
+    """Nodes after the module that they come from; the exporter's notes, with paths of this machine, go."""
+    counts: dict[str, int] = {}
+    for node in model.graph.node:
+        scopes = next((p.value for p in node.metadata_props if p.key == "pkg.torch.onnx.name_scopes"), "['']")
+        # ['', 'head', 'head.final', 'conv2d_102']: the last is the operator, before it the innermost module.
+        module = (ast.literal_eval(scopes) or [""])[:-1]
+        name = f"{module[-1] if module else ''}/{node.op_type}".lstrip("/")
+        counts[name] = counts.get(name, -1) + 1
+        node.name = f"{name}.{counts[name]}" if counts[name] else name
+        del node.metadata_props[:]
+        node.doc_string = ""
+
+
+def name_tensors(model: onnx.ModelProto, tensors: Sequence[QuantisedTensor]) -> None:
+    """Call every quantised activation `<name>.integers`, so that an engine's output can be told from the name.
+
+    Raises:
+        ValueError: the graph does not quantise what the source quantises.
+    """
+    constants = {i.name: i for i in model.graph.initializer}
+    found = [n for n in model.graph.node if n.op_type == "QuantizeLinear" and n.input[0] not in constants]
+    scales = [float(numpy_helper.to_array(constants[n.input[1]])) for n in found]
+    if scales != [t.scale for t in tensors]:
+        raise ValueError(f"the graph quantises {len(scales)} activations, the network {len(tensors)}, or others")
+    names = {node.output[0]: integers_name(tensor.name) for node, tensor in zip(found, tensors, strict=True)}
+    for node in model.graph.node:
+        for values in (node.input, node.output):
+            for i, value in enumerate(values):
+                values[i] = names.get(value, value)
+
+
+def integers_name(tensor: str) -> str:
+    """What the integers of a quantised tensor are called in a graph."""
+    return f"{tensor}.integers"

@@ -1,0 +1,50 @@
+"""Changes of the graph that leave every number as it is: one module for each, registered with its level.
+
+A rewrite is a function from an `onnx_ir.Model`, which it changes, to how many places it changed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+import onnx
+import onnx_ir as ir
+
+from stereo_exp.deploy.surgery import edit
+
+log = logging.getLogger(__name__)
+ANY = ("onnxruntime", "openvino")
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """An entry of the list below."""
+
+    name: str
+    """Of its module."""
+    level: int
+    """The lowest `compile.opt` that has it."""
+    engines: tuple[str, ...] = ANY
+
+    def __call__(self, model: ir.Model) -> int:
+        function: Callable[[ir.Model], int] = import_module(f"{__name__}.{self.name}").rewrite
+        return function(model)
+
+
+# In the order in which they run.
+REWRITES = (Rewrite("unsigned", 0),)
+
+
+def rewrite(model: onnx.ModelProto, engine: str, level: int) -> tuple[onnx.ModelProto, dict[str, int]]:
+    """`model` after all rewrites of a level for an engine, and how many places each changed."""
+    changes: dict[str, int] = {}
+
+    def run(edited: ir.Model) -> None:
+        for entry in REWRITES:
+            if entry.level <= level and engine in entry.engines:
+                changes[entry.name] = entry(edited)
+
+    return edit(model, run), changes

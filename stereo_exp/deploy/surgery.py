@@ -1,0 +1,73 @@
+"""What rewriting a graph takes: reading constants, putting nodes in place of others, sweeping up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx_ir.passes.common import RemoveUnusedNodesPass, TopologicalSortPass
+
+from stereo_exp.deploy.quiet import quiet
+
+
+def edit(model: onnx.ModelProto, change: Callable[[ir.Model], object]) -> onnx.ModelProto:
+    """A copy of `model` after `change`, sorted, without nodes and constants that nothing uses any more."""
+    edited = ir.from_proto(model)
+    change(edited)
+    with quiet():
+        TopologicalSortPass()(edited)
+        RemoveUnusedNodesPass()(edited)
+    proto = ir.to_proto(edited)
+    onnx.checker.check_model(proto)
+    return proto
+
+
+def nodes_of(model: ir.Model, *kinds: str) -> Iterator[ir.Node]:
+    """The nodes of some operator types, in order; safe against changes while they are walked."""
+    yield from [node for node in model.graph if node.op_type in kinds]
+
+
+def constant(value: ir.Value | None) -> np.ndarray | None:
+    """What a constant holds; None for anything computed."""
+    if value is None or value.const_value is None:
+        return None
+    return value.const_value.numpy()
+
+
+def add_constant(model: ir.Model, name: str, array: np.ndarray) -> ir.Value:
+    """A new initialiser; where the name is taken, a number is added."""
+    unique, count = name, 0
+    while unique in model.graph.initializers:
+        count += 1
+        unique = f"{name}.{count}"
+    value = ir.Value(
+        name=unique,
+        const_value=ir.tensor(array, name=unique),
+        shape=ir.Shape(array.shape),
+        type=ir.TensorType(ir.DataType.from_numpy(array.dtype)),
+    )
+    model.graph.initializers[unique] = value
+    return value
+
+
+def insert_before(model: ir.Model, place: ir.Node, *nodes: ir.Node) -> None:
+    """Put new nodes in front of one."""
+    model.graph.insert_before(place, list(nodes))
+
+
+def replace_value(old: ir.Value, new: ir.Value) -> None:
+    """Whoever reads `old` reads `new`; an output of the graph keeps its name."""
+    name = old.name
+    is_output = old.is_graph_output()
+    old.replace_all_uses_with(new, replace_graph_outputs=True)
+    if is_output:
+        old.name = f"{name}.replaced"
+        new.name = name
+
+
+def only_user(value: ir.Value) -> ir.Node | None:
+    """The node that reads `value`, where exactly one does and the graph does not put it out."""
+    users = [use.node for use in value.uses()]
+    return users[0] if len(users) == 1 and not value.is_graph_output() else None
