@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from data_tools.render.paint import for_channels
 from data_tools.render.shapes import Outline, Polygon
 from data_tools.render.surface import Surface
 
@@ -55,7 +56,7 @@ class Item(Protocol):
         ...
 
     def colours(self, hit: Hit, right: bool) -> np.ndarray:
-        """RGB 0..255 at the points met, float32 h×w×3, writable."""
+        """RGB at the points met, 0..255 and beyond for lights, float32 h×w×3, writable."""
         ...
 
 
@@ -115,19 +116,21 @@ class Sheet:
     def colours(self, hit: Hit, right: bool) -> np.ndarray:
         """See `Item`."""
         colours = self.texture.colours(hit.x, hit.y, hit.disparity)
-        colours *= self._brightness(hit.x, hit.y)[..., None]
+        self._light(colours, hit.x, hit.y)
         for stain in self.stains:
             stain.apply(colours, hit, right)
-        return np.clip(colours, 0, 255, out=colours)
+        return colours
 
-    def _brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The light as a float32 factor, 0.3..1.4, broadcast over the window."""
+    def _light(self, colours: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
+        """Multiply by the brightness, which is kept in 0.3..1.4."""
         level, slope_x, slope_y = self.light
         if not slope_x and not slope_y:
-            return np.full((1, 1), level, np.float32)
+            colours *= np.float32(level)
+            return
         centre_x, centre_y = (self.outline.x, self.outline.y) if self.outline else (0.0, 0.0)
-        factor = level * (1 + slope_x * (x - centre_x) + slope_y * (y - centre_y))
-        return np.clip(factor, 0.3, 1.4).astype(np.float32)
+        down = level * (1 + slope_y * (y - centre_y) - slope_x * centre_x)
+        factor = (np.float32(level * slope_x) * x.astype(np.float32)) + down.astype(np.float32)
+        colours *= for_channels(np.clip(factor, np.float32(0.3), np.float32(1.4)))
 
 
 def clamp(first: float, top: float, last: float, bottom: float, height: int, width: int) -> Window | None:

@@ -13,6 +13,11 @@ from data_tools.render.space import Rig
 _SMALLEST = 8  # pixels on a side of the last reduction
 
 
+def for_channels(field: np.ndarray) -> np.ndarray:
+    """h×w as h×w×3, laid out in full: numpy is slow where it stretches a field over three channels."""
+    return cv2.merge((field, field, field))
+
+
 class Atlas:
     """A square tile and its reductions by √2 each, side by side, so that one look-up serves all distances.
 
@@ -36,8 +41,10 @@ class Atlas:
         self._scales = np.array([(side - 1) / self.side for side in sides], np.float32)
         self._offsets = offsets.astype(np.float32)
 
-    def colours(self, column: np.ndarray, row: np.ndarray, level: np.ndarray | float) -> np.ndarray:
-        """RGB 0..255, float32 h×w×3, at tile pixels; `level` is log2 of the tile pixels that a pixel spans."""
+    def colours(
+        self, column: np.ndarray, row: np.ndarray, level: np.ndarray | float, tint: tuple[float, float, float]
+    ) -> np.ndarray:
+        """RGB times `tint`, float32 h×w×3, at tile pixels; `level` is log2 of the tile pixels that a pixel spans."""
         column, row = self._fold(column), self._fold(row)
         last = len(self._scales) - 1
         if np.ndim(level) == 0:
@@ -51,7 +58,9 @@ class Atlas:
             column *= scale
             column += self._offsets[places]
             row *= scale
-        return cv2.remap(self.image, column, row, cv2.INTER_LINEAR).astype(np.float32)
+        # The table makes float32 of the bytes and tints them in one pass.
+        table = np.arange(256, dtype=np.float32)[:, None] * np.array(tint, np.float32)
+        return cv2.LUT(cv2.remap(self.image, column, row, cv2.INTER_LINEAR), table[None])
 
     def _fold(self, position: np.ndarray) -> np.ndarray:
         """Mirrored into 0..side."""
@@ -100,10 +109,7 @@ class PlanePaint:
         area = density**2 / (self.rig.focal**2 * max(self.distance, 1e-3))
         level: np.ndarray | float
         if disparity.size < 400:
-            level = 0.5 * math.log2(area) + 1.5 * math.log2(float(depth.mean())) + 0.25
+            level = 0.5 * math.log2(area) + 1.5 * math.log2(float(depth.mean())) + 0.5
         else:
-            level = np.float32(1.5) * np.log2(depth) + np.float32(0.5 * math.log2(area) + 0.25)
-        colours = self.atlas.colours(positions[0], positions[1], level)
-        if self.tint != (1.0, 1.0, 1.0):
-            colours *= np.array(self.tint, np.float32)
-        return colours
+            level = np.float32(1.5) * np.log2(depth) + np.float32(0.5 * math.log2(area) + 0.5)
+        return self.atlas.colours(positions[0], positions[1], level, self.tint)

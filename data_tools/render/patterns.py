@@ -11,6 +11,7 @@ import math
 import cv2
 import numpy as np
 
+from data_tools.render.grain import grain_of
 from data_tools.render.pigment import colour, mixed, noise_field, palette
 
 
@@ -88,7 +89,7 @@ def foliage(rng: np.random.Generator, side: int) -> np.ndarray:
 
 def rough(rng: np.random.Generator, side: int) -> np.ndarray:
     """Asphalt, plaster, sand: fine grain of low contrast on a blotchy ground."""
-    grain = cv2.GaussianBlur(rng.standard_normal((side, side), dtype=np.float32), (0, 0), rng.uniform(0.8, 1.6))
+    grain = cv2.GaussianBlur(grain_of((side, side), int(rng.integers(2**40))), (0, 0), rng.uniform(0.8, 1.6))
     grain *= np.float32(rng.uniform(4, 22) / max(float(grain.std()), 1e-6))
     base = colour(rng, vivid=0.35)
     ground = (noise_field(rng, side, coarse=True) - np.float32(0.5)) * np.float32(rng.uniform(5, 50))
@@ -114,7 +115,7 @@ def faint(rng: np.random.Generator, side: int) -> np.ndarray:
     """A painted wall: one colour that drifts, with a grain of a few grey levels."""
     base = colour(rng, vivid=0.6)
     drift = (noise_field(rng, side, coarse=True) - np.float32(0.5)) * np.float32(rng.uniform(0, 25))
-    grain = cv2.GaussianBlur(rng.standard_normal((side, side), dtype=np.float32), (0, 0), 1.0)
+    grain = cv2.GaussianBlur(grain_of((side, side), int(rng.integers(2**40))), (0, 0), 1.0)
     grain *= np.float32(rng.uniform(0.3, 3.0) / max(float(grain.std()), 1e-6))
     return np.clip(base + (drift + grain)[..., None], 0, 255).astype(np.uint8)
 

@@ -11,7 +11,7 @@ import numpy as np
 def colour(rng: np.random.Generator, vivid: float = 1.0) -> np.ndarray:
     """A random RGB colour, 3 floats in 0..255; `vivid` 0 is grey."""
     found = rng.uniform(15, 240, 3)
-    return found.mean() + (found - found.mean()) * rng.uniform(0.05, 1.0) * vivid
+    return found.mean() + (found - found.mean()) * rng.beta(1.0, 2.0) * vivid
 
 
 def mixed(share: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_tools.render.item import Hit, Window, clamp
-from data_tools.render.paint import Atlas
+from data_tools.render.paint import Atlas, for_channels
 from data_tools.render.space import Rig
 
 
@@ -143,16 +143,19 @@ class Quadric:
             around * np.float32(finish.density) + np.float32(finish.offset[0]),
             along * np.float32(finish.density) + np.float32(finish.offset[1]),
             level,
+            finish.tint,
         )
         sun = finish.sun.astype(np.float32)
         lit = np.float32(finish.ambient) + np.float32(1 - finish.ambient) * np.maximum(normal @ sun, 0)
-        colours *= lit[..., None] * np.array(finish.tint, np.float32)
+        colours *= for_channels(lit)
         if finish.gloss:
             half = to_eye + sun
             half /= np.maximum(np.sqrt((half * half).sum(axis=-1, keepdims=True)), 1e-6)
             shine = np.maximum((normal * half).sum(axis=-1), 0)
-            colours += (np.float32(finish.gloss) * shine**32)[..., None]
-        return np.clip(colours, 0, 255, out=colours)
+            for _ in range(5):  # to the power of 32
+                shine *= shine
+            colours += for_channels(np.float32(finish.gloss) * shine)
+        return colours
 
 
 def _slab(eye: float, ray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
-from data_tools.render.item import Item, Window
+from data_tools.render.item import Hit, Item, Window
+from data_tools.render.paint import for_channels
 from data_tools.render.photometry import quantise
 from data_tools.render.scene import Scene
 
@@ -47,21 +49,37 @@ def render_scene(scene: Scene, *, photometric: bool = True, antialias: bool = Tr
     return Pair(*images, disparity_left, disparity_right)
 
 
+class _Trace(NamedTuple):
+    """An item where it was in front when its turn came: disparity `cover`s, colour has the share `alpha`."""
+
+    item: Item
+    window: Window
+    hit: Hit
+    cover: np.ndarray
+    alpha: np.ndarray | None
+
+
 def _draw(scene: Scene, right: bool, antialias: bool) -> tuple[np.ndarray, np.ndarray]:
-    """One view: radiance, float32 H×W×3 in 0..255, and disparity, float32 H×W."""
-    radiance = np.zeros((scene.height, scene.width, 3), np.float32)
+    """One view: radiance, float32 H×W×3 in 0..255 and beyond, and disparity, float32 H×W."""
     nearest = np.full((scene.height, scene.width), -np.inf, np.float32)
+    soft = np.zeros(nearest.shape, bool)
+    traces = []
     for item in scene.items:
         window = item.window(scene.height, scene.width, right)
         if window is not None:
-            _draw_item(item, window, right, antialias, radiance, nearest)
+            trace = _trace(item, window, right, antialias, nearest, soft)
+            if trace is not None:
+                traces.append(trace)
+    radiance = np.zeros((scene.height, scene.width, 3), np.float32)
+    for trace in traces:
+        _paint(trace, right, radiance, nearest, soft)
     return radiance, nearest
 
 
-def _draw_item(
-    item: Item, window: Window, right: bool, antialias: bool, radiance: np.ndarray, nearest: np.ndarray
-) -> None:
-    """Draw into the two buffers of the whole view."""
+def _trace(
+    item: Item, window: Window, right: bool, antialias: bool, nearest: np.ndarray, soft: np.ndarray
+) -> _Trace | None:
+    """Enter an item into the depth buffer `nearest`, and its outline's partial pixels into `soft`."""
     rows, columns = window
     y = np.arange(rows.start, rows.stop, dtype=np.float64)[:, None]
     hit = item.hit(np.arange(columns.start, columns.stop, dtype=np.float64)[None], y, right)
@@ -69,24 +87,33 @@ def _draw_item(
     alpha = None
     if hit.inside is not None:
         if antialias:
-            alpha = np.clip(hit.inside + np.float32(0.5), 0, 1) * cover
+            alpha = np.clip(hit.inside + np.float32(0.5), 0, 1)
+            alpha *= cover
+            soft[window] |= (alpha > 0) & (alpha < 1)
         cover &= hit.inside >= 0
-    box = _bounds(cover if alpha is None else alpha > 0)
+    if not (cover.any() if alpha is None else alpha.any()):
+        return None
+    np.copyto(nearest[window], hit.disparity, where=cover)
+    return _Trace(item, window, hit, cover, alpha)
+
+
+def _paint(trace: _Trace, right: bool, radiance: np.ndarray, nearest: np.ndarray, soft: np.ndarray) -> None:
+    """Lay an item's colours over what is there."""
+    # Only what is seen in the end is painted: whole pixels of something nearer will cover the rest.
+    touched = trace.cover if trace.alpha is None else trace.alpha > 0
+    seen = (trace.hit.disparity >= nearest[trace.window]) | soft[trace.window]
+    box = _bounds(touched & seen)
     if box is None:
         return
-    # Only what is seen is painted, which spares the larger part of what stands behind others.
-    colours = item.colours(hit.cut(*box), right)
-    place = tuple(
-        slice(whole.start + part.start, whole.start + part.stop) for whole, part in zip(window, box, strict=True)
-    )
-    cover = cover[box]
-    if alpha is None:
-        np.copyto(radiance[place], colours, where=cover[..., None])
+    colours = trace.item.colours(trace.hit.cut(*box), right)
+    (rows, columns), (top, left) = box, (trace.window[0].start, trace.window[1].start)
+    canvas = radiance[rows.start + top : rows.stop + top, columns.start + left : columns.stop + left]
+    if trace.alpha is None:
+        cv2.copyTo(colours, trace.cover[box].view(np.uint8), canvas)
     else:
-        colours -= radiance[place]
-        colours *= alpha[box][..., None]
-        radiance[place] += colours
-    np.copyto(nearest[place], hit.disparity[box], where=cover)
+        colours -= canvas
+        colours *= for_channels(trace.alpha[box])
+        canvas += colours
 
 
 def _bounds(mask: np.ndarray) -> Window | None:

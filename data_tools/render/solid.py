@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ class Solid:
         normals: k×3, outward, in the camera's frame.
         reaches: k.
         vertices: v×3, camera frame, all in front of the cameras.
-        paints: one for each side.
+        paints: one for each side; None for those that no camera sees.
         lights: brightness factor of each side.
     """
 
@@ -31,13 +32,18 @@ class Solid:
     normals: np.ndarray
     reaches: np.ndarray
     vertices: np.ndarray
-    paints: tuple[Paint, ...]
+    paints: tuple[Paint | None, ...]
     lights: tuple[float, ...]
+
+    @cached_property
+    def _outlines(self) -> tuple[Polygon, Polygon]:
+        points = [self.rig.project(self.vertices, right).astype(np.float32) for right in (False, True)]
+        left, right = (Polygon(cv2.convexHull(view)[:, 0].astype(np.float64)) for view in points)
+        return left, right
 
     def outline(self, right: bool) -> Polygon:
         """What a camera sees of it, in that camera's own pixels."""
-        points = self.rig.project(self.vertices, right).astype(np.float32)
-        return Polygon(cv2.convexHull(points)[:, 0].astype(np.float64))
+        return self._outlines[int(right)]
 
     def peak(self) -> float:
         """The largest disparity of it that either view may show, pixels; 0 when neither shows any."""
@@ -85,12 +91,20 @@ class Solid:
         """See `Item`."""
         assert hit.part is not None
         colours = np.zeros((*hit.disparity.shape, 3), np.float32)
-        for side in np.flatnonzero(np.bincount(hit.part.ravel(), minlength=1)):
+        sides = np.flatnonzero(np.bincount(hit.part.ravel(), minlength=1))
+        if len(sides) == 1:
+            return self._side(int(sides[0]), hit)
+        for side in sides:
             here = hit.part == side
             rows, columns = np.flatnonzero(here.any(axis=1)), np.flatnonzero(here.any(axis=0))
             box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
             piece = hit.cut(*box)
-            painted = self.paints[side].colours(piece.x, piece.y, piece.disparity)
-            painted *= np.float32(self.lights[side])
-            np.copyto(colours[box], painted, where=here[box][..., None])
-        return np.clip(colours, 0, 255, out=colours)
+            cv2.copyTo(self._side(int(side), piece), here[box].view(np.uint8), colours[box])
+        return colours
+
+    def _side(self, side: int, hit: Hit) -> np.ndarray:
+        paint = self.paints[side]
+        assert paint is not None
+        colours = paint.colours(hit.x, hit.y, hit.disparity)
+        colours *= np.float32(self.lights[side])
+        return colours

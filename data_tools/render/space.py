@@ -78,6 +78,12 @@ def turn(yaw: float, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:
     return rotation(pitch, roll) @ np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
 
 
+def cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The cross product of two 3-vectors; numpy's own is ten times as slow on such small ones."""
+    (a, b, c), (d, e, f) = first.tolist(), second.tolist()
+    return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
+
+
 def clipped(polygon: np.ndarray, low: tuple[float, float], high: tuple[float, float]) -> np.ndarray:
     """The part, m×2, of a convex polygon, n×2, in a rectangle (Sutherland and Hodgman, 1974); m may be 0."""
     for axis in (0, 1):

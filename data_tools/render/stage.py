@@ -17,13 +17,14 @@ from data_tools.render.paint import Atlas, PlanePaint
 from data_tools.render.quadric import Finish, Quadric
 from data_tools.render.shapes import Polygon
 from data_tools.render.solid import Solid
-from data_tools.render.space import Rig, clipped, turn
+from data_tools.render.space import Rig, clipped, cross, turn
 from data_tools.render.stains import Shadow
 from data_tools.render.surface import EDGE_ON, LOWEST, Surface
 from data_tools.render.textures import Texture
 from data_tools.render.wardrobe import Wardrobe
 
 _MOST_SHADOWS = 10  # each costs a look at its surroundings
+_SMALLEST = 0.8  # pixels of radius; smaller balls and tubes are left out
 _CLOSEST = 0.02  # metres; nothing is placed nearer than this
 
 
@@ -46,13 +47,13 @@ class Stage:
         self.sun, self.ambient = sun, ambient
         self.backdrop: list[Item] = []
         self.objects: list[tuple[float, Item]] = []
-        self.shadows: list[Shadow] = []
+        self.shadows: list[tuple[float, Shadow]] = []
         self.ground_y = 0.0
 
     def finish(self) -> list[Item]:
         """Everything from far to near; the first plane, which is the ground, gets the shadows."""
         items = list(self.backdrop)
-        largest = sorted(self.shadows, key=lambda shadow: -shadow.reach / shadow.centre[2])[:_MOST_SHADOWS]
+        largest = [shadow for _, shadow in sorted(self.shadows, key=lambda entry: -entry[0])[:_MOST_SHADOWS]]
         for i, item in enumerate(items):
             if isinstance(item, Sheet) and isinstance(item.texture, PlanePaint):
                 items[i] = replace(item, stains=(*item.stains, *largest))
@@ -85,7 +86,7 @@ class Stage:
         depth = max(float(rig.turned(point)[2]), 0.2)
         density = atlas.side / metres if metres else rig.focal / depth * math.exp(rng.uniform(-0.6, 0.9))
         axes_c = rig.turned(np.stack(axes))
-        normal = np.cross(axes_c[0], axes_c[1])
+        normal = cross(axes_c[0], axes_c[1])
         # Print may stand on its head, but rather not.
         flip = 1 if rng.random() < 0.8 else -1
         offset = rng.uniform(0, 2 * atlas.side, 2)
@@ -101,9 +102,9 @@ class Stage:
 
     def plane(self, normal: np.ndarray, distance: float, atlas: Atlas, metres: float = 0.0, gloss: bool = True) -> None:
         """An endless wall, normal·P = distance in the world, seen from inside."""
-        across = np.cross(normal, [0.0, 0.0, 1.0] if abs(normal[2]) < 0.7 else [0.0, 1.0, 0.0])
+        across = cross(normal, np.array([0.0, 0.0, 1.0] if abs(normal[2]) < 0.7 else [0.0, 1.0, 0.0]))
         across /= np.linalg.norm(across)
-        up = np.cross(normal, across)
+        up = cross(normal, across)
         # What stands in sight is on average somewhat farther than the nearest point of the plane.
         point = normal * distance
         paint = self.paint(point, (across, up), atlas, metres or atlas.side * distance * 2.0 / self.rig.focal)
@@ -124,7 +125,7 @@ class Stage:
             return False
         across = corners[1] - corners[0]
         across = across / np.linalg.norm(across)
-        normal = np.cross(across, corners[-1] - corners[0])
+        normal = cross(across, corners[-1] - corners[0])
         size = np.linalg.norm(normal)
         if size < 1e-12:
             return False
@@ -142,7 +143,7 @@ class Stage:
         if peak > self.limit:
             return False
         facing = normal if distance < 0 else -normal
-        paint = self.paint(corners.mean(axis=0), (across, np.cross(normal, across)), atlas, metres)
+        paint = self.paint(corners.mean(axis=0), (across, cross(normal, across)), atlas, metres)
         level = self.lit(facing) if light is None else light
         # Far corners of long polygons are cut off: their pixels would be imprecise in float32.
         outline = Polygon(clipped(pixels, (-4096.0, -4096.0), (8192.0, 8192.0)))
@@ -151,7 +152,7 @@ class Stage:
 
     def rod(self, start: np.ndarray, end: np.ndarray, radius: float, atlas: Atlas | None = None) -> bool:
         """A thin rod between two points, as a strip that faces the cameras."""
-        across = np.cross(end - start, (start + end) / 2)
+        across = cross(end - start, (start + end) / 2)
         size = np.linalg.norm(across)
         if size < 1e-9:
             return False
@@ -174,7 +175,7 @@ class Stage:
         signs = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)], np.float64)
         corners = centre + (signs * half) @ axes
         vertices = self.rig.turned(corners)
-        if vertices[:, 2].min() < _CLOSEST:
+        if vertices[:, 2].min() < _CLOSEST or not self._in_sight(vertices):
             return False
         atlases = atlases or [self.wardrobe.atlas() for _ in range(self.rng.choice([1, 2]))]
         normals, paints, lights = [], [], []
@@ -186,7 +187,9 @@ class Stage:
             u, v = ((axes[2], axes[1]), (axes[0], axes[2]), (axes[0], axes[1]))[axis]
             normals.append(normal)
             reaches[side] = normal @ point
-            paints.append(self.paint(point, (u, v), atlases[axis % len(atlases)], metres))
+            # The right camera looks past the left one at some sides.
+            seen = reaches[side] < max(0.0, float(self.rig.turned(normal)[0]) * self.rig.baseline)
+            paints.append(self.paint(point, (u, v), atlases[axis % len(atlases)], metres) if seen else None)
             lights.append(self.lit(normal) * float(self.rng.uniform(0.9, 1.1)))
         solid = Solid(self.rig, self.rig.turned(np.array(normals)), reaches, vertices, tuple(paints), tuple(lights))
         if solid.peak() > self.limit:
@@ -194,9 +197,11 @@ class Stage:
         self._add(solid, vertices[:, 2].mean())
         return True
 
-    def ball(self, centre: np.ndarray, radii: tuple[float, float, float], yaw: float = 0.0, tilt: float = 0.0) -> bool:
+    def ball(
+        self, centre: np.ndarray, radii: tuple[float, float, float], yaw: float = 0.0, atlas: Atlas | None = None
+    ) -> bool:
         """A ball or an egg."""
-        return self._quadric(centre, turn(yaw, tilt), np.array(radii), tube=False)
+        return self._quadric(centre, turn(yaw), np.array(radii), tube=False, atlas=atlas)
 
     def tube(self, foot: np.ndarray, height: float, radius: float, tilt: tuple[float, float] = (0.0, 0.0)) -> bool:
         """A tube that stands on a world point."""
@@ -204,13 +209,18 @@ class Stage:
         centre = foot - axes[1] * height / 2
         return self._quadric(centre, axes, np.array([radius, height / 2, radius]), tube=True)
 
-    def _quadric(self, centre: np.ndarray, axes: np.ndarray, radii: np.ndarray, tube: bool) -> bool:
+    def _quadric(
+        self, centre: np.ndarray, axes: np.ndarray, radii: np.ndarray, tube: bool, atlas: Atlas | None = None
+    ) -> bool:
         rng, rig = self.rng, self.rig
         middle = rig.turned(centre)
         if middle[2] - radii.max() * math.sqrt(3) < _CLOSEST:
             return False
+        ends = middle + np.array([[-1.0], [1.0]]) * radii.max()
+        if not self._in_sight(ends) or self.rig.focal * radii.max() < _SMALLEST * middle[2]:
+            return False
         finish = Finish(
-            self.wardrobe.atlas(),
+            atlas or self.wardrobe.atlas(),
             rig.focal / float(middle[2]) * math.exp(rng.uniform(-0.3, 0.9)),
             tuple(rng.uniform(0, 512, 2).tolist()),
             self.wardrobe.tint(),
@@ -230,7 +240,15 @@ class Stage:
         strength = float(self.rng.uniform(0.1, 0.55)) if strength is None else strength
         centre = self.rig.turned(np.array([x + drift[0], self.ground_y, z + drift[1]]))
         axes = self.rig.turned(np.array([[1.0 / radius_x, 0, 0], [0, 0, 1.0 / radius_z]]))
-        self.shadows.append(Shadow(self.rig, centre, axes, max(radius_x, radius_z), strength))
+        apparent = max(radius_x, radius_z) / max(float(centre[2]), 0.1)
+        self.shadows.append((apparent, Shadow(self.rig, centre, axes, strength)))
+
+    def _in_sight(self, points: np.ndarray) -> bool:
+        """Whether the rectangle around the camera-frame points meets what either view shows."""
+        pixels = self.rig.project(points)
+        low, high = pixels.min(axis=0), pixels.max(axis=0)
+        right = self.rig.width + self.limit
+        return bool(high[0] > -2 and high[1] > -2 and low[0] < right and low[1] < self.rig.height + 1)
 
     def _add(self, item: Item, depth: float) -> None:
         self.objects.append((-float(depth), item))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_tools.render.item import Hit
+from data_tools.render.paint import for_channels
 from data_tools.render.space import Rig
 
 
@@ -18,31 +19,25 @@ class Shadow:
         rig: whose left camera the frame is of.
         centre: on the ground, camera frame, metres.
         axes: 2×3; a point's distance from the centre along them is 1 at the rim.
-        reach: metres; how far it may extend from the centre.
         strength: share of the light that it takes in the middle.
     """
 
     rig: Rig
     centre: np.ndarray
     axes: np.ndarray
-    reach: float
     strength: float
 
     def apply(self, colours: np.ndarray, hit: Hit, right: bool) -> None:
         """See `Stain`."""
         rig = self.rig
-        half = 2.0 * self.reach
-        if self.centre[2] <= 1.2 * half:
-            return
-        # Where the box around the shadow may lie in the left image.
-        near = self.centre[2] - half
-        column, row = rig.cx + rig.focal * self.centre[0] / self.centre[2], rig.focal * self.centre[1]
-        spread = rig.focal * half / near * (1 + abs(self.centre[0]) / self.centre[2])
-        lowest, highest = row / (self.centre[2] + half), row / near
-        margin = rig.focal * half * 0.25 / near
-        y = hit.y[:, 0] - rig.cy
-        rows = np.flatnonzero((y >= min(lowest, highest) - margin) & (y <= max(lowest, highest) + margin))
-        columns = np.flatnonzero((np.abs(hit.x - column) <= spread).any(axis=0))
+        # Nothing is taken beyond twice the radii; the rectangle around that bounds it in the left image.
+        sides = 2 * self.axes / (self.axes**2).sum(axis=1, keepdims=True)
+        corners = self.centre + np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]]) @ sides
+        if corners[:, 2].min() < 0.1 * self.centre[2]:
+            return  # around the cameras
+        low, high = (f(rig.project(corners), axis=0) for f in (np.min, np.max))
+        rows = np.flatnonzero((hit.y[:, 0] >= low[1]) & (hit.y[:, 0] <= high[1]))
+        columns = np.flatnonzero(((hit.x >= low[0]) & (hit.x <= high[0])).any(axis=0))
         if not rows.size or not columns.size:
             return
         box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
@@ -57,7 +52,7 @@ class Shadow:
         # 1 in the middle, a half at the rim, nothing at twice the radius.
         taken = np.clip((4 - distance) * np.float32(1 / 3), 0, 1)
         taken *= taken * (3 - 2 * taken)
-        colours[box] *= (1 - np.float32(self.strength) * taken)[..., None]
+        colours[box] *= for_channels(1 - np.float32(self.strength) * taken)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from stereo_exp.errors import UserError
 
 ON_ERROR = ("raise", "skip")
 RENDER_PASSES = ("finalpass", "cleanpass")
-SCENES = {"layers": 1.0, "room": 2.0, "street": 2.0, "table": 2.0}
+SCENES = {"layers": 1.0, "room": 2.0, "street": 2.0, "table": 2.0, "shelf": 1.0, "thin": 1.0}
 
 
 @dataclass

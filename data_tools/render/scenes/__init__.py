@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from data_tools.render.cameras import sample_cameras
 from data_tools.render.frame import Composition, Frame
-from data_tools.render.photometry import sample_cameras
 from data_tools.render.scene import Scene, largest_disparity
 from data_tools.render.scenes.layers import compose_layers
 from data_tools.render.scenes.room import compose_room
+from data_tools.render.scenes.shelf import compose_shelf
 from data_tools.render.scenes.street import compose_street
 from data_tools.render.scenes.table import compose_table
+from data_tools.render.scenes.thin import compose_thin
 from stereo_exp.config.dataset import SCENES
 
 SPLITS = ("TRAIN", "TEST")
@@ -26,6 +28,8 @@ KINDS: dict[str, Callable[[np.random.Generator, Frame], Composition]] = {
     "room": compose_room,
     "street": compose_street,
     "table": compose_table,
+    "shelf": compose_shelf,
+    "thin": compose_thin,
 }
 WEIGHTS: dict[str, float] = SCENES
 

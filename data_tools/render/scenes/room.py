@@ -23,6 +23,12 @@ _WALLS = {"photo": 0.2, "bricks": 0.15, "stripes": 0.1, "fabric": 0.1, "faint": 
 
 def compose_room(rng: np.random.Generator, frame: Frame) -> Composition:
     """A room of 2.5-9 m, or a corridor."""
+    stage, _ = dress_room(rng, frame)
+    return Composition(stage.finish(), len(stage.objects))
+
+
+def dress_room(rng: np.random.Generator, frame: Frame, share: float = 1.0) -> tuple[Stage, float]:
+    """The stage with about `share` of the usual things on it, and its depth in metres."""
     corridor = rng.random() < 0.25
     eye = float(rng.uniform(0.6, 1.8))
     ceiling = eye + float(rng.uniform(0.6, 1.6))
@@ -52,8 +58,8 @@ def compose_room(rng: np.random.Generator, frame: Frame) -> Composition:
 
     closest = rig.power / near
     for _ in range(int(rng.integers(2, 8))):
-        _on_wall(stage, walls[int(rng.choice([2, 3, 4]))], eye, ceiling)
-    pieces = int(rng.integers(2, 9))
+        _on_wall(stage, walls[2:], eye, ceiling)
+    pieces = round(share * int(rng.integers(4, 15)))
     for _ in range(pieces):
         x, z = stage.spot(max(closest * 1.3, 0.6), depth)
         foot = (x, eye, z)
@@ -76,25 +82,30 @@ def compose_room(rng: np.random.Generator, frame: Frame) -> Composition:
             props.pole(stage, foot, float(rng.uniform(1.2, 1.8)), 0.015)
         else:
             props.clutter(stage, foot, float(rng.uniform(0.15, 0.8)))
-    return Composition(stage.finish(), len(stage.objects))
+    return stage, depth
 
 
 def _within(walls: list[tuple[np.ndarray, float]], point: np.ndarray, margin: float) -> bool:
     return all(float(normal @ point) < distance - margin for normal, distance in walls)
 
 
-def _on_wall(stage: Stage, wall: tuple[np.ndarray, float], eye: float, ceiling: float) -> None:
-    """A picture, a door or a window, a little in front of a wall."""
+def _on_wall(stage: Stage, walls: list[tuple[np.ndarray, float]], eye: float, ceiling: float) -> None:
+    """A picture, a door or a window, a little in front of the wall that is seen at some pixel."""
     rng = stage.rng
-    normal, distance = wall
+    ray = stage.rig.ray(rng.uniform(0, 1.1) * stage.rig.width, rng.uniform(0, 1) * stage.rig.height)
+    normal, distance = max(walls, key=lambda wall: float(wall[0] @ ray) / wall[1])
+    facing = float(normal @ ray)
+    if facing <= 0.05:
+        return
+    place = ray * (distance / facing) - normal * float(rng.uniform(0.005, 0.06))
     along = np.cross(np.array([0.0, 1.0, 0.0]), normal)
-    place = normal * (distance - float(rng.uniform(0.005, 0.06))) + along * float(rng.uniform(-1, 1) * 2.0)
+    room = eye + ceiling
     wide, high = (float(v) for v in rng.uniform(0.25, 1.3, 2))
-    middle = float(rng.uniform(-ceiling + high / 2, eye - high / 2)) if high < eye + ceiling else 0.0
+    high = min(high, 0.9 * room)
     if rng.random() < 0.25:  # a door stands on the floor
-        wide, high = 0.9, min(2.0, eye + ceiling - 0.1)
-        middle = eye - high / 2
-    place[1] = middle
+        wide, high = 0.9, min(2.0, room - 0.1)
+        place[1] = eye - high / 2
+    place[1] = float(np.clip(place[1], -ceiling + high / 2, eye - high / 2))
     down = np.array([0.0, 1.0, 0.0])
     corners = [place + along * i * wide / 2 + down * j * high / 2 for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
     stage.panel(np.stack(corners))

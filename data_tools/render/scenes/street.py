@@ -24,6 +24,12 @@ _FRONTS = {"facade": 0.55, "bricks": 0.15, "photo": 0.1, "planks": 0.1, "rough":
 
 def compose_street(rng: np.random.Generator, frame: Frame) -> Composition:
     """A street between houses, or a path in the open."""
+    stage, _ = dress_street(rng, frame)
+    return Composition(stage.finish(), len(stage.objects))
+
+
+def dress_street(rng: np.random.Generator, frame: Frame, share: float = 1.0) -> tuple[Stage, float]:
+    """The stage with about `share` of the usual things on it, and its depth in metres."""
     eye = float(rng.uniform(1.0, 2.2))
     ground = (np.array([0.0, 1.0, 0.0]), eye)
     near = frame.nearest(14, 175)
@@ -36,7 +42,7 @@ def compose_street(rng: np.random.Generator, frame: Frame) -> Composition:
     town = rng.random() < 0.7
     road = float(rng.uniform(3, 9))
     _verges(stage, eye, road, closest)
-    fronts = [stage.wardrobe.large(_FRONTS) for _ in range(int(rng.integers(2, 5)))]
+    fronts = [stage.wardrobe.large(_FRONTS) for _ in range(int(rng.integers(1, 4)))]
     for side in (-1.0, 1.0):
         if town or rng.random() < 0.3:
             _houses(stage, side, road + float(rng.uniform(0.5, 4)), eye, closest, fronts)
@@ -48,14 +54,14 @@ def compose_street(rng: np.random.Generator, frame: Frame) -> Composition:
             x = float(rng.uniform(-1, 1)) * distance * 0.6
             size = (float(rng.uniform(8, 30)), float(rng.uniform(4, 16)), 8.0)
             stage.box((x, eye, distance), size, float(rng.normal(0, 0.2)), [fronts[int(rng.integers(len(fronts)))]])
-    for _ in range(int(rng.integers(1, 6))):
+    for _ in range(round(share * int(rng.integers(1, 6)))):
         z = float(np.exp(rng.uniform(math.log(max(closest * 1.5, 5)), math.log(45))))
         lane = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.35, 0.85) * road)
         props.car(stage, (lane, eye, z), float(rng.normal(0, 0.05) + rng.choice([0.0, 0.0, 0.5 * math.pi])))
-    for _ in range(int(rng.integers(0, 5))):
+    for _ in range(round(share * int(rng.integers(0, 5)))):
         x, z = stage.spot(max(closest * 1.2, 2.5), 25)
         props.person(stage, (x, eye, z))
-    for _ in range(int(rng.integers(0, 6))):
+    for _ in range(round(share * int(rng.integers(0, 6)))):
         x, z = stage.spot(max(closest * 1.2, 2.5), 30)
         props.pole(stage, (x, eye, z), float(rng.uniform(2, 8)), float(rng.uniform(0.03, 0.12)))
     if rng.random() < 0.35:
@@ -69,7 +75,7 @@ def compose_street(rng: np.random.Generator, frame: Frame) -> Composition:
     for _ in range(int(rng.integers(0, 4))):
         x, z = stage.spot(max(closest * 1.2, 2), 10)
         props.clutter(stage, (x, eye, z), float(rng.uniform(0.3, 1.2)))
-    return Composition(stage.finish(), len(stage.objects))
+    return stage, 40.0
 
 
 def _sky(rng: np.random.Generator, frame: Frame) -> Sheet:
@@ -94,9 +100,9 @@ def _verges(stage: Stage, eye: float, road: float, closest: float) -> None:
     """Pavements or grass beside the road, and lines upon it."""
     rng = stage.rng
     start, end = max(closest * 0.9, 0.6), 80.0
+    atlas = stage.wardrobe.large({"tiles": 0.3, "foliage": 0.4, "rough": 0.3}, plain=0.15)
     for side in (-1.0, 1.0):
         if rng.random() < 0.7:
-            atlas = stage.wardrobe.large({"tiles": 0.3, "foliage": 0.4, "rough": 0.3}, plain=0.15)
             inner, outer, rise = side * road * 0.9, side * (road + 25), float(rng.uniform(0.02, 0.15))
             corners = [(inner, start), (outer, start), (outer, end), (inner, end)]
             stage.panel(np.array([[x, eye - rise, z] for x, z in corners]), atlas, float(rng.uniform(1.5, 5)))
@@ -128,6 +134,7 @@ def _trees(stage: Stage, side: float, away: float, eye: float, closest: float) -
     """Trees: a trunk with crowns of leaves."""
     rng = stage.rng
     z = max(closest * 1.5, 4.0)
+    leaves = stage.wardrobe.large({"foliage": 0.8, "noise": 0.2}, plain=0.05)
     while z < 50:
         z *= float(rng.uniform(1.15, 1.7))
         x = side * (away + float(rng.uniform(0, 5)))
@@ -137,4 +144,4 @@ def _trees(stage: Stage, side: float, away: float, eye: float, closest: float) -
         for _ in range(int(rng.integers(2, 5))):
             shift = rng.normal(0, 0.16, 3) * tall
             radius = tall * rng.uniform(0.15, 0.35, 3)
-            stage.ball(np.array([x, eye - tall * 0.85, z]) + shift, tuple(radius.tolist()))
+            stage.ball(np.array([x, eye - tall * 0.85, z]) + shift, tuple(radius.tolist()), atlas=leaves)

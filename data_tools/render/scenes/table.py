@@ -18,6 +18,12 @@ _WALLS = {"photo": 0.3, "fabric": 0.15, "noise": 0.15, "bricks": 0.1, "wood": 0.
 
 def compose_table(rng: np.random.Generator, frame: Frame) -> Composition:
     """10-40 things of 4-40 cm."""
+    stage, _ = dress_table(rng, frame)
+    return Composition(stage.finish(), len(stage.objects))
+
+
+def dress_table(rng: np.random.Generator, frame: Frame, share: float = 1.0) -> tuple[Stage, float]:
+    """The stage with about `share` of the usual things on it, and its depth in metres."""
     steep = rng.random() < 0.4
     pitch = float(rng.uniform(0.35, 0.9) if steep else rng.uniform(0.02, 0.35))
     eye = float(rng.uniform(0.4, 0.9) if steep else rng.uniform(0.15, 0.45))
@@ -37,7 +43,7 @@ def compose_table(rng: np.random.Generator, frame: Frame) -> Composition:
     for other in walls[1:]:
         stage.plane(*other, wall, metres=float(rng.uniform(0.5, 2.0)))
     closest = rig.power / near
-    for _ in range(int(rng.integers(10, 34))):
+    for _ in range(round(share * int(rng.integers(10, 34)))):
         x, z = stage.spot(max(closest * 1.05, 0.2), depth * 0.98)
         point = np.array([x, 0.0, z])
         if all(float(normal @ point) < distance - 0.05 for normal, distance in walls[1:]):
@@ -50,4 +56,4 @@ def compose_table(rng: np.random.Generator, frame: Frame) -> Composition:
     if rng.random() < 0.4:
         x, z = stage.spot(max(closest * 1.4, 0.35), depth * 0.85)
         props.twigs(stage, np.array([x, eye, z]), float(rng.uniform(0.2, 0.6)), int(rng.integers(8, 24)))
-    return Composition(stage.finish(), len(stage.objects))
+    return stage, depth
