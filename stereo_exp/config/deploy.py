@@ -9,9 +9,10 @@ from stereo_exp.errors import UserError
 
 FORMS = ("network", "full")
 ENGINES = ("onnxruntime", "openvino", "openexplorer")
-# Quantise and dequantise with a scale for each channel came with 13, Resize as we need it with 11; the exporter
-# itself writes 18 and lets ONNX's version converter go down.
 OPSETS = (11, 23)
+# Below this a graph needs a fixed size, and has no `full` form.
+OPEN_OPSET = 18
+# Quantise and dequantise operators with a scale for each channel.
 QUANTISED_OPSET = 13
 MAX_OPT = 3
 
@@ -37,10 +38,31 @@ class Export:
         if not OPSETS[0] <= self.opset <= OPSETS[1]:
             raise UserError("export.opset", self.opset, f"must be {OPSETS[0]} to {OPSETS[1]}", "try export.opset=21")
         fixed_size("export.size", self.size)
+        if self.opset < OPEN_OPSET:
+            self._check_old()
         if self.batch is not None:
             at_least("export.batch", self.batch, 1)
         positive("export.tolerance", self.tolerance)
         at_least("export.parity_pairs", self.parity_pairs, 0)
+
+    def _check_old(self) -> None:
+        if self.form == "full":
+            rule = f"the full form needs operator set {OPEN_OPSET} or later"
+            raise UserError("export.opset", self.opset, rule, "try export.opset=21 or export.form=network")
+        if self.size is None or self.batch is None:
+            key = "export.size" if self.size is None else "export.batch"
+            value = "[544,960]" if self.size is None else "1"
+            raise UserError(key, "null", f"operator sets below {OPEN_OPSET} need a fixed one", f"add {key}={value}")
+
+    def check_stage(self, stage: str) -> None:
+        """A quantised network needs operators that early sets lack.
+
+        Raises:
+            UserError: the operator set is too old for a network of `stage`.
+        """
+        if stage != "float" and self.opset < QUANTISED_OPSET:
+            rule = f"a quantised network needs operator set {QUANTISED_OPSET} or later"
+            raise UserError("export.opset", self.opset, rule, "try export.opset=21, or stage=float")
 
 
 @dataclass

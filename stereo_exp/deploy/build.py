@@ -16,8 +16,8 @@ from onnx import helper, numpy_helper
 from stereo_exp import __version__
 from stereo_exp.atomic import write_text
 from stereo_exp.deploy.engines import ENGINES
-from stereo_exp.deploy.forms import LOGITS, VIEWS, full_form, trunk_form
-from stereo_exp.deploy.onnx_export import export_onnx, integers_name, name_tensors
+from stereo_exp.deploy.forms import full_form, trunk_form
+from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.deploy.source import QuantisedTensor, Source
 from stereo_exp.progress import Meter
@@ -46,9 +46,8 @@ def build(source: Source, folder: Path, options: Options) -> tuple[Manifest, dic
     with Meter("compile", 1 + 3 * len(options.engines)) as meter:
         exported = export_trunk_onnx(source, OPSET, options.size, options.batch)
         meter.advance(form="trunk exported")
-        head_channels = source.model.regression.candidates.shape[1]  # type: ignore[union-attr, index]
         trunk = trunk_form(exported)
-        full = full_form(trunk, int(head_channels), source.config.model.maxdisp)
+        full = full_form(trunk, source.num_candidates, source.config.model.maxdisp)
         for engine in options.engines:
             write = ENGINES[engine]
             plain, _ = rewrite(trunk, engine, options.opt)
@@ -82,13 +81,6 @@ def build(source: Source, folder: Path, options: Options) -> tuple[Manifest, dic
     )
     write_text(folder / MANIFEST, manifest.to_json())
     return manifest, changes
-
-
-def export_trunk_onnx(source: Source, opset: int, size: tuple[int, int] | None, batch: int | None) -> onnx.ModelProto:
-    """The trunk, float or quantised, as ONNX: normalised images N×3×H×W in, the two maps of logits out."""
-    model = export_onnx(source.trunk, VIEWS, LOGITS, opset, size, batch)
-    name_tensors(model, source.tensors)
-    return model
 
 
 def align_form(trunk: onnx.ModelProto, tensors: Sequence[QuantisedTensor]) -> onnx.ModelProto:

@@ -18,8 +18,9 @@ from stereo_exp.model.postprocess import UPSAMPLING
 VIEWS = ("left", "right")
 LOGITS = ("disparity_logits", "superpixel_logits")
 DISPARITY, CONFIDENCE = "disparity", "confidence"
-IMAGES, PIXELS = "images", "pixels"
-"""How nodes before and behind the trunk are named: `images/…`, `pixels/…`."""
+NETWORK_OUTPUTS = ("unfolded", "weights")
+IMAGES, PIXELS, REGRESSION = "images", "pixels", "regression"
+"""How nodes before and behind the trunk are named: `images/…`, `pixels/…`, `regression/…`."""
 _HEADER = '<ir_version: {ir}, opset_import: ["" : {opset}]>'
 
 # YUV in multiples of 1/256, floored: sums of products below 2^17 over 2^8, which float32 holds exactly.
@@ -69,6 +70,36 @@ pixels (float[N, D, h, w] disparity_logits, float[N, 4, H, W] superpixel_logits)
     confidence = ReduceSum <keepdims = 0> (parts_near, channel_axis)
 }
 """
+
+
+# What the deployed reference puts out; its post-process runs on the CPU.
+_REGRESSION = """
+regression (float[N, D, h, w] disparity_logits, float[N, 4, H, W] superpixel_logits)
+    => (float[N, 4, h, w] unfolded, float[N, 4, H, W] weights) {
+    probability = Softmax <axis = 1> (disparity_logits)
+    low = Conv (probability, candidates)
+    padded = Pad (low, border)
+    unfolded = Conv (padded, neighbours)
+    weights = Softmax <axis = 1> (superpixel_logits)
+}
+"""
+
+
+def network_form(trunk: onnx.ModelProto, num_candidates: int) -> onnx.ModelProto:
+    """Normalised images N×3×H×W -> `unfolded` N×4×H/8×W/8 and `weights` N×4×H×W.
+
+    What `stereo_exp.model.postprocess` makes disparity of, see `StereoOutput`.
+
+    Args:
+        trunk: normalised images -> logits.
+    """
+    constants = {
+        "candidates": np.arange(num_candidates, dtype=np.float32).reshape(1, -1, 1, 1) / np.float32(num_candidates),
+        "border": np.asarray([0, 0, 1, 1, 0, 0, 0, 0]),
+        "neighbours": np.eye(4, dtype=np.float32).reshape(4, 1, 2, 2),
+    }
+    tail = _graph(trunk, _REGRESSION, constants, REGRESSION, NETWORK_OUTPUTS)
+    return _joined(trunk, tail, [(name, f"{REGRESSION}/{name}") for name in LOGITS])
 
 
 def trunk_form(trunk: onnx.ModelProto) -> onnx.ModelProto:

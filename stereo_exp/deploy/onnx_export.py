@@ -10,9 +10,12 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
+from stereo_exp.deploy.forms import LOGITS, VIEWS
 from stereo_exp.deploy.quiet import quiet
-from stereo_exp.deploy.source import QuantisedTensor
+from stereo_exp.deploy.source import QuantisedTensor, Source
 
+OLDEST_OPSET = 18
+"""The earliest operator set that torch's exporter writes."""
 STEP = 32
 """Height and width are multiples of it."""
 
@@ -54,6 +57,15 @@ def export_onnx(
     model = program.model_proto
     _name_axes(model, open_axes)
     _name_nodes(model)
+    return model
+
+
+def export_trunk_onnx(
+    source: Source, opset: int, size: tuple[int, int] | None = None, batch: int | None = None
+) -> onnx.ModelProto:
+    """The trunk, float or quantised, as ONNX: normalised images N×3×H×W in, the two maps of logits out."""
+    model = export_onnx(source.trunk, VIEWS, LOGITS, opset, size, batch)
+    name_tensors(model, source.tensors)
     return model
 
 

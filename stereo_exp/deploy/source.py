@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 from torch.fx import GraphModule
 
 from stereo_exp.checkpoint import Checkpoint, load_checkpoint, load_weights
@@ -41,6 +41,13 @@ class Source:
     and dequantise operators."""
     tensors: tuple[QuantisedTensor, ...]
     """The quantised activations in the order of the graph; none in a float network."""
+    float_weights: dict[str, Tensor] = field(default_factory=dict)
+    """Weights of `calib` and `qat` before they are rounded, by name."""
+
+    @property
+    def num_candidates(self) -> int:
+        """Disparities that the network chooses from."""
+        return int(self.model.regression.candidates.shape[1])  # type: ignore[union-attr, index]
 
     @property
     def stage(self) -> str:
@@ -71,7 +78,9 @@ def load_source(path: Path) -> Source:
     prepared = restore_quantised(checkpoint, config)
     # Of `calib` and `qat` too: converted, they compute the same numbers to the last bit.
     network = convert(prepared).eval()
-    return Source(checkpoint, config, network, network.trunk, tuple(_tensors(prepared.trunk)))
+    is_fake = checkpoint.meta["stage"] != "int_infer"
+    weights = {name: p.detach() for name, p in prepared.trunk.named_parameters()} if is_fake else {}
+    return Source(checkpoint, config, network, network.trunk, tuple(_tensors(prepared.trunk)), weights)
 
 
 def _tensors(prepared: GraphModule) -> Iterator[QuantisedTensor]:

@@ -25,8 +25,8 @@ def edit(model: onnx.ModelProto, change: Callable[[ir.Model], object]) -> onnx.M
 
 
 def nodes_of(model: ir.Model, *kinds: str) -> Iterator[ir.Node]:
-    """The nodes of some operator types, in order; safe against changes while they are walked."""
-    yield from [node for node in model.graph if node.op_type in kinds]
+    """The nodes of some operator types (none named: all), in order; safe against changes while they are walked."""
+    yield from [node for node in model.graph if not kinds or node.op_type in kinds]
 
 
 def constant(value: ir.Value | None) -> np.ndarray | None:

@@ -15,6 +15,7 @@ TASKS = Registry(
         "eval": "stereo_exp.tasks.eval:run",
         "infer": "stereo_exp.tasks.infer:run",
         "bench": "stereo_exp.tasks.bench:run",
+        "export": "stereo_exp.tasks.export:run",
         "compile": "stereo_exp.tasks.compile:run",
     },
 )

@@ -1,0 +1,93 @@
+"""`task=export`: ONNX of a checkpoint, checked against torch on real pairs."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from stereo_exp.atomic import write_bytes
+from stereo_exp.config.deploy import Export
+from stereo_exp.errors import UserError
+from stereo_exp.run.context import RunContext
+from stereo_exp.run.find import find_checkpoint
+from stereo_exp.track import open_tracker
+
+log = logging.getLogger(__name__)
+# What the costs are counted for where the size is open: SceneFlow's, padded.
+_USUAL_SIZE = (544, 960)
+
+
+def run(context: RunContext) -> dict[str, Any]:
+    """Export; returns the file, the parity check, parameters and GMAC.
+
+    Raises:
+        UserError: the difference exceeds `export.tolerance`, or the options do not go together.
+    """
+    from stereo_exp.data.splits import Splits
+    from stereo_exp.deploy.parity import measure
+    from stereo_exp.deploy.source import load_source
+    from stereo_exp.process import Process
+
+    config = context.config.export
+    path = find_checkpoint(context)
+    size = None if config.size is None else (config.size[0], config.size[1])
+    with open_tracker(context) as tracker:
+        source = load_source(path)
+        tracker.tag(checkpoint=str(path), parent_run=source.checkpoint.meta["run_id"])
+        file = context.dir / f"{source.stage}_{config.form}.onnx"
+        write_bytes(file, _export(source, config, size))
+        log.info("wrote %s (%.1f MB)", file, file.stat().st_size / 1e6)
+        result: dict[str, Any] = {
+            "checkpoint": str(path),
+            "onnx": str(file),
+            "form": config.form,
+            "opset": config.opset,
+            "size": config.size,
+            "batch": config.batch,
+            **_costs(source, size or _USUAL_SIZE),
+        }
+        if config.parity_pairs:
+            pairs = Splits(context.config, training=False).test(Process())
+            parity = measure(file, config.form, source, pairs, config.parity_pairs, size)
+            result |= {"parity_max_px": parity.max_px, "parity_mean_px": parity.mean_px, "parity_pairs": parity.pairs}
+            _check(file, parity.max_px, config.tolerance)
+        tracker.artifact(file)
+    return result
+
+
+def _export(source: Any, config: Export, size: tuple[int, int] | None) -> bytes:
+    from stereo_exp.deploy.fake_weights import with_fake_weights
+    from stereo_exp.deploy.forms import full_form, network_form, trunk_form
+    from stereo_exp.deploy.lower import lower
+    from stereo_exp.deploy.onnx_export import OLDEST_OPSET, export_trunk_onnx
+
+    config.check_stage(source.stage)
+    trunk = export_trunk_onnx(source, max(config.opset, OLDEST_OPSET), size, config.batch)
+    if source.float_weights:
+        trunk = with_fake_weights(trunk, source.float_weights)
+    if config.form == "full":
+        model = full_form(trunk_form(trunk), source.num_candidates, source.config.model.maxdisp)
+    else:
+        model = network_form(trunk, source.num_candidates)
+    if config.opset < OLDEST_OPSET:
+        model = lower(model, config.opset)
+    return model.SerializeToString(deterministic=True)
+
+
+def _costs(source: Any, size: tuple[int, int]) -> dict[str, Any]:
+    from stereo_exp.model import MODELS
+    from stereo_exp.model.profile import profile
+
+    total = profile(MODELS[source.config.model.name](source.config.model), *size)["total"]
+    return {"parameters": total.parameters, "gmac": round(total.macs / 1e9, 3), "gmac_size": list(size)}
+
+
+def _check(file: Path, worst: float, tolerance: float) -> None:
+    if not worst <= tolerance:
+        raise UserError(
+            "export.tolerance",
+            tolerance,
+            f"{file} differs from torch by up to {worst:.3g} px",
+            "raise the tolerance if that is good enough, or report it",
+        )
