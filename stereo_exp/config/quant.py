@@ -143,6 +143,7 @@ class Quant:
 
 
 def _bins(bins: int) -> None:
-    if bins < 256 or bins % 2:
-        rule = "must be an even number of at least 256"
+    # Merging pairs of bins puts half of them into the middle half.
+    if bins < 256 or bins % 4:
+        rule = "must be a multiple of 4 and at least 256"
         raise UserError("quant.observer.bins", bins, rule, "try quant.observer.bins=8192")

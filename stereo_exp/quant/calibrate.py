@@ -17,6 +17,8 @@ from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser
 from stereo_exp.quant.network import QuantisedStereoNet
 
 log = logging.getLogger(__name__)
+# The share of tensors that may be zero for all calibration images.
+_MAX_SILENT = 0.25
 
 
 @torch.no_grad()
@@ -24,7 +26,7 @@ def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_b
     """Set every scale of `network`, which rounds from then on; returns the number of pairs seen.
 
     Raises:
-        UserError: no batch has pairs, all images are constant, or an activation was zero throughout.
+        UserError: no batch has pairs, all images are constant, or more than a quarter of the activations were zero throughout.
     """
     device = next(network.parameters()).device
     network.train()
@@ -36,7 +38,11 @@ def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_b
                 log.warning("skipped %s: %s", key, reason)
             if len(batch):
                 left, right = batch.left.to(device), batch.right.to(device)
-                varied = varied or any(bool((image != image[:, :1, :1]).any()) for image in left)
+                # Without the padding, which differs from any image but a black one.
+                varied = varied or any(
+                    bool((image[:, :h, :w] != image[:, :1, :1]).any())
+                    for image, (h, w) in zip(left, batch.sizes, strict=True)
+                )
                 network.trunk(normalise(left), normalise(right))
                 pairs += len(batch)
             meter.advance(pairs=str(pairs))
@@ -53,7 +59,7 @@ def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_b
     network.eval()
     for activation in network.quantisers(ActivationQuantiser):
         activation.set_from_observer()
-    _refuse_silent(network)
+    _check_silent(network)
     settle_accumulators(network)
     network.quantise(True)
     return pairs
@@ -67,16 +73,16 @@ def settle_accumulators(network: QuantisedStereoNet) -> None:
         log.info("weights of %d channels coarsened, so that no accumulator can reach 2^24", coarsened)
 
 
-def _refuse_silent(network: QuantisedStereoNet) -> None:
-    silent = [
-        q.label
-        for q in network.quantisers(ActivationQuantiser)
-        if not q.fixed and float(q.observer.high) == 0 == float(q.observer.low)
-    ]
-    if silent:
+def _check_silent(network: QuantisedStereoNet) -> None:
+    """A few tensors may be zero on all images (dead channels behind a ReLU); many say that the network is broken."""
+    seen = [q for q in network.quantisers(ActivationQuantiser) if not q.fixed]
+    silent = [q.label for q in seen if q.is_silent]
+    if len(silent) > _MAX_SILENT * len(seen):
         raise UserError(
             "init_from",
             silent[0],
-            f"was zero for every calibration image (as were {len(silent) - 1} other tensors)",
+            f"was zero for every calibration image, as were {len(silent)} of {len(seen)} tensors",
             "start from a trained checkpoint",
         )
+    for label in silent:
+        log.warning("%s was zero for every calibration image: its scale is that of a range of 0 to 1", label)

@@ -128,9 +128,16 @@ class ActivationQuantiser(Quantiser):
         if self.fixed:
             return
         low, high = self.observer.limits(self._range_error)
+        # Zero is exact with any scale; what other images bring must not be cut off at next to nothing.
+        high = torch.where(high - low > 0, high, torch.ones_like(high))
         scale, zero_point = self.target.activation_scale(low, high, self.numbers)
         self.scale.copy_(scale)
         self.zero_point.copy_(zero_point)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing but zeros was seen."""
+        return float(self.observer.low) == 0 == float(self.observer.high)
 
     def _range_error(self, low: Tensor, high: Tensor, values: Tensor, weights: Tensor) -> Tensor:
         scale, zero_point = self.target.activation_scale(low, high, self.numbers)

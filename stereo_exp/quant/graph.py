@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import logging
 import warnings
+from dataclasses import asdict
 
 import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
+from stereo_exp.config.model import Model
 from stereo_exp.model.stereonetplus import StereoNetPlus
 
 # Any sizes serve as an example; two views of two images, so that no size happens to be 1.
 _EXAMPLE = (2, 3, 128, 160)
 _STEP = 32
+# An export takes far longer than all else that prepares a network, and the stages of a chain need the same one.
+_KEPT = 4
+_exports: dict[str, GraphModule] = {}
 
 
 class Trunk(nn.Module):
@@ -27,6 +34,23 @@ class Trunk(nn.Module):
         s2, s4, *coarse = self.backbone(torch.cat((left, right)))
         logits = self.head((s2, s4, *self.neck(coarse)), left.shape[0])
         return logits.disparity, logits.superpixel
+
+
+def trunk_of(model: StereoNetPlus, config: Model) -> GraphModule:
+    """`export_trunk`, exporting once for each architecture in this process.
+
+    Args:
+        model: folded, on the CPU.
+        config: what it was built from.
+    """
+    key = json.dumps(asdict(config), sort_keys=True)
+    if key not in _exports:
+        while len(_exports) >= _KEPT:
+            del _exports[next(iter(_exports))]
+        _exports[key] = export_trunk(model)
+    graph = copy.deepcopy(_exports[key])
+    graph.load_state_dict(Trunk(model).state_dict())
+    return graph
 
 
 def export_trunk(model: StereoNetPlus) -> GraphModule:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from stereo_exp.config.quant import Quant
+from stereo_exp.config.schema import Root
 from stereo_exp.model.head.aanet_spx import HeadLogits
 from stereo_exp.model.regression import StereoOutput
 from stereo_exp.model.stereonetplus import StereoNetPlus
 from stereo_exp.quant.fold import fold_batchnorm
-from stereo_exp.quant.graph import export_trunk
+from stereo_exp.quant.graph import trunk_of
 
 
 class QuantisedStereoNet(nn.Module):
@@ -62,8 +62,12 @@ class QuantisedStereoNet(nn.Module):
             quantiser.quantising = enabled
 
 
-def build_quantised(model: StereoNetPlus, config: Quant) -> QuantisedStereoNet:
+def build_quantised(model: StereoNetPlus, config: Root) -> QuantisedStereoNet:
     """Fold, export and prepare a float network; nothing is rounded or observed yet.
+
+    Args:
+        model: on the CPU, built from `config.model`.
+        config: its `model` and `quant` count here.
 
     Raises:
         UserError: `quant.lift` names no tensor, or torchao is not installed.
@@ -72,8 +76,9 @@ def build_quantised(model: StereoNetPlus, config: Quant) -> QuantisedStereoNet:
     from stereo_exp.quant.quantiser import NetworkQuantiser
 
     regression = model.regression
-    graph = export_trunk(fold_batchnorm(model))  # type: ignore[arg-type]
-    quantiser = NetworkQuantiser(config.target, config.observer, config.lift, config.lift_bits)
+    graph = trunk_of(fold_batchnorm(model), config.model)  # type: ignore[arg-type]
+    quant = config.quant
+    quantiser = NetworkQuantiser(quant.target, quant.observer, quant.lift, quant.lift_bits)
     trunk = prepare_qat_pt2e(graph, quantiser)
     _rename(trunk)
     for parameter in trunk.parameters():

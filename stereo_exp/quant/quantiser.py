@@ -7,6 +7,7 @@ one layer: its accumulators stay unrounded. So do those of the last convolutions
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import partial
@@ -68,11 +69,22 @@ class NetworkQuantiser(Quantizer):
         return model
 
     def validate(self, model: GraphModule) -> None:
-        """Every operator must be one whose integers we know."""
+        """Every operator must be one whose integers we know, on the target's scales.
+
+        Raises:
+            UserError: a constant factor would leave the powers of two.
+        """
         for node in model.graph.nodes:
             known = node.target in ops.COMPUTE | ops.MOVES | ops.ELEMENTWISE
             if isinstance(node.target, torch._ops.OpOverload) and not known and "sym_size" not in str(node.target):
                 raise NotImplementedError(f"{node.target} has no integer form here; add it to stereo_exp.quant.ops")
+            if node.target == ops.SCALE and self.target.exact and math.frexp(factor := float(node.args[1]))[0] != 0.5:
+                raise UserError(
+                    "quant/target",
+                    self.target.name,
+                    f"{label_nodes(model.graph)[node]} multiplies by {factor:.4g}, which is no power of two",
+                    "take a power of two for model.neck.channels, or quant/target=affine",
+                )
 
     def prepare_obs_or_fq_callback(self, model: GraphModule, edge_or_node_to_obs_or_fq: dict[Any, Any]) -> None:
         """Put biases on their convolution's grid, and give every quantiser its name."""

@@ -23,7 +23,7 @@ _LEARNED = ".log_scale"
 
 def build_from_config(config: Root) -> QuantisedStereoNet:
     """The fake-quantised network that a config describes, with random weights and scales of 1."""
-    return build_quantised(MODELS[config.model.name](config.model), config.quant)
+    return build_quantised(MODELS[config.model.name](config.model), config)
 
 
 def restore_quantised(checkpoint: Checkpoint, config: Root) -> QuantisedStereoNet:

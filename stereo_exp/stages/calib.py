@@ -53,7 +53,7 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
     splits = Splits(config)
     with open_tracker(context) as tracker:
         tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
-        network = build_quantised(model, config.quant).to(device, memory_format=torch.channels_last)  # type: ignore
+        network = build_quantised(model, config).to(device, memory_format=torch.channels_last)  # type: ignore
         batches = splits.calibration(scheme.batch_size, scheme.num_batches)
         pairs = calibrate(network, batches, min(scheme.num_batches, len(batches)), config)
         scores = evaluate(network, splits, config.model.maxdisp, device)
