@@ -26,7 +26,7 @@ def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_b
     """Set every scale of `network`, which rounds from then on; returns the number of pairs seen.
 
     Raises:
-        UserError: no batch has pairs, all images are constant, or more than a quarter of the activations were zero throughout.
+        UserError: no batch has pairs, all images are constant, or more than a quarter of the activations were zero.
     """
     device = next(network.parameters()).device
     network.train()

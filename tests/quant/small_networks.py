@@ -1,0 +1,36 @@
+"""Configs of small networks, and images for them."""
+
+from __future__ import annotations
+
+import torch
+from composing import composed
+
+from stereo_exp.config import bind
+from stereo_exp.config.schema import Root
+from stereo_exp.data.batch import StereoBatch
+
+# The smallest network of every kind.
+SMALL = (
+    "experiment=smoke",
+    "tracker=none",
+    "model.maxdisp=32",
+    "model.head.num_modules=2",
+    "model.backbone.width=0.25",
+)
+
+
+def small_config(*overrides: str) -> Root:
+    """The config of a small network."""
+    return bind(composed(*SMALL, *overrides))
+
+
+def random_pairs(seed: int, num: int = 2, height: int = 64, width: int = 96) -> StereoBatch:
+    """Pairs of blurred noise, the right view three pixels to the left of the left one; no truth."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(num, 3, height // 4, width // 4 + 8, generator=generator)
+    wide = torch.nn.functional.interpolate(coarse, scale_factor=4, mode="bilinear")
+    grain = torch.rand(wide.shape, generator=generator)
+    wide = ((0.7 * wide + 0.3 * grain) * 255).round().to(torch.uint8)
+    left, right = wide[..., :width].contiguous(), wide[..., 3 : width + 3].contiguous()
+    keys = [str(i) for i in range(num)]
+    return StereoBatch(left, right, None, None, keys, list(range(num)), [(height, width)] * num, [])

@@ -1,0 +1,240 @@
+"""Where tensors become integers, for every backbone, neck and head there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from small_networks import small_config
+from torch import nn
+from torch.fx import GraphModule, Node
+
+from stereo_exp.config import conf_dir
+from stereo_exp.config.quant import MinMax
+from stereo_exp.errors import UserError
+from stereo_exp.model import MODELS
+from stereo_exp.model.head.cost_volume import CorrelationVolume
+from stereo_exp.quant import ops
+from stereo_exp.quant.convert import convert
+from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
+from stereo_exp.quant.fold import fold_batchnorm
+from stereo_exp.quant.graph import trunk_of
+from stereo_exp.quant.network import QuantisedStereoNet, build_quantised
+from stereo_exp.quant.quantiser import NetworkQuantiser
+from stereo_exp.quant.sensitivity import layers
+from stereo_exp.quant.targets.affine import Affine
+from stereo_exp.quant.targets.base import Target
+from stereo_exp.quant.targets.pow2 import Pow2
+
+Prepared = Callable[..., QuantisedStereoNet]
+
+
+def options(group: str) -> list[str]:
+    return [f"{group}={f.stem}" for f in sorted((conf_dir() / group).glob("*.yaml"))]
+
+
+# Every option of every group that shapes the network; the small width is for speed.
+NETWORKS = [
+    *([o, "model.backbone.width=0.25"] for o in options("model/backbone")),
+    *([o] for group in ("model/neck", "model/head") for o in options(group)),
+]
+
+
+def convolutions(trunk: GraphModule) -> list[Node]:
+    return [n for n in trunk.graph.nodes if n.target in ops.CONVOLUTIONS]
+
+
+def module_of(trunk: GraphModule, node: object) -> nn.Module | None:
+    if isinstance(node, Node) and node.op == "call_module":
+        return trunk.get_submodule(str(node.target))
+    return None
+
+
+@pytest.mark.parametrize("overrides", NETWORKS, ids=" ".join)
+@pytest.mark.parametrize("target", ["pow2", "affine"])
+def test_every_convolution_is_quantised(prepared: Prepared, overrides: list[str], target: str) -> None:
+    overrides = [*overrides, f"quant/target={target}"]
+    config = small_config(*overrides)
+    model = MODELS[config.model.name](config.model)
+    layers_of_model = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
+    trunk = prepared(*overrides).trunk
+    found = convolutions(trunk)
+    # Shared by both views, a convolution comes once: the views are one batch.
+    assert len(found) == len(layers_of_model) > 20
+    assert any(n.target is ops.TRANSPOSED for n in found)
+    for node in found:
+        weight = module_of(trunk, node.args[1])
+        assert isinstance(weight, PerChannelWeightQuantiser), node
+        transposed = node.target is ops.TRANSPOSED
+        assert weight.ch_axis == int(transposed)
+        parameter = trunk.get_parameter(weight.label)
+        assert weight.scale.shape == (parameter.shape[1 if transposed else 0],)
+        bias = node.args[2] if len(node.args) > 2 else None
+        if bias is not None:
+            quantiser = module_of(trunk, bias)
+            assert isinstance(quantiser, PerChannelBiasQuantiser), node
+            assert quantiser.parents[1] is weight
+        # Whatever a convolution reads came out of a quantiser, moved at most.
+        assert_quantised(trunk, ops.tensor_inputs(node)[0])
+    for node in trunk.graph.nodes:
+        if node.target is ops.MATMUL:
+            for value in ops.tensor_inputs(node):
+                assert_quantised(trunk, value)
+
+
+def assert_quantised(trunk: GraphModule, node: Node) -> None:
+    while node.target in ops.MOVES and node.target is not ops.aten.cat.default:
+        (node,) = ops.tensor_inputs(node)
+    if node.target is ops.aten.cat.default:
+        for part in ops.tensor_inputs(node):
+            assert_quantised(trunk, part)
+        return
+    assert isinstance(module_of(trunk, node), ActivationQuantiser), node
+
+
+@pytest.mark.parametrize("overrides", NETWORKS, ids=" ".join)
+def test_converted_network_has_int8_weights_and_no_float_ones(prepared: Prepared, overrides: list[str]) -> None:
+    network = prepared(*overrides)
+    network.quantise(True)
+    trunk = convert(network).trunk
+    for node in convolutions(trunk):
+        source = node.args[1]
+        assert source.target == ops.DEQUANTISE_CHANNELS
+        stored = source.args[0]
+        assert stored.op == "get_attr"
+        weight = getattr_path(trunk, str(stored.target))
+        assert weight.dtype == torch.int8
+        scales = getattr_path(trunk, str(source.args[1].target))
+        axis = 1 if node.target is ops.TRANSPOSED else 0
+        assert source.args[3] == axis
+        assert scales.shape == (weight.shape[axis],)
+        if len(node.args) > 2 and node.args[2] is not None:
+            assert getattr_path(trunk, str(node.args[2].args[0].target)).dtype == torch.int32
+    assert not [m for m in trunk.modules() if isinstance(m, Quantiser)]
+
+
+def getattr_path(module: nn.Module, path: str) -> torch.Tensor:
+    value: object = module
+    for part in path.split("."):
+        value = getattr(value, part)
+    assert isinstance(value, torch.Tensor)
+    return value
+
+
+def test_an_activation_is_quantised_once_behind_its_layer(prepared: Prepared) -> None:
+    """Not between a convolution and the add, resize or activation behind it; not at the two outputs."""
+    trunk = prepared().trunk
+    ends = next(n for n in trunk.graph.nodes if n.op == "output").all_input_nodes
+    assert len(ends) == 2
+    for node in trunk.graph.nodes:
+        if not isinstance(module_of(trunk, node), ActivationQuantiser):
+            continue
+        readers = set()
+        waiting = list(node.users)
+        while waiting:
+            user = waiting.pop()
+            if user.target in ops.MOVES:
+                waiting += list(user.users)
+            else:
+                readers.add(user)
+        assert any(r.target in ops.COMPUTE for r in readers), "quantised for nobody that multiplies"
+    for end in ends:
+        assert end.target in ops.CONVOLUTIONS, "the accumulators of both logits leave unrounded"
+
+
+def test_labels_are_the_networks_own_names(prepared: Prepared) -> None:
+    network = prepared()
+    labels = [q.label for q in network.quantisers(Quantiser)]
+    assert len(set(labels)) == len(labels)
+    parameters = dict(network.trunk.named_parameters())
+    for quantiser in network.quantisers(Quantiser):
+        if not isinstance(quantiser, ActivationQuantiser):
+            assert quantiser.label in parameters
+    assert {"left", "right"} <= set(labels)
+    assert [n for n, m in network.trunk.named_modules() if isinstance(m, Quantiser)] == [
+        f"quant.{label.replace('.', '-')}" for label in labels
+    ]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "lifted"),
+    [
+        ([], set()),
+        (["head.final.weight"], {"head.final.weight"}),
+        (["head.final.*", "neck.add"], {"head.final.weight", "neck.add"}),
+        (["backbone.stem.*.weight", "left"], None),
+    ],
+)
+def test_lifting_by_name_and_pattern(prepared: Prepared, patterns: list[str], lifted: set[str] | None) -> None:
+    network = prepared(f"quant.lift={patterns}".replace("'", "").replace(" ", ""), "quant.lift_bits=12")
+    bits = {
+        q.label: q.numbers.bits for q in network.quantisers(Quantiser) if not isinstance(q, PerChannelBiasQuantiser)
+    }
+    found = {label for label, b in bits.items() if b == 12}
+    if lifted is None:
+        assert "left" in found
+        assert all(label == "left" or label.startswith("backbone.stem") for label in found)
+        assert len(found) > 1
+    else:
+        assert found == lifted
+    assert {b for label, b in bits.items() if label not in found} == {8}
+
+
+@pytest.mark.parametrize("pattern", ["head.nothing", "head.final", "HEAD.*", "head.nothing.*"])
+def test_a_pattern_that_names_nothing_is_refused(prepared: Prepared, pattern: str) -> None:
+    with pytest.raises(UserError) as caught:
+        prepared(f"quant.lift=[left,{pattern}]")
+    assert (caught.value.key, caught.value.value) == ("quant.lift", pattern)
+
+
+@pytest.mark.parametrize("channels", [16, 24])
+@pytest.mark.parametrize("target", [Pow2(), Affine()], ids=lambda t: t.name)
+def test_a_mean_over_other_than_a_power_of_two_is_refused(channels: int, target: Target) -> None:
+    volume = torch.export.export(CorrelationVolume(4), (torch.rand(1, channels, 4, 8), torch.rand(1, channels, 4, 8)))
+    quantiser = NetworkQuantiser(target, MinMax())
+    if target.exact and channels == 24:
+        with pytest.raises(UserError, match=r"quant/target=pow2: .*0\.04167.*model\.neck\.channels"):
+            quantiser.validate(volume.module())
+    else:
+        quantiser.validate(volume.module())
+
+
+def test_float_numbers_pass_unchanged_until_told_to_round(prepared: Prepared) -> None:
+    """Folding and exporting cost nothing but float rounding, at sizes and batches that the export did not see."""
+    config = small_config()
+    torch.manual_seed(3)
+    model = MODELS[config.model.name](config.model)
+    model.train()
+    with torch.no_grad():
+        model(torch.rand(2, 3, 64, 96) - 0.5, torch.rand(2, 3, 64, 96) - 0.5)  # BatchNorm statistics other than 0 and 1
+    model.eval()
+    network = build_quantised(model, config)
+    for batch, height, width in ((1, 32, 64), (3, 96, 32), (2, 64, 160)):
+        left, right = (torch.rand(batch, 3, height, width) * 2 - 1 for _ in range(2))
+        with torch.no_grad():
+            for ours, theirs in zip(network(left, right), model(left, right), strict=True):
+                torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_one_export_serves_networks_of_one_architecture() -> None:
+    """The same graph with each network's own weights; another architecture gets another."""
+    config = small_config()
+    first, second = (fold_batchnorm(MODELS[config.model.name](config.model)) for _ in range(2))
+    graphs = [trunk_of(m, config.model) for m in (first, second)]  # type: ignore[arg-type]
+    for model, graph in zip((first, second), graphs, strict=True):
+        for name, parameter in graph.named_parameters():
+            assert torch.equal(parameter, model.get_parameter(name))
+    assert len(list(graphs[0].parameters())) == len(list(first.parameters()))
+    other = small_config("model.maxdisp=64")
+    wider = fold_batchnorm(MODELS[other.model.name](other.model))
+    assert trunk_of(wider, other.model).get_parameter("head.final.weight").shape[0] == 8  # type: ignore[arg-type]
+
+
+def test_layers_for_the_sensitivity_search_cover_everything_once(prepared: Prepared) -> None:
+    network = prepared()
+    found = layers(network)
+    everything = {q.label for q in network.quantisers(Quantiser)}
+    covered = [q.label for parts in found.values() for q in parts]
+    assert set(covered) == everything
+    assert len([name for name in found if name.endswith(".weight")]) == 2, "the two convolutions that end the network"
