@@ -9,7 +9,7 @@ import onnx
 import onnx_ir as ir
 from torch import Tensor
 
-from stereo_exp.deploy.surgery import add_constant, edit, insert_before, nodes_of
+from stereo_exp.deploy.surgery import add_constant, constant, edit, insert_before, nodes_of
 
 
 def with_fake_weights(model: onnx.ModelProto, weights: Mapping[str, Tensor]) -> onnx.ModelProto:
@@ -28,11 +28,12 @@ def with_fake_weights(model: onnx.ModelProto, weights: Mapping[str, Tensor]) -> 
             name = f"{str(node.name).split('/')[0]}.weight"
             if dequantise is None or dequantise.op_type != "DequantizeLinear" or name not in weights:
                 continue
-            floats = add_constant(edited, name, weights[name].numpy().astype(np.float32))
+            axis = dequantise.attributes["axis"].as_int()
+            values = _within(weights[name].numpy(), constant(dequantise.inputs[1]), axis)
             quantise = ir.node(
                 "QuantizeLinear",
-                [floats, *dequantise.inputs[1:]],
-                {"axis": dequantise.attributes["axis"].as_int()},
+                [add_constant(edited, name, values), *dequantise.inputs[1:]],
+                {"axis": axis},
                 name=f"{name}/QuantizeLinear",
             )
             quantise.outputs[0].name = f"{name}.integers"
@@ -40,3 +41,12 @@ def with_fake_weights(model: onnx.ModelProto, weights: Mapping[str, Tensor]) -> 
             dequantise.replace_input_with(0, quantise.outputs[0])
 
     return edit(model, change)
+
+
+def _within(weight: np.ndarray, scale: np.ndarray | None, axis: int) -> np.ndarray:
+    """Cut off at −127 steps, as the network's own quantisers do; ONNX would go on to −128."""
+    assert scale is not None
+    shape = [1] * weight.ndim
+    shape[axis] = -1
+    lowest = -127 * scale.reshape(shape)
+    return np.maximum(weight, lowest).astype(np.float32)

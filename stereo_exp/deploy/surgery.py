@@ -58,8 +58,9 @@ def insert_before(model: ir.Model, place: ir.Node, *nodes: ir.Node) -> None:
 
 
 def replace_value(old: ir.Value, new: ir.Value) -> None:
-    """Whoever reads `old` reads `new`; an output of the graph keeps its name."""
+    """Whoever reads `old` reads `new`, which takes over type and shape; an output of the graph keeps its name."""
     name = old.name
+    new.type, new.shape = new.type or old.type, new.shape or old.shape
     is_output = old.is_graph_output()
     old.replace_all_uses_with(new, replace_graph_outputs=True)
     if is_output:
