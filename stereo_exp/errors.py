@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 EXIT_USER_ERROR = 2
+# A check that the user asked for (task=align) found what it looks for; the report says what.
+EXIT_CHECK_FAILED = 1
 _MAX_VALUE_CHARS = 160
 # The fix for a file of a data set that cannot be used.
 RESTORE_OR_SKIP = "restore the file from its source, or leave the pair out with dataset.on_error=skip"

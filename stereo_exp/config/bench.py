@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from stereo_exp.config.rules import at_least, image_size, one_of
+from stereo_exp.errors import UserError
 
 MODES = ("perf", "fps", "latency", "accuracy")
 ENGINES = ("auto", "openvino", "onnxruntime")
@@ -45,3 +46,37 @@ class Bench:
             if getattr(self, key) is not None:
                 at_least(f"bench.{key}", getattr(self, key), 1)
         image_size("bench.size", self.size)
+
+
+@dataclass
+class Align:
+    model: str | None = None
+    """Folder of the compiled model; None takes the newest of this name and stage."""
+    engines: list[str] | None = None
+    """Engines to compare; None takes all that the folder was compiled for."""
+    threads: int | None = None
+    """CPU threads of the engines; None takes every core."""
+    pairs: int | None = None
+    """Pairs of the test split; None takes all."""
+    size: list[int] | None = None
+    """Height and width to resize images (and truth) to, multiples of 32; None takes them as they are, padded. A model
+    that was compiled for one size takes that."""
+    threshold: float | None = None
+    """Share of equal integers below which the run fails, 1 of every tensor for itself. None: 1 for exact targets
+    (pow2), 0.9 for the others, over all tensors together."""
+    tolerance: float | None = None
+    """Difference of any two disparities in px above which the run fails. None: 0.01 for float networks and exact
+    targets, no limit for the others."""
+
+    def __post_init__(self) -> None:
+        for engine in self.engines or ():
+            one_of("align.engines", engine, ENGINES[1:])
+        for key in ("threads", "pairs"):
+            if getattr(self, key) is not None:
+                at_least(f"align.{key}", getattr(self, key), 1)
+        if self.size is not None:
+            image_size("align.size", self.size)
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise UserError("align.threshold", self.threshold, "must be 0 to 1", "try align.threshold=1")
+        if self.tolerance is not None:
+            at_least("align.tolerance", self.tolerance, 0)

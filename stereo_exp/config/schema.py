@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from stereo_exp.config import bench, deploy, loss, model, quant, training
 from stereo_exp.config import dataset as data
+from stereo_exp.config import deploy, loss, model, quant, training
+from stereo_exp.config.bench import Align, Bench
 from stereo_exp.config.rules import at_least, finite, one_of, positive
 from stereo_exp.errors import UserError
 from stereo_exp.quant.targets import target_classes
@@ -88,9 +89,10 @@ class Root:
     tracker: training.Tracker = MISSING
     eval: Eval = field(default_factory=Eval)
     infer: Infer = field(default_factory=Infer)
-    bench: bench.Bench = field(default_factory=bench.Bench)
     export: deploy.Export = field(default_factory=deploy.Export)
     compile: deploy.Compile = field(default_factory=deploy.Compile)
+    bench: Bench = field(default_factory=Bench)
+    align: Align = field(default_factory=Align)
 
     def __post_init__(self) -> None:
         one_of("task", self.task, TASKS)

@@ -20,7 +20,7 @@ from stereo_exp.run.context import RunContext
 REPORT_FILE = "report.json"
 _SHARES = ("d1", "bad")
 # Columns of words, flush left.
-_TEXTS = ("name", "stage", "kind", "kernel", "engine", "form")
+_TEXTS = ("name", "stage", "kind", "kernel", "engine", "first_difference")
 _SET_COLUMNS = ("n_images", "epe", "epe_noc", "d1", "bad1", "bad2", "bad3")
 
 
@@ -76,6 +76,16 @@ def _table(report: dict[str, Any]) -> Table:
 _LISTS: dict[str, tuple[str, tuple[str, ...], int]] = {
     "layers": ("worst tensors, quantised against float", ("name", "snr_db", "own_snr_db", "low", "high", "scale"), 12),
     "sensitivity": ("layers by the EPE lost when only they are quantised", ("name", "epe_lost"), 12),
+    "engines": (
+        "engines against the training framework",
+        ("engine", "integers_equal", "tensors_differing", "first_difference", "max_px", "mean_px", "epe"),
+        12,
+    ),
+    "differences": (
+        "tensors that differ, in the order of the graph",
+        ("engine", "name", "equal_share", "worst"),
+        24,
+    ),
     "operators": ("operators by type and kernel, ms a frame", ("kind", "kernel", "count", "ms", "share"), 12),
     "chain": ("from float to integers", ("stage", "epe", "against_float"), 12),
 }

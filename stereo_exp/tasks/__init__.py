@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-from stereo_exp.errors import UserError
+from stereo_exp.errors import EXIT_CHECK_FAILED, UserError
 from stereo_exp.registry import Registry
 from stereo_exp.run.context import RunContext
 
@@ -14,6 +15,7 @@ TASKS = Registry(
         "train": "stereo_exp.tasks.train:run",
         "eval": "stereo_exp.tasks.eval:run",
         "infer": "stereo_exp.tasks.infer:run",
+        "align": "stereo_exp.tasks.align:run",
         "bench": "stereo_exp.tasks.bench:run",
         "export": "stereo_exp.tasks.export:run",
         "compile": "stereo_exp.tasks.compile:run",
@@ -26,6 +28,7 @@ def dispatch(context: RunContext) -> dict[str, Any]:
 
     Raises:
         UserError: the task is not built yet, or the task's own complaints.
+        SystemExit: the task's check did not pass: what its report says under `failed`. The report is there by then.
     """
     config = context.config
     if config.task not in TASKS:
@@ -33,4 +36,8 @@ def dispatch(context: RunContext) -> dict[str, Any]:
     from stereo_exp.run.report import finish, started
 
     begin = started()
-    return finish(context, TASKS[config.task](context), begin)
+    report = finish(context, TASKS[config.task](context), begin)
+    if report.get("failed"):
+        print(f"failed: {report['failed']}", file=sys.stderr)
+        raise SystemExit(EXIT_CHECK_FAILED)
+    return report

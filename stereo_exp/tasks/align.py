@@ -1,0 +1,165 @@
+"""`task=align`: proves that a compiled model computes what the training framework's network computes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from stereo_exp.atomic import write_text
+from stereo_exp.config.bench import Align
+from stereo_exp.data.datasets import open_dataset
+from stereo_exp.data.sample import StereoSample, StereoSource, checked
+from stereo_exp.data.transforms import padded_size
+from stereo_exp.errors import DataError
+from stereo_exp.metrics import StereoMetrics
+from stereo_exp.progress import Meter
+from stereo_exp.run.compiled import find_compiled
+from stereo_exp.run.context import RunContext
+from stereo_exp.runtime.images import padded, resized
+from stereo_exp.runtime.manifest import Manifest
+from stereo_exp.track import open_tracker
+
+log = logging.getLogger(__name__)
+TABLE = "align.csv"
+_LOOSE_SHARE, _TOLERANCE_PX = 0.9, 0.01
+
+
+def run(context: RunContext) -> dict[str, Any]:
+    """Compare; returns the report's part, with `failed` where a limit is broken."""
+    from stereo_exp.deploy.align import Aligned, Limits, summary
+    from stereo_exp.deploy.reference import Reference
+    from stereo_exp.deploy.source import load_source
+
+    config = context.config.align
+    manifest = find_compiled(context, "align.model", config.model)
+    path = Path(context.config.checkpoint or manifest.model.checkpoint)
+    source = load_source(path)
+    engines = [Aligned(manifest, name, config.threads) for name in config.engines or manifest.engines]
+    reference, metrics = Reference(source), StereoMetrics(manifest.model.maxdisp)
+    data = open_dataset(context.config.dataset, "test")
+    count = len(data) if config.pairs is None else min(config.pairs, len(data))
+    with open_tracker(context) as tracker:
+        tracker.tag(checkpoint=str(path), compiled=str(manifest.folder), parent_run=source.checkpoint.meta["run_id"])
+        with Meter("align", count) as meter:
+            for sample in _samples(data, count, context.config.dataset.on_error):
+                if sample is None:
+                    metrics.num_skipped += 1
+                else:
+                    fitted, left, right = _fit(sample, config, manifest)
+                    wanted = reference(left, right)
+                    _score(metrics, fitted, wanted.disparity)
+                    for engine in engines:
+                        _score(engine.result.metrics, fitted, engine.compare(left, right, wanted))
+                differing = sum(len(engine.result.differing()) for engine in engines)
+                meter.advance(differing=str(differing))
+        results = [engine.result for engine in engines]
+        exact = source.target is not None and source.config.quant.target.exact
+        limits = _limits(config, source.target, exact, Limits)
+        broken = [problem for result in results if (problem := limits.broken(result)) is not None]
+        for result in results:
+            numbers = {
+                "max_px": result.max_px,
+                "mean_px": result.mean_px,
+                "epe": float(result.metrics.compute()["epe"]),
+            }
+            if result.tensors:
+                numbers["integers_equal"] = result.integers_equal
+            tracker.log(0, {f"align/{result.engine}/{key}": value for key, value in numbers.items()})
+        tracker.artifact(_write_table(context.dir / TABLE, results))
+    return {
+        "checkpoint": str(path),
+        "model": str(manifest.folder),
+        "target": source.target,
+        "dataset": context.config.dataset.name,
+        "size": config.size or manifest.size,
+        **metrics.compute(),
+        "aligned": not broken,
+        "failed": "; ".join(broken) or None,
+        "limits": {"equal": limits.equal, "max_px": limits.max_px},
+        "engines": [summary(result) for result in results],
+        "differences": [
+            {"engine": r.engine, "name": name, "equal_share": count.share, "worst": count.worst}
+            for r in results
+            for name, count in (r.tensors | r.logits).items()
+            if count.equal < count.values
+        ],
+        "table": TABLE,
+    }
+
+
+def _limits(config: Align, target: str | None, exact: bool, limits: Any) -> Any:
+    equal = None if target is None else 1.0 if exact else _LOOSE_SHARE
+    if config.threshold is not None and equal is not None:
+        equal = config.threshold
+    max_px = config.tolerance
+    if max_px is None and (target is None or exact):
+        max_px = _TOLERANCE_PX
+    return limits(equal, max_px)
+
+
+def _samples(data: StereoSource, count: int, on_error: str) -> Iterator[StereoSample | None]:
+    """The first pairs; None for one that cannot be read."""
+    for index in range(count):
+        try:
+            yield checked(data.read(index))
+        except DataError as error:
+            if on_error == "raise":
+                raise
+            log.warning("skipped: %s", error)
+            yield None
+
+
+def _fit(sample: StereoSample, config: Align, manifest: Manifest) -> tuple[StereoSample, np.ndarray, np.ndarray]:
+    """The pair at the size to compare at, and its views as the engines take them, B×H×W×3."""
+    if config.size is not None:
+        sample = _resized(sample, (config.size[0], config.size[1]))
+    elif manifest.size is not None and padded_size(sample.size, manifest.multiple) != manifest.size:
+        sample = _resized(sample, manifest.size)
+    size = padded_size(sample.size, manifest.multiple)
+    left, right = (
+        np.repeat(padded(view, size)[None], manifest.batch or 1, axis=0) for view in (sample.left, sample.right)
+    )
+    return sample, left, right
+
+
+def _resized(sample: StereoSample, size: tuple[int, int]) -> StereoSample:
+    factor = np.float32(size[1] / sample.size[1])
+    truth, noc = sample.disparity, sample.noc
+    return StereoSample(
+        sample.key,
+        resized(sample.left, size),
+        resized(sample.right, size),
+        disparity=None if truth is None else _nearest(truth, size) * factor,
+        noc=None if noc is None else _nearest(noc.astype(np.uint8), size).astype(np.bool_),
+    )
+
+
+def _nearest(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Truth takes the nearest pixel's value: there is no mean of two depths."""
+    return cv2.resize(values, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
+
+
+def _score(metrics: StereoMetrics, sample: StereoSample, disparity: np.ndarray) -> None:
+    height, width = sample.size
+    if sample.disparity is None:
+        metrics.num_skipped += 1
+    else:
+        metrics.update(disparity[0, :height, :width], sample.disparity, sample.noc)
+
+
+def _write_table(path: Path, results: list[Any]) -> Path:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("engine", "tensor", "values", "equal", "share", "worst"))
+    for result in results:
+        for name, count in (result.tensors | result.logits).items():
+            writer.writerow((result.engine, name, count.values, count.equal, f"{count.share:.8f}", f"{count.worst:g}"))
+    write_text(path, text.getvalue())
+    return path
