@@ -80,7 +80,9 @@ def _float32_parts(number: float) -> tuple[int, int]:
 
 def clamp(x: Integers, low: float, high: float) -> Integers:
     """Between two numbers that lie on every grid involved."""
-    bounds = [torch.ldexp(torch.tensor(limit, dtype=torch.float64), -x.exponent) for limit in (low, high)]
+    bounds = [
+        torch.ldexp(torch.full(x.exponent.shape, limit, dtype=torch.float64), -x.exponent) for limit in (low, high)
+    ]
     if any(bool((bound != bound.round()).any()) for bound in bounds):
         raise ValueError(f"the limits {low} and {high} do not lie on the grid")
     return Integers(torch.minimum(torch.maximum(x.value, bounds[0].long()), bounds[1].long()), x.exponent)
@@ -150,5 +152,11 @@ def integer_product(a: Tensor, b: Tensor) -> Tensor:
         and max(int(t.max()) for t in (a, b)) <= 127
         and a.shape[1] < 2**17
     ):
-        return torch._int_mm(a.to(torch.int8).contiguous(), b.to(torch.int8).contiguous()).long()
+        return torch._int_mm(_packed_int8(a), _packed_int8(b)).long()
     return a @ b
+
+
+def _packed_int8(x: Tensor) -> Tensor:
+    """A copy with the strides of its shape: `contiguous` leaves odd ones along axes of length 1, and `_int_mm` reads
+    past the end with them."""
+    return torch.empty(x.shape, dtype=torch.int8).copy_(x)

@@ -33,4 +33,4 @@ def random_pairs(seed: int, num: int = 2, height: int = 64, width: int = 96) -> 
     wide = ((0.7 * wide + 0.3 * grain) * 255).round().to(torch.uint8)
     left, right = wide[..., :width].contiguous(), wide[..., 3 : width + 3].contiguous()
     keys = [str(i) for i in range(num)]
-    return StereoBatch(left, right, None, None, keys, list(range(num)), [(height, width)] * num, [])
+    return StereoBatch(left, right, None, None, keys, [(height, width)] * num, list(range(num)))
