@@ -2,7 +2,7 @@
 
     python benchmarks/render.py [--pairs 48] [--size 256x512] [--seed 0]
 
-Prints where the time goes as a table, then one line of JSON.
+Prints where the time goes and what each kind of scene takes as tables, then one line of JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2  # noqa: E402
 
-from data_tools.render import render_dataset, render_scene, sample_scene  # noqa: E402
+from data_tools.render import KINDS, render_dataset, render_scene, sample_scene  # noqa: E402
 
 
 def main() -> None:
@@ -38,13 +38,8 @@ def main() -> None:
     for index in range(4):
         render_scene(sample_scene(options.seed, "TEST", index, height, width))
 
-    sampling = drawing = 0.0
-    for index in range(options.pairs):
-        start = time.perf_counter()
-        scene = sample_scene(options.seed, "TRAIN", index, height, width)
-        sampled = time.perf_counter()
-        render_scene(scene)
-        sampling, drawing = sampling + sampled - start, drawing + time.perf_counter() - sampled
+    sampling, drawing = _time(options.seed, options.pairs, height, width)
+    kinds = {kind: _time(options.seed, max(options.pairs // 4, 1), height, width, {kind: 1.0}) for kind in KINDS}
     with tempfile.TemporaryDirectory() as folder:
         report = render_dataset(
             folder, train=options.pairs, test=0, height=height, width=width, seed=options.seed, workers=1
@@ -52,14 +47,17 @@ def main() -> None:
 
     whole = report.seconds / options.pairs
     rows = {
-        "sample scene": sampling / options.pairs,
-        "draw both views": drawing / options.pairs,
-        "encode and write": whole - (sampling + drawing) / options.pairs,
+        "sample scene": sampling,
+        "draw both views": drawing,
+        "encode and write": whole - sampling - drawing,
         "whole": whole,
     }
     print(f"{'step':<18}{'ms/pair':>9}")
     for step, seconds in rows.items():
         print(f"{step:<18}{1000 * seconds:>9.1f}")
+    print(f"{'kind':<12}{'sample':>9}{'draw':>9}   ms/pair")
+    for kind, (sampled, drawn) in kinds.items():
+        print(f"{kind:<12}{1000 * sampled:>9.1f}{1000 * drawn:>9.1f}")
     result = {
         "benchmark": "render",
         "size": options.size,
@@ -67,8 +65,23 @@ def main() -> None:
         "workers": 1,
         "pairs_per_second_per_core": round(report.pairs_per_second, 2),
         "ms_per_pair": {step: round(1000 * seconds, 2) for step, seconds in rows.items()},
+        "ms_per_pair_of_kind": {kind: round(1000 * sum(seconds), 2) for kind, seconds in kinds.items()},
     }
     print(json.dumps(result, separators=(",", ":")))
+
+
+def _time(
+    seed: int, count: int, height: int, width: int, scenes: dict[str, float] | None = None
+) -> tuple[float, float]:
+    """Seconds a pair for sampling and for drawing."""
+    sampling = drawing = 0.0
+    for index in range(count):
+        start = time.perf_counter()
+        scene = sample_scene(seed, "TRAIN", index, height, width, scenes)
+        sampled = time.perf_counter()
+        render_scene(scene)
+        sampling, drawing = sampling + sampled - start, drawing + time.perf_counter() - sampled
+    return sampling / count, drawing / count
 
 
 if __name__ == "__main__":

@@ -39,5 +39,9 @@ def log_mix(low: float, high: float, share: float) -> float:
 
 def pick(rng: np.random.Generator, chances: dict[str, float]) -> str:
     """One of the names; the chances need not add up to one."""
-    shares = np.array(list(chances.values()))
-    return str(rng.choice(list(chances), p=shares / shares.sum()))
+    point = rng.random() * sum(chances.values())
+    for name, share in chances.items():
+        point -= share
+        if point < 0:
+            return name
+    return name

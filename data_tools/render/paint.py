@@ -38,25 +38,27 @@ class Atlas:
             else:
                 level = full = cv2.resize(full, (side, side), interpolation=cv2.INTER_AREA) if k else tile
             self.image[:side, offset : offset + side] = level
-        self._scales = np.array([(side - 1) / self.side for side in sides], np.float32)
-        self._offsets = offsets.astype(np.float32)
+        # Tables for any byte, as OpenCV looks them up several times faster than numpy takes elements.
+        self._scales = np.full(256, (sides[-1] - 1) / self.side, np.float32)
+        self._scales[:count] = [(side - 1) / self.side for side in sides]
+        self._offsets = np.full(256, offsets[-1], np.float32)
+        self._offsets[:count] = offsets
 
     def colours(
         self, column: np.ndarray, row: np.ndarray, level: np.ndarray | float, tint: tuple[float, float, float]
     ) -> np.ndarray:
         """RGB times `tint`, float32 h×w×3, at tile pixels; `level` is log2 of the tile pixels that a pixel spans."""
         column, row = self._fold(column), self._fold(row)
-        last = len(self._scales) - 1
         if np.ndim(level) == 0:
-            index = min(max(round(2 * float(level)), 0), last)
+            index = min(max(round(2 * float(level)), 0), 255)
             column *= self._scales[index]
             column += self._offsets[index]
             row *= self._scales[index]
         else:
-            places = np.clip(np.rint(np.float32(2) * level), 0, last).astype(np.int8)
-            scale = self._scales[places]
+            places = cv2.convertScaleAbs(np.maximum(level, 0), alpha=2)
+            scale = cv2.LUT(places, self._scales)
             column *= scale
-            column += self._offsets[places]
+            column += cv2.LUT(places, self._offsets)
             row *= scale
         # The table makes float32 of the bytes and tints them in one pass.
         table = np.arange(256, dtype=np.float32)[:, None] * np.array(tint, np.float32)

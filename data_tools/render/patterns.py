@@ -146,9 +146,9 @@ def _laid(
     x = np.arange(side)[None] * columns / side + (np.floor(y)[:, None] % 2) * shift
     stone = np.floor(x).astype(int) % columns
     shades = rng.normal(1, spread, (rows, columns)).astype(np.float32)
-    shade = shades[np.floor(y).astype(int)[:, None], stone]
+    shade = np.take(shades, np.floor(y).astype(int)[:, None] * columns + stone)
     grain = (noise_field(rng, side) - np.float32(0.5)) * np.float32(rng.uniform(0.05, 0.6))
-    field = np.clip((shade + grain)[..., None], 0.2, 1.7) * colour(rng).astype(np.float32)
+    field = np.clip(shade + grain, 0.2, 1.7)[..., None] * colour(rng).astype(np.float32)
     gap = np.minimum((x % 1) * side / columns, ((y % 1) * side / rows)[:, None])
     in_joint = np.clip(np.float32(joint) - gap, 0, 1)[..., None].astype(np.float32)
     field += in_joint * (colour(rng, vivid=0.2).astype(np.float32) - field)

@@ -127,16 +127,14 @@ class Quadric:
             outward[..., 1] = cap * np.sign(own[..., 1])
             outward[cap, 0] = outward[cap, 2] = 0
         normal = outward @ shape
-        normal /= np.maximum(np.sqrt((normal * normal).sum(axis=-1, keepdims=True)), 1e-9)
-        to_eye = np.array([rig.baseline if right else 0.0, 0.0, 0.0], np.float32) - point
-        to_eye /= np.sqrt((to_eye * to_eye).sum(axis=-1, keepdims=True))
+        normal *= for_channels(1 / np.maximum(_length(normal), np.float32(1e-9)))
         around = np.abs(np.arctan2(own[..., 0], own[..., 2])) * np.float32(self.radii[[0, 2]].mean())
         along = own[..., 1] * np.float32(self.radii[1])
         if self.tube:
             around = np.where(cap, own[..., 0] * np.float32(self.radii[0]), around)
             along = np.where(cap, own[..., 2] * np.float32(self.radii[2]), along)
         # Towards the limb the paint is squeezed. Seen from the left camera in either view, so that both agree.
-        grazing = (normal * point).sum(axis=-1) / np.sqrt((point * point).sum(axis=-1))
+        grazing = np.einsum("ijk,ijk->ij", normal, point) / _length(point)
         level = np.log2(np.float32(finish.density / rig.focal) * depth)
         level -= np.float32(0.7) * np.log2(np.clip(np.abs(grazing), np.float32(0.1), 1))
         colours = finish.atlas.colours(
@@ -149,13 +147,19 @@ class Quadric:
         lit = np.float32(finish.ambient) + np.float32(1 - finish.ambient) * np.maximum(normal @ sun, 0)
         colours *= for_channels(lit)
         if finish.gloss:
-            half = to_eye + sun
-            half /= np.maximum(np.sqrt((half * half).sum(axis=-1, keepdims=True)), 1e-6)
-            shine = np.maximum((normal * half).sum(axis=-1), 0)
+            to_eye = np.array([rig.baseline if right else 0.0, 0.0, 0.0], np.float32) - point
+            half = to_eye * for_channels(1 / _length(to_eye)) + sun
+            shine = np.einsum("ijk,ijk->ij", normal, half) / np.maximum(_length(half), np.float32(1e-6))
+            np.maximum(shine, 0, out=shine)
             for _ in range(5):  # to the power of 32
                 shine *= shine
             colours += for_channels(np.float32(finish.gloss) * shine)
         return colours
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    """h×w of h×w×3."""
+    return np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors))
 
 
 def _slab(eye: float, ray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

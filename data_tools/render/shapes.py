@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -109,19 +110,26 @@ class Polygon:
         low, high = self.vertices.min(axis=0), self.vertices.max(axis=0)
         return Extent(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
 
-    def inside(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Signed distance to the nearest edge's line, positive within; float32, the shape of `x` and `y`."""
+    @cached_property
+    def _edges(self) -> list[tuple[float, float, float]]:
+        """(a, b, c) of the signed distance a·x + b·y + c to each edge's line, positive within."""
         edges = np.roll(self.vertices, -1, axis=0) - self.vertices
         lengths = np.hypot(edges[:, 0], edges[:, 1])
         following = np.roll(edges, -1, axis=0)
         sense = 1.0 if (edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]).sum() > 0 else -1.0
-        x32 = np.asarray(x, np.float32)
+        found = []
+        for (px, py), (ex, ey), length in zip(self.vertices.tolist(), edges.tolist(), lengths.tolist(), strict=True):
+            if length > 1e-6:
+                nx, ny = -sense * ey / length, sense * ex / length
+                found.append((nx, ny, -nx * px - ny * py))
+        return found
+
+    def inside(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Signed distance to the nearest edge's line, positive within; float32, the shape of `x` and `y`."""
+        x32, y64 = np.asarray(x, np.float32), np.asarray(y)
         found: np.ndarray | None = None
-        for (px, py), (ex, ey), length in zip(self.vertices, edges, lengths, strict=True):
-            if length < 1e-6:
-                continue
-            nx, ny = -sense * ey / length, sense * ex / length
-            distance = np.float32(nx) * x32 + (ny * (np.asarray(y) - py) - nx * px).astype(np.float32)
-            found = distance if found is None else np.minimum(found, distance)
+        for nx, ny, shift in self._edges:
+            distance = np.float32(nx) * x32 + (ny * y64 + shift).astype(np.float32)
+            found = distance if found is None else np.minimum(found, distance, out=found)
         assert found is not None  # a polygon of no size is never made
         return found

@@ -23,7 +23,7 @@ from data_tools.render.surface import EDGE_ON, LOWEST, Surface
 from data_tools.render.textures import Texture
 from data_tools.render.wardrobe import Wardrobe
 
-_MOST_SHADOWS = 10  # each costs a look at its surroundings
+_MOST_SHADOWS = 7  # each costs a look at its surroundings
 _SMALLEST = 0.8  # pixels of radius; smaller balls and tubes are left out
 _CLOSEST = 0.02  # metres; nothing is placed nearer than this
 
@@ -192,7 +192,8 @@ class Stage:
             paints.append(self.paint(point, (u, v), atlases[axis % len(atlases)], metres) if seen else None)
             lights.append(self.lit(normal) * float(self.rng.uniform(0.9, 1.1)))
         solid = Solid(self.rig, self.rig.turned(np.array(normals)), reaches, vertices, tuple(paints), tuple(lights))
-        if solid.peak() > self.limit:
+        # What is near enough at no corner needs no closer look.
+        if self.rig.power > self.limit * vertices[:, 2].min() and solid.peak() > self.limit:
             return False
         self._add(solid, vertices[:, 2].mean())
         return True

@@ -31,7 +31,7 @@ class Wardrobe:
         num_tiles: how many different ones the objects share.
     """
 
-    def __init__(self, rng: np.random.Generator, num_tiles: int = 10) -> None:
+    def __init__(self, rng: np.random.Generator, num_tiles: int = 8) -> None:
         self._rng, self._num = rng, num_tiles
         self._tiles: list[Atlas] = []
         self._bare: Atlas | None = None

@@ -23,7 +23,7 @@ from stereo_exp.atomic import write_bytes, write_text
 from stereo_exp.data.formats import encode_pfm, encode_png
 from stereo_exp.errors import UserError
 
-GENERATOR_VERSION = 3  # to be raised whenever the same parameters would give other pictures
+GENERATOR_VERSION = 4  # to be raised whenever the same parameters would give other pictures
 SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
 _CHUNK = 4  # pairs a task: a second's work, so that progress moves and the last tasks end together
 Progress = Callable[[int, int], None]

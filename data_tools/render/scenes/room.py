@@ -59,7 +59,7 @@ def dress_room(rng: np.random.Generator, frame: Frame, share: float = 1.0) -> tu
     closest = rig.power / near
     for _ in range(int(rng.integers(2, 8))):
         _on_wall(stage, walls[2:], eye, ceiling)
-    pieces = round(share * int(rng.integers(4, 15)))
+    pieces = round(share * int(rng.integers(4, 12)))
     for _ in range(pieces):
         x, z = stage.spot(max(closest * 1.3, 0.6), depth)
         foot = (x, eye, z)

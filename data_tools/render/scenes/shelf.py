@@ -24,7 +24,7 @@ def compose_shelf(rng: np.random.Generator, frame: Frame) -> Composition:
     walls = [(np.array([0.0, 1.0, 0.0]), eye), (axes[2], away + deep)]
     near = frame.nearest(20, 140)
     rig = rig_for(rng, frame, walls, near * float(rng.uniform(0.5, 0.85)), pitch=(0.05, 0.12))
-    stage = Stage(rng, rig, near, Wardrobe(rng, 14), *sunlight(rng, indoors=True))
+    stage = Stage(rng, rig, near, Wardrobe(rng, 10), *sunlight(rng, indoors=True))
     stage.ground_y = eye
     stage.plane(*walls[0], stage.wardrobe.large(_WALLS), metres=float(rng.uniform(0.5, 2.0)))
     stage.plane(*walls[1], stage.wardrobe.large(_WALLS), metres=float(rng.uniform(0.5, 2.0)))

@@ -17,7 +17,7 @@ _WALLS = {"photo": 0.3, "fabric": 0.15, "noise": 0.15, "bricks": 0.1, "wood": 0.
 
 
 def compose_table(rng: np.random.Generator, frame: Frame) -> Composition:
-    """10-40 things of 4-40 cm."""
+    """9-30 things of 4-40 cm."""
     stage, _ = dress_table(rng, frame)
     return Composition(stage.finish(), len(stage.objects))
 
@@ -36,14 +36,14 @@ def dress_table(rng: np.random.Generator, frame: Frame, share: float = 1.0) -> t
         walls.append((turn(yaw)[0] * side, float(rng.uniform(0.4, 1.2))))
     near = frame.nearest(22, 140)
     rig = rig_for(rng, frame, walls, near * float(rng.uniform(0.6, 1.0)), pitch=(pitch, 0.02))
-    stage = Stage(rng, rig, near, Wardrobe(rng, 14), *sunlight(rng, indoors=True))
+    stage = Stage(rng, rig, near, Wardrobe(rng, 10), *sunlight(rng, indoors=True))
     stage.ground_y = eye
     stage.plane(*walls[0], stage.wardrobe.large(_BOARDS), metres=float(rng.uniform(0.3, 1.5)))
     wall = stage.wardrobe.large(_WALLS)
     for other in walls[1:]:
         stage.plane(*other, wall, metres=float(rng.uniform(0.5, 2.0)))
     closest = rig.power / near
-    for _ in range(round(share * int(rng.integers(10, 34)))):
+    for _ in range(round(share * int(rng.integers(9, 27)))):
         x, z = stage.spot(max(closest * 1.05, 0.2), depth * 0.98)
         point = np.array([x, 0.0, z])
         if all(float(normal @ point) < distance - 0.05 for normal, distance in walls[1:]):
@@ -55,5 +55,5 @@ def dress_table(rng: np.random.Generator, frame: Frame, share: float = 1.0) -> t
         stage.rod(start, end, float(rng.uniform(0.003, 0.012)))
     if rng.random() < 0.4:
         x, z = stage.spot(max(closest * 1.4, 0.35), depth * 0.85)
-        props.twigs(stage, np.array([x, eye, z]), float(rng.uniform(0.2, 0.6)), int(rng.integers(8, 24)))
+        props.twigs(stage, np.array([x, eye, z]), float(rng.uniform(0.2, 0.6)), int(rng.integers(6, 18)))
     return stage, depth

@@ -50,7 +50,7 @@ def _wires(stage: Stage, z: float) -> None:
     for i in range(int(rng.integers(1, 5))):
         shift = i * _pixels(stage, z, 5, 30)
         points = []
-        for t in np.linspace(-1, 1, 7):
+        for t in np.linspace(-1, 1, 6):
             along, across = 0.8 * span * t, slope * 0.3 * span * t + sag * span * (t * t - 1) + shift
             step = [across, along, 0.0] if upright else [along, across, rng.normal(0, 0.01) * z]
             points.append(middle + np.array(step))
@@ -71,7 +71,7 @@ def _branch(stage: Stage, z: float) -> None:
     size = stage.rig.height / stage.rig.focal * z * stage.rng.uniform(0.5, 1.4)
     root = _place(stage, z)
     root[1] += 0.4 * size
-    props.twigs(stage, root, float(size), int(stage.rng.integers(8, 30)))
+    props.twigs(stage, root, float(size), int(stage.rng.integers(6, 18)))
 
 
 def _grate(stage: Stage, z: float) -> None:
