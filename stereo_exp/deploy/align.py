@@ -157,7 +157,7 @@ def summary(found: Comparison) -> dict[str, Any]:
         "engine": found.engine,
         "integers_equal": found.integers_equal if found.tensors else None,
         "tensors": len(found.tensors),
-        "tensors_differing": sum(name in found.tensors for name in names),
+        "differing": sum(name in found.tensors for name in names),
         **{f"{name}_equal": count.share for name, count in found.logits.items()},
         "first_difference": names[0] if names else None,
         "first_difference_equal": counts[names[0]].share if names else None,

@@ -76,14 +76,14 @@ def _table(report: dict[str, Any]) -> Table:
 _LISTS: dict[str, tuple[str, tuple[str, ...], int]] = {
     "layers": ("worst tensors, quantised against float", ("name", "snr_db", "own_snr_db", "low", "high", "scale"), 12),
     "sensitivity": ("layers by the EPE lost when only they are quantised", ("name", "epe_lost"), 12),
-    "engines": (
+    "by_engine": (
         "engines against the training framework",
-        ("engine", "integers_equal", "tensors_differing", "first_difference", "max_px", "mean_px", "epe"),
+        ("engine", "integers_equal", "differing", "first_difference", "max_px", "mean_px", "epe"),
         12,
     ),
     "differences": (
         "tensors that differ, in the order of the graph",
-        ("engine", "name", "equal_share", "worst"),
+        ("engine", "name", "equal", "worst"),
         24,
     ),
     "operators": ("operators by type and kernel, ms a frame", ("kind", "kernel", "count", "ms", "share"), 12),
@@ -96,7 +96,7 @@ def _tables(report: dict[str, Any]) -> Iterator[Table]:
         yield _sets_table(report["sets"])
     for key, (title, columns, shown) in _LISTS.items():
         rows = report.get(key)
-        if not rows:
+        if not isinstance(rows, list) or not rows:
             continue
         table = Table(title=title + (f" ({shown} of {len(rows)})" if len(rows) > shown else ""), title_justify="left")
         for column in columns:
@@ -107,6 +107,9 @@ def _tables(report: dict[str, Any]) -> Iterator[Table]:
 
 
 def _cell(key: str, value: Any) -> str:
+    if key.endswith("equal") and isinstance(value, float):
+        # 99.9999 % is not all of them.
+        return f"{math.floor(1e6 * value) / 1e4:.4f} %"
     if isinstance(value, float) and not key.startswith("epe") and not key.endswith("share"):
         return f"{value:.5g}"
     return _shown(key, value)

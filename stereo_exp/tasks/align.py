@@ -83,9 +83,9 @@ def run(context: RunContext) -> dict[str, Any]:
         "aligned": not broken,
         "failed": "; ".join(broken) or None,
         "limits": {"equal": limits.equal, "max_px": limits.max_px},
-        "engines": [summary(result) for result in results],
+        "by_engine": [summary(result) for result in results],
         "differences": [
-            {"engine": r.engine, "name": name, "equal_share": count.share, "worst": count.worst}
+            {"engine": r.engine, "name": name, "equal": count.share, "worst": count.worst}
             for r in results
             for name, count in (r.tensors | r.logits).items()
             if count.equal < count.values

@@ -102,8 +102,8 @@ def test_every_integer_is_equal(make_context: Make, exact: Path, pairs: list[str
     assert report["aligned"]
     assert report["failed"] is None
     assert report["differences"] == []
-    assert [e["engine"] for e in report["engines"]] == list(ENGINES)
-    for engine in report["engines"]:
+    assert [e["engine"] for e in report["by_engine"]] == list(ENGINES)
+    for engine in report["by_engine"]:
         assert engine["integers_equal"] == engine["disparity_logits_equal"] == engine["superpixel_logits_equal"] == 1
         assert engine["tensors"] > 20
         assert engine["max_px"] < 1e-4
@@ -172,7 +172,7 @@ def test_a_changed_weight_fails_and_names_the_tensor(
     assert not report["aligned"]
     assert f"onnxruntime: {name} differs first" in report["failed"]
     assert report["failed"] in capsys.readouterr().err
-    found = {e["engine"]: e for e in report["engines"]}
+    found = {e["engine"]: e for e in report["by_engine"]}
     assert found["onnxruntime"]["first_difference"] == name
     assert found["onnxruntime"]["integers_equal"] < 1
     assert report["differences"][0]["name"] == name
@@ -205,7 +205,7 @@ def test_a_changed_weight_of_openvino_fails(make_context: Make, exact: Path, pai
     path.with_suffix(".bin").write_bytes(data)
     mend_checksum(folder, "openvino", "weights")
     report = failing(make_context(*settings(folder, pairs, "align.engines=[openvino]")))
-    assert report["engines"][0]["first_difference"] in {t.name for t in read_manifest(folder).tensors}
+    assert report["by_engine"][0]["first_difference"] in {t.name for t in read_manifest(folder).tensors}
 
 
 @pytest.mark.long
@@ -221,7 +221,7 @@ def test_a_float_network_is_compared_in_px(make_context: Make, tmp_path: Path, p
     report = dispatch(make_context(*settings(folder, pairs)))
     assert report["aligned"]
     assert report["limits"] == {"equal": None, "max_px": 0.01}
-    for engine in report["engines"]:
+    for engine in report["by_engine"]:
         assert engine["integers_equal"] is None
         assert 0 < engine["max_px"] < 0.01
     assert "more than 0" in failing(make_context(*settings(folder, pairs, "align.tolerance=0")))["failed"]
