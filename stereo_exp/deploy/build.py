@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from stereo_exp import __version__
 from stereo_exp.atomic import write_text
 from stereo_exp.deploy.engines import ENGINES
-from stereo_exp.deploy.forms import full_form, trunk_form
+from stereo_exp.deploy.forms import UNROLLED, full_form, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.deploy.source import QuantisedTensor, Source
@@ -47,10 +47,11 @@ def build(source: Source, folder: Path, options: Options) -> tuple[Manifest, dic
         exported = export_trunk_onnx(source, OPSET, options.size, options.batch)
         meter.advance(form="trunk exported")
         trunk = trunk_form(exported)
-        full = full_form(trunk, source.num_candidates, source.config.model.maxdisp)
         for engine in options.engines:
             write = ENGINES[engine]
             plain, _ = rewrite(trunk, engine, options.opt)
+            unrolled = engine in UNROLLED and options.opt >= UNROLLED[engine]
+            full = full_form(trunk, source.num_candidates, source.config.model.maxdisp, unrolled)
             whole, changes[engine] = rewrite(full, engine, options.opt)
             forms = {FULL: whole, TRUNK: plain}
             if source.tensors:
@@ -107,13 +108,15 @@ def tensor_entries(model: onnx.ModelProto, tensors: Sequence[QuantisedTensor]) -
 
 
 def _integer_types(model: onnx.ModelProto) -> dict[str, np.ndarray]:
-    """Output of a quantise operator -> its zero point."""
+    """Quantised tensor -> its zero point: what quantise operators put out, and the maximum that is a ReLU."""
     constants = {i.name: i for i in model.graph.initializer}
-    return {
-        n.output[0]: numpy_helper.to_array(constants[n.input[2]])
-        for n in model.graph.node
-        if n.op_type == "QuantizeLinear" and len(n.input) > 2
-    }
+    found: dict[str, np.ndarray] = {}
+    for node in model.graph.node:
+        if node.op_type == "QuantizeLinear" and len(node.input) > 2:
+            found[node.output[0]] = numpy_helper.to_array(constants[node.input[2]])
+        elif node.op_type in ("Max", "DepthToSpace") and node.input[0] in found:
+            found[node.output[0]] = found[node.input[0]]
+    return found
 
 
 def _versions() -> dict[str, str]:

@@ -21,6 +21,8 @@ DISPARITY, CONFIDENCE = "disparity", "confidence"
 NETWORK_OUTPUTS = ("unfolded", "weights")
 IMAGES, PIXELS, REGRESSION = "images", "pixels", "regression"
 """How nodes before and behind the trunk are named: `images/…`, `pixels/…`, `regression/…`."""
+UNROLLED = {"onnxruntime": 2}
+"""Engines that are faster with the last softmax plane by plane, and from which `compile.opt` on they get it."""
 _HEADER = '<ir_version: {ir}, opset_import: ["" : {opset}]>'
 
 # YUV in multiples of 1/256, floored: sums of products below 2^17 over 2^8, which float32 holds exactly.
@@ -41,7 +43,7 @@ images (uint8[N, H, W, 3] left, uint8[N, H, W, 3] right)
 """
 
 # `low` and `near` are one map of two channels from the padding on: both are up-sampled by the same weights.
-_PIXELS = """
+_COARSE = """
 pixels (float[N, D, h, w] disparity_logits, float[N, 4, H, W] superpixel_logits)
     => (float[N, H, W] disparity, float[N, H, W] confidence) {
     probability = Softmax <axis = 1> (disparity_logits)
@@ -58,9 +60,11 @@ pixels (float[N, D, h, w] disparity_logits, float[N, 4, H, W] superpixel_logits)
     above_left = Slice (padded, from_00, to_00, image_axes)
     above = Slice (padded, from_01, to_01, image_axes)
     left_of = Slice (padded, from_10, to_10, image_axes)
-    low_four = Concat <axis = 1> (above_left, above, left_of, pair)
+    four = Concat <axis = 1> (above_left, above, left_of, pair)
     spread = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor">
-        (low_four, , enlargement)
+        (four, , enlargement)
+"""
+_SOFTMAX = """
     weights = Softmax <axis = 1> (superpixel_logits)
     spread_low = Gather <axis = 1> (spread, low_channels)
     spread_near = Gather <axis = 1> (spread, near_channels)
@@ -70,6 +74,36 @@ pixels (float[N, D, h, w] disparity_logits, float[N, 4, H, W] superpixel_logits)
     confidence = ReduceSum <keepdims = 0> (parts_near, channel_axis)
 }
 """
+
+
+def _unrolled() -> str:
+    """The same as `_SOFTMAX` plane by plane, divided once at the end; some engines' softmax over channels is slow."""
+    lines = []
+    for k in range(4):
+        lines += [f"logit_{k} = Slice (superpixel_logits, at_{k}, at_{k + 1}, channel_axis)"]
+    lines += ["largest = Max (logit_0, logit_1, logit_2, logit_3)"]
+    for k in range(4):
+        lines += [
+            f"shifted_{k} = Sub (logit_{k}, largest)",
+            f"power_{k} = Exp (shifted_{k})",
+            f"low_{k} = Slice (spread, at_{2 * k}, at_{2 * k + 1}, channel_axis)",
+            f"near_{k} = Slice (spread, at_{2 * k + 1}, at_{2 * k + 2}, channel_axis)",
+            f"low_part_{k} = Mul (power_{k}, low_{k})",
+            f"near_part_{k} = Mul (power_{k}, near_{k})",
+        ]
+    for name, part in (("total", "power"), ("low", "low_part"), ("near", "near_part")):
+        lines += [
+            f"{name}_01 = Add ({part}_0, {part}_1)",
+            f"{name}_012 = Add ({name}_01, {part}_2)",
+            f"{name}_sum = Add ({name}_012, {part}_3)",
+        ]
+    lines += [
+        "low_mean = Div (low_sum, total_sum)",
+        "near_mean = Div (near_sum, total_sum)",
+        "disparity = Squeeze (low_mean, channel_axis)",
+        "confidence = Squeeze (near_mean, channel_axis)",
+    ]
+    return "\n".join(f"    {line}" for line in lines) + "\n}\n"
 
 
 # What the deployed reference puts out; its post-process runs on the CPU.
@@ -116,16 +150,18 @@ def trunk_form(trunk: onnx.ModelProto) -> onnx.ModelProto:
     return _joined(images, inner, [(f"{IMAGES}/{view}_yuv", f"{view}_normalised") for view in VIEWS])
 
 
-def full_form(trunk: onnx.ModelProto, num_candidates: int, maxdisp: int) -> onnx.ModelProto:
+def full_form(trunk: onnx.ModelProto, num_candidates: int, maxdisp: int, unrolled: bool = False) -> onnx.ModelProto:
     """`trunk_form` with softmaxes, expected value, confidence and superpixel up-sampling behind it.
 
     -> disparity float32 N×H×W in px, confidence float32 N×H×W in 0…1 (`stereo_exp.model.confidence`).
 
     Args:
         trunk: what `trunk_form` made.
+        unrolled: the softmax over the four neighbours plane by plane.
     """
-    constants = _pixel_constants(num_candidates, maxdisp)
-    pixels = _graph(trunk, _PIXELS, constants, PIXELS, (DISPARITY, CONFIDENCE))
+    text = _COARSE + (_unrolled() if unrolled else _SOFTMAX)
+    constants = {k: v for k, v in _pixel_constants(num_candidates, maxdisp).items() if k in text}
+    pixels = _graph(trunk, text, constants, PIXELS, (DISPARITY, CONFIDENCE))
     return _joined(trunk, pixels, [(name, f"{PIXELS}/{name}") for name in LOGITS])
 
 
@@ -176,6 +212,7 @@ def _pixel_constants(num_candidates: int, maxdisp: int) -> dict[str, np.ndarray]
         "enlargement": np.asarray([1, 1, UPSAMPLING, UPSAMPLING], np.float32),
         "low_channels": np.asarray([0, 2, 4, 6]),
         "near_channels": np.asarray([1, 3, 5, 7]),
+        **{f"at_{k}": np.asarray([k]) for k in range(9)},
         **starts,
         **ends,
     }

@@ -35,7 +35,14 @@ class Rewrite:
 
 
 # In the order in which they run.
-REWRITES = (Rewrite("unsigned", 0),)
+REWRITES = (
+    Rewrite("unsigned", 0),
+    Rewrite("integer_input", 1),
+    Rewrite("integer_concat", 1),
+    Rewrite("pixel_shuffle", 2),
+    Rewrite("integer_relu", 2, ("onnxruntime",)),
+    Rewrite("integer_matmul", 2, ("onnxruntime",)),
+)
 
 
 def rewrite(model: onnx.ModelProto, engine: str, level: int) -> tuple[onnx.ModelProto, dict[str, int]]:

@@ -1,0 +1,48 @@
+"""ReLU behind the quantise operator instead of before it, as a maximum of integers.
+
+max(round(x), 0) = round(max(x, 0)), saturation included. The convolution then stands right before the quantise
+operator, which is what ONNX Runtime fuses into an integer convolution.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from stereo_exp.deploy.surgery import constant, insert_before, nodes_of, only_user, replace_value
+
+
+def rewrite(model: ir.Model) -> int:
+    """Returns how many activations were moved."""
+    changed = 0
+    for relu in nodes_of(model, "Relu"):
+        source, quantise = relu.inputs[0], only_user(relu.outputs[0])
+        if source is None or quantise is None or quantise.op_type != "QuantizeLinear" or only_user(source) is not relu:
+            continue
+        producer = source.producer()
+        shuffle = producer if producer is not None and producer.op_type == "DepthToSpace" else None
+        if shuffle is not None and shuffle.inputs[0] is not None:
+            # It moves integers as well; the quantise operator goes on to the convolution before it.
+            source = shuffle.inputs[0]
+            producer = source.producer() if only_user(source) is shuffle else None
+        if producer is None or producer.op_type != "Conv":
+            continue
+        zero_point = quantise.inputs[2] if len(quantise.inputs) > 2 else None
+        array = constant(zero_point)
+        if array is None or array.size != 1:
+            continue
+        name = quantise.outputs[0].name
+        before = ir.node("QuantizeLinear", [source, *quantise.inputs[1:]], name=quantise.name)
+        before.outputs[0].name = f"{name}.before_relu"
+        before.outputs[0].type = quantise.outputs[0].type
+        made = [before]
+        if shuffle is not None:
+            made.append(ir.node("DepthToSpace", [before.outputs[0]], shuffle.attributes, name=str(shuffle.name)))
+            made[-1].outputs[0].type = before.outputs[0].type
+        maximum = ir.node("Max", [made[-1].outputs[0], zero_point], name=f"{relu.name}/Max")
+        insert_before(model, quantise, *made, maximum)
+        replace_value(quantise.outputs[0], maximum.outputs[0])
+        quantise.outputs[0].name = f"{name}.gone"
+        maximum.outputs[0].name = name
+        model.graph.remove([quantise, relu, *([shuffle] if shuffle is not None else [])], safe=True)
+        changed += 1
+    return changed
