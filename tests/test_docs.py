@@ -36,7 +36,7 @@ def test_commands_compose(command: str) -> None:
     flags = [w for w in arguments if w not in overrides]
     assert set(flags) <= {"-m", "--help", "--cfg", "job", "--resolve", "--info", "defaults-tree"}
     # Of a sweep, the first job.
-    first = [o.split(",")[0] if "-m" in flags and "[" not in o else o for o in overrides]
+    first = [o.split(",")[0] if "-m" in flags and not set("[{") & set(o) else o for o in overrides]
     register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         compose("config", first)
