@@ -24,8 +24,13 @@ def entrypoint_commands() -> list[str]:
     commands = []
     for page in PAGES:
         for line in bash_lines(page):
-            commands += [c.strip() for c in line.split("&&") if "-m stereo_exp" in c]
+            commands += [c.strip() for c in line.split("&&") if re.search(r"-m stereo_exp(\s|$)", c)]
     return sorted(set(commands))
+
+
+def runtime_commands() -> list[str]:
+    lines = (line for page in PAGES for line in bash_lines(page))
+    return sorted({line for line in lines if "-m stereo_exp.runtime" in line})
 
 
 @pytest.mark.parametrize("command", entrypoint_commands())
@@ -42,8 +47,17 @@ def test_commands_compose(command: str) -> None:
         compose("config", first)
 
 
+@pytest.mark.parametrize("command", runtime_commands())
+def test_commands_of_the_runtime_parse(command: str) -> None:
+    from stereo_exp.runtime.__main__ import parser
+
+    words = shlex.split(command, comments=True)
+    parser().parse_args(words[words.index("stereo_exp.runtime") + 1 :])
+
+
 def test_there_are_commands_to_check() -> None:
     assert len(entrypoint_commands()) >= 8
+    assert len(runtime_commands()) >= 2
 
 
 def test_ci_runs_the_readmes_test_command() -> None:

@@ -17,7 +17,7 @@ from stereo_exp.runtime.write import MM_PER_M, PNG_SCALE, write_map, write_pictu
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse, compute, write."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     with exit_on_user_error():
         _run(options)
@@ -46,23 +46,24 @@ def _run(options: argparse.Namespace) -> None:
         print("\n".join(map(str, written)))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m stereo_exp.runtime", description=__doc__)
-    parser.add_argument("model", type=Path, help="what task=compile made: <run_dir>/compiled, or the run folder")
-    parser.add_argument("left", type=Path, help="left image, rectified")
-    parser.add_argument("right", type=Path, help="right image, of the same size")
-    parser.add_argument("-o", "--out", type=Path, required=True, help=f"disparity: .png (16 bits, px · {PNG_SCALE}), "
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser("python -m stereo_exp.runtime", description=__doc__)
+    made.add_argument("model", type=Path, help="what task=compile made: <run_dir>/compiled, or the run folder")
+    made.add_argument("left", type=Path, help="left image, rectified")
+    made.add_argument("right", type=Path, help="right image, of the same size")
+    made.add_argument("-o", "--out", type=Path, required=True, help=f"disparity: .png (16 bits, px · {PNG_SCALE}), "
                         ".pfm or .npy")  # fmt: skip
-    parser.add_argument("--picture", type=Path, help="disparity in colours, .png")
-    parser.add_argument("--depth", type=Path, help="depth: .png (16 bits, mm), .pfm or .npy (m)")
-    parser.add_argument("--focal", type=float, help="focal length in px")
-    parser.add_argument("--baseline", type=float, help="distance between the cameras in m")
-    parser.add_argument("--doffs", type=float, default=0.0, help="difference of the principal points in px")
-    parser.add_argument("--engine", default=AUTO, help=f"{AUTO} (default), {', '.join(ENGINES)}")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: every core)")
-    parser.add_argument("--scale", type=float, default=1.0, help="resize the images by this first")
-    parser.add_argument("--tile", type=_size, help="HxW: compute in overlapping tiles of this size")
-    return parser
+    made.add_argument("--picture", type=Path, help="disparity in colours, .png")
+    made.add_argument("--depth", type=Path, help="depth: .png (16 bits, mm), .pfm or .npy (m)")
+    made.add_argument("--focal", type=float, help="focal length in px")
+    made.add_argument("--baseline", type=float, help="distance between the cameras in m")
+    made.add_argument("--doffs", type=float, default=0.0, help="difference of the principal points in px")
+    made.add_argument("--engine", default=AUTO, help=f"{AUTO} (default), {', '.join(ENGINES)}")
+    made.add_argument("--threads", type=int, help="CPU threads (default: every core)")
+    made.add_argument("--scale", type=float, default=1.0, help="resize the images by this first")
+    made.add_argument("--tile", type=_size, help="HxW: compute in overlapping tiles of this size")
+    return made
 
 
 def _size(text: str) -> tuple[int, int]:
