@@ -19,6 +19,7 @@ from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, 
 LIMIT = 2**24
 # Calibration leaves training this much room for weights to grow.
 CALIBRATION_LIMIT = 2**23
+_LARGEST_INT8 = 128
 
 
 class Bound(NamedTuple):
@@ -26,7 +27,7 @@ class Bound(NamedTuple):
 
     Attributes:
         exponent, largest: float64, a scalar or one number for each channel.
-        sources: the weights whose sums are part of it, each with the exponents of its own grid.
+        sources: the weights that may be coarsened and whose sums are part of it, with the exponents of their own grids.
     """
 
     exponent: Tensor
@@ -50,6 +51,8 @@ def accumulator_bounds(trunk: GraphModule, limit: int = LIMIT) -> list[Excess]:
 
 def raise_floors(trunk: GraphModule, limit: int = CALIBRATION_LIMIT, rounds: int = 24) -> int:
     """Coarsen the weights of channels whose accumulators would be too fine, until every sum stays below `limit`.
+
+    Convolutions with lifted inputs or weights are left alone.
 
     Returns:
         How many channels were coarsened.
@@ -125,7 +128,9 @@ class _Walk:
             assert isinstance(found, PerChannelBiasQuantiser)
             # Unclamped: a bias that its quantiser would cut off must show as an excess.
             largest = largest + (bias.detach().double().cpu() / torch.exp2(exponent)).abs().ceil()
-        return Bound(exponent, largest, ((quantiser, exponent),))
+        # Coarser weights would take from lifted tensors more than lifting gives: their excess stays, and is told.
+        lifted = quantiser.numbers.bits > 8 or float(x.largest.max()) > _LARGEST_INT8
+        return Bound(exponent, largest, () if lifted else ((quantiser, exponent),))
 
     def _parameter(self, node: object) -> tuple[Quantiser, Tensor]:
         assert isinstance(node, Node)

@@ -66,7 +66,9 @@ def integer_state(network: QuantisedStereoNet) -> dict[str, Tensor]:
 def _to_floats(network: QuantisedStereoNet, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     out = dict(state)
     for name, _, scale, axis in _parameters(network, state):
-        if name in state and not state[name].is_floating_point():
+        # What does not fit stays as it is: loading will refuse it by name.
+        fits = name in state and state[name].ndim > axis and scale.shape == (state[name].shape[axis],)
+        if fits and not state[name].is_floating_point():
             out[name] = dequantise(state[name].float(), _along(scale, state[name], axis), 0)
     return out
 

@@ -1,0 +1,127 @@
+"""The proof that float32 carries every sum, held against inputs that drive sums as high as they go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule
+
+from stereo_exp.config.quant import MinMax
+from stereo_exp.quant.bounds import CALIBRATION_LIMIT, LIMIT, accumulator_bounds, raise_floors
+from stereo_exp.quant.convert import convert
+from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser, Quantiser
+from stereo_exp.quant.integer import compare
+from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.quant.pt2e import prepare_qat_pt2e
+from stereo_exp.quant.quantiser import NetworkQuantiser
+from stereo_exp.quant.targets.pow2 import Pow2
+
+
+class _OneConvolution(nn.Module):
+    def __init__(self, channels: int, bias: bool) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, 2, 3, padding=1, bias=bias)
+
+    def forward(self, left: Tensor) -> Tensor:
+        return self.conv(left)
+
+
+class _Residual(nn.Module):
+    """A sum of a tensor on a coarse grid and a convolution on a fine one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.last = (nn.Conv2d(2, 2, 1, bias=False) for _ in range(3))
+
+    def forward(self, left: Tensor) -> Tensor:
+        x = self.first(left)
+        return self.last(x + self.second(x))
+
+
+def small(module: nn.Module, channels: int, **scales: float) -> GraphModule:
+    """`module` prepared with the given scales; weights' scales follow the weights."""
+    program = torch.export.export(module.eval(), (torch.rand(1, channels, 8, 8),))
+    graph = program.module()
+    assert isinstance(graph, GraphModule)
+    for node in list(graph.graph.nodes):
+        if node.op == "call_module" and not node.users:
+            graph.graph.erase_node(node)
+    graph.recompile()
+    trunk = prepare_qat_pt2e(graph, NetworkQuantiser(Pow2(), MinMax()))
+    for quantiser in trunk.modules():
+        if isinstance(quantiser, ActivationQuantiser):
+            quantiser.scale.fill_(scales.get(quantiser.label, 2.0**-7))
+        elif isinstance(quantiser, PerChannelWeightQuantiser):
+            quantiser.observe(trunk.get_parameter(quantiser.label))
+        if isinstance(quantiser, Quantiser):
+            quantiser.quantising = True
+    return trunk
+
+
+@pytest.mark.parametrize("bias", [0.0, 1.5])
+def test_bound_of_a_convolution_is_reached(bias: float) -> None:
+    """Inputs of −128 make the very sum that the bound states; a limit one step lower is exceeded."""
+    torch.manual_seed(0)
+    module = _OneConvolution(64, bias != 0)
+    with torch.no_grad():
+        module.conv.weight.fill_(1)
+        if module.conv.bias is not None:
+            module.conv.bias.fill_(bias)
+    trunk = small(module, 64)
+    quantiser = next(m for m in trunk.modules() if isinstance(m, PerChannelWeightQuantiser))
+    grid = 2.0**-7 * float(quantiser.scale[0])
+    # The whole kernel lies inside the image at the middle pixel; the image takes the bias's side.
+    image = torch.zeros(1, 64, 8, 8)
+    image[0, :, 3:6, 3:6] = -1.0 if bias == 0 else 127 / 128
+    reached = float(trunk(image)[0, 0, 4, 4].abs()) / grid
+    weights = float((module.conv.weight[0].abs() / quantiser.scale[0]).sum())
+    bound = 128 * weights + bias / grid
+    assert reached == (bound if bias == 0 else bound - weights), "what −128 would have made, less one step of each"
+    assert accumulator_bounds(trunk, limit=int(bound) + 1) == []
+    (excess,) = accumulator_bounds(trunk, limit=int(bound))
+    assert excess.label == "conv"
+    assert excess.bits == pytest.approx(0, abs=1e-6)
+
+
+def test_a_coarse_term_on_a_fine_grid_counts_with_all_its_bits() -> None:
+    """127 steps of 1 are 2^20·127 steps of 2^-20: too many, until the fine weights are coarsened."""
+    torch.manual_seed(0)
+    module = _Residual()
+    with torch.no_grad():
+        module.second.weight.mul_(2.0**-12)
+    trunk = small(module, 2)
+    (excess,) = accumulator_bounds(trunk)
+    assert excess.bits > 0
+    fine = next(m for m in trunk.modules() if isinstance(m, PerChannelWeightQuantiser) and m.label == "second.weight")
+    before = fine.scale.clone()
+    assert raise_floors(trunk) > 0
+    assert accumulator_bounds(trunk, CALIBRATION_LIMIT) == []
+    assert bool((fine.scale > before).any())
+    assert torch.equal(fine.scale, torch.maximum(fine.scale, fine.floor))
+    assert float(torch.frexp(fine.scale).mantissa.min()) == 0.5 == float(torch.frexp(fine.scale).mantissa.max())
+    # Nothing to do is nothing done.
+    assert raise_floors(trunk) == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_calibration_leaves_no_excess_whatever_the_image(
+    calibrated: Callable[..., QuantisedStereoNet], seed: int
+) -> None:
+    """Images as harsh as can be, black and white at random: float32 still carries every integer."""
+    network = calibrated(seed=seed)
+    assert accumulator_bounds(network.trunk, LIMIT) == []
+    generator = torch.Generator().manual_seed(seed)
+    harsh = [(torch.randint(0, 2, (1, 3, 64, 64), generator=generator) * 2 - 1).clamp(max=127 / 128) for _ in "lr"]
+    for name, equal, values in compare(convert(network).trunk, *harsh):
+        assert equal == values, name
+
+
+def test_lifted_activations_are_told_by_their_excess(calibrated: Callable[..., QuantisedStereoNet]) -> None:
+    """16 bits into an int8 convolution: 2^15·127·K is beyond 2^24 for K > 4."""
+    network = calibrated("quant.lift=[backbone.*]", "quant.lift_bits=16")
+    excess = accumulator_bounds(network.trunk, LIMIT)
+    assert any(e.label.startswith("backbone.") for e in excess)
+    assert max(e.bits for e in excess) > 1

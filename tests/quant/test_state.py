@@ -1,0 +1,110 @@
+"""Checkpoints of quantised networks: what goes in comes out, foreign ones are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_networks import random_pairs, small_config
+
+from stereo_exp.checkpoint import load_checkpoint, save_checkpoint
+from stereo_exp.data.colour import normalise
+from stereo_exp.errors import CheckpointError
+from stereo_exp.quant.convert import convert
+from stereo_exp.quant.fake import ActivationQuantiser
+from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.quant.state import integer_state, restore_quantised
+
+Calibrated = Callable[..., QuantisedStereoNet]
+TARGETS = ["pow2", "affine"]
+
+
+def saved(path: Path, state: dict[str, Any], stage: str, *overrides: str) -> Path:
+    config = asdict(small_config(*overrides)) | {"stage": stage}
+    save_checkpoint(
+        path, {"stage": stage, "step": 1, "num_steps": 1, "config": config, "run_id": None}, {"model": state}
+    )
+    return path
+
+
+def outputs(network: QuantisedStereoNet) -> list[torch.Tensor]:
+    pairs = random_pairs(9, 1)
+    with torch.no_grad():
+        return list(network(normalise(pairs.left), normalise(pairs.right)))
+
+
+def same(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("stage", ["calib", "int_infer"])
+@pytest.mark.parametrize("lift", ["", "head.final.*"])
+def test_round_trip(calibrated: Calibrated, tmp_path: Path, target: str, stage: str, lift: str) -> None:
+    overrides = (f"quant/target={target}", f"quant.lift=[{lift}]", "quant.lift_bits=10")
+    network = calibrated(*overrides)
+    state = network.state_dict() if stage == "calib" else integer_state(network)
+    path = saved(tmp_path / "c.safetensors", state, stage, *overrides)
+    back = restore_quantised(load_checkpoint(path), small_config(*overrides)).eval()
+    assert same(outputs(back), outputs(network))
+    assert same(outputs(convert(back)), outputs(convert(network)))
+
+
+def test_an_integer_checkpoint_holds_integers_and_a_quarter_of_the_bytes(
+    calibrated: Calibrated, tmp_path: Path
+) -> None:
+    network = calibrated("quant.lift=[head.final.weight]", "quant.lift_bits=12")
+    state = integer_state(network)
+    kinds: dict[str, set[torch.dtype]] = {}
+    for name, tensor in state.items():
+        if ".quant." not in name:
+            kinds.setdefault(name.rsplit(".", 1)[-1], set()).add(tensor.dtype)
+    assert kinds == {"weight": {torch.int8, torch.int16}, "bias": {torch.int32}}
+    assert state["trunk.head.final.weight"].dtype == torch.int16
+    weights = [n for n in state if n.endswith(".weight") and ".quant." not in n]
+    assert sum(state[n].nbytes for n in weights) < 0.3 * sum(network.state_dict()[n].nbytes for n in weights)
+
+
+def test_learned_scales_come_back_as_scales(calibrated: Calibrated, tmp_path: Path) -> None:
+    network = calibrated()
+    for quantiser in network.quantisers(ActivationQuantiser):
+        quantiser.learn()
+        if quantiser.log_scale is not None:
+            # An octave up, as training might have moved it.
+            quantiser.log_scale.data += 1 / 64
+    network.train()
+    outputs(network)
+    network.eval()
+    path = saved(tmp_path / "c.safetensors", network.state_dict(), "qat")
+    back = restore_quantised(load_checkpoint(path), small_config()).eval()
+    assert not any(q.is_learning for q in back.quantisers(ActivationQuantiser))
+    assert same(outputs(back), outputs(network))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state.pop("trunk.head.final.weight"),
+        lambda state: state.pop(next(n for n in state if n.endswith(".scale"))),
+        lambda state: state.update(stranger=torch.zeros(1)),
+        lambda state: state.update({"trunk.head.final.weight": torch.zeros(3, 3, 1, 1)}),
+        lambda state: state.update({"trunk.quant.head-final-weight.scale": torch.ones(7)}),
+    ],
+    ids=["no weight", "no scale", "one too many", "other shape", "other number of scales"],
+)
+@pytest.mark.parametrize("integers", [False, True], ids=["qat", "int_infer"])
+def test_a_checkpoint_of_another_network_is_refused(
+    calibrated: Calibrated, tmp_path: Path, change: Callable[[dict[str, Any]], Any], integers: bool
+) -> None:
+    network = calibrated()
+    state = dict(integer_state(network) if integers else network.state_dict())
+    change(state)
+    path = saved(tmp_path / "c.safetensors", state, "int_infer" if integers else "qat")
+    with pytest.raises(CheckpointError) as caught:
+        restore_quantised(load_checkpoint(path), small_config())
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)

@@ -1,0 +1,107 @@
+"""Adding a target is one class and one YAML file: this file adds one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from small_networks import random_pairs, small_config
+
+from stereo_exp.config import conf_dir
+from stereo_exp.quant.calibrate import calibrate
+from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser
+from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.quant.targets import target_classes
+
+# The class: unsigned activations on power-of-two scales, six bits, weights in thirds of a power of two.
+OURS = """
+from dataclasses import dataclass
+import torch
+from stereo_exp.quant.targets.pow2 import Pow2, covering
+
+@dataclass
+class Thirds(Pow2):
+    name: str = "thirds"
+    activation_bits: int = 6
+    exact = False
+
+    def weight_scale(self, rows, numbers):
+        return covering(rows.detach().abs().amax(1) * 3, numbers.high) / 3
+"""
+
+
+def test_every_target_has_a_yaml_of_its_name() -> None:
+    assert {f.stem for f in (conf_dir() / "quant" / "target").glob("*.yaml")} >= set(target_classes())
+
+
+def test_a_new_target_is_one_class_and_one_yaml(tmp_path: Path) -> None:
+    """Through the entrypoint's own config: the option shows in --help, composes, and its bits are its own."""
+    (tmp_path / "thirds.py").write_text(OURS)
+    (tmp_path / "mine" / "quant" / "target").mkdir(parents=True)
+    yaml = "defaults:\n  - /schema/quant/target/thirds@_here_\n"
+    (tmp_path / "mine" / "quant" / "target" / "thirds.yaml").write_text(yaml)
+    program = textwrap.dedent(f"""
+        import sys
+        sys.path[:0] = {[str(tmp_path), str(Path(__file__).parent), str(Path(__file__).parent.parent)]!r}
+        import thirds, torch
+        import hydra
+        from hydra import initialize_config_dir
+        from stereo_exp.config import bind, conf_dir, register
+        from small_networks import SMALL, random_pairs
+        from stereo_exp.quant.calibrate import calibrate
+        from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser
+        from stereo_exp.quant.state import build_from_config
+        register()
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            search = "hydra.searchpath=[file://{tmp_path}/mine]"
+            config = bind(hydra.compose("config", [*SMALL, search, "quant/target=thirds"]))
+        assert type(config.quant.target) is thirds.Thirds
+        network = build_from_config(config)
+        calibrate(network, [random_pairs(0)], 1, config)
+        for q in network.quantisers(ActivationQuantiser):
+            assert q.numbers.bits == 6, q
+        for q in network.quantisers(PerChannelWeightQuantiser):
+            assert bool((torch.frexp(q.scale * 3).mantissa - 0.5).abs().max() < 1e-6), q
+        print("calibrated")
+    """)
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.stdout.splitlines()[-1:] == ["calibrated"], done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("name", list(target_classes()))
+@pytest.mark.parametrize("bits", [4, 8])
+def test_calibration_with_every_target(prepared: Callable[..., QuantisedStereoNet], name: str, bits: int) -> None:
+    """A YAML (here: an override) alone makes a variant of other bit widths."""
+    overrides = (f"quant/target={name}", f"quant.target.weight_bits={bits}")
+    network, config = prepared(*overrides), small_config(*overrides)
+    assert calibrate(network, [random_pairs(0)], 1, config) == 2
+    high = 2 ** (bits - 1) - 1
+    for quantiser in network.quantisers(PerChannelWeightQuantiser):
+        weight = network.trunk.get_parameter(quantiser.label)
+        steps = quantiser(weight) / quantiser.scale.view([-1 if i == quantiser.ch_axis else 1 for i in range(4)])
+        assert float(steps.abs().max()) <= high + 1e-3
+    for activation in network.quantisers(ActivationQuantiser):
+        assert float(activation.scale) > 0
+        assert torch.isfinite(activation.scale)
+
+
+@pytest.mark.parametrize("observer", ["minmax", "moving_average", "percentile", "mse"])
+@pytest.mark.parametrize("target", list(target_classes()))
+def test_calibration_with_every_observer(
+    prepared: Callable[..., QuantisedStereoNet], target: str, observer: str
+) -> None:
+    """The quantised network stays close to the float one, whatever takes the ranges."""
+    overrides = (f"quant/target={target}", f"quant/observer={observer}")
+    network, config = prepared(*overrides), small_config(*overrides)
+    batches = [random_pairs(0), random_pairs(1)]
+    assert calibrate(network, batches, 2, config) == 4
+    from stereo_exp.quant.noise import layer_noise
+
+    records = [r for r in layer_noise(network, batches[:1]) if r["own_snr_db"] < 199]
+    assert len(records) > 20
+    assert min(r["own_snr_db"] for r in records) > 5, records[0]
