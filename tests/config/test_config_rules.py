@@ -149,6 +149,10 @@ NUMBERS = list(_numbers())
 NUMBER_IDS = [".".join(filter(None, number[:3])) for number in NUMBERS]
 
 
+# Fields that are given all or none.
+TOGETHER = (("focal", "baseline"), ("int8_tops", "float32_gflops", "bandwidth_gbs"))
+
+
 def _with_number(node: str, option: str, field: str, value: float) -> tuple[dict[str, Any], str]:
     config = json.loads(DEFAULT)
     place = config
@@ -167,8 +171,9 @@ def _with_number(node: str, option: str, field: str, value: float) -> tuple[dict
             config["stage"] = option
     place = place[leaf] if leaf else place
     place[field] = value
-    if field in ("focal", "baseline"):
-        place |= {k: 1.0 for k in ("focal", "baseline") if k != field}
+    for together in TOGETHER:
+        if field in together:
+            place |= {k: 1.0 for k in together if k != field}
     return config, f"{node}.{field}".lstrip(".")
 
 
