@@ -98,9 +98,10 @@ class Device:
 
 @dataclass
 class Compile:
-    opt: int = 2
-    """How much the graphs are rewritten: 0 only what an engine needs to be exact, 1 work that nothing uses is left
-    out, 2 operators that the engines are faster with, 3 also what depends on the kind of processor."""
+    opt: int = 3
+    """How much the graphs are rewritten, none of which changes a bit of the logits: 0 only what an engine needs to be
+    exact, 1 float work between integers is left out, 2 also operators that the engines are faster with, 3 also
+    operators of the engine's own."""
     engines: list[str] = field(default_factory=lambda: ["onnxruntime", "openvino"])
     """What to compile for: onnxruntime, openvino, openexplorer."""
     size: list[int] | None = None
@@ -113,7 +114,7 @@ class Compile:
 
     def __post_init__(self) -> None:
         if not 0 <= self.opt <= MAX_OPT:
-            raise UserError("compile.opt", self.opt, f"must be 0 to {MAX_OPT}", "try compile.opt=2")
+            raise UserError("compile.opt", self.opt, f"must be 0 to {MAX_OPT}", "try compile.opt=3")
         if not self.engines:
             raise UserError("compile.engines", "[]", "needs at least one engine", "try compile.engines=[onnxruntime]")
         for engine in self.engines:

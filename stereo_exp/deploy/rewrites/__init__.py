@@ -38,10 +38,11 @@ class Rewrite:
 REWRITES = (
     Rewrite("unsigned", 0),
     Rewrite("integer_input", 1),
+    Rewrite("round_once", 1),
     Rewrite("integer_concat", 1),
     Rewrite("pixel_shuffle", 2),
     Rewrite("integer_relu", 2, ("onnxruntime",)),
-    Rewrite("integer_matmul", 2, ("onnxruntime",)),
+    Rewrite("integer_matmul", 3, ("onnxruntime",)),
 )
 
 

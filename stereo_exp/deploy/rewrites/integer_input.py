@@ -21,6 +21,8 @@ def rewrite(model: ir.Model) -> int:
         quotient = (scale / factor.reshape(scale.shape)).astype(np.float32)
         quantise.replace_input_with(0, product.inputs[0])
         quantise.replace_input_with(1, add_constant(model, f"{quantise.name}.scale", quotient))
+        if not product.outputs[0].uses():
+            model.graph.remove(product, safe=True)
         changed += 1
     return changed
 
