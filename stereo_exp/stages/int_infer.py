@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from stereo_exp.checkpoint import Checkpoint, lineage_of, load_checkpoint
 from stereo_exp.config import bind
@@ -14,11 +15,12 @@ from stereo_exp.config.quant import IntScheme
 from stereo_exp.data.colour import normalise
 from stereo_exp.data.splits import Splits
 from stereo_exp.errors import UserError
-from stereo_exp.evaluate import evaluate, flat
+from stereo_exp.evaluate import evaluate, flat, predict
 from stereo_exp.look.against_float import draw_against_float
 from stereo_exp.look.evaluation import draw_test_pictures
 from stereo_exp.process import Process
 from stereo_exp.progress import Meter
+from stereo_exp.quant.checkerboard import PERIOD, periodic_share
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_start
@@ -28,14 +30,18 @@ from stereo_exp.track import open_tracker
 from stereo_exp.train.device import choose
 
 log = logging.getLogger(__name__)
+_CHECKERBOARD_PAIRS = 4
 
 
 def train(context: RunContext) -> dict[str, Any]:
     """Convert, prove, evaluate; returns the report's part.
 
-    `chain`: the stages that led here with their EPE. For exact targets also `integers_equal` (share of all quantised
-    values and outputs that the independent integer evaluator computes alike) and `accumulators` (sums that might reach
-    2^24: none, or the run fails).
+    `chain`: the stages that led here with their EPE. For exact targets `integers_equal`: the share of all quantised
+    values and outputs that the independent integer evaluator computes alike. `checkerboard`: see `periodic_share`, of
+    integer minus float disparity, the mean over the first test pairs, where the float checkpoint is still there.
+
+    Raises:
+        UserError: of an exact target, a sum might reach 2^24.
     """
     import stereo_exp.quant.pt2e  # noqa: F401 (is torchao there? Before anything takes time)
 
@@ -69,13 +75,15 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         pictures = draw_test_pictures(context, network, splits, device)
         lineage = lineage_of(start)
         floating = Path(lineage[0]["checkpoint"])
-        if config.eval.pictures and floating.is_file():
+        if floating.is_file():
             original, _ = restore_model(floating, device)
-            picture, difference = draw_against_float(
-                context.dir / "pictures" / "int_against_float.png", network, original, config.model.maxdisp, device
-            )
-            pictures.append(picture)
-            result["motorcycle_px_from_float"] = float(abs(difference).mean())
+            result["checkerboard"] = _checkerboard(network, original, splits, config.model.maxdisp, device)
+            if config.eval.pictures:
+                picture, difference = draw_against_float(
+                    context.dir / "pictures" / "int_against_float.png", network, original, config.model.maxdisp, device
+                )
+                pictures.append(picture)
+                result["motorcycle_px_from_float"] = float(abs(difference).mean())
         for picture in pictures:
             tracker.artifact(picture)
     chain = [*lineage, {"stage": "int_infer", "epe": scores["epe"]}]
@@ -89,6 +97,22 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         "pictures": [str(p) for p in pictures],
         "chain": [{k: link.get(k) for k in ("stage", "epe", "against_float", "checkpoint")} for link in chain],
     }
+
+
+def _checkerboard(
+    network: nn.Module, original: nn.Module, splits: Splits, maxdisp: int, device: torch.device
+) -> float | None:
+    shares: list[float] = []
+    for batch in splits.test(Process()):
+        left, right = batch.left.to(device), batch.right.to(device)
+        if len(batch):
+            difference = (predict(network, left, right, maxdisp) - predict(original, left, right, maxdisp)).cpu()
+            for i, (height, width) in enumerate(batch.sizes):
+                if min(height, width) >= PERIOD:
+                    shares.append(periodic_share(difference[i, :height, :width].numpy()))
+        if len(shares) >= _CHECKERBOARD_PAIRS:
+            break
+    return sum(shares) / len(shares) if shares else None
 
 
 def _prove_bounds(prepared: QuantisedStereoNet, start: Checkpoint) -> None:
