@@ -21,6 +21,8 @@ _NO_FLOOR = 2.0**-60
 # Steps of a learned log2(scale) for each step of its parameter: Adam moves every parameter by about the learning rate,
 # which for weights is 5e-5 here; scales would never leave their octave.
 _LOG_SCALE_GAIN = 64.0
+# Weight of a batch's range in the moving average that observed scales follow in training; the reference's constant.
+_RANGE_MOMENTUM = 0.01
 
 
 class Quantiser(FakeQuantizeBase):
@@ -78,6 +80,17 @@ class ActivationQuantiser(Quantiser):
         self.register_buffer("zero_point", torch.tensor(zero, dtype=torch.int32))
         self.observer = OBSERVERS[observer.name](observer)
         self.log_scale: nn.Parameter | None = None
+        self.range: Tensor | None = None
+
+    def follow(self) -> None:
+        """From now on, while training, the scale follows a moving average of each batch's range.
+
+        The average starts from all that the scale can hold, and is part of checkpoints until it is loaded anew.
+        """
+        if not self.fixed:
+            steps = torch.tensor([self.quant_min, self.quant_max], device=self.scale.device)
+            del self.range
+            self.register_buffer("range", (steps - self.zero_point) * self.scale)
 
     def learn(self) -> None:
         """From now on the scale is a parameter (its logarithm, after LSQ, Esser et al., ICLR 2020)."""
@@ -117,17 +130,21 @@ class ActivationQuantiser(Quantiser):
         return torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, self.quant_min, self.quant_max)
 
     def _see(self, x: Tensor) -> None:
-        self.observer.update(x)
-        if self.quantising:
-            # In training the scale follows at once; calibration sets it at the end, from everything.
-            self.set_from_observer()
+        if self.range is None:
+            self.observer.update(x)
+            return
+        batch = OBSERVERS[self.observer_config.name](self.observer_config)
+        batch.update(x)
+        self.range.lerp_(torch.stack(batch.limits(self._range_error)).to(self.range), _RANGE_MOMENTUM)
+        self._set_scale(*self.range)
 
     @torch.no_grad()
     def set_from_observer(self) -> None:
         """Make the scale from what was seen; the observer stays as it is."""
-        if self.fixed:
-            return
-        low, high = self.observer.limits(self._range_error)
+        if not self.fixed:
+            self._set_scale(*self.observer.limits(self._range_error))
+
+    def _set_scale(self, low: Tensor, high: Tensor) -> None:
         # Zero is exact with any scale; what other images bring must not be cut off at next to nothing.
         high = torch.where(high - low > 0, high, torch.ones_like(high))
         scale, zero_point = self.target.activation_scale(low, high, self.numbers)

@@ -18,7 +18,8 @@ from stereo_exp.quant.arithmetic import dequantise, quantise
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.network import QuantisedStereoNet, build_quantised
 
-_LEARNED = ".log_scale"
+# What only training needs, to go on where it was interrupted; the scales hold what became of it.
+_TRAINING_ONLY = (".log_scale", ".range")
 
 
 def build_from_config(config: Root) -> QuantisedStereoNet:
@@ -39,21 +40,21 @@ def restore_quantised(checkpoint: Checkpoint, config: Root) -> QuantisedStereoNe
 
 
 def load_quantised(network: QuantisedStereoNet, checkpoint: Checkpoint) -> None:
-    """Weights and scales from a checkpoint, learned scales as they were last.
+    """Weights and scales from a checkpoint, learned and observed scales as they were last.
 
     Raises:
         CheckpointError: names or shapes do not fit.
     """
-    state = {k: v for k, v in checkpoint.part("model").items() if not k.endswith(_LEARNED)}
+    state = {k: v for k, v in checkpoint.part("model").items() if not k.endswith(_TRAINING_ONLY)}
     tensors = {f"model/{k}": v for k, v in _to_floats(network, state).items()}
     for quantiser in network.quantisers(ActivationQuantiser):
-        quantiser.log_scale = None
+        quantiser.log_scale = quantiser.range = None
     load_weights(network, Checkpoint(checkpoint.meta, tensors, checkpoint.path))
 
 
 def integer_state(network: QuantisedStereoNet) -> dict[str, Tensor]:
     """The state of a fake-quantised network with its parameters as the integers that they round to."""
-    state = dict(network.state_dict())
+    state = {k: v for k, v in network.state_dict().items() if not k.endswith(_TRAINING_ONLY)}
     for name, quantiser, scale, axis in _parameters(network, state):
         shaped = _along(scale, state[name], axis)
         dtype = torch.int32 if isinstance(quantiser, PerChannelBiasQuantiser) else torch.int8

@@ -69,8 +69,7 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
             result |= _verify(network, splits, scheme.verify_pairs)
         network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         scores = evaluate(network, splits, config.model.maxdisp, device)
-        state = {k: v for k, v in integer_state(prepared).items() if not k.endswith(".log_scale")}
-        checkpoint = save(context, state, start, scores, tracker.run_id)
+        checkpoint = save(context, integer_state(prepared), start, scores, tracker.run_id)
         tracker.log(start.meta["step"], flat(scores, "final"))
         pictures = draw_test_pictures(context, network, splits, device)
         lineage = lineage_of(start)

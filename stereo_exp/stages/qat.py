@@ -57,6 +57,8 @@ class _Scales:
         network.observe(True, PerChannelWeightQuantiser)
         if scheme.scales == "observed":
             network.observe(True, ActivationQuantiser)
+            for quantiser in network.quantisers(ActivationQuantiser):
+                quantiser.follow()
         elif scheme.scales == "learned":
             for quantiser in network.quantisers(ActivationQuantiser):
                 quantiser.learn()
@@ -65,11 +67,14 @@ class _Scales:
         from stereo_exp.quant.calibrate import settle_accumulators
         from stereo_exp.quant.fake import ActivationQuantiser, Quantiser
 
-        if self.frozen or step < self.scheme.freeze_at * num_steps:
+        freeze_at = self.scheme.freeze_at * num_steps
+        if self.frozen or step < freeze_at:
             return
         self.frozen = True
         self.network.observe(False, Quantiser)
         for quantiser in self.network.quantisers(ActivationQuantiser):
             quantiser.settle()
-        settle_accumulators(self.network)
-        log.info("step %d: scales frozen", step)
+        # A run that goes on beyond this point has settled them before: once, or they would move again.
+        if step - 1 < freeze_at:
+            settle_accumulators(self.network)
+            log.info("step %d: scales frozen", step)

@@ -181,3 +181,26 @@ def test_a_silent_tensor_gets_the_scale_of_a_range_of_one(target: Target) -> Non
     quantiser.quantising = True
     assert float(quantiser(torch.zeros(1))) == 0
     assert float(quantiser(torch.tensor([0.9]))) == pytest.approx(0.9, abs=0.01)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.name)
+def test_observed_scales_follow_a_moving_average_of_ranges(target: Target) -> None:
+    quantiser = activation(target)
+    quantiser.scale.fill_(4.0)
+    quantiser.follow()
+    quantiser.observing = quantiser.quantising = True
+    ends = np.array([quantiser.quant_min, quantiser.quant_max]) * 4.0
+    batch = torch.tensor([-1.0, 3.0])
+    for _ in range(700):
+        quantiser(batch)
+        ends += 0.01 * (np.array([-1, 3]) - ends)
+    assert quantiser.range is not None
+    np.testing.assert_allclose(quantiser.range.numpy(), ends, rtol=1e-3)
+    expected, _ = target.activation_scale(*torch.tensor(ends, dtype=torch.float32), quantiser.numbers)
+    assert float(quantiser.scale) == pytest.approx(float(expected), rel=1e-3)
+    assert float(quantiser.scale) < 0.1
+    # What an interrupted run needs to go on is in its state.
+    assert "range" in quantiser.state_dict()
+    quantiser.eval()
+    quantiser(torch.tensor([1e6]))
+    assert float(quantiser.scale) == pytest.approx(float(expected), rel=1e-3), "no test image moves a scale"
