@@ -22,7 +22,7 @@ class Meter:
 
     Args:
         title: what is being done.
-        total: steps in all.
+        total: steps in all; 0 where nobody knows.
         start: steps already done.
         enabled: off in processes other than the main one.
     """
@@ -42,7 +42,7 @@ class Meter:
                 TimeRemainingColumn(compact=True),
                 console=Console(stderr=True),
             )
-            self._task = self._bar.add_task(title, total=total, completed=start, numbers="")
+            self._task = self._bar.add_task(title, total=total or None, completed=start, numbers="")
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -65,6 +65,9 @@ class Meter:
             now = time.monotonic()
             if now - self._logged >= _LOG_SECONDS or self.done == self.total:
                 self._logged = now
+                if not self.total:
+                    log.info("%s %d  %s", self.title, self.done, shown)
+                    return
                 left = (now - self._began) / max(1, self.done - self._start) * (self.total - self.done)
                 log.info("%s %d/%d  %s  %s left", self.title, self.done, self.total, shown, _clock(left))
 

@@ -10,7 +10,8 @@ from omegaconf import MISSING
 from stereo_exp.config import dataset as data
 from stereo_exp.config import deploy, loss, model, quant, training
 from stereo_exp.config.bench import Align, Bench
-from stereo_exp.config.rules import at_least, finite, one_of, positive
+from stereo_exp.config.infer import Infer, Temporal
+from stereo_exp.config.rules import at_least, one_of
 from stereo_exp.errors import UserError
 from stereo_exp.quant.targets import target_classes
 
@@ -25,37 +26,11 @@ _NAME = re.compile(r"[\w.+=,@-]+")
 class Eval:
     pictures: int = 4
     """Test images to draw (left, truth, prediction, error)."""
+    stability: bool = False
+    """The test split is a sequence: also tell how much disparity changes where the image does not."""
 
     def __post_init__(self) -> None:
         at_least("eval.pictures", self.pictures, 0)
-
-
-@dataclass
-class Infer:
-    left: str | None = None
-    """Left image; with neither view given, the Motorcycle pair."""
-    right: str | None = None
-    """Right image, rectified to the left one, of the same size."""
-    out: str | None = None
-    """Folder for the results; None takes the run's own."""
-    focal: float | None = None
-    """Focal length in px. Depth is computed only where focal length and baseline are known."""
-    baseline: float | None = None
-    """Distance between the cameras in m."""
-    doffs: float = 0.0
-    """Difference of the principal points in px: depth = focal · baseline / (disparity + doffs)."""
-
-    def __post_init__(self) -> None:
-        finite("infer.doffs", self.doffs)
-        if (self.left is None) != (self.right is None):
-            missing = "infer.right" if self.right is None else "infer.left"
-            raise UserError(missing, "null", "both views are needed", f"add {missing}=FILE")
-        if (self.focal is None) != (self.baseline is None):
-            missing = "infer.baseline" if self.baseline is None else "infer.focal"
-            raise UserError(missing, "null", "depth needs focal length (px) and baseline (m)", f"add {missing}=VALUE")
-        for key in ("focal", "baseline"):
-            if getattr(self, key) is not None:
-                positive(f"infer.{key}", getattr(self, key))
 
 
 @dataclass
@@ -89,6 +64,7 @@ class Root:
     tracker: training.Tracker = MISSING
     eval: Eval = field(default_factory=Eval)
     infer: Infer = field(default_factory=Infer)
+    temporal: Temporal = field(default_factory=Temporal)
     export: deploy.Export = field(default_factory=deploy.Export)
     compile: deploy.Compile = field(default_factory=deploy.Compile)
     bench: Bench = field(default_factory=Bench)

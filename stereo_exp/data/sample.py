@@ -19,11 +19,14 @@ class Calibration:
         focal: focal length, px of the image it belongs to.
         baseline: distance of the two cameras, metres.
         doffs: x of the right camera's principal point minus the left's, px; 0 for most rectified rigs.
+        centre: x and y of the left camera's principal point, px of the whole image; None: not known. Points in space
+            need it, depth does not.
     """
 
     focal: float
     baseline: float
     doffs: float = 0.0
+    centre: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -39,4 +39,8 @@ def _evaluate(context: RunContext, process: Process, path: Path) -> dict[str, An
             for picture in pictures:
                 tracker.artifact(picture)
             result["pictures"] = [str(p) for p in pictures]
+            if config.eval.stability:
+                from stereo_exp.temporal.sequence import sequence_stability
+
+                result["stability"] = sequence_stability(model, splits, maxdisp, device, config.temporal)
     return result

@@ -1,118 +1,165 @@
-"""`task=infer`: a pair of images in, disparity, depth and a picture out."""
+"""`task=infer`: pairs in, disparity, depth, point clouds and pictures out."""
 
 from __future__ import annotations
 
-from dataclasses import astuple
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from stereo_exp.config.schema import Infer
-from stereo_exp.data.batch import collate
-from stereo_exp.data.formats import read_rgb
+from stereo_exp.camera.files import read_calibration
+from stereo_exp.camera.rig import Rectifier, Rig
+from stereo_exp.config.infer import Infer
+from stereo_exp.config.schema import Root
+from stereo_exp.data.epipolar import pair_geometry
 from stereo_exp.data.sample import Calibration, StereoSample
 from stereo_exp.data.sources.motorcycle import MotorcycleSource
-from stereo_exp.errors import DataError, UserError
-from stereo_exp.evaluate import predict
-from stereo_exp.look.panels import DEPTH_MAP, Panel, disparity_limits, draw
+from stereo_exp.frames.opening import open_frames
+from stereo_exp.look.film import Film
+from stereo_exp.look.panels import disparity_limits
+from stereo_exp.predict.predictor import Predictor
+from stereo_exp.predict.results import Result, with_depth, write_frame, write_one
+from stereo_exp.progress import Meter
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_checkpoint
 from stereo_exp.run.restore import restore_model
-from stereo_exp.runtime.depth import depth as depth_in_metres
-from stereo_exp.runtime.write import MM_PER_M, PNG_SCALE, write_map
+from stereo_exp.temporal import Stability, TemporalFilter
 from stereo_exp.track import open_tracker
 from stereo_exp.train.device import choose
 
-_NO_CALIBRATION = "no depth: focal length and baseline are not known\n(infer.focal= in px, infer.baseline= in m)"
+log = logging.getLogger(__name__)
 
 
 def run(context: RunContext) -> dict[str, Any]:
-    """Predict one pair; without `infer.left` and `infer.right` that is Motorcycle."""
+    """Predict what `infer.left` and `infer.right` name; without them that is Motorcycle."""
     config = context.config
     path = find_checkpoint(context)
-    sample = load_pair(config.infer)
+    pairs = Pairs(config.infer)
     device = choose(config.machine).device
     model, checkpoint = restore_model(path, device)
-    batch = collate([sample], [0])
-    with torch.no_grad():
-        padded = predict(model, batch.left.to(device), batch.right.to(device), config.model.maxdisp)
-    height, width = sample.size
-    disparity = padded[0, :height, :width].cpu().numpy()
-    depth = None if sample.calibration is None else depth_in_metres(disparity, *astuple(sample.calibration))
+    predictor = Predictor(
+        model,
+        config.model.maxdisp,
+        device,
+        left_right=config.infer.left_right,
+        min_confidence=config.infer.min_confidence,
+    )
     out = Path(config.infer.out) if config.infer.out else context.dir
-    files = _write(out, sample, disparity, depth)
+    results = _predicted(pairs, predictor, config)
     with open_tracker(context) as tracker:
         tracker.tag(checkpoint=str(path), parent_run=checkpoint.meta["run_id"])
-        tracker.artifact(files["picture"])
-    result: dict[str, Any] = {
-        "checkpoint": str(path),
-        "pair": sample.key,
-        "height": height,
-        "width": width,
-        "disparity_min": float(disparity.min()),
-        "disparity_max": float(disparity.max()),
-        "files": {k: str(v) for k, v in files.items()},
-        "picture": str(files["picture"]),
-    }
-    if depth is not None:
-        result["depth_median"] = float(np.median(depth))
-    return result
+        part = _write_sequence(out, results, pairs, config) if pairs.is_sequence else _write_pair(out, results, pairs)
+        tracker.artifact(Path(part["picture"]))
+    return {"checkpoint": str(path), **part}
 
 
-def load_pair(config: Infer) -> StereoSample:
-    """The pair that the config names.
+class Pairs:
+    """The pairs that the config names, rectified where the calibration says how.
 
     Raises:
-        UserError: a file is missing or damaged, or the views differ in size.
+        UserError: there is nothing there, a file is damaged, the views differ in size, the calibration cannot be read.
     """
-    if config.left is None or config.right is None:
-        return MotorcycleSource().read(0)
-    left, right = _view("left", config.left), _view("right", config.right)
-    if left.shape != right.shape:
-        raise UserError(
-            "infer.right",
-            f"{config.right} ({right.shape[1]}x{right.shape[0]})",
-            f"must be as large as the left image ({left.shape[1]}x{left.shape[0]})",
-            "give the two views of one rectified pair",
-        )
-    calibration = None
-    if config.focal is not None and config.baseline is not None:
-        calibration = Calibration(config.focal, config.baseline, config.doffs)
-    return StereoSample(Path(config.left).stem, left, right, calibration=calibration)
+
+    def __init__(self, config: Infer) -> None:
+        self.config = config
+        self.calibration: Calibration | None = None
+        """Of the pairs as they are handed out; of a rig, once the first has been."""
+        self._rectifier: Rectifier | None = None
+        if config.left is None:
+            self._frames: Any = [MotorcycleSource().read(0)]
+            self.calibration, self.is_sequence = self._frames[0].calibration, False
+        else:
+            self._frames = open_frames(config.left, config.right)
+            self.is_sequence = self._frames.is_sequence
+        if config.calib is not None:
+            found = read_calibration(Path(config.calib), config.calib_unit)
+            if isinstance(found, Rig):
+                self._rectifier = Rectifier(found)
+            else:
+                self.calibration = found
+        elif config.focal is not None and config.baseline is not None:
+            self.calibration = Calibration(config.focal, config.baseline, config.doffs)
+
+    def __len__(self) -> int:
+        """How many; 0 where nobody knows."""
+        limit = self.config.max_frames
+        return min(len(self._frames), limit) if limit else len(self._frames)
+
+    def __iter__(self) -> Iterator[StereoSample]:
+        for index, raw in enumerate(islice(self._frames, self.config.max_frames)):
+            sample = raw
+            if self._rectifier is not None:
+                left, right = self._rectifier(raw.left, raw.right)
+                sample, self.calibration = replace(raw, left=left, right=right), self._rectifier.calibration
+            if index == 0 and self.config.check:
+                for alarm in pair_geometry(sample.left, sample.right).alarms():
+                    log.warning("%s: %s", sample.key, alarm)
+            yield sample
 
 
-def _view(name: str, path: str) -> np.ndarray:
-    try:
-        return read_rgb(Path(path))
-    except DataError as error:
-        raise UserError(f"infer.{name}", path, error.rule, "give a PNG, PPM or JPEG file") from None
+def _predicted(pairs: Pairs, predictor: Predictor, config: Root) -> Iterator[Result]:
+    temporal = config.temporal
+    steady = TemporalFilter(temporal.weight, temporal.change, temporal.jump) if temporal.filter else None
+    for sample in pairs:
+        prediction = predictor(sample)
+        disparity = prediction.disparity if steady is None else steady(sample.left, prediction.disparity)
+        yield with_depth(sample, disparity, prediction.confidence, prediction.trusted, pairs.calibration)
 
 
-def _write(out: Path, sample: StereoSample, disparity: np.ndarray, depth: np.ndarray | None) -> dict[str, Path]:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError("infer.out", out, f"cannot be made ({error.strerror})", "give another folder") from None
-    files = {"disparity_pfm": out / "disparity.pfm", "disparity_png": out / "disparity.png"}
-    for path in files.values():
-        write_map(path, disparity, PNG_SCALE)
-    if depth is not None:
-        for key, name in (("depth_npy", "depth.npy"), ("depth_png", "depth_mm.png")):
-            files[key] = write_map(out / name, depth, MM_PER_M)
-    files["picture"] = draw(out / "panels.png", _panels(sample, disparity, depth), heading=sample.key)
-    return files
+def _write_pair(out: Path, results: Iterator[Result], pairs: Pairs) -> dict[str, Any]:
+    (result,) = results
+    limits = _limits(pairs.config, result)
+    files = write_one(out, result, pairs.calibration, pairs.config, limits)
+    height, width = result.sample.size
+    part: dict[str, Any] = {"pair": result.sample.key, "height": height, "width": width, **_summary(result)}
+    part["files"] = {k: str(v) for k, v in files.items()}
+    part["picture"] = str(files["picture"])
+    return part
 
 
-def _panels(sample: StereoSample, disparity: np.ndarray, depth: np.ndarray | None) -> list[Panel]:
-    panels = [
-        Panel("left", sample.left),
-        Panel("right", sample.right),
-        Panel("disparity", disparity, limits=disparity_limits(disparity)),
-    ]
-    if depth is None:
-        return [*panels, Panel("depth", note=_NO_CALIBRATION)]
-    known = depth[np.isfinite(depth)]
-    top = float(np.percentile(known, 95)) if known.size else 1.0
-    return [*panels, Panel("depth", depth, DEPTH_MAP, (float(known.min()) if known.size else 0.0, top), "m")]
+def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: Root) -> dict[str, Any]:
+    stability = Stability(config.temporal.change)
+    part: dict[str, Any] = {"out": str(out)}
+    count = 0
+    with Meter("infer", len(pairs)) as meter, ExitStack() as stack:
+        film: Film | None = None
+        try:
+            for result in results:
+                if film is None:
+                    limits = _limits(pairs.config, result)
+                    film = stack.enter_context(Film(out / "disparity.mp4", limits))
+                    files = write_one(out / "first", result, pairs.calibration, pairs.config, limits)
+                    part |= {"pair": result.sample.key, **_summary(result), "picture": str(files["picture"])}
+                write_frame(out, result, pairs.calibration, pairs.config)
+                film.add(result.sample.left, result.disparity)
+                stability.update(result.sample.left, result.disparity)
+                count += 1
+                meter.advance()
+        except KeyboardInterrupt:
+            # The usual way to stop cameras.
+            if not count:
+                raise
+            log.info("interrupted after %d pairs", count)
+    return {**part, "num_pairs": count, "film": str(out / "disparity.mp4"), "stability": stability.compute()}
+
+
+def _limits(config: Infer, result: Result) -> tuple[float, float]:
+    if config.limits is not None:
+        return config.limits[0], config.limits[1]
+    return disparity_limits(result.disparity)
+
+
+def _summary(result: Result) -> dict[str, float]:
+    """Figures over what is trusted."""
+    known = result.disparity[np.isfinite(result.disparity)]
+    summary = {"trusted": known.size / result.disparity.size}
+    if known.size:
+        summary |= {"disparity_min": float(known.min()), "disparity_max": float(known.max())}
+    if result.depth is not None and known.size:
+        summary["depth_median"] = float(np.median(result.depth[np.isfinite(result.disparity)]))
+    return summary

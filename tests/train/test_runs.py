@@ -157,6 +157,7 @@ def test_infer_writes_four_panels_and_files(root: Path, tmp_path: Path) -> None:
     )
     plain = run(root, *views, f"infer.out={tmp_path / 'plain'}")
     assert sorted(p.name for p in (tmp_path / "plain").iterdir()) == [
+        "confidence.png",
         "disparity.pfm",
         "disparity.png",
         "panels.png",
@@ -180,6 +181,52 @@ def test_infer_writes_four_panels_and_files(root: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(depth, 500 * 0.1 / (disparity + 2), rtol=1e-5)
     millimetres = cv2.imread(str(tmp_path / "deep" / "depth_mm.png"), cv2.IMREAD_UNCHANGED)
     np.testing.assert_allclose(millimetres, np.minimum(depth * 1000, 65535), atol=0.51)
+
+
+def test_infer_on_a_sequence(root: Path, tmp_path: Path) -> None:
+    import cv2
+    import numpy as np
+
+    from stereo_exp.data.formats import encode_png
+
+    run(root, "name=film", "optim.steps=2")
+    rng = np.random.default_rng(0)
+    for view in ("left", "right"):
+        (tmp_path / view).mkdir()
+        for i in range(3):
+            frame = encode_png(rng.integers(0, 255, (64, 96, 3), dtype=np.uint8))
+            (tmp_path / view / f"{i}.png").write_bytes(frame)
+    (tmp_path / "calib.json").write_text('{"fx": 500, "baseline_m": 0.1}')
+    report = run(
+        root,
+        "name=film",
+        "task=infer",
+        f"infer.left={tmp_path / 'left'}",
+        f"infer.right={tmp_path / 'right'}",
+        f"infer.calib={tmp_path / 'calib.json'}",
+        f"infer.out={tmp_path / 'out'}",
+        "infer.max_frames=2",
+        "infer.points=true",
+        "infer.left_right=true",
+        "temporal.filter=true",
+    )
+    assert (report["num_pairs"], report["stability"]["n_changes"]) == (2, 1)
+    assert 0 <= report["trusted"] <= 1
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        *(f"{i}_{what}" for i in range(2) for what in ("depth_mm.png", "disparity.png", "points.ply")),
+        "disparity.mp4",
+        "first",
+    ]
+    film = cv2.VideoCapture(str(tmp_path / "out" / "disparity.mp4"))
+    assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 2
+    assert film.get(cv2.CAP_PROP_FRAME_HEIGHT) == 128
+
+
+def test_eval_tells_the_stability_of_a_sequence(root: Path) -> None:
+    run(root, "name=steady", "optim.steps=2")
+    report = run(root, "name=steady", "task=eval", "eval.stability=true", "eval.pictures=0")
+    assert report["stability"]["plain"]["n_changes"] == report["n_images"] - 1
+    assert report["stability"]["filtered"]["n_changes"] == report["n_images"] - 1
 
 
 def test_infer_and_eval_on_the_real_pair(root: Path) -> None:

@@ -180,7 +180,7 @@ def resized(sample: StereoSample, size: Size) -> StereoSample:
         disparity = _nearest(disparity, size)
         disparity = np.where(disparity > 0, disparity * np.float32(ratio), disparity)
     if calibration is not None:
-        calibration = Calibration(calibration.focal * ratio, calibration.baseline, calibration.doffs * ratio)
+        calibration = _resized_calibration(calibration, sample.size, size)
     return replace(
         sample,
         left=_resized_image(sample.left, size),
@@ -189,6 +189,15 @@ def resized(sample: StereoSample, size: Size) -> StereoSample:
         noc=None if noc is None else _nearest(noc, size),
         calibration=calibration,
     )
+
+
+def _resized_calibration(calibration: Calibration, before: Size, after: Size) -> Calibration:
+    high, wide = (new / old for new, old in zip(after, before, strict=True))
+    centre = calibration.centre
+    if centre is not None:
+        # A pixel's middle, not its corner, has whole coordinates.
+        centre = ((centre[0] + 0.5) * wide - 0.5, (centre[1] + 0.5) * high - 0.5)
+    return Calibration(calibration.focal * wide, calibration.baseline, calibration.doffs * wide, centre)
 
 
 def _resized_image(image: np.ndarray, size: Size) -> np.ndarray:

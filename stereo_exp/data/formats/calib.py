@@ -27,17 +27,19 @@ def parse_middlebury_calib(data: bytes, source: object = "calib.txt") -> Calibra
         source: what to call it in errors, usually its path.
 
     Returns:
-        Focal length in px of the images beside it, baseline in metres, doffs in px (0 where it is not given).
+        Focal length in px of the images beside it, baseline in metres, doffs in px (0 where it is not given), principal
+        point in px (None where cam0 is no whole matrix).
 
     Raises:
         DataError: no text, or `cam0` or `baseline` missing or not a positive number.
     """
     fields = _fields(data, "=", source)
     cam0 = _numbers(_field(fields, "cam0", source), "cam0", source)
+    centre = (cam0[2], cam0[5]) if len(cam0) == 9 else None
     focal = _positive(cam0[0], "cam0", source)
     baseline = _positive(_one(_field(fields, "baseline", source), "baseline", source), "baseline", source)
     doffs = _one(fields.get("doffs", "0"), "doffs", source)
-    return Calibration(focal, baseline * _MILLIMETRE, doffs)
+    return Calibration(focal, baseline * _MILLIMETRE, doffs, centre)
 
 
 def parse_kitti_calib(data: bytes, source: object = "calib.txt", *, left: int = 2, right: int = 3) -> Calibration:
@@ -63,9 +65,10 @@ def parse_kitti_calib(data: bytes, source: object = "calib.txt", *, left: int = 
             raise DataError(source, f"{len(matrix)} numbers", f"{name} must have {_P_SIZE}", RESTORE_OR_SKIP)
         matrices.append(matrix)
     (focal, _, cx_left, tx_left), (_, _, cx_right, tx_right) = matrices[0][:4], matrices[1][:4]
+    cy_left = matrices[0][6]
     _positive(focal, f"P{left}", source)
     baseline = _positive((tx_left - tx_right) / focal, "baseline", source)
-    return Calibration(focal, baseline, cx_right - cx_left)
+    return Calibration(focal, baseline, cx_right - cx_left, (cx_left, cy_left))
 
 
 def read_middlebury_calib(path: Path) -> Calibration:

@@ -7,7 +7,7 @@ import numpy as np
 from stereo_exp.data.sample import Calibration, StereoSample, StereoSource
 
 # Quarter-size calibration, from the docstring of skimage.data.stereo_motorcycle.
-CALIBRATION = Calibration(focal=994.978, baseline=0.193001, doffs=31.086)
+CALIBRATION = Calibration(focal=994.978, baseline=0.193001, doffs=31.086, centre=(311.193, 254.877))
 
 
 class MotorcycleSource(StereoSource):

@@ -1,0 +1,1 @@
+"""Pairs to infer on: files, folders, videos, cameras. numpy and OpenCV only."""

@@ -1,0 +1,1 @@
+"""Raw pairs to disparity with how far it can be trusted."""

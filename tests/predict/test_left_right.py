@@ -1,0 +1,50 @@
+"""The left-right check on a scene where everything is known, and the predictor's mirror."""
+
+import numpy as np
+import torch
+
+from data_tools.render import render_scene, sample_scene
+from stereo_exp.data.sample import StereoSample
+from stereo_exp.model.regression import StereoOutput
+from stereo_exp.predict.left_right import consistent
+from stereo_exp.predict.predictor import Predictor
+
+
+def test_occluded_pixels_disagree_and_the_others_agree() -> None:
+    left, right = np.full((4, 40), 2.0, np.float32), np.full((4, 40), 2.0, np.float32)
+    left[:, 20:30] = 8  # an object, seen at columns 12 to 21 of the right view
+    right[:, 12:22] = 8
+    agreed = consistent(left, right)
+    hidden = [*range(14, 20)]  # behind it in the right view
+    assert not agreed[:, hidden].any() and not agreed[:, :2].any()
+    rest = [x for x in range(2, 40) if x not in hidden]
+    assert agreed[:, rest].all()
+
+
+class Mean(torch.nn.Module):
+    """Says for every pair how much brighter left is than right: no symmetry, so that the mirror must be right."""
+
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> StereoOutput:
+        height, width = left.shape[-2:]
+        value = (left.mean() - right.mean()).clamp(0, 1)
+        low = value.expand(1, 1, height // 8, width // 8)
+        logits = torch.zeros(1, 24, height // 8, width // 8)
+        return StereoOutput(low, low.expand(-1, 4, -1, -1), torch.full((1, 4, height, width), 0.25), logits)
+
+
+def test_predictor_crops_and_distrusts() -> None:
+    sample = StereoSample("a", np.full((50, 70, 3), 200, np.uint8), np.full((50, 70, 3), 100, np.uint8))
+    plain = Predictor(Mean(), 192, torch.device("cpu"))(sample)
+    assert plain.disparity.shape == plain.confidence.shape == plain.trusted.shape == (50, 70)
+    assert plain.trusted.all()
+    assert not Predictor(Mean(), 192, torch.device("cpu"), min_confidence=0.9)(sample).trusted.any()
+    # In the mirror the bright view is again the first one: both directions say the same where the match is in view.
+    checked = Predictor(Mean(), 192, torch.device("cpu"), left_right=True)(sample)
+    shift = round(float(checked.disparity.max()))
+    assert not checked.trusted[:, : max(shift - 1, 0)].any()
+
+
+def test_true_maps_of_a_scene_are_consistent_where_nothing_hides() -> None:
+    pair = render_scene(sample_scene(0, "TRAIN", 0, 96, 192))
+    agreed = consistent(pair.disparity_left, pair.disparity_right)
+    assert 0.5 < agreed.mean() < 1
