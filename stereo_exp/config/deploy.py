@@ -110,6 +110,8 @@ class Compile:
     """Pairs at a time; None leaves it open."""
     report_size: list[int] = field(default_factory=lambda: [544, 960])
     """Height and width for the static report, where `compile.size` leaves them open."""
+    calibration_pairs: int = 20
+    """Training pairs that `openexplorer` gets to calibrate with."""
     device: Device = field(default_factory=Device)
 
     def __post_init__(self) -> None:
@@ -121,6 +123,7 @@ class Compile:
             if engine not in ENGINES:
                 rule = f"must be among {', '.join(ENGINES)}"
                 raise UserError("compile.engines", engine, rule, "try compile.engines=[onnxruntime,openvino]")
+        at_least("compile.calibration_pairs", self.calibration_pairs, 1)
         fixed_size("compile.size", self.size)
         fixed_size("compile.report_size", self.report_size)
         if self.batch is not None:

@@ -50,13 +50,18 @@ class Built:
     """The full form for the report."""
 
 
-def build(source: Source, folder: Path, options: Options) -> Built:
-    """Write the compiled folder."""
+def build(source: Source, folder: Path, options: Options, exported: onnx.ModelProto | None = None) -> Built:
+    """Write the compiled folder.
+
+    Args:
+        exported: what `export_trunk_onnx` made of `source`, for several folders of one network.
+    """
     engines: dict[str, dict[str, FileEntry]] = {}
     changes: dict[str, dict[str, int]] = {}
     tensors: list[TensorEntry] = []
     with Meter("compile", 1 + 3 * len(options.engines)) as meter:
-        exported = export_trunk_onnx(source, OPSET, options.size, options.batch)
+        if exported is None:
+            exported = export_trunk_onnx(source, OPSET, options.size, options.batch)
         meter.advance(form="trunk exported")
         trunk = trunk_form(exported)
         for engine in options.engines:

@@ -44,7 +44,7 @@ def measure(
         for batch in batches:
             for i in range(len(batch)):
                 left, right = (
-                    _fit(view[i : i + 1], size).repeat(repeats, 1, 1, 1) for view in (batch.left, batch.right)
+                    fit(view[i : i + 1], size).repeat(repeats, 1, 1, 1) for view in (batch.left, batch.right)
                 )
                 wanted = predict(source.model, left, right, source.config.model.maxdisp).numpy()
                 found = _run(session, form, source, left, right)
@@ -79,7 +79,8 @@ def _run(session: Any, form: str, source: Source, left: torch.Tensor, right: tor
     return full_disparity(output, source.config.model.maxdisp).numpy()
 
 
-def _fit(view: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
+def fit(view: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
+    """B×3×H×W cropped and padded, at the bottom and the right, to `size`; None leaves it."""
     if size is None:
         return view
     height, width = size

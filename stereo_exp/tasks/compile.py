@@ -2,51 +2,67 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_checkpoint
 from stereo_exp.track import open_tracker
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from stereo_exp.deploy.source import Source
+
 FOLDER = "compiled"
 PROGRAM = "model.pt2"
+OPENEXPLORER = "openexplorer"
 
 
 def run(context: RunContext) -> dict[str, Any]:
-    """Compile; returns the folder, the report's totals and what the rewrites changed."""
-    from stereo_exp.deploy.build import Options, build
-    from stereo_exp.deploy.program import save_program
-    from stereo_exp.deploy.report.static import JSON_FILE, PAGE_FILE, write_report
+    """Compile; returns the folder, the report's totals and what the rewrites changed.
+
+    Raises:
+        UserError: an engine is not installed, or does not take a network of this stage.
+    """
+    from stereo_exp.deploy.engines import check_installed
     from stereo_exp.deploy.source import load_source
 
     config = context.config.compile
     path = find_checkpoint(context)
-    folder = context.dir / FOLDER
-    size = None if config.size is None else (config.size[0], config.size[1])
+    for engine in config.engines:
+        check_installed(engine)
+    result: dict[str, Any] = {"checkpoint": str(path), "opt": config.opt, "size": config.size, "batch": config.batch}
     with open_tracker(context) as tracker:
         source = load_source(path)
         tracker.tag(checkpoint=str(path), parent_run=source.checkpoint.meta["run_id"])
-        built = build(source, folder, Options(config.engines, config.opt, size, config.batch))
-        program = save_program(source, context.dir / PROGRAM)
-        report_size = size or (config.report_size[0], config.report_size[1])
-        facts = {
-            "name": str(source.checkpoint.meta["name"]),
-            "stage": source.stage,
-            "target": source.target,
-            "opt": config.opt,
-            "maxdisp": source.config.model.maxdisp,
-        }
-        totals = write_report(built.full, context.dir, facts, report_size, config.device)
-        tracker.artifact(context.dir / PAGE_FILE)
-    manifest = built.manifest
-    return {
-        "checkpoint": str(path),
-        "compiled": str(folder),
+        if OPENEXPLORER in config.engines:
+            result[OPENEXPLORER] = [str(p) for p in _openexplorer(context, source)]
+        if set(config.engines) != {OPENEXPLORER}:
+            result |= _compile(context, source)
+            tracker.artifact(Path(result["report_html"]))
+    return result
+
+
+def _compile(context: RunContext, source: Source) -> dict[str, Any]:
+    from stereo_exp.deploy.build import Options, build
+    from stereo_exp.deploy.program import save_program
+    from stereo_exp.deploy.report.static import JSON_FILE, PAGE_FILE, write_report
+
+    config, folder = context.config.compile, context.dir / FOLDER
+    size = None if config.size is None else (config.size[0], config.size[1])
+    engines = [engine for engine in config.engines if engine != OPENEXPLORER]
+    built = build(source, folder, Options(engines, config.opt, size, config.batch))
+    program = save_program(source, context.dir / PROGRAM)
+    facts = {
+        "name": str(source.checkpoint.meta["config"]["name"]),
+        "stage": source.stage,
+        "target": source.target,
         "opt": config.opt,
-        "size": config.size,
-        "batch": config.batch,
+        "maxdisp": source.config.model.maxdisp,
+    }
+    report_size = size or (config.report_size[0], config.report_size[1])
+    totals = write_report(built.full, context.dir, facts, report_size, config.device)
+    return {
+        "compiled": str(folder),
         "program": str(program),
         "report_json": str(context.dir / JSON_FILE),
         "report_html": str(context.dir / PAGE_FILE),
@@ -54,7 +70,17 @@ def run(context: RunContext) -> dict[str, Any]:
         "parameters": totals["parameters"],
         "mb_moved": round(totals["bytes_moved"] / 1e6, 3),
         "estimated_ms": totals["ms"],
-        "num_tensors": len(manifest.tensors),
-        "engines": {engine: list(forms) for engine, forms in manifest.engines.items()},
+        "num_tensors": len(built.manifest.tensors),
+        "engines": {engine: list(forms) for engine, forms in built.manifest.engines.items()},
         "rewrites": built.changes,
     }
+
+
+def _openexplorer(context: RunContext, source: Source) -> list[Path]:
+    from stereo_exp.data.splits import Splits
+    from stereo_exp.deploy.engines.openexplorer import write
+
+    config = context.config.compile
+    height, width = config.size or config.report_size
+    batches = Splits(context.config).calibration(1, config.calibration_pairs)
+    return write(source, context.dir, (height, width), batches, config.calibration_pairs)

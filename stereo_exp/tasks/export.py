@@ -25,12 +25,15 @@ def run(context: RunContext) -> dict[str, Any]:
         UserError: the difference exceeds `export.tolerance`, or the options do not go together.
     """
     from stereo_exp.data.splits import Splits
-    from stereo_exp.deploy.parity import measure
+    from stereo_exp.deploy.engines import check_installed
     from stereo_exp.deploy.source import load_source
     from stereo_exp.process import Process
 
     config = context.config.export
     path = find_checkpoint(context)
+    check_installed("onnxruntime", "task")
+    from stereo_exp.deploy.parity import measure
+
     size = None if config.size is None else (config.size[0], config.size[1])
     with open_tracker(context) as tracker:
         source = load_source(path)

@@ -1,9 +1,12 @@
 """What a model can be compiled for: one module for each engine, found by name.
 
 An engine's `write(model, folder, name)` leaves the files of one form in `folder` and returns their entry for the
-manifest.
+manifest. `openexplorer` is none of these: it takes the float network and cannot be run here.
 """
 
+from importlib.util import find_spec
+
+from stereo_exp.errors import UserError
 from stereo_exp.registry import Registry
 
 ENGINES = Registry(
@@ -13,3 +16,21 @@ ENGINES = Registry(
         "openvino": "stereo_exp.deploy.engines.openvino:write",
     },
 )
+# Package -> the extra that brings it; what an engine's files are written with.
+_NEEDS = {
+    "onnxruntime": {"onnx": "export", "onnxscript": "export"},
+    "openvino": {"onnx": "export", "onnxscript": "export", "openvino": "openvino"},
+    "openexplorer": {"onnx": "export", "onnxscript": "export"},
+}
+
+
+def check_installed(engine: str, key: str = "compile.engines") -> None:
+    """Can models be written for an engine here?
+
+    Raises:
+        UserError: a package is missing; names the extra to install.
+    """
+    for package, extra in _NEEDS[engine].items():
+        if find_spec(package) is None:
+            fix = f'pip install "stereo_exp[{extra}]"'
+            raise UserError(key, engine, f"needs {package}, which is not installed", fix)

@@ -8,21 +8,13 @@ from pathlib import Path
 import onnx
 
 from stereo_exp.atomic import write_bytes
-from stereo_exp.errors import UserError
 from stereo_exp.runtime.manifest import FileEntry, file_entry
 
 
 def write(model: onnx.ModelProto, folder: Path, name: str) -> FileEntry:
-    """`openvino/<name>.xml` and `.bin`.
+    """`openvino/<name>.xml` and `.bin`."""
+    import openvino
 
-    Raises:
-        UserError: OpenVINO is not installed.
-    """
-    try:
-        import openvino
-    except ImportError:
-        fix = 'pip install "stereo_exp[openvino]", or leave it out of compile.engines'
-        raise UserError("compile.engines", "openvino", "OpenVINO is not installed", fix) from None
     with tempfile.TemporaryDirectory() as scratch:
         source, made = Path(scratch) / "model.onnx", Path(scratch) / "model.xml"
         onnx.save(model, source)
