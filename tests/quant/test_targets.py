@@ -13,9 +13,12 @@ import torch
 from small_networks import random_pairs, small_config
 
 from stereo_exp.config import conf_dir
+from stereo_exp.errors import UserError
 from stereo_exp.quant.calibrate import calibrate
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser
 from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.quant.noise import layer_noise
+from stereo_exp.quant.observers import OBSERVERS
 from stereo_exp.quant.targets import target_classes
 
 # The class: unsigned activations on power-of-two scales, six bits, weights in thirds of a power of two.
@@ -90,18 +93,31 @@ def test_calibration_with_every_target(prepared: Callable[..., QuantisedStereoNe
         assert torch.isfinite(activation.scale)
 
 
-@pytest.mark.parametrize("observer", ["minmax", "moving_average", "percentile", "mse"])
-@pytest.mark.parametrize("target", list(target_classes()))
-def test_calibration_with_every_observer(
-    prepared: Callable[..., QuantisedStereoNet], target: str, observer: str
-) -> None:
-    """The quantised network stays close to the float one, whatever takes the ranges."""
-    overrides = (f"quant/target={target}", f"quant/observer={observer}")
+@pytest.mark.parametrize("observer", list(OBSERVERS))
+def test_calibration_with_every_observer(prepared: Callable[..., QuantisedStereoNet], observer: str) -> None:
+    """Rounding alone leaves every tensor recognisable, whatever takes the ranges."""
+    overrides = (f"quant/observer={observer}",)
     network, config = prepared(*overrides), small_config(*overrides)
     batches = [random_pairs(0), random_pairs(1)]
     assert calibrate(network, batches, 2, config) == 4
-    from stereo_exp.quant.noise import layer_noise
-
     records = [r for r in layer_noise(network, batches[:1]) if r["own_snr_db"] < 199]
     assert len(records) > 20
     assert min(r["own_snr_db"] for r in records) > 5, records[0]
+
+
+def test_silent_tensors_are_told_of_and_too_many_are_refused(
+    prepared: Callable[..., QuantisedStereoNet], caplog: pytest.LogCaptureFixture
+) -> None:
+    network, config = prepared(), small_config()
+    with torch.no_grad():
+        for part in ("weight", "bias"):
+            network.trunk.get_parameter(f"head.superpixel.spx_8.0.0.{part}").zero_()
+    calibrate(network, [random_pairs(0)], 1, config)
+    assert "head.superpixel.spx_8.0.2 was zero for every calibration image: its scale is" in caplog.text
+    assert "head.superpixel.spx_4" not in caplog.text, "another tensor is added there"
+    broken = prepared()
+    with torch.no_grad():
+        for parameter in broken.trunk.parameters():
+            parameter.zero_()
+    with pytest.raises(UserError, match=r"was zero for every calibration image, as were .* tensors"):
+        calibrate(broken, [random_pairs(0)], 1, config)

@@ -20,7 +20,9 @@ def losses(run_dir: str | Path) -> dict[int, float]:
 
 
 # Killed before the scales are frozen, and after.
-@pytest.mark.parametrize(("scales", "killed_at"), [("learned", 3), ("observed", 3), ("learned", 9)])
+@pytest.mark.parametrize(
+    ("scales", "killed_at"), [pytest.param("learned", 3, marks=pytest.mark.long), ("observed", 3), ("learned", 9)]
+)
 def test_killed_and_resumed_equals_unbroken(chain: Chain, scales: str, killed_at: int) -> None:
     overrides = [
         f"init_from={chain.reports['calib']['checkpoint']}", f"name={scales}{killed_at}", "eval.pictures=0",
