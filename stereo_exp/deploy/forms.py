@@ -61,24 +61,39 @@ pixels (float[N, D, h, w] disparity_logits, float[N, 4, H, W] superpixel_logits)
     above = Slice (padded, from_01, to_01, image_axes)
     left_of = Slice (padded, from_10, to_10, image_axes)
     four = Concat <axis = 1> (above_left, above, left_of, pair)
-    spread = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor">
-        (four, , enlargement)
 """
+# Nearest enlargement: along the rows it is made, an eighth of the work; down the columns one row serves eight.
 _SOFTMAX = """
     weights = Softmax <axis = 1> (superpixel_logits)
-    spread_low = Gather <axis = 1> (spread, low_channels)
-    spread_near = Gather <axis = 1> (spread, near_channels)
-    parts_low = Mul (spread_low, weights)
-    parts_near = Mul (spread_near, weights)
-    disparity = ReduceSum <keepdims = 0> (parts_low, channel_axis)
-    confidence = ReduceSum <keepdims = 0> (parts_near, channel_axis)
+    wide = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor">
+        (four, , enlargement_of_rows)
+    low_wide = Gather <axis = 1> (wide, low_channels)
+    near_wide = Gather <axis = 1> (wide, near_channels)
+    coarse_h = Shape <start = 2, end = 3> (low)
+    full_w = Shape <start = 3, end = 4> (superpixel_logits)
+    full_size = Shape <start = 2> (superpixel_logits)
+    in_bands = Concat <axis = 0> (rest, count_4, coarse_h, count_8, full_w)
+    of_bands = Concat <axis = 0> (rest, count_4, coarse_h, count_1, full_w)
+    weight_bands = Reshape (weights, in_bands)
+    low_bands = Reshape (low_wide, of_bands)
+    near_bands = Reshape (near_wide, of_bands)
+    parts_low = Mul (weight_bands, low_bands)
+    parts_near = Mul (weight_bands, near_bands)
+    sum_low = ReduceSum <keepdims = 0> (parts_low, channel_axis)
+    sum_near = ReduceSum <keepdims = 0> (parts_near, channel_axis)
+    image = Concat <axis = 0> (rest, full_size)
+    disparity = Reshape (sum_low, image)
+    confidence = Reshape (sum_near, image)
 }
 """
 
 
 def _unrolled() -> str:
     """The same as `_SOFTMAX` plane by plane, divided once at the end; some engines' softmax over channels is slow."""
-    lines = []
+    lines = [
+        'spread = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"> '
+        "(four, , enlargement)"
+    ]
     for k in range(4):
         lines += [f"logit_{k} = Slice (superpixel_logits, at_{k}, at_{k + 1}, channel_axis)"]
     lines += ["largest = Max (logit_0, logit_1, logit_2, logit_3)"]
@@ -212,6 +227,9 @@ def _pixel_constants(num_candidates: int, maxdisp: int) -> dict[str, np.ndarray]
         "enlargement": np.asarray([1, 1, UPSAMPLING, UPSAMPLING], np.float32),
         "low_channels": np.asarray([0, 2, 4, 6]),
         "near_channels": np.asarray([1, 3, 5, 7]),
+        "rest": np.asarray([-1]),
+        "enlargement_of_rows": np.asarray([1, 1, 1, UPSAMPLING], np.float32),
+        **{f"count_{n}": np.asarray([n]) for n in (1, 4, UPSAMPLING)},
         **{f"at_{k}": np.asarray([k]) for k in range(9)},
         **starts,
         **ends,

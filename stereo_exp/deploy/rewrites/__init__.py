@@ -37,6 +37,7 @@ class Rewrite:
 # In the order in which they run.
 REWRITES = (
     Rewrite("unsigned", 0),
+    Rewrite("input_sizes", 1),
     Rewrite("integer_input", 1),
     Rewrite("round_once", 1),
     Rewrite("integer_concat", 1),
