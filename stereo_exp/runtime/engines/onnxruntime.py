@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused
+from stereo_exp.runtime.engines.processor import sums_bytes_exactly
 
 
 class OnnxRuntimeEngine:
@@ -28,6 +29,9 @@ class OnnxRuntimeEngine:
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3
+        if not sums_bytes_exactly():
+            # It then takes unsigned weights, whose kernels do not saturate.
+            options.add_session_config_entry("session.x64quantprecision", "1")
         if in_flight > 1:
             # Threads that spin while they wait take the cores from those that compute another pair.
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")

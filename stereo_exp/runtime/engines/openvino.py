@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused
+from stereo_exp.runtime.engines.processor import sums_bytes_exactly
 
 
 class OpenVinoEngine:
@@ -32,6 +33,9 @@ class OpenVinoEngine:
             "NUM_STREAMS": min(in_flight, threads),
             "PERF_COUNT": profiling,
         }
+        if not sums_bytes_exactly():
+            # Without its low-precision kernels it computes the same integers in float32.
+            settings["LP_TRANSFORMS_MODE"] = "NO"
         core = openvino.Core()
         try:
             compiled = core.compile_model(core.read_model(str(path)), "CPU", settings)
