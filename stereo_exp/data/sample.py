@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -26,7 +26,7 @@ class Calibration:
     focal: float
     baseline: float
     doffs: float = 0.0
-    centre: tuple[float, float] | None = None
+    centre: tuple[float, float] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
