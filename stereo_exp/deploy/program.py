@@ -30,13 +30,14 @@ class FullForm(nn.Module):
 
 
 def save_program(source: Source, path: Path) -> Path:
-    """Write it with torch.export, for any batch and any size in multiples of 32.
+    """Write it with torch.export, for any batch and any size from 64 on in multiples of 32.
 
     `torch.export.load(path).module()` takes it up again; for a quantised network after
     `import torch.ao.quantization.fx._decomposed`, which registers its operators.
     """
     batch = torch.export.Dim("batch", min=1, max=4096)
-    rows, columns = (torch.export.Dim(name, min=1, max=1024) for name in ("rows", "columns"))
+    # torch.export takes sizes of one, which the coarsest map then has, for constants.
+    rows, columns = (torch.export.Dim(name, min=2, max=1024) for name in ("rows", "columns"))
     sizes = {0: batch, 1: _STEP * rows, 2: _STEP * columns}
     example = tuple(torch.zeros(2, 4 * _STEP, 5 * _STEP, 3, dtype=torch.uint8) for _ in range(2))
     module = FullForm(source.model, source.config.model.maxdisp)

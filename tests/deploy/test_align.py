@@ -6,21 +6,14 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-import torch
-from composing import composed
 from onnx import numpy_helper
+from small_models import SMALL, Network, checkpoint
 
-from stereo_exp.checkpoint import save_checkpoint
-from stereo_exp.config import bind
-from stereo_exp.data.batch import collate
-from stereo_exp.data.formats import encode_png, write_pfm
-from stereo_exp.data.sample import StereoSample
 from stereo_exp.deploy.align import Comparison, Count, Limits
 from stereo_exp.deploy.build import Options, build
 from stereo_exp.deploy.source import load_source
@@ -32,53 +25,6 @@ from stereo_exp.tasks import dispatch
 
 Make = Callable[..., RunContext]
 ENGINES = ("onnxruntime", "openvino")
-SMALL = (
-    "experiment=smoke",
-    "tracker=none",
-    "model.head.num_modules=2",
-    "model.backbone.width=0.25",
-)
-SIZE, DISPARITY = (50, 90), 6
-
-
-def views(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    texture = np.repeat(np.repeat(rng.integers(0, 256, (25, 48 + DISPARITY, 3), np.uint8), 2, axis=0), 2, axis=1)
-    return texture[: SIZE[0], : SIZE[1]], texture[: SIZE[0], DISPARITY : SIZE[1] + DISPARITY]
-
-
-@pytest.fixture(scope="module")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Overrides for a data set of two pairs."""
-    root = tmp_path_factory.mktemp("pairs")
-    for i in range(2):
-        for name, view in zip(("left", "right"), views(i), strict=True):
-            (root / f"{name}{i}.png").write_bytes(encode_png(view))
-        write_pfm(root / f"disparity{i}.pfm", np.full(SIZE, DISPARITY, np.float32))
-    patterns = ("left=left*.png", "right=right*.png", "disparity=disparity*.pfm")
-    return ["dataset=pairs", f"dataset.root={root}", *(f"dataset.{p}" for p in patterns)]
-
-
-def checkpoint(folder: Path, target: str | None) -> Path:
-    """A small network with random weights: float, or calibrated for a target."""
-    from stereo_exp.model import MODELS
-    from stereo_exp.quant.calibrate import calibrate
-    from stereo_exp.quant.state import build_from_config
-
-    stage = "float" if target is None else "calib"
-    config = bind(composed(*SMALL, f"stage={stage}", f"quant/target={target or 'pow2'}"))
-    torch.manual_seed(1)
-    if target is None:
-        state = MODELS[config.model.name](config.model).state_dict()
-    else:
-        network = build_from_config(config)
-        batch = collate([StereoSample(str(i), *views(i)) for i in (5, 6)], [0, 1])
-        calibrate(network, [batch], 1, config)
-        state = network.state_dict()
-    path = folder / "best.safetensors"
-    meta = {"stage": stage, "step": 1, "num_steps": 1, "config": asdict(config), "run_id": None}
-    save_checkpoint(path, meta, {"model": state})
-    return path
 
 
 def compiled(folder: Path, target: str | None, engines: Sequence[str], opt: int = 2) -> Path:
@@ -87,9 +33,11 @@ def compiled(folder: Path, target: str | None, engines: Sequence[str], opt: int 
 
 
 @pytest.fixture(scope="module")
-def exact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exact(tmp_path_factory: pytest.TempPathFactory, pow2: Network) -> Path:
     """A pow2 model for both engines."""
-    return compiled(tmp_path_factory.mktemp("exact"), "pow2", ENGINES)
+    folder = tmp_path_factory.mktemp("exact") / "compiled"
+    build(pow2.source, folder, Options(ENGINES, 2, None, None), pow2.exported)
+    return folder
 
 
 def settings(folder: Path, pairs: list[str], *more: str) -> list[str]:

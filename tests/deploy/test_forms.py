@@ -1,0 +1,108 @@
+"""The deployed forms compute what torch computes, on every engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_models import Network, images
+
+from stereo_exp.data.colour import normalise
+from stereo_exp.deploy.build import Options, build
+from stereo_exp.deploy.onnx_export import integers_name
+from stereo_exp.deploy.program import FullForm
+from stereo_exp.model.confidence import full_confidence
+from stereo_exp.model.postprocess import full_disparity
+from stereo_exp.runtime.engines import load_engine
+from stereo_exp.runtime.manifest import ALIGN, FULL, TRUNK, Manifest
+
+ENGINES = ("onnxruntime", "openvino")
+SIZES = [(1, 32, 32), (2, 64, 96), (1, 160, 128)]
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory, floating: Network, pow2: Network) -> dict[str, Manifest]:
+    made = {}
+    for name, network in (("float", floating), ("pow2", pow2)):
+        folder = tmp_path_factory.mktemp(name)
+        made[name] = build(network.source, folder, Options(ENGINES, 3, None, None), network.exported).manifest
+    return made
+
+
+@pytest.fixture
+def networks(floating: Network, pow2: Network) -> dict[str, Network]:
+    return {"float": floating, "pow2": pow2}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ["float", "pow2"])
+def test_full_form(
+    compiled: dict[str, Manifest], networks: dict[str, Network], name: str, engine: str, size: tuple[int, int, int]
+) -> None:
+    batch, height, width = size
+    views = images(height, width, batch)
+    disparity, confidence = load_engine(compiled[name], FULL, engine, threads=1).run(*views)
+    model = networks[name].source.model
+    maxdisp = networks[name].source.config.model.maxdisp
+    with torch.no_grad():
+        output = model(*(normalise(torch.from_numpy(v).permute(0, 3, 1, 2)) for v in views))
+    assert disparity.shape == confidence.shape == (batch, height, width)
+    np.testing.assert_allclose(disparity, full_disparity(output, maxdisp).numpy(), atol=1e-3)
+    assert 0 <= confidence.min() <= confidence.max() <= 1 + 1e-6
+    # Where a candidate lies just at the border of what counts as near, float noise decides.
+    wrong = np.abs(confidence - full_confidence(output).numpy()) > 1e-4
+    assert wrong.mean() < 0.01
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_trunk_and_align_give_the_same_bits(compiled: dict[str, Manifest], pow2: Network, engine: str) -> None:
+    manifest, views = compiled["pow2"], images(64, 96, 2)
+    inputs = (normalise(torch.from_numpy(v).permute(0, 3, 1, 2)) for v in views)
+    with torch.no_grad():
+        wanted = [logits.numpy() for logits in pow2.source.trunk(*inputs)]
+    for form in (TRUNK, ALIGN):
+        found = load_engine(manifest, form, engine, threads=1).run(*views)
+        for a, b in zip(found[:2], wanted, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_manifest_names_every_quantised_tensor(compiled: dict[str, Manifest], pow2: Network) -> None:
+    manifest = compiled["pow2"]
+    assert [t.name for t in manifest.tensors] == [t.name for t in pow2.source.tensors]
+    for entry, tensor in zip(manifest.tensors, pow2.source.tensors, strict=True):
+        assert (entry.output, entry.scale, entry.bits) == (integers_name(tensor.name), tensor.scale, tensor.bits)
+        assert (entry.zero_point, entry.dtype) == (128, "uint8")
+    assert compiled["float"].tensors == ()
+    assert set(compiled["float"].engines["openvino"]) == {FULL, TRUNK}
+
+
+def test_program_loads_without_this_package(tmp_path: Path, pow2: Network) -> None:
+    import subprocess
+    import sys
+
+    from stereo_exp.deploy.program import save_program
+
+    path = save_program(pow2.source, tmp_path / "model.pt2")
+    assert [p.name for p in tmp_path.iterdir()] == ["model.pt2"]
+    left, right = images(64, 96, 3)
+    np.savez(tmp_path / "in.npz", left=left, right=right)
+    code = f"""
+import sys, numpy as np, torch
+import torch.ao.quantization.fx._decomposed
+views = np.load({str(tmp_path / "in.npz")!r})
+module = torch.export.load({str(path)!r}).module()
+with torch.no_grad():
+    d, c = module(torch.from_numpy(views["left"]), torch.from_numpy(views["right"]))
+np.savez({str(tmp_path / "out.npz")!r}, d=d.numpy(), c=c.numpy())
+assert not any(name.startswith("stereo_exp") for name in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, capture_output=True)
+    found = np.load(tmp_path / "out.npz")
+    with torch.no_grad():
+        module = FullForm(pow2.source.model, pow2.source.config.model.maxdisp)
+        wanted = module(torch.from_numpy(left), torch.from_numpy(right))
+    for a, b in zip((found["d"], found["c"]), wanted, strict=True):
+        np.testing.assert_allclose(a, b.numpy(), atol=1e-5)

@@ -1,0 +1,163 @@
+"""Every rewrite changes the graph where it should and not a bit of what the graph computes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import helper, numpy_helper
+from small_models import Network, images
+
+from stereo_exp.data.colour import normalise
+from stereo_exp.deploy.forms import LOGITS, trunk_form
+from stereo_exp.deploy.rewrites import REWRITES, Rewrite, rewrite
+from stereo_exp.deploy.rewrites.pixel_shuffle import shuffled_weight
+from stereo_exp.deploy.surgery import edit, nodes_of
+
+VIEWS = images(64, 96)
+
+
+def run(model: onnx.ModelProto, outputs: Sequence[str] = LOGITS, views: tuple = VIEWS) -> list[np.ndarray]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(list(outputs), dict(zip(("left", "right"), views, strict=True)))
+
+
+def of_torch(network: Network, views: tuple = VIEWS) -> list[np.ndarray]:
+    inputs = (normalise(torch.from_numpy(view).permute(0, 3, 1, 2)) for view in views)
+    with torch.no_grad():
+        return [logits.numpy() for logits in network.source.trunk(*inputs)]
+
+
+def before(network: Network, entry: Rewrite) -> onnx.ModelProto:
+    """The trunk after the rewrites that come before one."""
+
+    def run_earlier(model: ir.Model) -> None:
+        for earlier in REWRITES[: REWRITES.index(entry)]:
+            if set(entry.engines) <= set(earlier.engines) and earlier.level <= entry.level:
+                earlier(model)
+
+    return edit(trunk_form(network.exported), run_earlier)
+
+
+@pytest.mark.parametrize("entry", REWRITES, ids=lambda e: e.name)
+def test_not_a_bit_changes(pow2: Network, entry: Rewrite) -> None:
+    changes = []
+    model = edit(before(pow2, entry), lambda m: changes.append(entry(m)))
+    assert changes[0] > 0
+    for found, wanted in zip(run(model), of_torch(pow2), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    again = []
+    edit(model, lambda m: again.append(entry(m)))
+    assert again == [0], "a second time there is nothing left to do"
+
+
+@pytest.mark.parametrize("level", range(4))
+@pytest.mark.parametrize("size", [(32, 32), (96, 160)], ids=str)
+def test_levels(pow2: Network, level: int, size: tuple[int, int]) -> None:
+    model, changes = rewrite(trunk_form(pow2.exported), "onnxruntime", level)
+    assert set(changes) == {e.name for e in REWRITES if e.level <= level and "onnxruntime" in e.engines}
+    views = images(*size, batch=2, seed=level)
+    for found, wanted in zip(run(model, views=views), of_torch(pow2, views), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def kinds(model: onnx.ModelProto) -> set[str]:
+    return {node.op_type for node in model.graph.node}
+
+
+def test_what_is_gone(pow2: Network) -> None:
+    plain = trunk_form(pow2.exported)
+    zero, one, three = (rewrite(plain, "onnxruntime", level)[0] for level in (0, 1, 3))
+    assert "Floor" in kinds(zero)
+    assert "Floor" not in kinds(one)
+    assert "ConvTranspose" in kinds(one)
+    assert "ConvTranspose" not in kinds(three)
+    assert "MatMulIntegerToFloat" in kinds(three)
+    integers = {i.name: i.data_type for i in zero.graph.initializer}
+    activations = [n for n in zero.graph.node if n.op_type == "QuantizeLinear"]
+    assert {integers[n.input[2]] for n in activations} == {onnx.TensorProto.UINT8}
+    openvino = rewrite(plain, "openvino", 3)[0]
+    assert {o.domain for o in openvino.opset_import} == {""}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_pixel_shuffle_is_the_transposed_convolution(
+    channels_in: int, channels_out: int, height: int, width: int, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randint(-128, 128, (2, channels_in, height, width), generator=generator).double()
+    weight = torch.randint(-127, 128, (channels_in, channels_out, 4, 4), generator=generator).double()
+    wanted = torch.nn.functional.conv_transpose2d(x, weight, stride=2, padding=1)
+    parities = torch.nn.functional.conv2d(x, torch.from_numpy(shuffled_weight(weight.numpy())), padding=1)
+    assert torch.equal(torch.nn.functional.pixel_shuffle(parities, 2), wanted)
+
+
+def test_colours_are_those_of_training(floating: Network) -> None:
+    """All bits, of a million random colours and of the corners of the cube; as rounded twice and as rounded once."""
+    rng = np.random.default_rng(0)
+    corners = np.stack(np.meshgrid(*[np.asarray([0, 1, 2, 127, 128, 129, 253, 254, 255, 64, 65, 191])] * 3), -1)
+    colours = np.concatenate([corners.reshape(-1, 3), rng.integers(0, 256, (2**20 - corners.size // 3, 3))])
+    image = colours.astype(np.uint8).reshape(1, 1024, 1024, 3)
+    model = onnx.ModelProto()
+    model.CopyFrom(trunk_form(floating.exported))
+    del model.graph.output[:]
+    shape = ["N", 3, "H", "W"]
+    model.graph.output.append(helper.make_tensor_value_info("images/left_yuv", onnx.TensorProto.FLOAT, shape))
+    (found,) = run(edit(model, lambda m: None), ["images/left_yuv"], (image, image))
+    wanted = normalise(torch.from_numpy(image).permute(0, 3, 1, 2)).numpy()
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_integers_of_every_colour_channel(pow2: Network) -> None:
+    """The same for the integers that the trunk gets when colours are rounded once."""
+    model, changes = rewrite(trunk_form(pow2.exported), "onnxruntime", 1)
+    assert changes["round_once"] == 2
+    quantised = onnx.ModelProto()
+    quantised.CopyFrom(model)
+    quantised.graph.output.append(helper.make_tensor_value_info("left.integers", onnx.TensorProto.UINT8, None))
+    image = np.random.default_rng(1).integers(0, 256, (1, 512, 512, 3), np.uint8)
+    (found,) = run(quantised, ["left.integers"], (image, image))
+    wanted = normalise(torch.from_numpy(image).permute(0, 3, 1, 2)).numpy() * 128 + 128
+    np.testing.assert_array_equal(found, wanted)
+
+
+def quantised_pad() -> onnx.ModelProto:
+    """Integers padded with zeros, which are other numbers once zero points move."""
+    node, info = helper.make_node, helper.make_tensor_value_info
+    constants = {"s": np.float32(1), "z": np.int8(0), "p": np.asarray([0, 0, 1, 1, 0, 0, 0, 0])}
+    nodes = [
+        node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        node("Pad", ["q", "p"], ["padded"]),
+        node("DequantizeLinear", ["padded", "s", "z"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "pad",
+        [info("x", onnx.TensorProto.FLOAT, [1, 1, 4, 4])],
+        [info("y", onnx.TensorProto.FLOAT, [1, 1, 6, 6])],
+        [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+def test_integers_padded_with_zeros_are_refused() -> None:
+    with pytest.raises(NotImplementedError, match="padded"):
+        rewrite(quantised_pad(), "openvino", 0)
+
+
+def test_editing_leaves_the_original(pow2: Network) -> None:
+    model = trunk_form(pow2.exported)
+    text = model.SerializeToString(deterministic=True)
+    rewrite(model, "onnxruntime", 3)
+    assert model.SerializeToString(deterministic=True) == text
+    assert next(iter(nodes_of(ir.from_proto(model)))) is not None
