@@ -19,11 +19,6 @@ def rewrite(model: ir.Model) -> int:
         if source is None or quantise is None or quantise.op_type != "QuantizeLinear" or only_user(source) is not relu:
             continue
         producer = source.producer()
-        shuffle = producer if producer is not None and producer.op_type == "DepthToSpace" else None
-        if shuffle is not None and shuffle.inputs[0] is not None:
-            # It moves integers as well; the quantise operator goes on to the convolution before it.
-            source = shuffle.inputs[0]
-            producer = source.producer() if only_user(source) is shuffle else None
         if producer is None or producer.op_type != "Conv":
             continue
         zero_point = quantise.inputs[2] if len(quantise.inputs) > 2 else None
@@ -34,15 +29,12 @@ def rewrite(model: ir.Model) -> int:
         before = ir.node("QuantizeLinear", [source, *quantise.inputs[1:]], name=quantise.name)
         before.outputs[0].name = f"{name}.before_relu"
         before.outputs[0].type = quantise.outputs[0].type
-        made = [before]
-        if shuffle is not None:
-            made.append(ir.node("DepthToSpace", [before.outputs[0]], shuffle.attributes, name=str(shuffle.name)))
-            made[-1].outputs[0].type = before.outputs[0].type
-        maximum = ir.node("Max", [made[-1].outputs[0], zero_point], name=f"{relu.name}/Max")
-        insert_before(model, quantise, *made, maximum)
+        maximum = ir.node("Max", [before.outputs[0], zero_point], name=f"{relu.name}/Max")
+        maximum.outputs[0].type = before.outputs[0].type
+        insert_before(model, quantise, before, maximum)
         replace_value(quantise.outputs[0], maximum.outputs[0])
         quantise.outputs[0].name = f"{name}.gone"
         maximum.outputs[0].name = name
-        model.graph.remove([quantise, relu, *([shuffle] if shuffle is not None else [])], safe=True)
+        model.graph.remove([quantise, relu], safe=True)
         changed += 1
     return changed
