@@ -8,7 +8,8 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a developer has exported must not decide what a test sees."""
     for name in [*(n for n in os.environ if n.startswith("STEREO_EXP_")), "MLFLOW_TRACKING_URI"]:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_child_handler() -> Iterator[None]:
+    """DataLoader leaves a handler of SIGCHLD behind. On virtual machines with AMX the kernel was seen to end a process
+    by SIGSEGV (si_code SI_KERNEL) on delivering a signal after an engine had used tile registers; where nothing
+    handles SIGCHLD, none is delivered."""
+    yield
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 @pytest.fixture
