@@ -10,7 +10,7 @@ import onnx
 import onnx_ir as ir
 from onnx import shape_inference
 
-from stereo_exp.deploy.surgery import add_constant, edit, insert_before, nodes_of, replace_value
+from stereo_exp.deploy.surgery import add_constant, edit, nodes_of, replace_nodes
 
 # The operators of a fixed-size network, and since when they mean what they mean in 18.
 _SINCE = {
@@ -49,10 +49,7 @@ def lower(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
 
 def _softmax_last(model: ir.Model, node: ir.Node) -> None:
     """Before 13 it ran over everything from its axis on: over the last axis alone it means the same."""
-    source, result = node.inputs[0], node.outputs[0]
-    there = ir.node("Transpose", [source], {"perm": [0, 2, 3, 1]}, name=f"{node.name}/last")
+    there = ir.node("Transpose", [node.inputs[0]], {"perm": [0, 2, 3, 1]}, name=f"{node.name}/last")
     softmax = ir.node("Softmax", [there.outputs[0]], {"axis": 3}, name=node.name)
     back = ir.node("Transpose", [softmax.outputs[0]], {"perm": [0, 3, 1, 2]}, name=f"{node.name}/back")
-    insert_before(model, node, there, softmax, back)
-    replace_value(result, back.outputs[0])
-    model.graph.remove(node, safe=True)
+    replace_nodes(model, [node], [there, softmax, back])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import onnx
@@ -27,6 +27,11 @@ def edit(model: onnx.ModelProto, change: Callable[[ir.Model], object]) -> onnx.M
 def nodes_of(model: ir.Model, *kinds: str) -> Iterator[ir.Node]:
     """The nodes of some operator types (none named: all), in order; safe against changes while they are walked."""
     yield from [node for node in model.graph if not kinds or node.op_type in kinds]
+
+
+def input_of(node: ir.Node, index: int) -> ir.Value | None:
+    """An input that may be left out."""
+    return node.inputs[index] if index < len(node.inputs) else None
 
 
 def constant(value: ir.Value | None) -> np.ndarray | None:
@@ -57,15 +62,20 @@ def insert_before(model: ir.Model, place: ir.Node, *nodes: ir.Node) -> None:
     model.graph.insert_before(place, list(nodes))
 
 
-def replace_value(old: ir.Value, new: ir.Value) -> None:
-    """Whoever reads `old` reads `new`, which takes over type and shape; an output of the graph keeps its name."""
-    name = old.name
-    new.type, new.shape = new.type or old.type, new.shape or old.shape
-    is_output = old.is_graph_output()
-    old.replace_all_uses_with(new, replace_graph_outputs=True)
-    if is_output:
-        old.name = f"{name}.replaced"
-        new.name = name
+def replace_nodes(model: ir.Model, old: Sequence[ir.Node], new: Sequence[ir.Node]) -> None:
+    """Put a chain of new nodes in place of others that nothing else reads.
+
+    The output of the last new node takes over name, type and shape of the first old node's, and whoever read that.
+    """
+    value, fresh = old[0].outputs[0], new[-1].outputs[0]
+    name = value.name
+    insert_before(model, old[0], *new)
+    fresh.type, fresh.shape = fresh.type or value.type, fresh.shape or value.shape
+    value.replace_all_uses_with(fresh, replace_graph_outputs=True)
+    model.graph.remove(list(old), safe=True)
+    # Two outputs of a graph must not share a name, not even while one is on its way out.
+    value.name = f"{name}.replaced"
+    fresh.name = name
 
 
 def only_user(value: ir.Value) -> ir.Node | None:

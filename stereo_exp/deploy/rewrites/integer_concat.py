@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from stereo_exp.deploy.surgery import constant, insert_before, nodes_of, replace_value
+from stereo_exp.deploy.surgery import constant, nodes_of, replace_nodes
 
 
 def rewrite(model: ir.Model) -> int:
@@ -22,11 +22,7 @@ def rewrite(model: ir.Model) -> int:
         joined.outputs[0].name = f"{node.outputs[0].name}.integers"
         joined.outputs[0].type = first.inputs[0].type if first.inputs[0] is not None else None
         back = ir.node("DequantizeLinear", [joined.outputs[0], *first.inputs[1:]], name=f"{node.name}/DequantizeLinear")
-        insert_before(model, node, joined, back)
-        name = node.outputs[0].name
-        replace_value(node.outputs[0], back.outputs[0])
-        model.graph.remove(node, safe=True)
-        back.outputs[0].name = name
+        replace_nodes(model, [node], [joined, back])
         changed += 1
     return changed
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from stereo_exp.deploy.surgery import add_constant, constant, insert_before, nodes_of, only_user, replace_value
+from stereo_exp.deploy.surgery import add_constant, constant, input_of, nodes_of, only_user, replace_nodes
 
 _DOMAIN = "com.microsoft"
 
@@ -25,11 +25,7 @@ def rewrite(model: ir.Model) -> int:
         made = _product(model, node)
         if made is None:
             continue
-        insert_before(model, node, *made)
-        name = node.outputs[0].name
-        replace_value(node.outputs[0], made[-1].outputs[0])
-        model.graph.remove(node, safe=True)
-        made[-1].outputs[0].name = name
+        replace_nodes(model, [node], made)
         changed += 1
     if changed:
         model.graph.opset_imports[_DOMAIN] = 1
@@ -42,17 +38,17 @@ def _product(model: ir.Model, node: ir.Node) -> list[ir.Node] | None:
     if dequantise is None or weight is None or {dequantise.op_type, weight.op_type} != {"DequantizeLinear"}:
         return None
     integers, scales = constant(weight.inputs[0]), constant(weight.inputs[1])
-    zero_point = dequantise.inputs[2] if len(dequantise.inputs) > 2 else None
+    zero_point = input_of(dequantise, 2)
     if integers is None or scales is None or integers.shape[2:] != (1, 1) or integers.dtype != np.int8:
         return None
     kind = constant(zero_point)
-    if kind is None or kind.dtype not in (np.uint8, np.int8) or _group(node) != 1:
+    if kind is None or kind.dtype not in (np.uint8, np.int8) or node.attributes.get_int("group", 1) != 1:
         return None
     name = str(node.name)
     made: list[ir.Node] = []
     value = dequantise.inputs[0]
-    strides = list(node.attributes["strides"].as_ints()) if "strides" in node.attributes else [1, 1]
-    if strides != [1, 1]:
+    strides = tuple(node.attributes.get_ints("strides", (1, 1)))
+    if strides != (1, 1):
         bounds = [np.asarray(v, np.int64) for v in ([0, 0], [2**62] * 2, [2, 3], strides)]
         inputs = [
             add_constant(model, f"{name}.{k}", v) for k, v in zip(("from", "to", "axes", "step"), bounds, strict=True)
@@ -87,7 +83,3 @@ def _product(model: ir.Model, node: ir.Node) -> list[ir.Node] | None:
     )
     made.append(ir.node("Transpose", [made[-1].outputs[0]], {"perm": [0, 3, 1, 2]}, name=f"{name}/back"))
     return made
-
-
-def _group(node: ir.Node) -> int:
-    return node.attributes["group"].as_int() if "group" in node.attributes else 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from stereo_exp.deploy.surgery import constant, insert_before, nodes_of, only_user, replace_value
+from stereo_exp.deploy.surgery import constant, input_of, nodes_of, only_user, replace_nodes
 
 
 def rewrite(model: ir.Model) -> int:
@@ -21,20 +21,15 @@ def rewrite(model: ir.Model) -> int:
         producer = source.producer()
         if producer is None or producer.op_type != "Conv":
             continue
-        zero_point = quantise.inputs[2] if len(quantise.inputs) > 2 else None
+        zero_point = input_of(quantise, 2)
         array = constant(zero_point)
         if array is None or array.size != 1:
             continue
-        name = quantise.outputs[0].name
         before = ir.node("QuantizeLinear", [source, *quantise.inputs[1:]], name=quantise.name)
-        before.outputs[0].name = f"{name}.before_relu"
+        before.outputs[0].name = f"{quantise.outputs[0].name}.before_relu"
         before.outputs[0].type = quantise.outputs[0].type
         maximum = ir.node("Max", [before.outputs[0], zero_point], name=f"{relu.name}/Max")
         maximum.outputs[0].type = before.outputs[0].type
-        insert_before(model, quantise, before, maximum)
-        replace_value(quantise.outputs[0], maximum.outputs[0])
-        quantise.outputs[0].name = f"{name}.gone"
-        maximum.outputs[0].name = name
-        model.graph.remove([quantise, relu], safe=True)
+        replace_nodes(model, [quantise, relu], [before, maximum])
         changed += 1
     return changed

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from stereo_exp.deploy.surgery import add_constant, constant, insert_before, nodes_of, replace_value
+from stereo_exp.deploy.surgery import add_constant, constant, input_of, insert_before, nodes_of, replace_nodes
 
 
 def rewrite(model: ir.Model) -> int:
@@ -20,8 +20,8 @@ def rewrite(model: ir.Model) -> int:
         if not _fits(node):
             continue
         weight = _constant_behind(node.inputs[1])
-        bias = _constant_behind(node.inputs[2]) if len(node.inputs) > 2 else None
-        if weight is None or (len(node.inputs) > 2 and bias is None):
+        bias = _constant_behind(input_of(node, 2))
+        if weight is None or (input_of(node, 2) is not None and bias is None):
             continue
         inputs = [node.inputs[0], _parameter(model, node, 1, shuffled_weight(weight), 0)]
         if bias is not None:
@@ -32,11 +32,7 @@ def rewrite(model: ir.Model) -> int:
         shuffle = ir.node(
             "DepthToSpace", [conv.outputs[0]], {"blocksize": 2, "mode": "CRD"}, name=f"{node.name}/DepthToSpace"
         )
-        insert_before(model, node, conv, shuffle)
-        name = node.outputs[0].name
-        replace_value(node.outputs[0], shuffle.outputs[0])
-        model.graph.remove(node, safe=True)
-        shuffle.outputs[0].name = name
+        replace_nodes(model, [node], [conv, shuffle])
         changed += 1
     return changed
 
@@ -57,18 +53,16 @@ def shuffled_weight(weight: np.ndarray) -> np.ndarray:
 
 
 def _fits(node: ir.Node) -> bool:
-    def ints(name: str, default: list[int]) -> list[int]:
-        return list(node.attributes[name].as_ints()) if name in node.attributes else default
-
-    kernel, shape = ints("kernel_shape", [4, 4]), constant(_integers(node.inputs[1]))
+    weight, settings = constant(_integers(node.inputs[1])), node.attributes
     return (
-        shape is not None
-        and list(shape.shape[2:]) == kernel == [4, 4]
-        and ints("strides", [1, 1]) == [2, 2]
-        and ints("pads", [0] * 4) == [1] * 4
-        and ints("output_padding", [0, 0]) == [0, 0]
-        and ints("dilations", [1, 1]) == [1, 1]
-        and (node.attributes["group"].as_int() if "group" in node.attributes else 1) == 1
+        weight is not None
+        and weight.shape[2:] == (4, 4)
+        and tuple(settings.get_ints("kernel_shape", (4, 4))) == (4, 4)
+        and tuple(settings.get_ints("strides", (1, 1))) == (2, 2)
+        and tuple(settings.get_ints("pads", (0,) * 4)) == (1,) * 4
+        and tuple(settings.get_ints("output_padding", (0, 0))) == (0, 0)
+        and tuple(settings.get_ints("dilations", (1, 1))) == (1, 1)
+        and settings.get_int("group", 1) == 1
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from stereo_exp.deploy.surgery import insert_before, nodes_of, only_user, replace_value
+from stereo_exp.deploy.surgery import nodes_of, only_user, replace_nodes
 
 _MOVED = ("Relu", "QuantizeLinear")
 
@@ -27,10 +27,6 @@ def _exchange(model: ir.Model, shuffle: ir.Node, behind: ir.Node) -> ir.Node:
     """shuffle -> behind becomes behind -> shuffle; returns the new shuffle."""
     first = ir.node(behind.op_type, [shuffle.inputs[0], *behind.inputs[1:]], behind.attributes, name=str(behind.name))
     second = ir.node("DepthToSpace", [first.outputs[0]], shuffle.attributes, name=str(shuffle.name))
-    name = behind.outputs[0].name
-    first.outputs[0].name, first.outputs[0].type = f"{name}.parities", behind.outputs[0].type
-    insert_before(model, behind, first, second)
-    replace_value(behind.outputs[0], second.outputs[0])
-    model.graph.remove([behind, shuffle], safe=True)
-    second.outputs[0].name = name
+    first.outputs[0].name, first.outputs[0].type = f"{behind.outputs[0].name}.parities", behind.outputs[0].type
+    replace_nodes(model, [behind, shuffle], [first, second])
     return second

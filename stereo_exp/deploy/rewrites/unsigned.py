@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from stereo_exp.deploy.surgery import add_constant, constant, nodes_of
+from stereo_exp.deploy.surgery import add_constant, constant, input_of, nodes_of
 
 _HALF = {np.dtype(np.int8): (128, np.uint8), np.dtype(np.int16): (32768, np.uint16)}
 
@@ -19,7 +19,7 @@ def rewrite(model: ir.Model) -> int:
     zero_points: dict[ir.Value, ir.Value] = {}
     changed = 0
     for node in nodes_of(model, "QuantizeLinear", "DequantizeLinear"):
-        zero_point = node.inputs[2] if len(node.inputs) > 2 else None
+        zero_point = input_of(node, 2)
         array = constant(zero_point)
         # Weights have their integers as constants; they stay signed.
         if array is None or zero_point is None or array.dtype not in _HALF or constant(node.inputs[0]) is not None:
@@ -39,7 +39,7 @@ def _retype(model: ir.Model) -> None:
     """What lies between a quantise and a dequantise operator has the new type, and pads with the new zero."""
     for node in model.graph:
         if node.op_type == "QuantizeLinear":
-            zero_point = constant(node.inputs[2] if len(node.inputs) > 2 else None)
+            zero_point = constant(input_of(node, 2))
             if zero_point is not None:
                 node.outputs[0].type = ir.TensorType(ir.DataType.from_numpy(zero_point.dtype))
         elif node.op_type != "DequantizeLinear":
