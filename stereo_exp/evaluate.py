@@ -73,12 +73,9 @@ def evaluate(
 
 def _add(metrics: StereoMetrics, batch: StereoBatch, i: int, prediction: Tensor) -> None:
     height, width = batch.sizes[i]
-    if batch.disparity is None:
-        # A data set without truth still shows its pictures; its pairs count as skipped.
-        metrics.num_skipped += 1
-        return
+    truth = None if batch.disparity is None else batch.disparity[i, :height, :width]
     noc = None if batch.noc is None else batch.noc[i, :height, :width]
-    metrics.update(prediction[:height, :width], batch.disparity[i, :height, :width], noc)
+    metrics.update(prediction[:height, :width], truth, noc)
 
 
 def flat(scores: Mapping[str, Any], prefix: str) -> dict[str, float]:

@@ -36,17 +36,20 @@ class StereoMetrics:
         self._sums = np.zeros((2, _NUM_SUMS + 2))
         self.num_skipped = 0
 
-    def update(self, prediction: Map, truth: Map, noc: Map | None = None) -> float | None:
+    def update(self, prediction: Map, truth: Map | None, noc: Map | None = None) -> float | None:
         """Add one image.
 
         Args:
             prediction: H×W in px, of the size of the truth; an array or a tensor on the CPU, like the others.
-            truth: H×W in px; 0, negative and non-finite values are unknown.
+            truth: H×W in px; 0, negative and non-finite values are unknown. None: the pair has none.
             noc: H×W bool, pixels that both views see, where the data set has them.
 
         Returns:
             The image's EPE in px, or None (and counted as skipped) where no pixel of the truth is known.
         """
+        if truth is None:
+            self.num_skipped += 1
+            return None
         predicted, true = np.asarray(prediction), np.asarray(truth)
         if predicted.shape != true.shape:
             raise ValueError(f"prediction {predicted.shape} and truth {true.shape} differ in size")

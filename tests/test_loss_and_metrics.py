@@ -127,6 +127,7 @@ def test_images_weigh_the_same_whatever_their_size() -> None:
 def test_an_image_without_truth_is_skipped_and_counted() -> None:
     metrics = StereoMetrics(192)
     assert metrics.update(torch.rand(4, 4), torch.zeros(4, 4)) is None
+    assert StereoMetrics(192).update(torch.rand(4, 4), None) is None
     assert metrics.update(torch.full((4, 4), 9.0), torch.full((4, 4), 8.0)) == pytest.approx(1.0)
     assert (metrics.compute()["n_images"], metrics.compute()["n_skipped"]) == (1, 1)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,9 @@ import numpy as np
 from stereo_exp.atomic import write_text
 from stereo_exp.config.bench import Align
 from stereo_exp.data.datasets import open_dataset
-from stereo_exp.data.sample import StereoSample, StereoSource, checked
+from stereo_exp.data.reading import num_pairs, read_pairs
+from stereo_exp.data.sample import StereoSample
 from stereo_exp.data.transforms import padded_size
-from stereo_exp.errors import DataError
 from stereo_exp.metrics import StereoMetrics
 from stereo_exp.progress import Meter
 from stereo_exp.run.compiled import find_compiled
@@ -26,7 +24,6 @@ from stereo_exp.runtime.images import padded, resized
 from stereo_exp.runtime.manifest import Manifest
 from stereo_exp.track import open_tracker
 
-log = logging.getLogger(__name__)
 TABLE = "align.csv"
 _LOOSE_SHARE, _TOLERANCE_PX = 0.9, 0.01
 
@@ -44,11 +41,10 @@ def run(context: RunContext) -> dict[str, Any]:
     engines = [Aligned(manifest, name, config.threads) for name in config.engines or manifest.engines]
     reference, metrics = Reference(source), StereoMetrics(manifest.model.maxdisp)
     data = open_dataset(context.config.dataset, "test")
-    count = len(data) if config.pairs is None else min(config.pairs, len(data))
     with open_tracker(context) as tracker:
         tracker.tag(checkpoint=str(path), compiled=str(manifest.folder), parent_run=source.checkpoint.meta["run_id"])
-        with Meter("align", count) as meter:
-            for sample in _samples(data, count, context.config.dataset.on_error):
+        with Meter("align", num_pairs(data, config.pairs)) as meter:
+            for sample in read_pairs(data, config.pairs, context.config.dataset.on_error):
                 if sample is None:
                     metrics.num_skipped += 1
                 else:
@@ -104,18 +100,6 @@ def _limits(config: Align, target: str | None, exact: bool, limits: Any) -> Any:
     return limits(equal, max_px)
 
 
-def _samples(data: StereoSource, count: int, on_error: str) -> Iterator[StereoSample | None]:
-    """The first pairs; None for one that cannot be read."""
-    for index in range(count):
-        try:
-            yield checked(data.read(index))
-        except DataError as error:
-            if on_error == "raise":
-                raise
-            log.warning("skipped: %s", error)
-            yield None
-
-
 def _fit(sample: StereoSample, config: Align, manifest: Manifest) -> tuple[StereoSample, np.ndarray, np.ndarray]:
     """The pair at the size to compare at, and its views as the engines take them, B×H×W×3."""
     if config.size is not None:
@@ -148,10 +132,7 @@ def _nearest(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _score(metrics: StereoMetrics, sample: StereoSample, disparity: np.ndarray) -> None:
     height, width = sample.size
-    if sample.disparity is None:
-        metrics.num_skipped += 1
-    else:
-        metrics.update(disparity[0, :height, :width], sample.disparity, sample.noc)
+    metrics.update(disparity[0, :height, :width], sample.disparity, sample.noc)
 
 
 def _write_table(path: Path, results: list[Any]) -> Path:

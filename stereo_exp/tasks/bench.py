@@ -96,12 +96,13 @@ def _latency(context: RunContext, load: Load) -> Result:
 
 def _accuracy(context: RunContext, load: Load) -> Result:
     from stereo_exp.data.datasets import open_dataset
+    from stereo_exp.data.reading import num_pairs
     from stereo_exp.runtime.bench import accuracy
     from stereo_exp.runtime.model import StereoModel
 
     config = context.config
     source = open_dataset(config.dataset, "test")
-    count = len(source) if config.bench.pairs is None else min(config.bench.pairs, len(source))
+    count = num_pairs(source, config.bench.pairs)
     with (
         StereoModel(load.manifest.folder, load.engine, load.threads) as model,
         _meter("accuracy", count) as progress,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-from stereo_exp.data.sample import StereoSource, checked
-from stereo_exp.errors import DataError
+from stereo_exp.data.reading import read_pairs
+from stereo_exp.data.sample import StereoSource
 from stereo_exp.metrics import StereoMetrics
 from stereo_exp.runtime.bench.load import Progress
 from stereo_exp.runtime.model import StereoModel
-
-log = logging.getLogger(__name__)
 
 
 def measure(
@@ -29,21 +26,12 @@ def measure(
     maxdisp = model.manifest.model.maxdisp
     everything = StereoMetrics(maxdisp)
     by_set = {name: StereoMetrics(maxdisp) for name in source.names}
-    for index in range(len(source) if limit is None else min(limit, len(source))):
-        try:
-            sample = checked(source.read(index))
-        except DataError as error:
-            if on_error == "raise":
-                raise
+    for index, sample in enumerate(read_pairs(source, limit, on_error)):
+        if sample is None:
             everything.num_skipped += 1
-            log.warning("skipped: %s", error)
-            progress(1)
-            continue
-        found = model(sample.left, sample.right).disparity
-        for metrics in (everything, *([by_set[source.set_of(index)]] if by_set else [])):
-            if sample.disparity is None:
-                metrics.num_skipped += 1
-            else:
+        else:
+            found = model(sample.left, sample.right).disparity
+            for metrics in (everything, *([by_set[source.set_of(index)]] if by_set else [])):
                 metrics.update(found, sample.disparity, sample.noc)
         progress(1)
     scores: dict[str, Any] = dict(everything.compute())
