@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from stereo_exp.errors import UserError
+from stereo_exp.runtime.write import coloured
 
 _CODEC, _RATE = "mp4v", 10.0
 
@@ -37,7 +38,7 @@ class Film:
         Raises:
             UserError: the frame has another size than the first, or the film cannot be written.
         """
-        frame = np.concatenate((cv2.cvtColor(left, cv2.COLOR_RGB2BGR), coloured(disparity, self.limits)))
+        frame = cv2.cvtColor(np.concatenate((left, coloured(disparity, self.limits))), cv2.COLOR_RGB2BGR)
         size = (frame.shape[1], frame.shape[0])
         if self._writer is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,13 +56,3 @@ class Film:
         if self._writer is not None:
             self._writer.release()
             self._temporary.replace(self.path)
-
-
-def coloured(disparity: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    """uint8 H×W×3 BGR; grey where the disparity is not finite."""
-    low, high = limits
-    known = np.isfinite(disparity)
-    levels = np.clip((np.where(known, disparity, low) - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
-    picture = cv2.applyColorMap(levels, cv2.COLORMAP_TURBO)
-    picture[~known] = 128
-    return picture

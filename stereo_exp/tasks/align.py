@@ -7,11 +7,11 @@ import io
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from stereo_exp.atomic import write_text
 from stereo_exp.config.bench import Align
+from stereo_exp.data.augment.geometry import resized
 from stereo_exp.data.datasets import open_dataset
 from stereo_exp.data.reading import num_pairs, read_pairs
 from stereo_exp.data.sample import StereoSample
@@ -20,7 +20,7 @@ from stereo_exp.metrics import StereoMetrics
 from stereo_exp.progress import Meter
 from stereo_exp.run.compiled import find_compiled
 from stereo_exp.run.context import RunContext
-from stereo_exp.runtime.images import padded, resized
+from stereo_exp.runtime.images import padded
 from stereo_exp.runtime.manifest import Manifest
 from stereo_exp.track import open_tracker
 
@@ -103,31 +103,14 @@ def _limits(config: Align, target: str | None, exact: bool, limits: Any) -> Any:
 def _fit(sample: StereoSample, config: Align, manifest: Manifest) -> tuple[StereoSample, np.ndarray, np.ndarray]:
     """The pair at the size to compare at, and its views as the engines take them, B×H×W×3."""
     if config.size is not None:
-        sample = _resized(sample, (config.size[0], config.size[1]))
+        sample = resized(sample, (config.size[0], config.size[1]))
     elif manifest.size is not None and padded_size(sample.size, manifest.multiple) != manifest.size:
-        sample = _resized(sample, manifest.size)
+        sample = resized(sample, manifest.size)
     size = padded_size(sample.size, manifest.multiple)
     left, right = (
         np.repeat(padded(view, size)[None], manifest.batch or 1, axis=0) for view in (sample.left, sample.right)
     )
     return sample, left, right
-
-
-def _resized(sample: StereoSample, size: tuple[int, int]) -> StereoSample:
-    factor = np.float32(size[1] / sample.size[1])
-    truth, noc = sample.disparity, sample.noc
-    return StereoSample(
-        sample.key,
-        resized(sample.left, size),
-        resized(sample.right, size),
-        disparity=None if truth is None else _nearest(truth, size) * factor,
-        noc=None if noc is None else _nearest(noc.astype(np.uint8), size).astype(np.bool_),
-    )
-
-
-def _nearest(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Truth takes the nearest pixel's value: there is no mean of two depths."""
-    return cv2.resize(values, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
 
 
 def _score(metrics: StereoMetrics, sample: StereoSample, disparity: np.ndarray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stereo_exp.run.compiled import FOLDER
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_checkpoint
 from stereo_exp.track import open_tracker
@@ -12,7 +13,6 @@ from stereo_exp.track import open_tracker
 if TYPE_CHECKING:
     from stereo_exp.deploy.source import Source
 
-FOLDER = "compiled"
 PROGRAM = "model.pt2"
 OPENEXPLORER = "openexplorer"
 
