@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from command_line import Outcome
 from composing import composed
+from in_process import Outcome, run_in_process
 
-from stereo_exp.__main__ import main
 from stereo_exp.config import bind
 
 
 @pytest.fixture
-def quiet_logging() -> Iterator[None]:
-    """Hydra configures the root logger for good; put it back."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    for handler in set(root.handlers) - set(handlers):
-        handler.close()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
-@pytest.fixture
-def cli(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], quiet_logging: None
-) -> Callable[..., Outcome]:
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     """`python -m stereo_exp ARGUMENTS` in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> Outcome:
-        monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-        monkeypatch.delenv("HYDRA_FULL_ERROR")  # main() sets it; this way it is unset again afterwards
-        monkeypatch.setattr(sys, "argv", ["stereo_exp", *arguments])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else 1
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return run
+    return run_in_process
 
 
 @pytest.fixture(scope="session")

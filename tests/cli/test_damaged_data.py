@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Outcome
+from in_process import Outcome
 
 from data_tools.pack import pack
 from data_tools.render import pair_paths, render_dataset
