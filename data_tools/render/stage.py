@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from data_tools.render.frame import Composition
 from data_tools.render.item import Item, Sheet, Stain
 from data_tools.render.paint import Atlas, PlanePaint
 from data_tools.render.quadric import Finish, Quadric
@@ -50,7 +51,7 @@ class Stage:
         self.shadows: list[tuple[float, Shadow]] = []
         self.ground_y = 0.0
 
-    def finish(self) -> list[Item]:
+    def finish(self) -> Composition:
         """Everything from far to near; the first plane, which is the ground, gets the shadows."""
         items = list(self.backdrop)
         largest = [shadow for _, shadow in sorted(self.shadows, key=lambda entry: -entry[0])[:_MOST_SHADOWS]]
@@ -62,7 +63,8 @@ class Stage:
         # nothing where there is no such thing.
         haze = Texture("flat", np.full((8, 8, 3), int(self.rng.integers(60, 220)), np.uint8), np.eye(2, 3) * 0.01)
         items.append(Sheet(Surface(a=LOWEST + 2e-3), haze, None))
-        return [*items, *(item for _, item in sorted(self.objects, key=lambda entry: entry[0]))]
+        items += (item for _, item in sorted(self.objects, key=lambda entry: entry[0]))
+        return Composition(items, len(self.objects))
 
     def spot(self, near: float, far: float) -> tuple[float, float]:
         """(x, z) of a place on the ground in sight of the left camera, at a depth between two."""

@@ -24,7 +24,7 @@ _WALLS = {"photo": 0.2, "bricks": 0.15, "stripes": 0.1, "fabric": 0.1, "faint": 
 def compose_room(rng: np.random.Generator, frame: Frame) -> Composition:
     """A room of 2.5-9 m, or a corridor."""
     stage, _ = dress_room(rng, frame)
-    return Composition(stage.finish(), len(stage.objects))
+    return stage.finish()
 
 
 def dress_room(rng: np.random.Generator, frame: Frame, share: float = 1.0) -> tuple[Stage, float]:

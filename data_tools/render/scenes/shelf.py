@@ -37,4 +37,4 @@ def compose_shelf(rng: np.random.Generator, frame: Frame) -> Composition:
     for _ in range(int(rng.integers(0, 6))):
         x, z = stage.spot(max(closest * 1.1, 0.3), away * 0.95)
         props.clutter(stage, (x, eye, z), float(math.exp(rng.uniform(math.log(0.1), math.log(0.5)))))
-    return Composition(stage.finish(), len(stage.objects))
+    return stage.finish()

@@ -25,7 +25,7 @@ _FRONTS = {"facade": 0.55, "bricks": 0.15, "photo": 0.1, "planks": 0.1, "rough":
 def compose_street(rng: np.random.Generator, frame: Frame) -> Composition:
     """A street between houses, or a path in the open."""
     stage, _ = dress_street(rng, frame)
-    return Composition(stage.finish(), len(stage.objects))
+    return stage.finish()
 
 
 def dress_street(rng: np.random.Generator, frame: Frame, share: float = 1.0) -> tuple[Stage, float]:

@@ -19,7 +19,7 @@ _WALLS = {"photo": 0.3, "fabric": 0.15, "noise": 0.15, "bricks": 0.1, "wood": 0.
 def compose_table(rng: np.random.Generator, frame: Frame) -> Composition:
     """9-30 things of 4-40 cm."""
     stage, _ = dress_table(rng, frame)
-    return Composition(stage.finish(), len(stage.objects))
+    return stage.finish()
 
 
 def dress_table(rng: np.random.Generator, frame: Frame, share: float = 1.0) -> tuple[Stage, float]:

@@ -24,7 +24,7 @@ def compose_thin(rng: np.random.Generator, frame: Frame) -> Composition:
         z = math.exp(rng.uniform(math.log(closest * 1.08), math.log(max(min(closest * 3.5, depth), closest * 1.2))))
         kind = rng.choice(["wires", "fence", "branch", "grate", "chair"], p=[0.25, 0.2, 0.25, 0.15, 0.15])
         _GROUPS[str(kind)](stage, z)
-    return Composition(stage.finish(), len(stage.objects))
+    return stage.finish()
 
 
 def _place(stage: Stage, z: float) -> np.ndarray:
