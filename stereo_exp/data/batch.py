@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -53,6 +54,12 @@ class StereoBatch:
     def _map(self, function) -> StereoBatch:  # type: ignore[no-untyped-def]
         tensors = {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)}
         return replace(self, **{name: function(tensor) for name, tensor in tensors.items()})
+
+
+def first_pairs(batches: Iterable[StereoBatch], limit: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Left and right, uint8 1×3×H×W each, of the first `limit` pairs, padded as their batches are."""
+    pairs = ((b.left[i : i + 1], b.right[i : i + 1]) for b in batches for i in range(len(b)))
+    return islice(pairs, limit)
 
 
 def collate(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from stereo_exp.data.batch import StereoBatch
+from stereo_exp.data.batch import StereoBatch, first_pairs
 from stereo_exp.data.colour import normalise
 from stereo_exp.deploy.source import Source
 from stereo_exp.errors import UserError
@@ -41,19 +41,14 @@ def measure(
     repeats = batch_size if isinstance(batch_size, int) else 1
     worst, total, pixels, count = 0.0, 0.0, 0, 0
     with Meter("parity", pairs) as meter:
-        for batch in batches:
-            for i in range(len(batch)):
-                left, right = (
-                    fit(view[i : i + 1], size).repeat(repeats, 1, 1, 1) for view in (batch.left, batch.right)
-                )
-                wanted = predict(source.model, left, right, source.config.model.maxdisp).numpy()
-                found = _run(session, form, source, left, right)
-                difference = np.abs(found.astype(np.float64) - wanted)
-                worst, total = max(worst, float(difference.max())), total + float(difference.sum())
-                pixels, count = pixels + difference.size, count + 1
-                meter.advance(max=f"{worst:.2e} px")
-                if count >= pairs:
-                    return Parity(worst, total / pixels, count)
+        for pair in first_pairs(batches, pairs):
+            left, right = (fit(view, size).repeat(repeats, 1, 1, 1) for view in pair)
+            wanted = predict(source.model, left, right, source.config.model.maxdisp).numpy()
+            found = _run(session, form, source, left, right)
+            difference = np.abs(found.astype(np.float64) - wanted)
+            worst, total = max(worst, float(difference.max())), total + float(difference.sum())
+            pixels, count = pixels + difference.size, count + 1
+            meter.advance(max=f"{worst:.2e} px")
     return Parity(worst, total / max(pixels, 1), count)
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from stereo_exp.checkpoint import Checkpoint, lineage_of, load_checkpoint
 from stereo_exp.config import bind
 from stereo_exp.config.quant import IntScheme
+from stereo_exp.data.batch import first_pairs
 from stereo_exp.data.colour import normalise
 from stereo_exp.data.splits import Splits
 from stereo_exp.errors import UserError
@@ -135,18 +136,12 @@ def _verify(network: QuantisedStereoNet, splits: Splits, pairs: int) -> dict[str
     equal = total = count = 0
     first: str | None = None
     with Meter("verify integers", pairs) as meter:
-        for batch in splits.test(Process()):
-            for i in range(len(batch)):
-                left, right = (normalise(view[i : i + 1]) for view in (batch.left, batch.right))
-                for name, same, values in compare(network.trunk, left, right):
-                    equal, total = equal + same, total + values
-                    first = first or (name if same < values else None)
-                count += 1
-                meter.advance(equal=f"{100 * equal / total:.4f} %")
-                if count >= pairs:
-                    break
-            if count >= pairs:
-                break
+        for left, right in first_pairs(splits.test(Process()), pairs):
+            for name, same, values in compare(network.trunk, normalise(left), normalise(right)):
+                equal, total = equal + same, total + values
+                first = first or (name if same < values else None)
+            count += 1
+            meter.advance(equal=f"{100 * equal / total:.4f} %")
     if first is not None:
         log.warning("integers differ from the independent evaluator's, first in %s", first)
     return {

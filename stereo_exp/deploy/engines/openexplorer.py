@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 
 from stereo_exp.atomic import write_bytes, write_text
-from stereo_exp.data.batch import StereoBatch
+from stereo_exp.data.batch import StereoBatch, first_pairs
 from stereo_exp.data.colour import normalise
 from stereo_exp.deploy.forms import VIEWS, network_form
 from stereo_exp.deploy.lower import lower
@@ -57,14 +57,11 @@ def write(
 def _write_calibration(folder: Path, size: tuple[int, int], batches: Iterable[StereoBatch], pairs: int) -> int:
     """Raw float32, 1×3×H×W each, little-endian; returns how many pairs."""
     count = 0
-    for batch in batches:
-        for i in range(len(batch)):
-            for name, view in zip(VIEWS, (batch.left, batch.right), strict=True):
-                values = normalise(fit(view[i : i + 1], size)).numpy().astype(np.dtype("<f4"))
-                write_bytes(folder / f"{name}_f32" / f"{count:04d}.bin", values.tobytes())
-            count += 1
-            if count >= pairs:
-                return count
+    for pair in first_pairs(batches, pairs):
+        for name, view in zip(VIEWS, pair, strict=True):
+            values = normalise(fit(view, size)).numpy().astype(np.dtype("<f4"))
+            write_bytes(folder / f"{name}_f32" / f"{count:04d}.bin", values.tobytes())
+        count += 1
     return count
 
 
