@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 Frame = Callable[[], Any]
-SGBM_DISPARITIES, SGBM_BLOCK = 192, 3
+SGBM_DISPARITIES = 192
 # What is to be reached: (what, faster than what, by which factor at least).
 GOALS = (
     ("openvino int8", "OpenCV StereoSGBM, MODE_SGBM", 5.0),
@@ -118,6 +118,8 @@ def _engine_frames(options: argparse.Namespace, left: np.ndarray, right: np.ndar
 def _sgbm_frames(options: argparse.Namespace, left: np.ndarray, right: np.ndarray) -> Iterator[tuple[str, Frame]]:
     import cv2
 
+    from stereo_exp.classical.sgbm import opencv_matcher
+
     cv2.setNumThreads(options.threads)
     modes = {
         "MODE_SGBM": cv2.STEREO_SGBM_MODE_SGBM,
@@ -125,9 +127,7 @@ def _sgbm_frames(options: argparse.Namespace, left: np.ndarray, right: np.ndarra
         "MODE_HH": cv2.STEREO_SGBM_MODE_HH,
     }
     for name, mode in modes.items():
-        # Blocks of 3×3, colours as the network has them, penalties as OpenCV's documentation suggests them.
-        area = 3 * SGBM_BLOCK**2
-        matcher = cv2.StereoSGBM_create(0, SGBM_DISPARITIES, SGBM_BLOCK, 8 * area, 32 * area, mode=mode)
+        matcher = opencv_matcher(SGBM_DISPARITIES, mode)
         yield f"OpenCV StereoSGBM, {name}", lambda matcher=matcher: matcher.compute(left, right)
 
 
