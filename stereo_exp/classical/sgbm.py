@@ -30,7 +30,7 @@ def opencv_matcher(num_disparities: int, mode: int, **settings: int) -> Any:
         settings: OpenCV's other parameters by name.
     """
     area = 3 * BLOCK**2
-    return cv2.StereoSGBM_create(0, num_disparities, BLOCK, 8 * area, 32 * area, mode=mode, **settings)
+    return cv2.StereoSGBM.create(0, num_disparities, BLOCK, 8 * area, 32 * area, mode=mode, **settings)
 
 
 class Sgbm:
