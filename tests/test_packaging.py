@@ -38,9 +38,18 @@ def pinned() -> dict[str, str]:
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in rows}
 
 
-@pytest.mark.parametrize(
-    "requirement", [*lines("options", "install_requires"), *lines("options.extras_require", "dev")]
-)
+EXTRAS = {key: lines("options.extras_require", key) for key in CONFIG["options.extras_require"]}
+
+
+@pytest.mark.parametrize("extra", ["export", "onnxruntime", "openvino"])
+def test_development_has_what_deployment_needs(extra: str) -> None:
+    assert set(EXTRAS[extra]) <= set(EXTRAS["dev"])
+
+
+RANGES = {*lines("options", "install_requires"), *(line for extra in EXTRAS.values() for line in extra)}
+
+
+@pytest.mark.parametrize("requirement", sorted(RANGES))
 def test_pinned_version_is_within_its_range(requirement: str) -> None:
     wanted = Requirement(requirement)
     version = pinned()[re.sub(r"[-_.]+", "-", wanted.name).lower()]

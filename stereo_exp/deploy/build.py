@@ -26,7 +26,7 @@ from stereo_exp.runtime.manifest import ALIGN, FULL, MANIFEST, TRUNK, FileEntry,
 log = logging.getLogger(__name__)
 OPSET = 21
 COUNTED_LEVEL = 1
-_PACKAGES = ("torch", "torchao", "onnx", "onnxscript", "onnxruntime", "openvino")
+_PACKAGES = ("torch", "torchao", "onnx", "onnx-ir", "onnxscript", "onnxruntime", "openvino")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Guard:
 sys.meta_path.insert(0, Guard())
 """
 HEAVY = ["torch", "torchao", "hydra", "omegaconf", "mlflow", "rich", "safetensors", "skimage", "webdataset", "filelock"]
-HEAVY += ["matplotlib", "onnx", "onnxscript", "yaml", "scipy", "pandas"]
+HEAVY += ["matplotlib", "onnx", "onnx_ir", "onnxscript", "yaml", "scipy", "pandas"]
 
 
 def run_guarded(code: str, blocked: list[str], *arguments: object) -> subprocess.CompletedProcess[str]:

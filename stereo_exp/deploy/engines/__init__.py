@@ -17,10 +17,11 @@ ENGINES = Registry(
     },
 )
 # Package -> the extra that brings it; what an engine's files are written with.
+_EXPORT = {"onnx": "export", "onnx_ir": "export", "onnxscript": "export"}
 _NEEDS = {
-    "onnxruntime": {"onnx": "export", "onnxscript": "export"},
-    "openvino": {"onnx": "export", "onnxscript": "export", "openvino": "openvino"},
-    "openexplorer": {"onnx": "export", "onnxscript": "export"},
+    "onnxruntime": _EXPORT,
+    "openvino": {**_EXPORT, "openvino": "openvino"},
+    "openexplorer": _EXPORT,
 }
 
 
