@@ -48,9 +48,11 @@ class Root:
     seed: int = 0
     """Initial weights, order of the data, crops and augmentation."""
     init_from: str | None = None
-    """Checkpoint whose weights training starts from; None takes the stage before (float: random weights)."""
+    """Checkpoint whose weights training starts from; None takes the stage before (float: random weights), `release`
+    begins the chain at the released float weights."""
     checkpoint: str | None = None
-    """Checkpoint to evaluate or infer with; None takes the last one of this name and stage."""
+    """Checkpoint to evaluate, infer, export or compile; None takes the last one of this name and stage, `release`
+    the weights that come with the package, which also serve where neither name= nor a run of that name is there."""
     model: model.Model = MISSING
     quant: quant.Quant = field(default_factory=quant.Quant)
     dataset: data.Dataset = MISSING

@@ -1,42 +1,40 @@
-"""Finding runs by name: the stage before, the last checkpoint, the run to go on with."""
+"""Finding checkpoints by name: the one to use, and that of the stage before."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.checkpoint import BEST, LAST, check_same_network, first_difference, network_facts, read_meta
+from stereo_exp.checkpoint import BEST, check_same_network, first_difference, network_facts, read_meta
 from stereo_exp.errors import CheckpointError
 from stereo_exp.run.context import RunContext
-from stereo_exp.run.folders import command_for, runs_of
+from stereo_exp.run.folders import command_for, own_chain, runs_of
+from stereo_exp.weights import FILES, FOLDER, RELEASE, checkpoint_named, released
 
 log = logging.getLogger(__name__)
-# What must be equal for a run to go on where another stopped; the rest (tracker, pictures, …) may change.
-_RESUME_KEYS = ("seed", "model", "quant", "dataset", "loader", "augment", "loss", "optim", "machine")
-# These change how fast data arrives, not which.
-_FREE_KEYS = {
-    "loader": ("workers", "eval_batch_size"),
-    "dataset": ("root", "render_workers"),
-    "machine": ("device", "threads"),
-}
-
 
 # The stages that a stage may start from, the preferred one first.
 STAGES_BEFORE = {"calib": ("float",), "qat": ("calib", "qat"), "int_infer": ("qat", "calib")}
+
+Meta = Mapping[str, Any]
 
 
 def find_start(context: RunContext) -> Path | None:
     """The checkpoint that the stage starts from: `init_from=` where given, else the newest of the stage before.
 
-    None for a float run without `init_from`: it starts from random weights.
+    None for a float run without `init_from`: it starts from random weights. `init_from=release` says where a chain
+    begins: `float` and `calib` take the released float weights (in a sweep whose own float run began there, `calib`
+    takes that run's); the stages behind take the newest whose chain began there.
 
     Raises:
         CheckpointError: there is none (with the command that makes one), or it is of another network, target or stage.
     """
     config = context.config
     before = STAGES_BEFORE.get(config.stage, ("float",))
+    if config.init_from == RELEASE:
+        return _start_of_release(context, before)
     if config.init_from is not None:
         path = Path(config.init_from)
         meta = read_meta(path)
@@ -51,96 +49,114 @@ def find_start(context: RunContext) -> Path | None:
         return path
     if config.stage == "float":
         return None
-    # A stage never starts from its own kind unless told to: that would be resuming.
-    candidates = [stage for stage in before if stage != config.stage]
-    for stage in candidates[:-1]:
-        try:
-            return find_checkpoint(context, stage, explicit=False)
-        except CheckpointError:
-            log.info("no %s checkpoint of name=%s", stage, config.name)
-    return find_checkpoint(context, candidates[-1], explicit=False)
+    return _stage_before(context, before)
 
 
-def find_checkpoint(context: RunContext, stage: str | None = None, explicit: bool = True) -> Path:
-    """The checkpoint to use: `checkpoint=` where given, else the newest of this name and stage.
+def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
+    """The checkpoint to use: `checkpoint=` where given, else the newest of this name and stage, else the released one.
 
     In a sweep the job with the same overrides comes first, so that each chain finds its own. Among the others the
-    newest whose network (and quantisation target) is the configured one wins.
+    newest whose network (and quantisation target) is the configured one wins. The released weights step in only where
+    no run was asked for by `name=` or `experiment=`: a name that is mistyped must not get figures of another network.
 
     Args:
         stage: None takes the configured one.
-        explicit: whether `checkpoint=` counts; it names what to use, not what to start from.
 
     Raises:
         CheckpointError: there is none (with the command that makes one), or only of other networks.
     """
     config = context.config
     stage = stage or config.stage
-    if explicit and config.checkpoint is not None:
-        path = Path(config.checkpoint)
+    if config.checkpoint is not None:
+        path = checkpoint_named(config.checkpoint, stage, "checkpoint")
         check_same_network(read_meta(path), context.config_dict(), path)
         return path
-    found = [run / BEST for run in runs_of(context, stage) if (run / BEST).is_file()]
-    if not found:
-        raise CheckpointError(
-            "checkpoint" if explicit else "init_from",
-            "null",
-            f"no {stage} run named {config.name} in {config.root} has a checkpoint",
-            f"make one with: {command_for(context, stage)}, or give {'checkpoint' if explicit else 'init_from'}=FILE",
-        )
-    wanted = context.config_dict()
-    for path in found:
-        meta = read_meta(path)
-        if first_difference(network_facts(wanted, stage), network_facts(meta["config"], stage), "") is None:
-            log.info("checkpoint %s: the newest of name=%s stage=%s with this network", path, config.name, stage)
-            return path
-    check_same_network(read_meta(found[0]), wanted, found[0])
-    raise AssertionError("check_same_network accepts what first_difference refused")
+    found = _newest(context, stage)
+    if found is not None:
+        return found
+    fits = _release_fits(context, stage)
+    if fits and not any(o.lstrip("+").startswith(("name=", "experiment=")) for o in context.overrides):
+        log.info("no %s checkpoint of name=%s: using the released weights (checkpoint=release)", stage, config.name)
+        return released(stage, "checkpoint")
+    raise _none(context, stage, "checkpoint", fits)
 
 
-def find_resumable(context: RunContext) -> Path | None:
-    """The `last` checkpoint that `train.resume` means, or None to start afresh.
+def _start_of_release(context: RunContext, before: tuple[str, ...]) -> Path:
+    if "float" not in before:
+        return _stage_before(context, before, _began_at_release)
+    own = own_chain(context, "float") if context.config.stage != "float" else []
+    trained = [run / BEST for run in own if (run / BEST).is_file()]
+    path = trained[0] if trained else released("float", "init_from")
+    check_same_network(read_meta(path), context.config_dict(), path)
+    return path
+
+
+def _began_at_release(meta: Meta) -> bool:
+    lineage = meta.get("lineage") or [{}]
+    return bool(Path(lineage[0].get("checkpoint") or "").name == FILES["float"])
+
+
+def _stage_before(
+    context: RunContext, before: tuple[str, ...], wanted: Callable[[Meta], bool] = lambda meta: True
+) -> Path:
+    # A stage never starts from its own kind unless told to: that would be resuming.
+    candidates = [stage for stage in before if stage != context.config.stage]
+    foreign: CheckpointError | None = None
+    for stage in candidates:
+        try:
+            found = _newest(context, stage, wanted)
+        except CheckpointError as error:
+            foreign = foreign or error
+            continue
+        if found is not None:
+            return found
+        log.info("no %s checkpoint of name=%s", stage, context.config.name)
+    last = candidates[-1]
+    raise foreign or _none(context, last, "init_from", last == "float" and _release_fits(context, last))
+
+
+def _newest(context: RunContext, stage: str, wanted: Callable[[Meta], bool] = lambda meta: True) -> Path | None:
+    """The newest checkpoint of the run's name with its network.
 
     Raises:
-        CheckpointError: a folder was named that has no checkpoint or another configuration.
+        CheckpointError: there are some, but only of other networks.
     """
-    config = context.config
-    if config.train.resume == "never":
-        return None
-    wanted = _resume_facts(context.config_dict())
-    if config.train.resume != "auto":
-        path = Path(config.train.resume) / LAST
-        difference = first_difference(wanted, _resume_facts(read_meta(path)["config"]), "")
-        if difference is not None:
-            key, here, there = difference
-            raise CheckpointError(
-                key.lstrip("."),
-                here,
-                f"the run to go on with has {there}",
-                "give it the same value to resume",
-            )
-        return path
-    # A run folder given by hand (hydra.run.dir=) may be the interrupted run itself.
-    for run in (context.dir, *runs_of(context, config.stage)):
-        path = run / LAST
+    config, others = context.config_dict(), []
+    for run in runs_of(context, stage):
+        path = run / BEST
         if not path.is_file():
             continue
         meta = read_meta(path)
-        if first_difference(wanted, _resume_facts(meta["config"]), "") is not None:
+        if not wanted(meta):
             continue
-        if meta["step"] >= meta["num_steps"]:
-            log.info("train.resume=auto: %s is finished, starting afresh", run)
-            return None
-        log.info("train.resume=auto: going on from step %d of %s", meta["step"], run)
-        return path
-    log.info("train.resume=auto: no interrupted run of this name and configuration, starting afresh")
+        if first_difference(network_facts(config, stage), network_facts(meta["config"], stage), "") is None:
+            log.info("checkpoint %s: the newest of name=%s stage=%s with this network", path, config["name"], stage)
+            return path
+        others.append((meta, path))
+    if others:
+        meta, path = others[0]
+        check_same_network(meta, config, path)
     return None
 
 
-def _resume_facts(config: Mapping[str, Any]) -> dict[str, Any]:
-    facts = {}
-    for key in _RESUME_KEYS:
-        value = config[key]
-        free = _FREE_KEYS.get(key, ())
-        facts[key] = {k: v for k, v in value.items() if k not in free} if isinstance(value, Mapping) else value
-    return facts
+def _release_fits(context: RunContext, stage: str) -> bool:
+    """Whether the released weights of a stage are there, and of the configured network and target."""
+    if stage not in FILES or not (FOLDER / FILES[stage]).is_file():
+        return False
+    there = read_meta(FOLDER / FILES[stage])["config"]
+    return first_difference(network_facts(context.config_dict(), stage), network_facts(there, stage), "") is None
+
+
+def _none(context: RunContext, stage: str, key: str, or_release: bool) -> CheckpointError:
+    config = context.config
+    from_release = config.init_from == RELEASE and key == "init_from"
+    began = " and began at the released weights" if from_release else ""
+    ways = [f"make one with: {command_for(context, stage)}{' init_from=release' if from_release else ''}"]
+    if or_release:
+        ways.append(f"take the released weights with {key}=release")
+    return CheckpointError(
+        key,
+        (config.init_from if key == "init_from" else config.checkpoint) or "null",
+        f"no {stage} run named {config.name} in {config.root} has a checkpoint{began}",
+        ", or ".join([*ways, f"give {key}=FILE"]),
+    )

@@ -34,16 +34,24 @@ def command_for(context: RunContext, stage: str, task: str = "train") -> str:
 
 def runs_of(context: RunContext, stage: str) -> Iterator[Path]:
     """Folders of runs of this name and stage: first the same chain of this sweep, then newest first."""
+    own = own_chain(context, stage)
+    yield from own
+    yield from (f for f in _folders(context, stage) if f not in own)
+
+
+def own_chain(context: RunContext, stage: str) -> list[Path]:
+    """Folders of the jobs of this sweep that share this job's overrides, newest first; none outside of a sweep."""
+    # Hydra's path of the sweep is absolute but may lead through symbolic links; ours does not.
+    sweep = context.sweep_dir and context.sweep_dir.resolve()
+    return [f for f in _folders(context, stage) if f.parent == sweep and _chain(f) == context.chain()]
+
+
+def _folders(context: RunContext, stage: str) -> list[Path]:
     config = context.config
     base = Path(config.root).resolve() / config.name
     folders = [*base.glob(f"{stage}/*"), *base.glob(f"sweep/*/*_{stage}")]
     folders = [f for f in folders if (f / RUN_FILE).is_file() and f.resolve() != context.dir.resolve()]
-    folders.sort(key=_started, reverse=True)
-    # Hydra's path of the sweep is absolute but may lead through symbolic links; ours does not.
-    sweep = context.sweep_dir and context.sweep_dir.resolve()
-    own = [f for f in folders if f.parent == sweep and _chain(f) == context.chain()]
-    yield from own
-    yield from (f for f in folders if f not in own)
+    return sorted(folders, key=_started, reverse=True)
 
 
 def _started(folder: Path) -> float:

@@ -13,8 +13,9 @@ from stereo_exp.checkpoint import load_checkpoint, load_weights
 from stereo_exp.model import MODELS
 from stereo_exp.process import Process
 from stereo_exp.run.context import RunContext
-from stereo_exp.run.find import find_resumable, find_start
+from stereo_exp.run.find import find_start
 from stereo_exp.run.launch import launch
+from stereo_exp.run.resume import find_resumable
 from stereo_exp.train.device import choose
 from stereo_exp.train.run import run_training
 

@@ -23,6 +23,7 @@ from stereo_exp.run.context import RunContext
 from stereo_exp.runtime.images import padded
 from stereo_exp.runtime.manifest import Manifest
 from stereo_exp.track import open_tracker
+from stereo_exp.weights import checkpoint_named
 
 TABLE = "align.csv"
 _LOOSE_SHARE, _TOLERANCE_PX = 0.9, 0.01
@@ -36,7 +37,8 @@ def run(context: RunContext) -> dict[str, Any]:
 
     config = context.config.align
     manifest = find_compiled(context, "align.model", config.model)
-    path = Path(context.config.checkpoint or manifest.model.checkpoint)
+    given = context.config.checkpoint or manifest.model.checkpoint
+    path = checkpoint_named(given, context.config.stage, "checkpoint")
     source = load_source(path)
     engines = [Aligned(manifest, name, config.threads) for name in config.engines or manifest.engines]
     reference, metrics = Reference(source), StereoMetrics(manifest.model.maxdisp)

@@ -1,0 +1,93 @@
+"""From the checkpoints of a chain to the released files: weights and facts, nothing of the machine that made them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stereo_exp.checkpoint import Checkpoint, first_difference, load_checkpoint, network_facts, save_checkpoint
+from stereo_exp.config import bind
+from stereo_exp.errors import CheckpointError
+from stereo_exp.weights import FILES, FOLDER
+
+# What a run does with the network, which says nothing about the weights.
+_OF_THE_RUN = ("infer", "temporal", "export", "compile", "bench", "align", "eval")
+_NAME = "release"
+
+
+def publish(sources: Mapping[str, Path], commit: str | None, folder: Path = FOLDER) -> dict[str, Path]:
+    """Write the released file of each stage.
+
+    Args:
+        sources: stage -> its `best` checkpoint, for every released stage.
+        commit: of the code that trained them.
+
+    Raises:
+        CheckpointError: one is of another stage, holds the state of training, is not a `pow2` network, or the two are
+            not the same network.
+    """
+    checkpoints = {stage: _checked(load_checkpoint(sources[stage]), stage) for stage in FILES}
+    models = {stage: network_facts(c.meta["config"], "float") for stage, c in checkpoints.items()}
+    for stage, facts in models.items():
+        difference = first_difference(models["float"], facts, "")
+        if difference is not None:
+            key, there, here = difference
+            rule = f"its {key.lstrip('.')} is {here}, that of the float network {there}"
+            raise CheckpointError(sources[stage], None, rule, "give two checkpoints of one chain")
+    written = {}
+    for stage, checkpoint in checkpoints.items():
+        written[stage] = folder / FILES[stage]
+        save_checkpoint(written[stage], released_meta(checkpoint.meta, commit), {"model": checkpoint.part("model")})
+    return written
+
+
+def released_meta(meta: Mapping[str, Any], commit: str | None) -> dict[str, Any]:
+    """The JSON of a released checkpoint: the recipe stays, paths, stores and ids of runs go."""
+    config = {key: value for key, value in meta["config"].items() if key not in _OF_THE_RUN}
+    config |= {"root": "outputs", "name": _NAME, "init_from": None, "checkpoint": None, "tracker": {"name": "none"}}
+    config["dataset"] = _without_places(config["dataset"])
+    # As it was, not with today's defaults for keys that it did not have; but it must bind.
+    bind(config)
+    kept = ("stage", "step", "num_steps", "version", "torch", "scores")
+    lineage = [{**link, "run_id": None, "checkpoint": ""} for link in meta.get("lineage", [])]
+    return {
+        **{key: meta[key] for key in kept if key in meta},
+        "name": _NAME,
+        "run_id": None,
+        "commit": commit,
+        "config": config,
+        "lineage": lineage,
+    }
+
+
+def commit_here() -> str | None:
+    """The commit of the checkout that this package is run from; None where it is not one."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=FOLDER, capture_output=True, text=True)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _checked(checkpoint: Checkpoint, stage: str) -> Checkpoint:
+    path, meta = checkpoint.path, checkpoint.meta
+    if meta["stage"] != stage:
+        raise CheckpointError(path, None, f"is a {meta['stage']} checkpoint, not {stage}", f"give the {stage} one")
+    if any(not name.startswith("model/") for name in checkpoint.tensors):
+        raise CheckpointError(path, None, "holds the state of training", "give best.safetensors of that run")
+    target = meta["config"]["quant"]["target"]["name"]
+    if stage != "float" and target != "pow2":
+        raise CheckpointError(path, None, f"is of quant/target={target}", "what is released is pow2")
+    return checkpoint
+
+
+def _without_places(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """A data set's config without where it lies; of other absolute paths (lists of pairs) the name stays."""
+    places = {"root": f"outputs/data/{dataset['name']}", "cache": "outputs/cache"}
+    out = {key: places.get(key, value) for key, value in dataset.items()}
+    out = {k: Path(v).name if isinstance(v, str) and Path(v).is_absolute() else v for k, v in out.items()}
+    if "parts" in out:
+        out["parts"] = {name: _without_places(part) for name, part in out["parts"].items()}
+    return out
