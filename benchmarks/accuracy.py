@@ -1,0 +1,133 @@
+"""How far off the released networks and OpenCV's SGBM are on real pairs and SceneFlow.
+
+    python benchmarks/accuracy.py --float FILE --int FILE [--data DIR] [--write README.md --json docs/accuracy.json]
+
+Every pair with truth under DIR, at its own size, all pixels with 0 < truth < maxdisp; nothing of it was trained on.
+SGBM: MODE_HH, as many candidates as the networks have, blocks of 3×3, left-right check, holes filled from the
+background. Prints a Markdown table and the goals, then one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from real.markdown import table, write_block
+from real.methods import FLOAT, INT8, SGBM, Method, add_options, load_methods
+from real.sets import DATA_VARIABLE, RealSet, default_root, open_sets
+
+from stereo_exp.atomic import write_text
+from stereo_exp.errors import UserError, exit_on_user_error
+from stereo_exp.metrics import StereoMetrics
+from stereo_exp.progress import Meter
+from stereo_exp.runtime.bench.host import describe
+
+BLOCK = "accuracy"
+METHODS = (FLOAT, INT8, SGBM)
+MAX_RATIO, MIN_PAIRS = 1.007, 4
+"""What quantisation may cost, as int8 EPE / float EPE, on sets of at least so many pairs."""
+BAD2_SETS = ("Middlebury 2005/2006", "SceneFlow")
+"""Where int8 is also to be better than SGBM in bad-2."""
+
+
+def main() -> None:
+    """Measure, print, write."""
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    with exit_on_user_error():
+        report = measure(options)
+        text = render(report)
+        print(f"{text}\n\n{render_goals(report)}\n")
+        if options.json is not None:
+            write_text(options.json, json.dumps(report, indent=1) + "\n")
+        if options.write is not None:
+            write_block(options.write, BLOCK, text)
+    print(json.dumps(report))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_options(parser)
+    parser.add_argument(
+        "--data", type=Path, default=default_root(), metavar="DIR", help=f"default: ${DATA_VARIABLE} or ../shared/data"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N pairs of each set; writes nothing")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help=f"page with <!-- {BLOCK} --> and <!-- /{BLOCK} -->")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the JSON into this file")
+    return parser.parse_args()
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """All figures: `sets` by name and method, what is `absent` and why, the checkpoints, the machine."""
+    if options.limit is not None and (options.write or options.json):
+        raise UserError("--limit", options.limit, "a table of some pairs is not the table", "leave it out to write")
+    sets, absent = open_sets(options.data)
+    for name, reason in absent.items():
+        logging.warning("left out: %s (%s)", name, reason)
+    methods, maxdisp, checkpoints = load_methods(options)
+    results = {found.name: _measure_set(found, methods, maxdisp, options.limit) for found in sets}
+    return {"maxdisp": maxdisp, "sets": results, "absent": absent, "checkpoints": checkpoints, **describe()}
+
+
+def _measure_set(pairs: RealSet, methods: Mapping[str, Method], maxdisp: int, limit: int | None) -> dict[str, Any]:
+    metrics = {name: StereoMetrics(maxdisp) for name in methods}
+    seconds = dict.fromkeys(methods, 0.0)
+    count = min(len(pairs), limit or len(pairs))
+    with Meter(pairs.name, count) as meter:
+        for _, sample in zip(range(count), pairs, strict=False):
+            for name, method in methods.items():
+                begin = time.perf_counter()
+                disparity = method(sample)
+                seconds[name] += time.perf_counter() - begin
+                metrics[name].update(disparity, sample.disparity, sample.noc)
+            meter.advance(**{name: f"{of.compute()['epe']:.3f}" for name, of in metrics.items()})
+    scores = {name: of.compute() | {"seconds_per_pair": seconds[name] / count} for name, of in metrics.items()}
+    return {"pairs": count, **scores, "int8_over_float": scores[INT8]["epe"] / scores[FLOAT]["epe"]}
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """The table in Markdown; the lowest figure of each set and metric in bold."""
+    head = ["", "pairs", *(f"{what} {m}" for what in ("EPE, px:", "bad-2, %:", "D1, %:") for m in METHODS)]
+    rows = [_row(name, scores) for name, scores in report["sets"].items()]
+    return table([*head, "EPE int8 / float"], rows)
+
+
+def _row(name: str, scores: Mapping[str, Any]) -> list[str]:
+    cells = [name, str(scores["pairs"])]
+    for key, scale, digits in (("epe", 1, 2), ("bad2", 100, 1), ("d1", 100, 1)):
+        values = [f"{scale * scores[method][key]:.{digits}f}" for method in METHODS]
+        best = min(values, key=float)
+        cells += [f"**{value}**" if value == best else value for value in values]
+    ratio = f"{scores['int8_over_float']:.4f}"
+    # Of a single pair the ratio says little.
+    return [*cells, ratio if scores["pairs"] >= MIN_PAIRS else f"({ratio})"]
+
+
+def goals(report: Mapping[str, Any]) -> list[tuple[str, str, float, float]]:
+    """What is to be reached: (goal, set, upper bound, found)."""
+    found = []
+    for name, scores in report["sets"].items():
+        found.append(("EPE int8, px, below SGBM's", name, scores[SGBM]["epe"], scores[INT8]["epe"]))
+        if name in BAD2_SETS:
+            found.append(("bad-2 int8, share, below SGBM's", name, scores[SGBM]["bad2"], scores[INT8]["bad2"]))
+        if scores["pairs"] >= MIN_PAIRS:
+            found.append(("EPE int8 / float", name, MAX_RATIO, scores["int8_over_float"]))
+    return found
+
+
+def render_goals(report: Mapping[str, Any]) -> str:
+    """The goals as a table in Markdown."""
+    rows = [
+        [goal, name, f"{bound:.4f}", f"{value:.4f}", "yes" if value <= bound else "no"]
+        for goal, name, bound, value in goals(report)
+    ]
+    return table(["goal", "set", "at most", "found", "met"], rows)
+
+
+if __name__ == "__main__":
+    main()
