@@ -14,7 +14,7 @@ _STYLE = """
   --card: #1b212b; --images: #9aa4b5; --backbone: #6ea3f0; --neck: #59c9ba; --head: #f09a55; --pixels: #d983bd;
   --trunk: #a0a9b8; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1080px; padding: 24px 20px 48px; background: var(--page); color: var(--ink);
+body { margin: 0 auto; max-width: 1200px; padding: 24px 20px 48px; background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 32px 0 8px; } p { margin: 4px 0; }
 .soft { color: var(--soft); }
@@ -29,6 +29,7 @@ circle { fill-opacity: .75; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 13px; }
 th, td { padding: 4px 8px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child, th.text, td.text { text-align: left; }
+td.text { white-space: normal; }
 thead th { position: sticky; top: 0; background: var(--page); }
 th button { all: unset; cursor: pointer; font-weight: 600; }
 th button:focus-visible { outline: 2px solid var(--backbone); }
