@@ -68,5 +68,5 @@ def wheel(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every benchmark, one after the other; each prints a table and one line of JSON."""
     session.install("-c", "constraints.txt", "-e", ".[dev,bench]")
-    for name in ("cli", "cost_volume", "render", "augment", "loader", "index", "training_curve"):
+    for name in ("cli", "cost_volume", "render", "augment", "loader", "index", "accuracy", "training_curve"):
         session.run("python", f"benchmarks/{name}.py", *session.posargs)

@@ -1,6 +1,6 @@
 """How far off the released networks and OpenCV's SGBM are on real pairs and SceneFlow.
 
-    python benchmarks/accuracy.py --float FILE --int FILE [--data DIR] [--write README.md --json docs/accuracy.json]
+    python benchmarks/accuracy.py [--float FILE --int FILE] [--data DIR] [--write README.md --json docs/accuracy.json]
 
 Every pair with truth under DIR, at its own size, all pixels with 0 < truth < maxdisp; nothing of it was trained on.
 SGBM: MODE_HH, as many candidates as the networks have, blocks of 3×3, left-right check, holes filled from the
@@ -10,19 +10,17 @@ background. Prints a Markdown table and the goals, then one line of JSON.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from real.markdown import table, write_block
+from real.markdown import table
 from real.methods import FLOAT, INT8, SGBM, Method, add_options, load_methods
-from real.sets import DATA_VARIABLE, RealSet, default_root, open_sets
+from real.output import add_output_options, check_output_options, write_report
+from real.sets import RealSet, add_data_option, open_sets
 
-from stereo_exp.atomic import write_text
-from stereo_exp.errors import UserError, exit_on_user_error
+from stereo_exp.errors import exit_on_user_error
 from stereo_exp.metrics import StereoMetrics
 from stereo_exp.progress import Meter
 from stereo_exp.runtime.bench.host import describe
@@ -40,32 +38,21 @@ def main() -> None:
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with exit_on_user_error():
+        check_output_options(options)
         report = measure(options)
-        text = render(report)
-        print(f"{text}\n\n{render_goals(report)}\n")
-        if options.json is not None:
-            write_text(options.json, json.dumps(report, indent=1) + "\n")
-        if options.write is not None:
-            write_block(options.write, BLOCK, text)
-    print(json.dumps(report))
+        write_report(options, BLOCK, report, render(report), render_goals(report))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
-    parser.add_argument(
-        "--data", type=Path, default=default_root(), metavar="DIR", help=f"default: ${DATA_VARIABLE} or ../shared/data"
-    )
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N pairs of each set; writes nothing")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help=f"page with <!-- {BLOCK} --> and <!-- /{BLOCK} -->")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the JSON into this file")
+    add_data_option(parser)
+    add_output_options(parser, BLOCK, "pairs of each set")
     return parser.parse_args()
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """All figures: `sets` by name and method, what is `absent` and why, the checkpoints, the machine."""
-    if options.limit is not None and (options.write or options.json):
-        raise UserError("--limit", options.limit, "a table of some pairs is not the table", "leave it out to write")
     sets, absent = open_sets(options.data)
     for name, reason in absent.items():
         logging.warning("left out: %s (%s)", name, reason)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -17,32 +16,39 @@ from stereo_exp.data.sample import StereoSample
 from stereo_exp.errors import CheckpointError
 from stereo_exp.predict.predictor import Predictor
 from stereo_exp.run.restore import restore_model
+from stereo_exp.weights import RELEASE, checkpoint_named
 
 Method = Callable[[StereoSample], np.ndarray]
 """A pair to its disparity, float32 H×W px."""
 FLOAT, INT8, SGBM = "float", "int8", "SGBM"
 STAGES = {FLOAT: "float", INT8: "int_infer"}
+OPTIONS = {FLOAT: "--float", INT8: "--int"}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of every command that compares the methods."""
-    parser.add_argument("--float", type=Path, required=True, metavar="FILE", help="float checkpoint")
-    parser.add_argument("--int", type=Path, required=True, metavar="FILE", help="int_infer checkpoint")
+    for key, stage in STAGES.items():
+        parser.add_argument(
+            OPTIONS[key], default=RELEASE, metavar="FILE", help=f"{stage} checkpoint; default: released"
+        )
     parser.add_argument("--device", default="cpu", help="of the networks: cpu or cuda; SGBM runs on the CPU")
     parser.add_argument("--threads", type=int, help="of torch and OpenCV; default: theirs")
 
 
-def predictor(path: Path, method: str, device: str = "cpu") -> tuple[Predictor, dict[str, Any]]:
+def load_network(given: str, method: str, device: str = "cpu") -> tuple[Predictor, dict[str, Any]]:
     """The network of a checkpoint, and which one it is: stage, step and SHA-256 of the file.
 
     Args:
+        given: its path, or `release`.
         method: `FLOAT` or `INT8`, which the checkpoint must be of.
     """
+    path = checkpoint_named(given, STAGES[method], OPTIONS[method])
     model, checkpoint = restore_model(path, torch.device(device))
     meta = checkpoint.meta
     if meta["stage"] != STAGES[method]:
-        key = "--float" if method == FLOAT else "--int"
-        raise CheckpointError(key, path, f"is a {meta['stage']} checkpoint", f"give one of stage={STAGES[method]}")
+        raise CheckpointError(
+            OPTIONS[method], path, f"is a {meta['stage']} checkpoint", f"give one of stage={STAGES[method]}"
+        )
     facts = {"stage": meta["stage"], "step": meta["step"], "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     return Predictor(model, meta["config"]["model"]["maxdisp"], torch.device(device)), facts
 
@@ -56,8 +62,8 @@ def load_methods(options: argparse.Namespace) -> tuple[dict[str, Method], int, d
     if options.threads is not None:
         torch.set_num_threads(options.threads)
         cv2.setNumThreads(options.threads)
-    floating, float_facts = predictor(options.float, FLOAT, options.device)
-    integer, int_facts = predictor(options.int, INT8, options.device)
+    floating, float_facts = load_network(options.float, FLOAT, options.device)
+    integer, int_facts = load_network(options.int, INT8, options.device)
     if floating.maxdisp != integer.maxdisp:
         raise CheckpointError(
             "--int", options.int, f"has maxdisp {integer.maxdisp}, --float {floating.maxdisp}", "give two of one chain"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +41,13 @@ class RealSet:
 def default_root() -> Path:
     """`STEREO_EXP_REAL` where it is set, else `../shared/data` beside the checkout."""
     return Path(os.environ.get(DATA_VARIABLE) or _BESIDE_THE_CHECKOUT)
+
+
+def add_data_option(parser: argparse.ArgumentParser) -> None:
+    """`--data`, the folder that the samples lie in."""
+    parser.add_argument(
+        "--data", type=Path, default=default_root(), metavar="DIR", help=f"default: ${DATA_VARIABLE} or ../shared/data"
+    )
 
 
 def open_sets(root: Path) -> tuple[list[RealSet], dict[str, str]]:

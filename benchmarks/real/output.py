@@ -1,0 +1,41 @@
+"""Where a benchmark's figures go: standard output, a JSON file, a page."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from real.markdown import write_block
+from stereo_exp.atomic import write_text
+from stereo_exp.errors import UserError
+
+
+def add_output_options(parser: argparse.ArgumentParser, block: str, limited: str) -> None:
+    """`--limit`, `--write` and `--json`; `limited` says what the first one counts."""
+    parser.add_argument("--limit", type=int, metavar="N", help=f"only the first N {limited}; nothing is written then")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help=f"page with <!-- {block} --> and <!-- /{block} -->")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the JSON into this file")
+
+
+def check_output_options(options: argparse.Namespace) -> None:
+    """Refuse to publish a part for the whole, before anything is measured."""
+    if options.limit is not None and (options.write or options.json):
+        raise UserError("--limit", options.limit, "a part of the pairs is for trying only", "leave it out to write")
+
+
+def write_report(options: argparse.Namespace, block: str, report: Mapping[str, Any], text: str, more: str = "") -> None:
+    """Print the table (and `more` below it) and one line of JSON; write both where the options say.
+
+    Raises:
+        UserError: the page has no place for the table.
+    """
+    print("\n\n".join(part for part in (text, more) if part) + "\n")
+    # The figures first: a page without a place for them must not cost the measurement.
+    print(json.dumps(report))
+    if options.json is not None:
+        write_text(options.json, json.dumps(report, indent=1) + "\n")
+    if options.write is not None:
+        write_block(options.write, block, text)

@@ -1,0 +1,90 @@
+"""How steady disparity is over a sequence: float, int8, int8 behind the temporal filter, and OpenCV's SGBM.
+
+    python benchmarks/stability.py [--float FILE --int FILE] [--data DIR] [--write README.md --json docs/stability.json]
+
+Consecutive rectified pairs, DIR/kitti_sequence/{left,right}. Counted are the pixels whose image did not change from one
+frame to the next (mean over 5×5 px by at most 6 grey levels, `temporal.change`), the same for every method: by how many
+px their disparity changed, and how many by more than 1 px. Prints a Markdown table, then one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from real.markdown import table
+from real.methods import FLOAT, INT8, SGBM, Method, add_options, load_methods
+from real.output import add_output_options, check_output_options, write_report
+from real.sets import add_data_option
+
+from stereo_exp.config.infer import Temporal
+from stereo_exp.data.sample import StereoSample
+from stereo_exp.errors import UserError, exit_on_user_error
+from stereo_exp.frames.opening import open_frames
+from stereo_exp.progress import Meter
+from stereo_exp.runtime.bench.host import describe
+from stereo_exp.temporal import Stability, TemporalFilter
+
+BLOCK = "stability"
+FILTERED = "int8, filtered"
+METHODS = (FLOAT, INT8, FILTERED, SGBM)
+SEQUENCE = "kitti_sequence"
+
+
+def main() -> None:
+    """Measure, print, write."""
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    with exit_on_user_error():
+        check_output_options(options)
+        folder = options.data / SEQUENCE
+        if not folder.is_dir():
+            raise UserError("--data", options.data, f"holds no {SEQUENCE}/left and right", "give the folder that does")
+        frames = open_frames(str(folder / "left"), str(folder / "right"))
+        methods, maxdisp, checkpoints = load_methods(options)
+        count = min(len(frames), options.limit or len(frames))
+        scores = measure(islice(frames, count), methods, Temporal(), count)
+        report = {"frames": count, "maxdisp": maxdisp, "methods": scores, "checkpoints": checkpoints, **describe()}
+        write_report(options, BLOCK, report, render(report))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_options(parser)
+    add_data_option(parser)
+    add_output_options(parser, BLOCK, "frames of the sequence")
+    return parser.parse_args()
+
+
+def measure(
+    frames: Iterable[StereoSample], methods: Mapping[str, Method], config: Temporal, total: int = 0
+) -> dict[str, Any]:
+    """`Stability.compute` of each method, and of int8 behind the filter; `total` frames, 0 where nobody knows."""
+    sums = {name: Stability(config.change) for name in METHODS}
+    steady = TemporalFilter(config.weight, config.change, config.jump)
+    with Meter("stability", total) as meter:
+        for sample in frames:
+            found = {name: method(sample) for name, method in methods.items()}
+            found[FILTERED] = steady(sample.left, found[INT8])
+            for name, disparity in found.items():
+                sums[name].update(sample.left, disparity)
+            meter.advance(**{name: f"{of.compute()['change_px']:.3f}" for name, of in sums.items()})
+    return {name: of.compute() for name, of in sums.items()}
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """The table in Markdown."""
+    scores = report["methods"]
+    rows = [
+        ["change, px", *(f"{scores[name]['change_px']:.3f}" for name in METHODS)],
+        ["changed by more than 1 px", *(f"{scores[name]['flicker']:.1%}" for name in METHODS)],
+    ]
+    still = f"{scores[FLOAT]['still']:.0%}"
+    return table([f"{report['frames']} frames, the {still} of pixels whose image is still", *METHODS], rows)
+
+
+if __name__ == "__main__":
+    main()
