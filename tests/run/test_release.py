@@ -1,0 +1,202 @@
+"""`release` in place of a path: the weights that come with the package, when they step in, and how they are made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from stereo_exp import weights
+from stereo_exp.checkpoint import BEST, load_checkpoint, read_meta, save_checkpoint
+from stereo_exp.config import bind
+from stereo_exp.config.schema import STAGES
+from stereo_exp.errors import CheckpointError
+from stereo_exp.run.context import RunContext
+from stereo_exp.run.find import find_checkpoint, find_start
+from stereo_exp.weights.__main__ import main as make_release
+from stereo_exp.weights.publish import publish
+
+Make = Callable[..., RunContext]
+FLOAT, INT = (weights.FOLDER / weights.FILES[stage] for stage in ("float", "int_infer"))
+
+
+def leave_checkpoint(context: RunContext, lineage: tuple[dict[str, Any], ...] = ()) -> Path:
+    meta = {"stage": context.config.stage, "step": 1, "num_steps": 1, "config": context.config_dict(), "run_id": None}
+    path = context.dir / BEST
+    save_checkpoint(path, {**meta, "lineage": list(lineage)}, {"model": {"w": torch.zeros(1)}})
+    return path
+
+
+@pytest.mark.parametrize(("stage", "path"), [("float", FLOAT), ("int_infer", INT)])
+def test_release_by_name_wins_over_runs(make_context: Make, stage: str, path: Path) -> None:
+    leave_checkpoint(make_context("name=a", f"stage={stage}"))
+    assert find_checkpoint(make_context("name=a", f"stage={stage}", "checkpoint=release")) == path
+
+
+@pytest.mark.parametrize("stage", ["calib", "qat"])
+def test_stages_that_are_not_released(make_context: Make, stage: str) -> None:
+    with pytest.raises(CheckpointError, match=f"checkpoint=release: no weights of stage={stage} are released"):
+        find_checkpoint(make_context(f"stage={stage}", "checkpoint=release"))
+
+
+@pytest.mark.parametrize(("stage", "path"), [("float", FLOAT), ("int_infer", INT)])
+def test_release_steps_in_where_there_is_nothing(
+    make_context: Make, stage: str, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        assert find_checkpoint(make_context(f"stage={stage}")) == path
+    assert f"no {stage} checkpoint of name=stereonetplus: using the released weights" in caplog.text
+    own = leave_checkpoint(make_context(f"stage={stage}"))
+    assert find_checkpoint(make_context(f"stage={stage}")) == own
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("name=mistyped",), ("experiment=sceneflow_reference", "dataset.root=/data"), ("experiment=smoke",),
+     ("model.maxdisp=96",), ("stage=int_infer", "quant/target=affine"), ("stage=qat",)],
+    ids=" ".join,
+)  # fmt: skip
+def test_release_does_not_step_in_for_another_run_network_or_stage(make_context: Make, words: tuple[str, ...]) -> None:
+    with pytest.raises(CheckpointError, match="make one with: python -m stereo_exp stage="):
+        find_checkpoint(make_context(*words))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("model.maxdisp=96",), "model.maxdisp=96: .* add model.maxdisp=192"),
+        (("model/backbone=mobilenetv2",), "model.backbone.name=mobilenetv2: .* has mixvargenet"),
+        (("stage=int_infer", "quant/target=affine"), "quant/target=affine: .* add quant/target=pow2"),
+    ],
+)
+@pytest.mark.parametrize("key", ["checkpoint", "init_from"])
+def test_release_for_another_network(make_context: Make, key: str, words: tuple[str, ...], told: str) -> None:
+    if key == "init_from" and "stage=int_infer" in words:
+        pytest.skip("int_infer does not start from it")
+    find = find_checkpoint if key == "checkpoint" else find_start
+    with pytest.raises(CheckpointError, match=told):
+        find(make_context(*words, f"{key}=release"))
+
+
+def test_weights_that_are_not_there(make_context: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    monkeypatch.setattr("stereo_exp.run.find.FOLDER", tmp_path)
+    with pytest.raises(CheckpointError, match=r"checkpoint=release: the released weights are missing.*install"):
+        find_checkpoint(make_context("checkpoint=release"))
+    with pytest.raises(CheckpointError, match="make one with") as caught:
+        find_checkpoint(make_context())
+    assert "release" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stage", ["float", "calib"])
+def test_start_of_a_chain(make_context: Make, stage: str) -> None:
+    leave_checkpoint(make_context("name=a", "stage=float"))
+    assert find_start(make_context("name=a", f"stage={stage}", "init_from=release")) == FLOAT
+
+
+def test_a_float_run_starts_from_nothing_unless_told(make_context: Make) -> None:
+    assert find_start(make_context()) is None
+
+
+def test_calibration_without_float_names_both_ways(make_context: Make) -> None:
+    with pytest.raises(CheckpointError, match=r"make one with: .*stage=float.*init_from=release.*init_from=FILE"):
+        find_start(make_context("stage=calib"))
+    with pytest.raises(CheckpointError) as caught:
+        find_start(make_context("stage=calib", "model.maxdisp=96"))
+    assert "release" not in str(caught.value), "they are of another network"
+
+
+def test_in_a_sweep_calibration_takes_the_float_run_that_began_at_release(make_context: Make) -> None:
+    words = ("name=a", "init_from=release")
+    first = leave_checkpoint(make_context(*words, "stage=float", folder="sweep/t/0_float", in_sweep=True))
+    leave_checkpoint(make_context(*words, "stage=float"))
+    calib = make_context(*words, "stage=calib", folder="sweep/t/1_calib", in_sweep=True)
+    found = find_start(calib)
+    assert found is not None
+    assert found.samefile(first)
+
+
+@pytest.mark.parametrize(("before", "stage"), [("calib", "qat"), ("calib", "int_infer"), ("qat", "int_infer")])
+def test_stages_behind_take_what_began_at_release(make_context: Make, before: str, stage: str) -> None:
+    elsewhere = {"stage": "float", "checkpoint": "/a/best.safetensors"}
+    context = make_context("name=a", f"stage={stage}", "init_from=release")
+    leave_checkpoint(make_context("name=a", f"stage={before}"), (elsewhere,))
+    with pytest.raises(CheckpointError, match=r"began at the released weights; make one with: .* init_from=release"):
+        find_start(context)
+    began = {"stage": "float", "checkpoint": str(FLOAT)}
+    path = leave_checkpoint(make_context("name=a", f"stage={before}"), (began,))
+    leave_checkpoint(make_context("name=a", f"stage={before}"), (elsewhere,))
+    assert find_start(context) == path
+
+
+@pytest.mark.parametrize("path", [FLOAT, INT], ids=lambda p: p.name)
+def test_released_files_hold_weights_and_facts_only(path: Path) -> None:
+    meta = read_meta(path)
+    bind(meta["config"])
+    text = json.dumps(meta)
+    assert '"/' not in text
+    assert "sqlite" not in text
+    assert meta["run_id"] is None
+    assert all(name.startswith("model/") for name in load_checkpoint(path).tensors)
+
+
+def test_both_are_one_network_with_the_default_configuration(make_context: Make) -> None:
+    assert set(weights.FILES) <= set(STAGES)
+    for stage in weights.FILES:
+        find_checkpoint(make_context(f"stage={stage}", "checkpoint=release"))
+
+
+def test_the_tool_makes_what_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a run's checkpoint: paths, stores and ids go, recipe and weights stay, to the last bit."""
+    sources = {}
+    for stage, path in (("float", FLOAT), ("int_infer", INT)):
+        checkpoint = load_checkpoint(path)
+        config = {**checkpoint.meta["config"], "root": "/home/me/outputs", "init_from": "/home/me/x.safetensors"}
+        config["dataset"] = {**config["dataset"], "root": "/mnt/shapes"}
+        config["tracker"] = {"name": "mlflow", "uri": "sqlite:////home/me/mlflow.db", "experiment": "e"}
+        lineage = [{"stage": "float", "epe": 2.0, "step": 3, "run_id": "abc", "checkpoint": "/home/me/f.safetensors"}]
+        sources[stage] = tmp_path / f"{stage}.safetensors"
+        meta = {**checkpoint.meta, "config": config, "run_id": "abc", "lineage": lineage}
+        save_checkpoint(sources[stage], meta, {"model": checkpoint.part("model")})
+    words = ["weights", *map(str, sources.values()), "--commit", "c0ffee", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", words)
+    make_release()
+    for stage, path in sources.items():
+        made, source = load_checkpoint(tmp_path / "out" / weights.FILES[stage]), load_checkpoint(path)
+        text = json.dumps(made.meta)
+        assert "/home/me" not in text
+        assert "/mnt" not in text
+        assert "abc" not in text
+        assert made.meta["commit"] == "c0ffee"
+        for key in ("optim", "loss", "loader", "model", "quant", "augment"):
+            assert made.meta["config"][key] == source.meta["config"][key]
+        assert made.tensors.keys() == source.tensors.keys()
+        assert all(torch.equal(made.tensors[k], source.tensors[k]) for k in made.tensors)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [("swapped", "is a int_infer checkpoint, not float"), ("last", "holds the state of training"),
+     ("target", "quant/target=affine"), ("network", "maxdisp is 96")],
+)  # fmt: skip
+def test_what_cannot_be_released(tmp_path: Path, change: str, told: str) -> None:
+    sources = {"float": FLOAT, "int_infer": INT}
+    if change == "swapped":
+        sources = {"float": INT, "int_infer": FLOAT}
+    else:
+        broken = load_checkpoint(INT)
+        config = broken.meta["config"]
+        if change == "target":
+            config["quant"]["target"]["name"] = "affine"
+        if change == "network":
+            config["model"]["maxdisp"] = 96
+        parts = {"model": broken.part("model")} | ({"rng": {"cpu": torch.zeros(1)}} if change == "last" else {})
+        sources["int_infer"] = tmp_path / "broken.safetensors"
+        save_checkpoint(sources["int_infer"], broken.meta, parts)
+    with pytest.raises(CheckpointError, match=told):
+        publish(sources, None, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
