@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -27,12 +27,16 @@ OPTIONS = {FLOAT: "--float", INT8: "--int"}
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of every command that compares the methods."""
-    for key, stage in STAGES.items():
-        parser.add_argument(
-            OPTIONS[key], default=RELEASE, metavar="FILE", help=f"{stage} checkpoint; default: released"
-        )
-    parser.add_argument("--device", default="cpu", help="of the networks: cpu or cuda; SGBM runs on the CPU")
+    add_network_options(parser, tuple(STAGES))
     parser.add_argument("--threads", type=int, help="of torch and OpenCV; default: theirs")
+
+
+def add_network_options(parser: argparse.ArgumentParser, networks: Sequence[str]) -> None:
+    """The checkpoints of `networks`, and where they run."""
+    for name in networks:
+        says = f"{STAGES[name]} checkpoint; default: {RELEASE}"
+        parser.add_argument(OPTIONS[name], default=RELEASE, metavar="FILE", help=says)
+    parser.add_argument("--device", default="cpu", help="of the networks: cpu or cuda; everything else is on the CPU")
 
 
 def load_network(given: str, method: str, device: str = "cpu") -> tuple[Predictor, dict[str, Any]]:
