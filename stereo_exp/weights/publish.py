@@ -51,14 +51,16 @@ def released_meta(meta: Mapping[str, Any], commit: str | None) -> dict[str, Any]
     # As it was, not with today's defaults for keys that it did not have; but it must bind.
     bind(config)
     kept = ("stage", "step", "num_steps", "version", "torch", "scores")
-    lineage = [{**link, "run_id": None, "checkpoint": ""} for link in meta.get("lineage", [])]
+    # A chain that starts here begins at the released file: `lineage_of` adds that; what lies before is history.
+    history = [{key: link.get(key) for key in ("stage", "step", "epe")} for link in meta.get("lineage", [])]
     return {
         **{key: meta[key] for key in kept if key in meta},
         "name": _NAME,
         "run_id": None,
         "commit": commit,
         "config": config,
-        "lineage": lineage,
+        "lineage": [],
+        "history": history or meta.get("history", []),
     }
 
 

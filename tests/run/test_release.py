@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from stereo_exp import weights
-from stereo_exp.checkpoint import BEST, load_checkpoint, read_meta, save_checkpoint
+from stereo_exp.checkpoint import BEST, lineage_of, load_checkpoint, read_meta, save_checkpoint
 from stereo_exp.config import bind
 from stereo_exp.config.schema import STAGES
 from stereo_exp.errors import CheckpointError
@@ -172,6 +172,9 @@ def test_the_tool_makes_what_it_reads(tmp_path: Path, monkeypatch: pytest.Monkey
         assert "/mnt" not in text
         assert "abc" not in text
         assert made.meta["commit"] == "c0ffee"
+        assert made.meta["history"] == [{"stage": "float", "step": 3, "epe": 2.0}]
+        # So that what starts from it finds the released float network at the beginning of its chain.
+        assert [link["checkpoint"] for link in lineage_of(made)] == [str(made.path)]
         for key in ("optim", "loss", "loader", "model", "quant", "augment"):
             assert made.meta["config"][key] == source.meta["config"][key]
         assert made.tensors.keys() == source.tensors.keys()

@@ -1,0 +1,155 @@
+"""What the model card says in figures: facts from the released files, and what the other benchmarks measured.
+
+    python benchmarks/accuracy.py --json accuracy.json && python benchmarks/model_card.py --accuracy accuracy.json
+    python benchmarks/engines.py ... | tail -1 > speed.json && python benchmarks/model_card.py --speed speed.json
+
+Facts are written every time. A table of accuracy that was measured with other weights than those in the package is
+refused, and one in the card that no longer belongs to them is taken out. The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from real.markdown import block, table, write_block
+from real.methods import FLOAT, INT8, SGBM, STAGES
+
+from stereo_exp.checkpoint import read_meta
+from stereo_exp.errors import UserError, exit_on_user_error
+from stereo_exp.weights import FILES, FOLDER
+
+CARD = FOLDER / "CARD.md"
+NOT_MEASURED = "Not measured yet with these weights."
+_SHOWN = ("epe", "bad1", "bad2", "bad3", "d1")
+
+
+def main() -> None:
+    """Read, write, say what was written."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--accuracy", type=Path, metavar="FILE", help="JSON of benchmarks/accuracy.py")
+    parser.add_argument("--speed", type=Path, metavar="FILE", help="JSON of benchmarks/engines.py")
+    parser.add_argument("--card", type=Path, default=CARD, metavar="PAGE", help="default: the package's own")
+    options = parser.parse_args()
+    with exit_on_user_error():
+        accuracy, speed = (_read(key, getattr(options, key)) for key in ("accuracy", "speed"))
+        blocks = write_card(options.card, accuracy, speed)
+    print(json.dumps({"card": str(options.card), "measured": blocks}))
+
+
+def write_card(
+    card: Path, accuracy: Mapping[str, Any] | None, speed: Mapping[str, Any] | None, folder: Path = FOLDER
+) -> dict[str, bool]:
+    """Bring the card's blocks up to date; returns which of the measured ones hold figures.
+
+    Args:
+        accuracy, speed: what the benchmarks left; None keeps what stands there, as far as it is of these weights.
+        folder: of the released files.
+
+    Raises:
+        UserError: `accuracy` was measured with other weights, or the card has no place for a block.
+    """
+    write_block(card, "facts", facts(folder))
+    if accuracy is not None:
+        write_block(card, "accuracy", accuracy_table(accuracy, folder))
+    elif measured_with(folder) not in (block(card, "accuracy") or ""):
+        write_block(card, "accuracy", NOT_MEASURED)
+    if speed is not None:
+        write_block(card, "speed", speed_table(speed))
+    elif not block(card, "speed"):
+        write_block(card, "speed", NOT_MEASURED)
+    return {name: block(card, name) != NOT_MEASURED for name in ("accuracy", "speed")}
+
+
+def facts(folder: Path) -> str:
+    """Files, recipe and history, from the headers."""
+    paths = {stage: folder / name for stage, name in FILES.items()}
+    metas = {stage: read_meta(path) for stage, path in paths.items()}
+    files = [
+        [f"`{path.name}`", stage, f"{path.stat().st_size / 1e6:.2f} MB", f"`{_sha256(path)}`"]
+        for stage, path in paths.items()
+    ]
+    rows = [
+        [what, *(str(_recipe(meta)[what]) for meta in metas.values())] for what in _recipe(next(iter(metas.values())))
+    ]
+    return "\n\n".join([_left(["file", "stage", "size", "SHA-256"], files), _left(["", *paths], rows)])
+
+
+def _recipe(meta: Mapping[str, Any]) -> dict[str, object]:
+    config = meta["config"]
+    data, loader, optim = config["dataset"], config["loader"], config["optim"]
+    links = [*meta["history"], {"stage": meta["stage"], "step": meta["step"], "epe": meta["scores"]["epe"]}]
+    size = f", {data['num_train']} pairs of {data['height']}×{data['width']}" if data["name"] == "shapes" else ""
+    return {
+        "history (step of the best weights, EPE on its test split)": " → ".join(
+            f"{link['stage']} ({link['step']}, {link['epe']:.3f} px)" for link in links
+        ),
+        "data": data["name"] + size,
+        "scenes": ", ".join(f"{k} {v:g}" for k, v in data.get("scenes", {}).items()) or "layers only",
+        "pairs a step, crop": f"{loader['batch_size']}, {'×'.join(map(str, loader['crop']))}",
+        "augmentation": ", ".join(config["augment"]) or "none",
+        "loss": config["loss"]["name"],
+        "optimiser": f"{optim['name']}, {optim['lr'] * optim['lr_scale']:g}, EMA {optim['ema_decay']:g}",
+        "seed": config["seed"],
+        "version, torch, commit": f"{meta['version']}, {meta['torch']}, {(meta['commit'] or 'unknown')[:12]}",
+    }
+
+
+def accuracy_table(report: Mapping[str, Any], folder: Path) -> str:
+    """A row for each set and method.
+
+    Raises:
+        UserError: it was measured with other weights.
+    """
+    for name in (FLOAT, INT8):
+        path = folder / FILES[STAGES[name]]
+        if report["checkpoints"][name]["sha256"] != _sha256(path):
+            rule = f"was measured with other {name} weights than {path}"
+            raise UserError("--accuracy", None, rule, "measure again: python benchmarks/accuracy.py --json FILE")
+    rows = []
+    for title, scores in report["sets"].items():
+        for name in (FLOAT, INT8, SGBM):
+            found = scores[name]
+            shares = [f"{100 * found[key]:.1f}" for key in _SHOWN[1:]]
+            rows.append([f"{title}, {scores['pairs']} pairs", name, f"{found['epe']:.3f}", *shares])
+    head = ["set", "", "EPE, px", "bad-1, %", "bad-2, %", "bad-3, %", "D1, %"]
+    return f"{table(head, rows)}\n\n{measured_with(folder)}"
+
+
+def measured_with(folder: Path) -> str:
+    """The line that says which weights a table is about."""
+    short = {name: _sha256(folder / FILES[STAGES[name]])[:12] for name in (FLOAT, INT8)}
+    return f"Weights: float `{short[FLOAT]}`, int8 `{short[INT8]}` (beginning of the SHA-256)."
+
+
+def speed_table(report: Mapping[str, Any]) -> str:
+    """A row for each engine, and the machine."""
+    rows = [[name, f"{ms:.1f}"] for name, ms in report["ms"].items()]
+    size = "×".join(map(str, report["size"]))
+    machine = ", ".join(str(report[key]) for key in ("device", "system") if key in report)
+    return f"{table(['', 'ms'], rows)}\n\n{size}, {report['threads']} threads, {machine}."
+
+
+def _left(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _read(key: str, path: Path | None) -> Any:
+    if path is None:
+        return None
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"--{key}", path, f"cannot be read as JSON ({error})", "give the benchmark's file") from None
+
+
+if __name__ == "__main__":
+    main()
