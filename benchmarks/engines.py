@@ -5,15 +5,20 @@
     python benchmarks/engines.py --float RUN_DIR --int8 RUN_DIR
 
 Every engine runs in turn, round after round, so that whatever else the machine does meets all of them; medians count.
+A turn is a frame that is not measured and some that are: a camera's frames follow each other too, and the engine before
+has left the caches full of its own. Each lives in a process of its own: idle threads of one spin while another runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,7 +26,9 @@ from typing import Any
 import numpy as np
 
 Frame = Callable[[], Any]
+Builder = Callable[[], Frame]
 SGBM_DISPARITIES = 192
+SGBM_MODES = ("MODE_SGBM", "MODE_SGBM_3WAY", "MODE_HH")
 # What is to be reached: (what, faster than what, by which factor at least).
 GOALS = (
     ("openvino int8", "OpenCV StereoSGBM, MODE_SGBM", 5.0),
@@ -39,18 +46,37 @@ def main() -> None:
         os.environ[variable] = str(options.threads)
     # torch's threads must not spin while another engine is being measured.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    frames = dict(_frames(options))
-    times: dict[str, list[float]] = {name: [] for name in frames}
-    for name, frame in frames.items():
-        for _ in range(options.warm_up):
-            frame()
+    context = multiprocessing.get_context("spawn")
+    times: dict[str, list[float]] = {}
+    workers: dict[str, Connection] = {}
+    for name in _builders(options):
+        here, there = context.Pipe()
+        context.Process(target=_serve, args=(there, name, options), daemon=True).start()
+        workers[name], times[name] = here, []
+        here.recv()
         print(f"{name}: ready", flush=True)
     for _ in range(options.rounds):
-        for name, frame in frames.items():
+        for name, worker in workers.items():
+            worker.send(options.burst)
+            times[name] += worker.recv()
+    _print(options, times)
+
+
+def _serve(parent: Connection, name: str, options: argparse.Namespace) -> None:
+    """Runs in a process of its own: as many frames as the parent asks for; sends their times in ms."""
+    frame = _builders(options)[name]()
+    for _ in range(options.warm_up):
+        frame()
+    parent.send("ready")
+    while True:
+        number = parent.recv()
+        frame()
+        ms = []
+        for _ in range(number):
             begin = time.perf_counter()
             frame()
-            times[name].append((time.perf_counter() - begin) * 1e3)
-    _print(options, times)
+            ms.append((time.perf_counter() - begin) * 1e3)
+        parent.send(ms)
 
 
 def _options() -> argparse.Namespace:
@@ -59,16 +85,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--int8", type=Path, required=True, help="run of task=compile stage=int_infer")
     parser.add_argument("--size", type=int, nargs=2, default=(544, 960), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--burst", type=int, default=2, help="measured frames of a turn")
     parser.add_argument("--warm-up", type=int, default=2)
     return parser.parse_args()
 
 
-def _frames(options: argparse.Namespace) -> Iterator[tuple[str, Frame]]:
-    left, right = _pair(*options.size)
-    yield from _torch_frames(options, left, right)
-    yield from _engine_frames(options, left, right)
-    yield from _sgbm_frames(options, left, right)
+def _builders(options: argparse.Namespace) -> dict[str, Builder]:
+    return {**_torch_builders(options), **_engine_builders(options), **_sgbm_builders(options)}
 
 
 def _pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -80,55 +104,56 @@ def _pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     return resized(sample.left, (height, width)), resized(sample.right, (height, width))
 
 
-def _torch_frames(options: argparse.Namespace, left: np.ndarray, right: np.ndarray) -> Iterator[tuple[str, Frame]]:
-    import torch
+def _torch_builders(options: argparse.Namespace) -> dict[str, Builder]:
+    def build(bf16: bool) -> Frame:
+        import torch
 
-    from stereo_exp.data.colour import normalise
-    from stereo_exp.model.postprocess import full_disparity
-    from stereo_exp.run.restore import restore_model
-    from stereo_exp.runtime.manifest import read_manifest
+        from stereo_exp.data.colour import normalise
+        from stereo_exp.model.postprocess import full_disparity
+        from stereo_exp.run.restore import restore_model
+        from stereo_exp.runtime.manifest import read_manifest
 
-    torch.set_num_threads(options.threads)
-    manifest = read_manifest(options.float, check_files=False)
-    model, _ = restore_model(Path(manifest.model.checkpoint), torch.device("cpu"))
-    views = [torch.from_numpy(v[None]).permute(0, 3, 1, 2) for v in (left, right)]
+        torch.set_num_threads(options.threads)
+        manifest = read_manifest(options.float, check_files=False)
+        model, _ = restore_model(Path(manifest.model.checkpoint), torch.device("cpu"))
+        views = [torch.from_numpy(v[None]).permute(0, 3, 1, 2) for v in _pair(*options.size)]
 
-    def frame(bf16: bool) -> Any:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            return full_disparity(model(*(normalise(v) for v in views)), manifest.model.maxdisp)
+        def frame() -> Any:
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                return full_disparity(model(*(normalise(v) for v in views)), manifest.model.maxdisp)
 
-    yield "torch eager float32", lambda: frame(False)
-    yield "torch eager bfloat16", lambda: frame(True)
+        return frame
+
+    return {"torch eager float32": partial(build, False), "torch eager bfloat16": partial(build, True)}
 
 
-def _engine_frames(options: argparse.Namespace, left: np.ndarray, right: np.ndarray) -> Iterator[tuple[str, Frame]]:
+def _engine_builders(options: argparse.Namespace) -> dict[str, Builder]:
     from stereo_exp.runtime.engines import ENGINES, load_engine
     from stereo_exp.runtime.manifest import FULL, TRUNK, read_manifest
 
-    views = left[None], right[None]
-    for engine in ENGINES:
-        for kind, folder in (("float32", options.float), ("int8", options.int8)):
-            manifest = read_manifest(folder)
-            for form in (FULL, TRUNK):
-                loaded = load_engine(manifest, form, engine, options.threads)
-                name = f"{engine} {kind}" + ("" if form == FULL else ", trunk")
-                yield name, lambda loaded=loaded: loaded.run(*views)
+    def build(folder: Path, form: str, engine: str) -> Frame:
+        left, right = _pair(*options.size)
+        return partial(load_engine(read_manifest(folder), form, engine, options.threads).run, left[None], right[None])
 
-
-def _sgbm_frames(options: argparse.Namespace, left: np.ndarray, right: np.ndarray) -> Iterator[tuple[str, Frame]]:
-    import cv2
-
-    from stereo_exp.classical.sgbm import opencv_matcher
-
-    cv2.setNumThreads(options.threads)
-    modes = {
-        "MODE_SGBM": cv2.STEREO_SGBM_MODE_SGBM,
-        "MODE_SGBM_3WAY": cv2.STEREO_SGBM_MODE_SGBM_3WAY,
-        "MODE_HH": cv2.STEREO_SGBM_MODE_HH,
+    return {
+        f"{engine} {kind}" + ("" if form == FULL else ", trunk"): partial(build, folder, form, engine)
+        for engine in ENGINES
+        for kind, folder in (("float32", options.float), ("int8", options.int8))
+        for form in (FULL, TRUNK)
     }
-    for name, mode in modes.items():
-        matcher = opencv_matcher(SGBM_DISPARITIES, mode)
-        yield f"OpenCV StereoSGBM, {name}", lambda matcher=matcher: matcher.compute(left, right)
+
+
+def _sgbm_builders(options: argparse.Namespace) -> dict[str, Builder]:
+    def build(mode: str) -> Frame:
+        import cv2
+
+        from stereo_exp.classical.sgbm import opencv_matcher
+
+        cv2.setNumThreads(options.threads)
+        matcher = opencv_matcher(SGBM_DISPARITIES, getattr(cv2, f"STEREO_SGBM_{mode}"))
+        return partial(matcher.compute, *_pair(*options.size))
+
+    return {f"OpenCV StereoSGBM, {mode}": partial(build, mode) for mode in SGBM_MODES}
 
 
 def _print(options: argparse.Namespace, times: dict[str, list[float]]) -> None:
@@ -137,8 +162,8 @@ def _print(options: argparse.Namespace, times: dict[str, list[float]]) -> None:
     host, middle = describe(), {name: median(values) for name, values in times.items()}
     height, width = options.size
     print(
-        f"\n{height}×{width}, {options.threads} threads, {options.rounds} rounds; {host['device']}, "
-        f"{host['cores']} cores; load average {os.getloadavg()[0]:.2f}\n"
+        f"\n{height}×{width}, {options.threads} threads, {options.rounds} rounds of {options.burst} frames; "
+        f"{host['device']}, {host['cores']} cores; load average {os.getloadavg()[0]:.2f}\n"
     )
     slowest = middle["torch eager float32"]
     print("| one frame, uint8 images to disparity | median ms | min-max | × torch eager float32 |")

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo_exp.losses.distribution import matching_cross_entropy
+from stereo_exp.losses.distribution import SHARPNESS, matching_cross_entropy, volumes_cross_entropy
 from stereo_exp.losses.mask import valid_mask
 from stereo_exp.losses.smooth_l1 import smooth_l1
 from stereo_exp.metrics import StereoMetrics
@@ -163,3 +163,34 @@ def test_d1_needs_both_limits() -> None:
 def test_sizes_must_agree() -> None:
     with pytest.raises(ValueError, match="differ in size"):
         StereoMetrics(192).update(torch.rand(4, 4), torch.rand(4, 5))
+
+
+@pytest.mark.parametrize("disparity", [32.0, 64.0, 128.0])
+def test_volumes_that_match_at_the_truth_cost_nothing(disparity: float) -> None:
+    truth = torch.full((1, 64, 96), disparity)
+    volumes = []
+    for scale in range(3):
+        stride = 8 * 2**scale
+        volume = torch.zeros(1, 192 // stride, 64 // stride, 96 // stride)
+        volume[:, int(disparity) // stride] = 100 / SHARPNESS
+        volumes.append(volume)
+    assert volumes_cross_entropy(volumes, truth).item() == pytest.approx(0, abs=1e-6)
+    wrong = [v.roll(1, dims=1) for v in volumes]
+    assert volumes_cross_entropy(wrong, truth).item() == pytest.approx(300, rel=1e-3)
+
+
+def test_loss_with_volumes_reaches_the_features_and_without_does_not() -> None:
+    from stereo_exp.config.loss import Distribution
+    from stereo_exp.losses.distribution import build
+    from stereo_exp.model.head.aanet_spx import HeadLogits
+    from stereo_exp.model.regression import Regression
+
+    volumes = tuple(torch.rand(1, 24 // 2**k, 8 // 2**k, 12 // 2**k, requires_grad=True) for k in range(3))
+    output = Regression(24)(HeadLogits(torch.rand(1, 24, 8, 12), torch.rand(1, 4, 64, 96), volumes))
+    truth = torch.rand(1, 64, 96) * 100 + 1
+    losses = {
+        w: build(Distribution(volumes=w))(output, truth + 1, truth, valid_mask(truth, 192), 192) for w in (0, 0.3)
+    }
+    assert losses[0.3].item() > losses[0].item()
+    losses[0.3].backward()
+    assert all(v.grad is not None and v.grad.abs().sum() > 0 for v in volumes)

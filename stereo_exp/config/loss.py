@@ -25,6 +25,10 @@ class Distribution(Loss):
     name: str = "distribution"
     weight: float = 10.0
     """Px of loss for each nat of cross-entropy between the disparity distribution and the truth."""
+    volumes: float = 0.0
+    """Share of `weight` for the cross-entropy of each correlation volume itself, before any aggregation; 0 leaves the
+    volumes alone."""
 
     def __post_init__(self) -> None:
         at_least("loss.weight", self.weight, 0)
+        at_least("loss.volumes", self.volumes, 0)

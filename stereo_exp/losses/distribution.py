@@ -3,9 +3,13 @@
 A soft-argmin learns slowly: any distribution with the right mean will do. Cross-entropy against a distribution around
 the true disparity (Zhang et al., Adaptive Unimodal Cost Volume Filtering, AAAI 2020, section 3.2) says which candidate
 is right. Theirs is a Laplacian; ours is the narrowest whose mean is the truth: two neighbouring candidates.
+With `loss.volumes` the three correlation volumes are supervised the same way: features that match learn sooner when
+told so directly than through twelve layers of aggregation.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,22 +19,25 @@ from stereo_exp.losses.smooth_l1 import smooth_l1
 from stereo_exp.model.postprocess import UPSAMPLING, coarse_disparity
 from stereo_exp.model.regression import StereoOutput
 
+# A volume is the mean of 16 channels' products; as logits their sum serves, as in attention.
+SHARPNESS = 16.0
 
-def matching_cross_entropy(logits: Tensor, truth: Tensor) -> Tensor:
-    """Cross-entropy of the disparity distribution at 1/8 size against the truth at the centre of each cell.
+
+def matching_cross_entropy(logits: Tensor, truth: Tensor, stride: int = UPSAMPLING) -> Tensor:
+    """Cross-entropy of the disparity distribution at 1/stride size against the truth at the centre of each cell.
 
     Args:
-        logits: B×D×H/8×W/8, candidate i standing for 8·i px.
-        truth: B×H×W in px; what is outside (0, 8·(D − 1)] does not count.
+        logits: B×D×H/stride×W/stride, candidate i standing for stride·i px.
+        truth: B×H×W in px; what is outside (0, stride·(D − 1)] does not count.
 
     Returns:
         Mean over the cells in nats; 0 with zero gradient where no cell counts.
     """
     num_candidates = logits.shape[1]
-    reach = UPSAMPLING * (num_candidates - 1)
-    centre = truth[:, UPSAMPLING // 2 :: UPSAMPLING, UPSAMPLING // 2 :: UPSAMPLING]
+    reach = stride * (num_candidates - 1)
+    centre = truth[:, stride // 2 :: stride, stride // 2 :: stride]
     mask = (centre > 0) & (centre <= reach)
-    position = (centre / UPSAMPLING).where(mask, 0)
+    position = (centre / stride).where(mask, 0)
     lower = position.long().clamp(max=num_candidates - 2)
     share = position - lower
     log_probability = F.log_softmax(logits.float(), dim=1)
@@ -39,12 +46,25 @@ def matching_cross_entropy(logits: Tensor, truth: Tensor) -> Tensor:
     return entropy.where(mask, 0).sum() / mask.sum().clamp(min=1)
 
 
+def volumes_cross_entropy(volumes: Sequence[Tensor], truth: Tensor) -> Tensor:
+    """Sum over the volumes of the cross-entropy of each, finest (stride 8) first, in nats."""
+    total = truth.new_zeros(())
+    for scale, volume in enumerate(volumes):
+        total = total + matching_cross_entropy(SHARPNESS * volume.float(), truth, UPSAMPLING * 2**scale)
+    return total
+
+
 def build(config: object) -> Loss:
     """From a `Distribution` config node."""
     weight: float = config.weight  # type: ignore[attr-defined]
+    share: float = config.volumes  # type: ignore[attr-defined]
 
     def loss(output: StereoOutput, final: Tensor, truth: Tensor, mask: Tensor, maxdisp: int) -> Tensor:
         published = smooth_l1((coarse_disparity(output, maxdisp), final), truth, mask)
-        return published + weight * matching_cross_entropy(output.logits, truth)
+        entropy = matching_cross_entropy(output.logits, truth)
+        # A quantised network has no volumes to show: its features have long learnt to match.
+        if share and output.volumes:
+            entropy = entropy + share * volumes_cross_entropy(output.volumes, truth)
+        return published + weight * entropy
 
     return loss

@@ -22,6 +22,8 @@ class StereoOutput(NamedTuple):
     """B×4×H×W, non-negative, summing to 1 over the channels."""
     logits: Tensor
     """B×D×H/8×W/8: the disparity distribution before its softmax, for the loss and for confidence."""
+    volumes: tuple[Tensor, ...] = ()
+    """In training: the correlation volumes as the features alone make them, see `HeadLogits`."""
 
 
 class Regression(nn.Module):
@@ -44,4 +46,4 @@ class Regression(nn.Module):
             low = (probability * self.candidates).sum(1, keepdim=True)
             unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), self.unfold)
             weights = F.softmax(logits.superpixel.float(), dim=1)
-            return StereoOutput(low, unfolded, weights, logits.disparity)
+            return StereoOutput(low, unfolded, weights, logits.disparity, logits.volumes)

@@ -27,6 +27,8 @@ class HeadLogits(NamedTuple):
     """B×D×H/8×W/8, one logit for each disparity candidate (0, 8, 16, … px of the full image)."""
     superpixel: Tensor
     """B×4×H×W, one logit for each coarse neighbour."""
+    volumes: tuple[Tensor, ...] = ()
+    """In training: the correlation volumes before any aggregation, B×D/2^k×H/(8·2^k)×W/(8·2^k), for the loss."""
 
 
 class AANetSuperpixelHead(nn.Module):
@@ -64,9 +66,10 @@ class AANetSuperpixelHead(nn.Module):
         else:
             detail_2, detail_4 = self.mod1(s2[:batch]), self.mod2(s4[:batch])
         volumes = [correlate(p[:batch], p[batch:]) for correlate, p in zip(self.correlation, pyramid, strict=True)]
+        matched = tuple(volumes) if self.training else ()
         for module in self.aggregation:
             volumes = module(volumes)
-        return HeadLogits(self.final(volumes[0]), self.superpixel(pyramid[0][:batch], detail_4, detail_2))
+        return HeadLogits(self.final(volumes[0]), self.superpixel(pyramid[0][:batch], detail_4, detail_2), matched)
 
     def extra_repr(self) -> str:
         return f"num_candidates={self.num_candidates}"
