@@ -59,6 +59,8 @@ def main() -> None:
         for name, worker in workers.items():
             worker.send(options.burst)
             times[name] += worker.recv()
+    for worker in workers.values():
+        worker.send(0)
     _print(options, times)
 
 
@@ -68,8 +70,7 @@ def _serve(parent: Connection, name: str, options: argparse.Namespace) -> None:
     for _ in range(options.warm_up):
         frame()
     parent.send("ready")
-    while True:
-        number = parent.recv()
+    while number := parent.recv():
         frame()
         ms = []
         for _ in range(number):
