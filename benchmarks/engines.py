@@ -24,6 +24,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from real.markdown import table, write_block
 
 Frame = Callable[[], Any]
 Builder = Callable[[], Frame]
@@ -32,6 +33,7 @@ SGBM_MODES = ("MODE_SGBM", "MODE_SGBM_3WAY", "MODE_HH")
 # What is to be reached: (what, faster than what, by which factor at least).
 GOALS = (
     ("openvino int8", "OpenCV StereoSGBM, MODE_SGBM", 5.0),
+    ("openvino int8", "OpenCV StereoSGBM, MODE_HH", 5.0),
     ("openvino int8", "torch eager float32", 7.0),
     ("openvino int8", "openvino float32", 3.0),
     ("onnxruntime int8", "onnxruntime float32", 1.0),
@@ -89,6 +91,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--burst", type=int, default=2, help="measured frames of a turn")
     parser.add_argument("--warm-up", type=int, default=2)
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="page with <!-- speed --> and <!-- /speed -->")
     return parser.parse_args()
 
 
@@ -166,24 +169,36 @@ def _print(options: argparse.Namespace, times: dict[str, list[float]]) -> None:
         f"\n{height}×{width}, {options.threads} threads, {options.rounds} rounds of {options.burst} frames; "
         f"{host['device']}, {host['cores']} cores; load average {os.getloadavg()[0]:.2f}\n"
     )
+    tables = f"{_times_table(times, middle)}\n\n{_goals_table(times, middle)}"
+    print(tables)
+    if options.write is not None:
+        write_block(options.write, "speed", tables)
+    print(json.dumps({"ms": middle, "size": [height, width], "threads": options.threads, **host}))
+
+
+def _times_table(times: dict[str, list[float]], middle: dict[str, float]) -> str:
     slowest = middle["torch eager float32"]
-    print("| one frame, uint8 images to disparity | median ms | min-max | × torch eager float32 |")
-    print("| --- | ---: | ---: | ---: |")
-    for name, values in times.items():
-        spread = f"{min(values):.0f}-{max(values):.0f}"
-        print(f"| {name} | {middle[name]:.1f} | {spread} | {slowest / middle[name]:.2f} |")
-    print("\n| goal | wanted | found | met |\n| --- | ---: | ---: | --- |")
+    rows = [
+        (name, f"{middle[name]:.1f}", f"{min(values):.0f}-{max(values):.0f}", f"{slowest / middle[name]:.2f}")
+        for name, values in times.items()
+    ]
+    return table(("one frame, uint8 images to disparity", "median ms", "min-max", "× torch eager float32"), rows)
+
+
+def _goals_table(times: dict[str, list[float]], middle: dict[str, float]) -> str:
+    rows = []
     for fast, slow, wanted in GOALS:
         found = middle[slow] / middle[fast]
-        print(f"| {fast} against {slow} | ≥ {wanted:g} × | {found:.2f} × | {'yes' if found >= wanted else 'no'} |")
+        met = "yes" if found >= wanted else "no"
+        rows.append((f"{fast} against {slow}", f"≥ {wanted:g} ×", f"{found:.2f} ×", met))
     for engine in ("openvino", "onnxruntime"):
         name = f"{engine} int8"
         # Pairs of neighbours in time: their differences see the same disturbance.
         post = median(f - t for f, t in zip(times[name], times[f"{name}, trunk"], strict=True))
         share = post / middle[name]
         met = "yes" if share <= POST_SHARE_GOAL else "no"
-        print(f"| {name}: after the trunk | ≤ {POST_SHARE_GOAL:.0%} | {share:.1%} ({post:.1f} ms) | {met} |")
-    print(json.dumps({"ms": middle, "size": [height, width], "threads": options.threads, **host}))
+        rows.append((f"{name}: after the trunk", f"≤ {POST_SHARE_GOAL:.0%}", f"{share:.1%} ({post:.1f} ms)", met))
+    return table(("goal", "wanted", "found", "met"), rows)
 
 
 if __name__ == "__main__":
