@@ -1,8 +1,8 @@
 """How fast compiled models run beside torch and OpenCV: one frame at a time, one run, side by side.
 
-    python -m stereo_exp task=compile stage=float
-    python -m stereo_exp task=compile stage=int_infer
-    python benchmarks/engines.py --float RUN_DIR --int8 RUN_DIR
+    python -m stereo_exp task=compile stage=float checkpoint=release 'compile.size=[544,960]'
+    python -m stereo_exp task=compile stage=int_infer checkpoint=release 'compile.size=[544,960]'
+    python benchmarks/engines.py --float RUN_DIR --int8 RUN_DIR --write README.md
 
 Every engine runs in turn, round after round, so that whatever else the machine does meets all of them; medians count.
 A turn is a frame that is not measured and some that are: a camera's frames follow each other too, and the engine before
