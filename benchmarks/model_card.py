@@ -73,28 +73,30 @@ def facts(folder: Path) -> str:
         [f"`{path.name}`", stage, f"{path.stat().st_size / 1e6:.2f} MB", f"`{_sha256(path)}`"]
         for stage, path in paths.items()
     ]
-    rows = [
-        [what, *(str(_recipe(meta)[what]) for meta in metas.values())] for what in _recipe(next(iter(metas.values())))
-    ]
-    return "\n\n".join([_left(["file", "stage", "size", "SHA-256"], files), _left(["", *paths], rows)])
+    recipe = _recipe(metas["float"])
+    rows = [["float", _history(metas["float"])], ["int8", _history(metas["int_infer"])], *map(list, recipe.items())]
+    history = "Steps of the best weights, and EPE on the test split of the data trained on:"
+    return "\n\n".join([_left(["file", "stage", "size", "SHA-256"], files), history, _left(["", "recipe"], rows)])
 
 
-def _recipe(meta: Mapping[str, Any]) -> dict[str, object]:
+def _history(meta: Mapping[str, Any]) -> str:
+    links = [*meta["history"], {"stage": meta["stage"], "step": meta["step"], "epe": meta["scores"]["epe"]}]
+    return " → ".join(f"{link['stage']} ({link['step']}, {link['epe']:.3f} px)" for link in links)
+
+
+def _recipe(meta: Mapping[str, Any]) -> dict[str, str]:
+    """Of the float network; the stages behind it scale it."""
     config = meta["config"]
     data, loader, optim = config["dataset"], config["loader"], config["optim"]
-    links = [*meta["history"], {"stage": meta["stage"], "step": meta["step"], "epe": meta["scores"]["epe"]}]
     size = f", {data['num_train']} pairs of {data['height']}×{data['width']}" if data["name"] == "shapes" else ""
     return {
-        "history (step of the best weights, EPE on its test split)": " → ".join(
-            f"{link['stage']} ({link['step']}, {link['epe']:.3f} px)" for link in links
-        ),
         "data": data["name"] + size,
         "scenes": ", ".join(f"{k} {v:g}" for k, v in data.get("scenes", {}).items()) or "layers only",
         "pairs a step, crop": f"{loader['batch_size']}, {'×'.join(map(str, loader['crop']))}",
         "augmentation": ", ".join(config["augment"]) or "none",
         "loss": config["loss"]["name"],
         "optimiser": f"{optim['name']}, {optim['lr'] * optim['lr_scale']:g}, EMA {optim['ema_decay']:g}",
-        "seed": config["seed"],
+        "seed": str(config["seed"]),
         "version, torch, commit": f"{meta['version']}, {meta['torch']}, {(meta['commit'] or 'unknown')[:12]}",
     }
 

@@ -1,0 +1,70 @@
+"""The card tells of the weights that are there: facts from the files, and only figures measured with them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import model_card
+import pytest
+from real.markdown import block
+from real.methods import FLOAT, INT8, SGBM, load_network
+
+from stereo_exp.checkpoint import load_checkpoint, save_checkpoint
+from stereo_exp.errors import UserError
+from stereo_exp.weights import FILES, FOLDER
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    return Path(shutil.copy(model_card.CARD, tmp_path / "CARD.md"))
+
+
+@pytest.fixture(scope="module")
+def accuracy() -> dict[str, Any]:
+    """What benchmarks/accuracy.py leaves, of one set that nobody measured, for the released files."""
+    scores = {"epe": 1.234, "bad1": 0.301, "bad2": 0.202, "bad3": 0.103, "d1": 0.045}
+    found = {FLOAT: scores, INT8: {**scores, "epe": 1.235}, SGBM: {**scores, "epe": 9.876}}
+    checkpoints = {name: load_network("release", name)[1] for name in (FLOAT, INT8)}
+    return {"sets": {"A set": {"pairs": 7, **found}}, "checkpoints": checkpoints}
+
+
+def test_the_shipped_card_is_of_the_shipped_weights(card: Path) -> None:
+    before = card.read_text()
+    model_card.write_card(card, None, None)
+    assert card.read_text() == before, "run python benchmarks/model_card.py"
+
+
+def test_every_measured_figure_stands_in_its_row(card: Path, accuracy: dict[str, Any]) -> None:
+    assert model_card.write_card(card, accuracy, None)["accuracy"]
+    text = block(card, "accuracy")
+    assert text is not None
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    assert rows[2] == ["A set, 7 pairs", FLOAT, "1.234", "30.1", "20.2", "10.3", "4.5"]
+    assert [row[1:3] for row in rows[2:]] == [[FLOAT, "1.234"], [INT8, "1.235"], [SGBM, "9.876"]]
+
+
+def test_figures_go_with_the_weights_that_they_are_of(card: Path, accuracy: dict[str, Any], tmp_path: Path) -> None:
+    model_card.write_card(card, accuracy, None)
+    kept = card.read_text()
+    model_card.write_card(card, None, None)
+    assert card.read_text() == kept, "the same weights keep their table"
+    others = tmp_path / "others"
+    shutil.copytree(FOLDER, others)
+    path = others / FILES["float"]
+    checkpoint = load_checkpoint(path)
+    save_checkpoint(path, {**checkpoint.meta, "step": 1}, {"model": checkpoint.part("model")})
+    with pytest.raises(UserError, match="measured with other float weights"):
+        model_card.write_card(card, accuracy, None, others)
+    model_card.write_card(card, None, None, others)
+    assert block(card, "accuracy") == model_card.NOT_MEASURED
+
+
+def test_speed(card: Path) -> None:
+    speed = {"ms": {"openvino int8": 61.25, "torch": 500.0}, "size": [544, 960], "threads": 2, "device": "A CPU"}
+    assert model_card.write_card(card, None, speed)["speed"]
+    text = block(card, "speed")
+    assert text is not None
+    assert "| openvino int8 | 61.2 |" in text
+    assert "544×960, 2 threads, A CPU." in text
