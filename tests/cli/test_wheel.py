@@ -11,6 +11,7 @@ import pytest
 from command_line import command
 
 from stereo_exp.config import conf_dir
+from stereo_exp.weights import FILES, FOLDER
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(not (CHECKOUT / "setup.cfg").is_file(), reason="needs a checkout")
@@ -50,6 +51,13 @@ def test_wheel_has_every_config(installed: Path) -> None:
 
     tracked = {name for name in configs(conf_dir()) if not name.startswith("local/")}
     assert configs(installed / "stereo_exp" / "conf") == tracked
+
+
+def test_wheel_has_the_released_weights(installed: Path) -> None:
+    """Whole, with the card beside them."""
+    there = installed / "stereo_exp" / "weights"
+    for name in (*FILES.values(), "CARD.md"):
+        assert (there / name).read_bytes() == (FOLDER / name).read_bytes()
 
 
 def test_wheel_has_every_module(installed: Path) -> None:

@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from stereo_exp.checkpoint import network_facts, read_meta
 from stereo_exp.config import bind, conf_dir
 from stereo_exp.config.schema import NODES, STAGES, TASKS, Root
 from stereo_exp.errors import UserError
+from stereo_exp.weights import FILES, FOLDER
 
 # What an option needs beside its name.
 NEEDS = {
@@ -104,6 +106,18 @@ def test_experiment_wins_over_config_yaml(compose: Callable[..., Root]) -> None:
     plain, smoke = compose(), compose("experiment=smoke")
     assert (plain.name, plain.model.maxdisp, plain.optim.steps) == ("stereonetplus", 192, None)
     assert (smoke.name, smoke.model.maxdisp, smoke.optim.steps) == ("smoke", 64, 8)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_released_recipe_is_the_released_network_at_every_stage(compose: Callable[..., Root], stage: str) -> None:
+    """Its checkpoints can take the place of the released ones: a stage changes neither network nor data."""
+    root, plain = compose("experiment=release", f"stage={stage}"), compose(f"stage={stage}")
+    assert (root.name, root.stage, root.train.resume) == ("release", stage, "auto")
+    assert root.dataset == compose("experiment=release").dataset
+    there = {s: read_meta(FOLDER / file)["config"] for s, file in FILES.items()}["int_infer"]
+    assert network_facts(asdict(root), stage) == network_facts(asdict(plain), stage) == network_facts(there, stage)
+    if stage == "qat":
+        assert (root.optim.lr_scale, root.optim.length_scale, root.optim.warmup_scale) == (0.025, 0.2, 0.0)
 
 
 DATASETS = [option for group, option in OPTIONS if group == "dataset"]
