@@ -73,3 +73,12 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
     for target in re.findall(r"`((?:stereo_exp|data_tools|conf|benchmarks|tests|docs)/[\w./]+)`", page.read_text()):
         assert (ROOT / target).exists(), target
+
+
+def test_every_rewrite_stands_in_the_table_at_its_level() -> None:
+    from stereo_exp.deploy.rewrites import REWRITES
+
+    rows = re.findall(
+        r"^\| (\d)(?: \(default\))? \| `(\w+)` \|", (ROOT / "docs" / "deploy.md").read_text(), re.MULTILINE
+    )
+    assert [(int(level), name) for level, name in rows] == [(entry.level, entry.name) for entry in REWRITES]
