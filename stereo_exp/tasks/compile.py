@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from stereo_exp.deploy.source import Source
 
 PROGRAM = "model.pt2"
-OPENEXPLORER = "openexplorer"
 
 
 def run(context: RunContext) -> dict[str, Any]:
@@ -23,7 +22,7 @@ def run(context: RunContext) -> dict[str, Any]:
     Raises:
         UserError: an engine is not installed, or does not take a network of this stage.
     """
-    from stereo_exp.deploy.engines import check_installed
+    from stereo_exp.deploy.engines import ENGINES, TOOL_CHAINS, check_installed
     from stereo_exp.deploy.source import load_source
 
     config = context.config.compile
@@ -34,22 +33,22 @@ def run(context: RunContext) -> dict[str, Any]:
     with open_tracker(context) as tracker:
         source = load_source(path)
         tracker.tag(checkpoint=str(path), parent_run=source.checkpoint.meta["run_id"])
-        if OPENEXPLORER in config.engines:
-            result[OPENEXPLORER] = [str(p) for p in _openexplorer(context, source)]
-        if set(config.engines) != {OPENEXPLORER}:
-            result |= _compile(context, source)
+        for name in config.engines:
+            if name in TOOL_CHAINS:
+                result[name] = [str(p) for p in TOOL_CHAINS[name](source, context.dir, context.config)]
+        if engines := [name for name in config.engines if name in ENGINES]:
+            result |= _compile(context, source, engines)
             tracker.artifact(Path(result["report_html"]))
     return result
 
 
-def _compile(context: RunContext, source: Source) -> dict[str, Any]:
+def _compile(context: RunContext, source: Source, engines: list[str]) -> dict[str, Any]:
     from stereo_exp.deploy.build import Options, build
     from stereo_exp.deploy.program import save_program
     from stereo_exp.deploy.report.static import JSON_FILE, PAGE_FILE, write_report
 
     config, folder = context.config.compile, context.dir / FOLDER
     size = None if config.size is None else (config.size[0], config.size[1])
-    engines = [engine for engine in config.engines if engine != OPENEXPLORER]
     built = build(source, folder, Options(engines, config.opt, size, config.batch))
     program = save_program(source, context.dir / PROGRAM)
     facts = {
@@ -74,13 +73,3 @@ def _compile(context: RunContext, source: Source) -> dict[str, Any]:
         "engines": {engine: list(forms) for engine, forms in built.manifest.engines.items()},
         "rewrites": built.changes,
     }
-
-
-def _openexplorer(context: RunContext, source: Source) -> list[Path]:
-    from stereo_exp.data.splits import Splits
-    from stereo_exp.deploy.engines.openexplorer import write
-
-    config = context.config.compile
-    height, width = config.size or config.report_size
-    batches = Splits(context.config).calibration(1, config.calibration_pairs)
-    return write(source, context.dir, (height, width), batches, config.calibration_pairs)

@@ -14,6 +14,7 @@ import torch
 import yaml
 from small_models import SMALL, Network, views
 
+from stereo_exp.config import deploy as schema
 from stereo_exp.data.batch import collate
 from stereo_exp.data.colour import normalise
 from stereo_exp.data.sample import StereoSample
@@ -55,6 +56,13 @@ def test_fixed_size_and_one_engine(make_context: Make, floating: Network) -> Non
     batch = collate([StereoSample("x", left, right)], [0])
     wanted = predict(floating.source.model, batch.left, batch.right, 64)[0, : left.shape[0], : left.shape[1]]
     np.testing.assert_allclose(result.disparity, wanted.numpy(), atol=0.01)
+
+
+def test_every_configurable_engine_has_a_writer() -> None:
+    for name in schema.ENGINES:
+        registry = engines.ENGINES if name in engines.ENGINES else engines.TOOL_CHAINS
+        assert callable(registry[name])
+    assert set(schema.ENGINES) == {*engines.ENGINES, *engines.TOOL_CHAINS}
 
 
 def test_open_explorer(make_context: Make, floating: Network, pairs: list[str]) -> None:

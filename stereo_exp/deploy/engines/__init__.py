@@ -1,7 +1,8 @@
-"""What a model can be compiled for: one module for each engine, found by name.
+"""What a model can be compiled for: one module for each engine or tool chain, found by name.
 
 An engine's `write(model, folder, name)` leaves the files of one form in `folder` and returns their entry for the
-manifest. `openexplorer` is none of these: it takes the float network and cannot be run here.
+manifest. A tool chain's `write(source, folder, config)` leaves what a vendor's tools take, in a folder of its own, and
+returns the files to begin with; it cannot be run here.
 """
 
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ ENGINES = Registry(
         "openvino": "stereo_exp.deploy.engines.openvino:write",
     },
 )
+TOOL_CHAINS = Registry("compile.engines", {"openexplorer": "stereo_exp.deploy.engines.openexplorer:write"})
 # Package -> the extra that brings it; what an engine's files are written with.
 _EXPORT = {"onnx": "export", "onnx_ir": "export", "onnxscript": "export"}
 _NEEDS = {

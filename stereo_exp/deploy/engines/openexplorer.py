@@ -14,8 +14,10 @@ import numpy as np
 import yaml
 
 from stereo_exp.atomic import write_bytes, write_text
+from stereo_exp.config.schema import Root
 from stereo_exp.data.batch import StereoBatch, first_pairs
 from stereo_exp.data.colour import normalise
+from stereo_exp.data.splits import Splits
 from stereo_exp.deploy.forms import VIEWS, network_form
 from stereo_exp.deploy.lower import lower
 from stereo_exp.deploy.onnx_export import OLDEST_OPSET, export_trunk_onnx
@@ -29,15 +31,12 @@ FOLDER = "openexplorer"
 _MARCH = "bayes"
 
 
-def write(
-    source: Source, folder: Path, size: tuple[int, int], batches: Iterable[StereoBatch], pairs: int
-) -> list[Path]:
+def write(source: Source, folder: Path, config: Root) -> list[Path]:
     """Leave `openexplorer/` in `folder`: `network.onnx`, `calibration/<view>_f32/*.bin`, `config.yaml`.
 
     Args:
-        size: height and width; the tools want fixed ones.
-        batches: training pairs to calibrate with.
-        pairs: how many of them.
+        config: the run's: `compile` says size and number of calibration pairs, `dataset` whose training split gives
+            them. The tools want a fixed size.
 
     Raises:
         UserError: the checkpoint is not float: the tools calibrate and quantise themselves.
@@ -45,11 +44,12 @@ def write(
     if source.stage != "float":
         rule = "takes the float network; its tools calibrate and quantise themselves"
         raise UserError("compile.engines", "openexplorer", rule, "add stage=float")
-    base = folder / FOLDER
+    base, (height, width) = folder / FOLDER, config.compile.size or config.compile.report_size
+    size, pairs = (height, width), config.compile.calibration_pairs
     trunk = export_trunk_onnx(source, OLDEST_OPSET, size, 1)
     model = lower(network_form(trunk, source.num_candidates), OPSET)
     write_bytes(base / "network.onnx", model.SerializeToString(deterministic=True))
-    count = _write_calibration(base / "calibration", size, batches, pairs)
+    count = _write_calibration(base / "calibration", size, Splits(config).calibration(1, pairs), pairs)
     write_text(base / "config.yaml", _config(size, count))
     return [base / "network.onnx", base / "config.yaml"]
 
