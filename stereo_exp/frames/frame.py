@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from stereo_exp.data.sample import StereoSample
-from stereo_exp.errors import UserError
+from stereo_exp.runtime.images import check_one_size
 
 
 class Frames(Protocol):
@@ -36,11 +36,5 @@ def pair_of(key: str, left: np.ndarray, right: np.ndarray, right_name: object) -
     Raises:
         UserError: the views differ in size.
     """
-    if left.shape != right.shape:
-        raise UserError(
-            "infer.right",
-            f"{right_name} ({right.shape[1]}x{right.shape[0]})",
-            f"must be as large as the left image ({left.shape[1]}x{left.shape[0]})",
-            "give the two views of one rectified pair",
-        )
+    check_one_size(left, right, "infer.right", right_name)
     return StereoSample(key, left, right)

@@ -21,15 +21,28 @@ def as_pair(left: Image, right: Image) -> tuple[np.ndarray, np.ndarray]:
         UserError: a file is missing or damaged, an array is of another type or shape, or the views differ in size.
     """
     views = as_rgb(left, "left"), as_rgb(right, "right")
-    (height, width), found = views[0].shape[:2], views[1].shape[:2]
-    if found != (height, width):
+    check_one_size(*views, "right", None if isinstance(right, np.ndarray) else right)
+    return views
+
+
+def check_one_size(left: np.ndarray, right: np.ndarray, key: str, name: object = None) -> None:
+    """Refuse views H×W×3 that differ in size.
+
+    Args:
+        key: what the user set the right view by.
+        name: the file or device that it came from; None: an array.
+
+    Raises:
+        UserError: they differ.
+    """
+    if left.shape[:2] != right.shape[:2]:
+        found, wanted = (f"{view.shape[1]}x{view.shape[0]}" for view in (right, left))
         raise UserError(
-            "right",
-            f"{found[1]}x{found[0]}",
-            f"must be as large as the left image, {width}x{height}",
+            key,
+            found if name is None else f"{name} ({found})",
+            f"must be as large as the left image, {wanted}",
             "give the two views of one rectified pair",
         )
-    return views
 
 
 def as_rgb(image: Image, key: str) -> np.ndarray:
