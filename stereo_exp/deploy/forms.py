@@ -5,6 +5,7 @@ Both parts are ONNX, written out here, and joined to the exported trunk, which i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -175,7 +176,8 @@ def full_form(trunk: onnx.ModelProto, num_candidates: int, maxdisp: int, unrolle
         unrolled: the softmax over the four neighbours plane by plane.
     """
     text = _COARSE + (_unrolled() if unrolled else _SOFTMAX)
-    constants = {k: v for k, v in _pixel_constants(num_candidates, maxdisp).items() if k in text}
+    words = set(re.findall(r"\w+", text))
+    constants = {k: v for k, v in _pixel_constants(num_candidates, maxdisp).items() if k in words}
     pixels = _graph(trunk, text, constants, PIXELS, (DISPARITY, CONFIDENCE))
     return _joined(trunk, pixels, [(name, f"{PIXELS}/{name}") for name in LOGITS])
 
