@@ -81,7 +81,12 @@ def facts(folder: Path) -> str:
 
 def _history(meta: Mapping[str, Any]) -> str:
     links = [*meta["history"], {"stage": meta["stage"], "step": meta["step"], "epe": meta["scores"]["epe"]}]
-    return " → ".join(f"{link['stage']} ({link['step']}, {link['epe']:.3f} px)" for link in links)
+    # A run that was cut short before it evaluated leaves no figure.
+    return " → ".join(f"{link['stage']} ({link['step']}, {_epe(link['epe'])})" for link in links)
+
+
+def _epe(value: float | None) -> str:
+    return "not evaluated" if value is None else f"{value:.3f} px"
 
 
 def _recipe(meta: Mapping[str, Any]) -> dict[str, str]:
