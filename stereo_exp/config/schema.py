@@ -52,7 +52,7 @@ class Root:
     begins the chain at the released float weights."""
     checkpoint: str | None = None
     """Checkpoint to evaluate, infer, export or compile; None takes the last one of this name and stage, `release`
-    the weights that come with the package, which also serve where neither name= nor a run of that name is there."""
+    the weights that come with the package, which also serve where no run of the default name is there yet."""
     model: model.Model = MISSING
     quant: quant.Quant = field(default_factory=quant.Quant)
     dataset: data.Dataset = MISSING

@@ -56,8 +56,8 @@ def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
     """The checkpoint to use: `checkpoint=` where given, else the newest of this name and stage, else the released one.
 
     In a sweep the job with the same overrides comes first, so that each chain finds its own. Among the others the
-    newest whose network (and quantisation target) is the configured one wins. The released weights step in only where
-    no run was asked for by `name=` or `experiment=`: a name that is mistyped must not get figures of another network.
+    newest whose network (and quantisation target) is the configured one wins. The released weights step in only
+    under the default name: another that is mistyped must not get figures of another network.
 
     Args:
         stage: None takes the configured one.
@@ -75,7 +75,7 @@ def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
     if found is not None:
         return found
     fits = _release_fits(context, stage)
-    if fits and not any(o.lstrip("+").startswith(("name=", "experiment=")) for o in context.overrides):
+    if fits and config.name == config.model.name:
         log.info("no %s checkpoint of name=%s: using the released weights (checkpoint=release)", stage, config.name)
         return released(stage, "checkpoint")
     raise _none(context, stage, "checkpoint", fits)

@@ -50,6 +50,7 @@ def test_release_steps_in_where_there_is_nothing(
     with caplog.at_level("INFO"):
         assert find_checkpoint(make_context(f"stage={stage}")) == path
     assert f"no {stage} checkpoint of name=stereonetplus: using the released weights" in caplog.text
+    assert find_checkpoint(make_context(f"stage={stage}", "name=stereonetplus")) == path, "as messages tell to type"
     own = leave_checkpoint(make_context(f"stage={stage}"))
     assert find_checkpoint(make_context(f"stage={stage}")) == own
 
