@@ -70,3 +70,9 @@ def bench(session: nox.Session) -> None:
     session.install("-c", "constraints.txt", "-e", ".[dev,bench]")
     for name in ("cli", "cost_volume", "render", "augment", "loader", "index", "accuracy", "training_curve"):
         session.run("python", f"benchmarks/{name}.py", *session.posargs)
+    folder = session.create_tmp()
+    for stage in ("float", "int_infer"):
+        options = (f"stage={stage}", "checkpoint=release", "compile.size=[544,960]", f"hydra.run.dir={folder}/{stage}")
+        session.run("python", "-m", "stereo_exp", "task=compile", "tracker=none", *options)
+    models = f"--float={folder}/float", f"--int8={folder}/int_infer"
+    session.run("python", "benchmarks/engines.py", *models, *session.posargs)
