@@ -6,13 +6,11 @@ import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from stereo_exp.data.formats import read_rgb
 from stereo_exp.data.sample import StereoSample
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.errors import UserError
 from stereo_exp.frames.frame import pair_of
 from stereo_exp.frames.kinds import IMAGE_SUFFIXES
+from stereo_exp.runtime.images import as_rgb
 
 
 class FileFrames:
@@ -49,14 +47,7 @@ class FileFrames:
         if len(set(names)) < len(names):
             names = [f"{i:06d}" for i in range(len(names))]
         for name, (left, right) in zip(names, self.pairs, strict=True):
-            yield pair_of(name, _view("left", left), _view("right", right), right)
-
-
-def _view(name: str, path: Path) -> np.ndarray:
-    try:
-        return read_rgb(path)
-    except DataError as error:
-        raise UserError(f"infer.{name}", path, error.rule, "give a PNG, PPM or JPEG file") from None
+            yield pair_of(name, as_rgb(left, "infer.left"), as_rgb(right, "infer.right"), right)
 
 
 def list_views(place: str, key: str) -> list[Path]:

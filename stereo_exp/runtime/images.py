@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from stereo_exp.data.formats.image import read_rgb
-from stereo_exp.errors import UserError
+from stereo_exp.errors import DataError, UserError
 
 Image = str | Path | np.ndarray
 """A file, or uint8 H×W×3 RGB, H×W×1 or H×W grey."""
@@ -46,9 +46,17 @@ def check_one_size(left: np.ndarray, right: np.ndarray, key: str, name: object =
 
 
 def as_rgb(image: Image, key: str) -> np.ndarray:
-    """One view as uint8 H×W×3 RGB, contiguous; `key` names it in errors."""
+    """One view as uint8 H×W×3 RGB, contiguous; `key` names it in errors.
+
+    Raises:
+        UserError: the file is missing or damaged, or the array is of another type or shape.
+    """
     if not isinstance(image, np.ndarray):
-        return read_rgb(Path(image))
+        try:
+            return read_rgb(Path(image))
+        except DataError as error:
+            # No data set, from which the file could be restored or left out.
+            raise UserError(key, image, error.rule, "give a PNG, PPM or JPEG file") from None
     is_colour = image.ndim == 3 and image.shape[2] == 3
     is_grey = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1)
     if image.dtype != np.uint8 or not (is_colour or is_grey) or image.size == 0:
