@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from command_line import command
+from wheels import CHECKOUT, build_wheel
 
 from stereo_exp.config import conf_dir
 from stereo_exp.weights import FILES, FOLDER
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(not (CHECKOUT / "setup.cfg").is_file(), reason="needs a checkout")
 
 
@@ -21,24 +20,7 @@ pytestmark = pytest.mark.skipif(not (CHECKOUT / "setup.cfg").is_file(), reason="
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout, unpacked into a folder of its own."""
     work = tmp_path_factory.mktemp("wheel")
-    # A copy: building in place would leave build/ behind and could pick up what an earlier build left there.
-    source = work / "source"
-    source.mkdir()
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-    )
-    if listed.returncode:
-        pytest.skip("needs git to tell what belongs to the checkout")
-    for name in listed.stdout.splitlines():
-        if (CHECKOUT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(CHECKOUT / name, source / name)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(work)]
-    subprocess.run([*build, str(source)], check=True, capture_output=True)
-    (wheel,) = work.glob("*.whl")
+    wheel = build_wheel(work)
     target = work / "site"
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(target)]
     subprocess.run([*pip, str(wheel)], check=True, capture_output=True)
