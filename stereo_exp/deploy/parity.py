@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from stereo_exp.data.batch import StereoBatch, first_pairs
+from stereo_exp.data.batch import collate
 from stereo_exp.data.colour import normalise
+from stereo_exp.data.sample import StereoSample
 from stereo_exp.deploy.source import Source
 from stereo_exp.errors import UserError
 from stereo_exp.evaluate import predict
@@ -29,9 +30,20 @@ class Parity(NamedTuple):
 
 
 def measure(
-    path: Path, form: str, source: Source, batches: Iterable[StereoBatch], pairs: int, size: tuple[int, int] | None
+    path: Path,
+    form: str,
+    source: Source,
+    pairs: Iterable[StereoSample | None],
+    count: int,
+    size: tuple[int, int] | None,
 ) -> Parity:
-    """Compare on the first `pairs` pairs, padded or cropped to `size` where the file has a fixed one.
+    """Compare on pairs, each padded to multiples of 32, and padded or cropped to `size` where the file has a fixed one.
+
+    Args:
+        pairs: read in this process, not by a loader's workers: their end is a SIGCHLD to a process with an engine in
+            it, and on a virtual machine with AMX one such process was ended by SIGSEGV after its engine had used tile
+            registers. None: a pair that was left out.
+        count: how many there are.
 
     Raises:
         UserError: ONNX Runtime is not installed, or refuses the file.
@@ -39,17 +51,20 @@ def measure(
     session = _session(path)
     batch_size = session.get_inputs()[0].shape[0]
     repeats = batch_size if isinstance(batch_size, int) else 1
-    worst, total, pixels, count = 0.0, 0.0, 0, 0
-    with Meter("parity", pairs) as meter:
-        for pair in first_pairs(batches, pairs):
-            left, right = (fit(view, size).repeat(repeats, 1, 1, 1) for view in pair)
+    worst, total, pixels, compared = 0.0, 0.0, 0, 0
+    with Meter("parity", count) as meter:
+        for sample in pairs:
+            if sample is None:
+                continue
+            pair = collate([sample], [0])
+            left, right = (fit(view, size).repeat(repeats, 1, 1, 1) for view in (pair.left, pair.right))
             wanted = predict(source.model, left, right, source.config.model.maxdisp).numpy()
             found = _run(session, form, source, left, right)
             difference = np.abs(found.astype(np.float64) - wanted)
             worst, total = max(worst, float(difference.max())), total + float(difference.sum())
-            pixels, count = pixels + difference.size, count + 1
+            pixels, compared = pixels + difference.size, compared + 1
             meter.advance(max=f"{worst:.2e} px")
-    return Parity(worst, total / max(pixels, 1), count)
+    return Parity(worst, total / max(pixels, 1), compared)
 
 
 def _session(path: Path) -> Any:

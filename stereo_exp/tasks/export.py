@@ -26,10 +26,10 @@ def run(context: RunContext) -> dict[str, Any]:
     Raises:
         UserError: the difference exceeds `export.tolerance`, or the options do not go together.
     """
-    from stereo_exp.data.splits import Splits
+    from stereo_exp.data.datasets import open_dataset
+    from stereo_exp.data.reading import num_pairs, read_pairs
     from stereo_exp.deploy.engines import check_installed
     from stereo_exp.deploy.source import load_source
-    from stereo_exp.process import Process
 
     config = context.config.export
     path = find_checkpoint(context)
@@ -53,8 +53,10 @@ def run(context: RunContext) -> dict[str, Any]:
             **_costs(source, size or _USUAL_SIZE),
         }
         if config.parity_pairs:
-            pairs = Splits(context.config, training=False).test(Process())
-            parity = measure(file, config.form, source, pairs, config.parity_pairs, size)
+            dataset = context.config.dataset
+            data = open_dataset(dataset, "test")
+            pairs = read_pairs(data, config.parity_pairs, dataset.on_error)
+            parity = measure(file, config.form, source, pairs, num_pairs(data, config.parity_pairs), size)
             result |= {"parity_max_px": parity.max_px, "parity_mean_px": parity.mean_px, "parity_pairs": parity.pairs}
             _check(file, parity.max_px, _limit(source, config))
         tracker.artifact(file)
