@@ -14,11 +14,16 @@ from pathlib import Path
 
 import pytest
 from composing import composed
+from hypothesis import settings
 from omegaconf import OmegaConf
 
 from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
 from stereo_exp.run.context import RunContext
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)
