@@ -111,7 +111,7 @@ def test_conversion_keeps_trainings_numbers(calibrated: Calibrated, target: str)
     network = convert(fake)
     left, right = views(11, 2, 64, 96)
     with torch.no_grad():
-        for ours, theirs in zip(network(left, right), fake(left, right), strict=True):
+        for ours, theirs in zip(network(left, right)[:4], fake(left, right)[:4], strict=True):
             assert torch.equal(ours, theirs)
     assert small_config(f"quant/target={target}").quant.target.name == target
 
