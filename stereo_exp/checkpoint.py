@@ -122,13 +122,15 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
 
 
 def lineage_of(start: Checkpoint | None) -> list[dict[str, Any]]:
-    """The stages behind a run that starts from `start`, oldest first: stage, EPE, step, MLflow run and path of each."""
+    """The stages behind a run that starts from `start`, oldest first: stage, EPE and its data set, step, MLflow run and
+    path of each."""
     if start is None:
         return []
     meta = start.meta
     entry = {
         "stage": meta["stage"],
         "epe": meta.get("scores", {}).get("epe"),
+        "dataset": meta["config"].get("dataset", {}).get("name"),
         "step": meta["step"],
         "run_id": meta["run_id"],
         "checkpoint": str(start.path),

@@ -32,14 +32,16 @@ from stereo_exp.train.device import choose
 
 log = logging.getLogger(__name__)
 _CHECKERBOARD_PAIRS = 4
+_LINK = ("stage", "epe", "dataset", "against_float", "checkpoint")
 
 
 def train(context: RunContext) -> dict[str, Any]:
     """Convert, prove, evaluate; returns the report's part.
 
-    `chain`: the stages that led here with their EPE. For exact targets `integers_equal`: the share of all quantised
-    values and outputs that the independent integer evaluator computes alike. `checkerboard`: see `periodic_share`, of
-    integer minus float disparity, the mean over the first test pairs, where the float checkpoint is still there.
+    `chain`: the stages that led here with their EPE, each on the data set that it was trained with. For exact targets
+    `integers_equal`: the share of all quantised values and outputs that the independent integer evaluator computes
+    alike. `checkerboard`: see `periodic_share`, of integer minus float disparity, the mean over the first test pairs,
+    where the float checkpoint is still there.
 
     Raises:
         UserError: of an exact target, a sum might reach 2^24.
@@ -49,6 +51,18 @@ def train(context: RunContext) -> dict[str, Any]:
     start_path = find_start(context)
     assert start_path is not None
     return _convert(context, load_checkpoint(start_path))
+
+
+def against_float(chain: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The links with `against_float`: their EPE through the float network's, the first link's; None where that was
+    measured on another data set."""
+    base = chain[0]
+    links = []
+    for link in chain:
+        # Checkpoints from before this was written down do not say which data set it was.
+        comparable = base["epe"] and link["epe"] is not None and base.get("dataset") in (None, link.get("dataset"))
+        links.append({**link, "against_float": link["epe"] / base["epe"] if comparable else None})
+    return links
 
 
 def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
@@ -86,16 +100,15 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
                 result["motorcycle_px_from_float"] = float(abs(difference).mean())
         for picture in pictures:
             tracker.artifact(picture)
-    chain = [*lineage, {"stage": "int_infer", "epe": scores["epe"]}]
-    base = chain[0]["epe"]
-    for link in chain:
-        link["against_float"] = link["epe"] / base if base and link["epe"] is not None else None
+    chain = against_float([*lineage, {"stage": "int_infer", "epe": scores["epe"], "dataset": config.dataset.name}])
     return {
         "checkpoint": str(checkpoint),
         **result,
         **scores,
         "pictures": [str(p) for p in pictures],
-        "chain": [{k: link.get(k) for k in ("stage", "epe", "against_float", "checkpoint")} for link in chain],
+        "chain": [
+            {k: link.get(k) for k in ("stage", "epe", "dataset", "against_float", "checkpoint")} for link in chain
+        ],
     }
 
 

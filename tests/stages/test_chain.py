@@ -11,6 +11,8 @@ import cv2
 import pytest
 from entrypoint import Chain, stage
 
+from stereo_exp.stages.int_infer import against_float
+
 STAGES = ["float", "calib", "qat", "int_infer"]
 SCORES = ("epe", "epe_px", "d1", "bad1", "bad2", "bad3", "n_images", "n_skipped")
 
@@ -22,6 +24,7 @@ def test_closing_table_shows_the_epe_of_every_stage(chain: Chain) -> None:
     _, _, table = chain.out.partition("from float to integers")
     for link in last["chain"]:
         assert link["epe"] == chain.reports[link["stage"]]["epe"]
+        assert link["dataset"] == "shapes"
         assert link["against_float"] == pytest.approx(link["epe"] / chain.reports["float"]["epe"])
         row = next(line for line in table.splitlines() if re.search(rf"\b{link['stage']}\b", line))
         assert f"{link['epe']:.4f} px" in row
@@ -136,3 +139,10 @@ def test_evaluating_a_stage_gives_its_own_figures(chain: Chain, name: str) -> No
 def test_an_integer_checkpoint_is_a_fraction_of_the_float_one(chain: Chain) -> None:
     sizes = {name: Path(chain.reports[name]["checkpoint"]).stat().st_size for name in STAGES}
     assert sizes["int_infer"] < 0.75 * sizes["qat"]
+
+
+def test_what_was_measured_on_other_data_is_not_compared_with_float() -> None:
+    """As when `init_from=release` begins a chain on pairs of one's own."""
+    epe = {("float", "shapes"): 3.0, ("calib", "pairs"): 2.0, ("int_infer", "shapes"): 6.0}
+    links = [{"stage": stage, "dataset": data, "epe": value} for (stage, data), value in epe.items()]
+    assert [link["against_float"] for link in against_float(links)] == [1.0, None, 2.0]
