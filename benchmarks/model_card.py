@@ -122,7 +122,8 @@ def accuracy_table(report: Mapping[str, Any], folder: Path) -> str:
         for name in (FLOAT, INT8, SGBM):
             found = scores[name]
             shares = [f"{100 * found[key]:.1f}" for key in _SHOWN[1:]]
-            rows.append([f"{title}, {scores['pairs']} pairs", name, f"{found['epe']:.3f}", *shares])
+            count = f"{scores['pairs']} pair{'s' * (scores['pairs'] != 1)}"
+            rows.append([f"{title}, {count}", name, f"{found['epe']:.3f}", *shares])
     head = ["set", "", "EPE, px", "bad-1, %", "bad-2, %", "bad-3, %", "D1, %"]
     return f"{table(head, rows)}\n\n{measured_with(folder)}"
 
