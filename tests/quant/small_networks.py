@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import torch
 from composing import composed
+from torch import Tensor
 
 from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
 from stereo_exp.data.batch import StereoBatch
+from stereo_exp.model.regression import StereoOutput
 
 # The smallest network of every kind.
 SMALL = (
@@ -34,3 +36,9 @@ def random_pairs(seed: int, num: int = 2, height: int = 64, width: int = 96) -> 
     left, right = wide[..., :width].contiguous(), wide[..., 3 : width + 3].contiguous()
     keys = [str(i) for i in range(num)]
     return StereoBatch(left, right, None, None, keys, [(height, width)] * num, list(range(num)))
+
+
+def tensors(output: StereoOutput) -> list[Tensor]:
+    """All that a network put out, the volumes of training included."""
+    *maps, volumes = output
+    return [*maps, *volumes]
