@@ -106,9 +106,7 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         **result,
         **scores,
         "pictures": [str(p) for p in pictures],
-        "chain": [
-            {k: link.get(k) for k in ("stage", "epe", "dataset", "against_float", "checkpoint")} for link in chain
-        ],
+        "chain": [{key: link.get(key) for key in _LINK} for link in chain],
     }
 
 
