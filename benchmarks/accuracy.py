@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from real.markdown import table
-from real.methods import FLOAT, INT8, SGBM, Method, add_options, load_methods
-from real.output import add_output_options, check_output_options, write_report
-from real.sets import RealSet, add_data_option, open_sets
+from real.methods import FLOAT, INT8, SGBM, Method, comparison_options, load_methods
+from real.output import check_output_options, write_report
+from real.sets import RealSet, open_sets
 
 from stereo_exp.errors import exit_on_user_error
 from stereo_exp.metrics import StereoMetrics
@@ -35,20 +35,12 @@ BAD2_SETS = ("Middlebury 2005/2006", "SceneFlow")
 
 def main() -> None:
     """Measure, print, write."""
-    options = _options()
+    options = comparison_options(__doc__, BLOCK, "pairs of each set")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with exit_on_user_error():
         check_output_options(options)
         report = measure(options)
         write_report(options, BLOCK, report, render(report), render_goals(report))
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_options(parser)
-    add_data_option(parser)
-    add_output_options(parser, BLOCK, "pairs of each set")
-    return parser.parse_args()
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

@@ -12,7 +12,6 @@ has left the caches full of its own. Each lives in a process of its own: idle th
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import time
@@ -24,8 +23,10 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from real.markdown import table, write_block
+from real.markdown import table
+from real.output import add_output_options, write_report
 
+BLOCK = "speed"
 Frame = Callable[[], Any]
 Builder = Callable[[], Frame]
 SGBM_DISPARITIES = 192
@@ -91,7 +92,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--burst", type=int, default=2, help="measured frames of a turn")
     parser.add_argument("--warm-up", type=int, default=2)
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="page with <!-- speed --> and <!-- /speed -->")
+    add_output_options(parser, BLOCK)
     return parser.parse_args()
 
 
@@ -169,11 +170,8 @@ def _print(options: argparse.Namespace, times: dict[str, list[float]]) -> None:
         f"\n{height}×{width}, {options.threads} threads, {options.rounds} rounds of {options.burst} frames; "
         f"{host['device']}, {host['cores']} cores; load average {os.getloadavg()[0]:.2f}\n"
     )
-    tables = f"{_times_table(times, middle)}\n\n{_goals_table(times, middle)}"
-    print(tables)
-    if options.write is not None:
-        write_block(options.write, "speed", tables)
-    print(json.dumps({"ms": middle, "size": [height, width], "threads": options.threads, **host}))
+    report = {"ms": middle, "size": [height, width], "threads": options.threads, **host}
+    write_report(options, BLOCK, report, f"{_times_table(times, middle)}\n\n{_goals_table(times, middle)}")
 
 
 def _times_table(times: dict[str, list[float]], middle: dict[str, float]) -> str:

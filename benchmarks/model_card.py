@@ -1,7 +1,7 @@
 """What the model card says in figures: facts from the released files, and what the other benchmarks measured.
 
     python benchmarks/accuracy.py --json accuracy.json && python benchmarks/model_card.py --accuracy accuracy.json
-    python benchmarks/engines.py ... | tail -1 > speed.json && python benchmarks/model_card.py --speed speed.json
+    python benchmarks/engines.py ... --json speed.json && python benchmarks/model_card.py --speed speed.json
 
 Facts are written every time. A table of accuracy that was measured with other weights than those in the package is
 refused, and one in the card that no longer belongs to them is taken out. The last line is JSON.
@@ -10,7 +10,6 @@ refused, and one in the card that no longer belongs to them is taken out. The la
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from real.methods import FLOAT, INT8, SGBM, STAGES
 
 from stereo_exp.checkpoint import read_meta
 from stereo_exp.errors import UserError, exit_on_user_error
+from stereo_exp.runtime.manifest import sha256_of
 from stereo_exp.weights import FILES, FOLDER
 
 CARD = FOLDER / "CARD.md"
@@ -70,13 +70,15 @@ def facts(folder: Path) -> str:
     paths = {stage: folder / name for stage, name in FILES.items()}
     metas = {stage: read_meta(path) for stage, path in paths.items()}
     files = [
-        [f"`{path.name}`", stage, f"{path.stat().st_size / 1e6:.2f} MB", f"`{_sha256(path)}`"]
+        [f"`{path.name}`", stage, f"{path.stat().st_size / 1e6:.2f} MB", f"`{sha256_of(path)}`"]
         for stage, path in paths.items()
     ]
     recipe = _recipe(metas["float"])
     rows = [["float", _history(metas["float"])], ["int8", _history(metas["int_infer"])], *map(list, recipe.items())]
     history = "Steps of the best weights, and EPE on the test split of the data trained on:"
-    return "\n\n".join([_left(["file", "stage", "size", "SHA-256"], files), history, _left(["", "recipe"], rows)])
+    return "\n\n".join(
+        [table(["file", "stage", "size", "SHA-256"], files, "---"), history, table(["", "recipe"], rows, "---")]
+    )
 
 
 def _history(meta: Mapping[str, Any]) -> str:
@@ -114,7 +116,7 @@ def accuracy_table(report: Mapping[str, Any], folder: Path) -> str:
     """
     for name in (FLOAT, INT8):
         path = folder / FILES[STAGES[name]]
-        if report["checkpoints"][name]["sha256"] != _sha256(path):
+        if report["checkpoints"][name]["sha256"] != sha256_of(path):
             rule = f"was measured with other {name} weights than {path}"
             raise UserError("--accuracy", None, rule, "measure again: python benchmarks/accuracy.py --json FILE")
     rows = []
@@ -130,7 +132,7 @@ def accuracy_table(report: Mapping[str, Any], folder: Path) -> str:
 
 def measured_with(folder: Path) -> str:
     """The line that says which weights a table is about."""
-    short = {name: _sha256(folder / FILES[STAGES[name]])[:12] for name in (FLOAT, INT8)}
+    short = {name: sha256_of(folder / FILES[STAGES[name]])[:12] for name in (FLOAT, INT8)}
     return f"Weights: float `{short[FLOAT]}`, int8 `{short[INT8]}` (beginning of the SHA-256)."
 
 
@@ -140,14 +142,6 @@ def speed_table(report: Mapping[str, Any]) -> str:
     size = "×".join(map(str, report["size"]))
     machine = ", ".join(str(report[key]) for key in ("device", "system") if key in report)
     return f"{table(['', 'ms'], rows)}\n\n{size}, {report['threads']} threads, {machine}."
-
-
-def _left(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _read(key: str, path: Path | None) -> Any:

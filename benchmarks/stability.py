@@ -9,16 +9,14 @@ px their disparity changed, and how many by more than 1 px. Prints a Markdown ta
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 from real.markdown import table
-from real.methods import FLOAT, INT8, SGBM, Method, add_options, load_methods
-from real.output import add_output_options, check_output_options, write_report
-from real.sets import add_data_option
+from real.methods import FLOAT, INT8, SGBM, Method, comparison_options, load_methods
+from real.output import check_output_options, write_report
 
 from stereo_exp.config.infer import Temporal
 from stereo_exp.data.sample import StereoSample
@@ -36,7 +34,7 @@ SEQUENCE = "kitti_sequence"
 
 def main() -> None:
     """Measure, print, write."""
-    options = _options()
+    options = comparison_options(__doc__, BLOCK, "frames of the sequence")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with exit_on_user_error():
         check_output_options(options)
@@ -49,14 +47,6 @@ def main() -> None:
         scores = measure(islice(frames, count), methods, Temporal(), count)
         report = {"frames": count, "maxdisp": maxdisp, "methods": scores, "checkpoints": checkpoints, **describe()}
         write_report(options, BLOCK, report, render(report))
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_options(parser)
-    add_data_option(parser)
-    add_output_options(parser, BLOCK, "frames of the sequence")
-    return parser.parse_args()
 
 
 def measure(

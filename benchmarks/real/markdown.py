@@ -10,9 +10,9 @@ from stereo_exp.atomic import write_text
 from stereo_exp.errors import UserError
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first column to the left, the others to the right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], others: str = "---:") -> str:
+    """A Markdown table; the first column to the left, the others as told, to the right unless told otherwise."""
+    lines = [head, ["---", *[others] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 

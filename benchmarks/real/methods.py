@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,11 +10,14 @@ import cv2
 import numpy as np
 import torch
 
+from real.output import add_output_options
+from real.sets import add_data_option
 from stereo_exp.classical.sgbm import Sgbm
 from stereo_exp.data.sample import StereoSample
 from stereo_exp.errors import CheckpointError
 from stereo_exp.predict.predictor import Predictor
 from stereo_exp.run.restore import restore_model
+from stereo_exp.runtime.manifest import sha256_of
 from stereo_exp.weights import RELEASE, checkpoint_named
 
 Method = Callable[[StereoSample], np.ndarray]
@@ -25,10 +27,15 @@ STAGES = {FLOAT: "float", INT8: "int_infer"}
 OPTIONS = {FLOAT: "--float", INT8: "--int"}
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options of every command that compares the methods."""
+def comparison_options(description: str | None, block: str, limited: str) -> argparse.Namespace:
+    """Of a command that compares the methods on real pairs; `limited` says what `--limit` counts."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_network_options(parser, tuple(STAGES))
     parser.add_argument("--threads", type=int, help="of torch and OpenCV; default: theirs")
+    add_data_option(parser)
+    parser.add_argument("--limit", type=int, metavar="N", help=f"only the first N {limited}; nothing is written then")
+    add_output_options(parser, block)
+    return parser.parse_args()
 
 
 def add_network_options(parser: argparse.ArgumentParser, networks: Sequence[str]) -> None:
@@ -53,7 +60,7 @@ def load_network(given: str, method: str, device: str = "cpu") -> tuple[Predicto
         raise CheckpointError(
             OPTIONS[method], path, f"is a {meta['stage']} checkpoint", f"give one of stage={STAGES[method]}"
         )
-    facts = {"stage": meta["stage"], "step": meta["step"], "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    facts = {"stage": meta["stage"], "step": meta["step"], "sha256": sha256_of(path)}
     return Predictor(model, meta["config"]["model"]["maxdisp"], torch.device(device)), facts
 
 

@@ -13,9 +13,8 @@ from stereo_exp.atomic import write_text
 from stereo_exp.errors import UserError
 
 
-def add_output_options(parser: argparse.ArgumentParser, block: str, limited: str) -> None:
-    """`--limit`, `--write` and `--json`; `limited` says what the first one counts."""
-    parser.add_argument("--limit", type=int, metavar="N", help=f"only the first N {limited}; nothing is written then")
+def add_output_options(parser: argparse.ArgumentParser, block: str) -> None:
+    """`--write` and `--json`, where `write_report` leaves what was measured."""
     parser.add_argument("--write", type=Path, metavar="PAGE", help=f"page with <!-- {block} --> and <!-- /{block} -->")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the JSON into this file")
 

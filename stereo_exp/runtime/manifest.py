@@ -162,7 +162,7 @@ def read_manifest(folder: Path | str, check_files: bool = True) -> Manifest:
 
 def file_entry(folder: Path, path: str, weights: str | None = None) -> FileEntry:
     """The entry of files that exist."""
-    return FileEntry(path, _sha256(folder / path), None if weights is None else file_entry(folder, weights))
+    return FileEntry(path, sha256_of(folder / path), None if weights is None else file_entry(folder, weights))
 
 
 def check_file(folder: Path, entry: FileEntry) -> None:
@@ -175,7 +175,7 @@ def check_file(folder: Path, entry: FileEntry) -> None:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise UserError(path, None, "lies outside the compiled folder", _FIX)
     try:
-        found = _sha256(path)
+        found = sha256_of(path)
     except OSError as error:
         raise UserError(path, None, f"cannot be read ({error.strerror})", _FIX) from None
     if found != entry.sha256:
@@ -213,6 +213,7 @@ def _dense(entry: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in entry.items() if v is not None}
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
