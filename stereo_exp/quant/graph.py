@@ -14,9 +14,11 @@ from torch.fx import GraphModule
 
 from stereo_exp.config.model import Model
 from stereo_exp.model.stereonetplus import StereoNetPlus
+from stereo_exp.quant.stored import Rows, rebuild
 
 # Any sizes serve as an example; two views of two images, so that no size happens to be 1.
 _EXAMPLE = (2, 3, 128, 160)
+_SMALL = (2, 3, 64, 96)
 _STEP = 32
 # An export takes far longer than all else that prepares a network, and the stages of a chain need the same one.
 _KEPT = 4
@@ -36,13 +38,20 @@ class Trunk(nn.Module):
         return logits.disparity, logits.superpixel
 
 
-def trunk_of(model: StereoNetPlus, config: Model) -> GraphModule:
-    """`export_trunk`, exporting once for each architecture in this process.
+def trunk_of(model: StereoNetPlus, config: Model, stored: Rows | None = None) -> GraphModule:
+    """`export_trunk`, exporting once for each architecture in this process, or not at all.
 
     Args:
         model: folded, on the CPU.
         config: what it was built from.
+        stored: the same graph from a checkpoint (see `stereo_exp.quant.stored`).
+
+    Raises:
+        ValueError: `stored` is not a graph of this network.
     """
+    if stored is not None:
+        example = (torch.rand(_SMALL, generator=torch.Generator().manual_seed(i)) for i in range(2))
+        return rebuild(stored, Trunk(model).eval(), tuple(example))
     key = json.dumps(asdict(config), sort_keys=True)
     if key not in _exports:
         while len(_exports) >= _KEPT:

@@ -15,6 +15,7 @@ from stereo_exp.model.regression import StereoOutput
 from stereo_exp.model.stereonetplus import StereoNetPlus
 from stereo_exp.quant.fold import fold_batchnorm
 from stereo_exp.quant.graph import trunk_of
+from stereo_exp.quant.stored import Rows
 
 
 class QuantisedStereoNet(nn.Module):
@@ -62,21 +63,23 @@ class QuantisedStereoNet(nn.Module):
             quantiser.quantising = enabled
 
 
-def build_quantised(model: StereoNetPlus, config: Root) -> QuantisedStereoNet:
+def build_quantised(model: StereoNetPlus, config: Root, stored: Rows | None = None) -> QuantisedStereoNet:
     """Fold, export and prepare a float network; nothing is rounded or observed yet.
 
     Args:
         model: on the CPU, built from `config.model`.
         config: its `model` and `quant` count here.
+        stored: the graph from a checkpoint, which saves the export.
 
     Raises:
         UserError: `quant.lift` names no tensor, or torchao is not installed.
+        ValueError: `stored` is not a graph of this network.
     """
     from stereo_exp.quant.pt2e import prepare_qat_pt2e
     from stereo_exp.quant.quantiser import NetworkQuantiser
 
     regression = model.regression
-    graph = trunk_of(fold_batchnorm(model), config.model)  # type: ignore[arg-type]
+    graph = trunk_of(fold_batchnorm(model), config.model, stored)  # type: ignore[arg-type]
     quant = config.quant
     quantiser = NetworkQuantiser(quant.target, quant.observer, quant.lift, quant.lift_bits)
     trunk = prepare_qat_pt2e(graph, quantiser)

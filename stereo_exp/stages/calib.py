@@ -92,9 +92,18 @@ def _rank(network: QuantisedStereoNet, splits: Splits, pairs: int, maxdisp: int)
 
 
 def save(
-    context: RunContext, state: dict[str, torch.Tensor], start: Checkpoint, scores: dict[str, Any], run_id: str | None
+    context: RunContext,
+    state: dict[str, torch.Tensor],
+    start: Checkpoint,
+    scores: dict[str, Any],
+    run_id: str | None,
+    **more: Any,
 ) -> Path:
-    """Write a checkpoint of a stage that trains nothing: its step is that of the checkpoint it started from."""
+    """Write a checkpoint of a stage that trains nothing: its step is that of the checkpoint it started from.
+
+    Args:
+        more: goes into its JSON too.
+    """
     path = context.dir / BEST
     meta = {
         "stage": context.config.stage,
@@ -107,6 +116,7 @@ def save(
         "torch": torch.__version__,
         "scores": scores,
         "lineage": lineage_of(start),
+        **more,
     }
     save_checkpoint(path, meta, {"model": state})
     return path

@@ -68,11 +68,13 @@ def against_float(chain: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
     from stereo_exp.quant.convert import convert
     from stereo_exp.quant.state import integer_state, restore_quantised
+    from stereo_exp.quant.stored import GRAPH, describe
 
     config, scheme = context.config, context.config.quant.stage
     assert isinstance(scheme, IntScheme)
     device = choose(config.machine).device
     prepared = restore_quantised(start, bind(start.meta["config"]))
+    graph = {GRAPH: describe(prepared.trunk)}
     splits = Splits(config, training=False)
     result: dict[str, Any] = {"init_from": str(start.path), "target": config.quant.target.name}
     with open_tracker(context) as tracker:
@@ -84,7 +86,7 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
             result |= _verify(network, splits, scheme.verify_pairs)
         network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         scores = evaluate(network, splits, config.model.maxdisp, device)
-        checkpoint = save(context, integer_state(prepared), start, scores, tracker.run_id)
+        checkpoint = save(context, integer_state(prepared), start, scores, tracker.run_id, **graph)
         tracker.log(start.meta["step"], flat(scores, "final"))
         pictures = draw_test_pictures(context, network, splits, device)
         lineage = lineage_of(start)

@@ -39,7 +39,8 @@ def publish(sources: Mapping[str, Path], commit: str | None, folder: Path = FOLD
     written = {}
     for stage, checkpoint in checkpoints.items():
         written[stage] = folder / FILES[stage]
-        save_checkpoint(written[stage], released_meta(checkpoint.meta, commit), {"model": checkpoint.part("model")})
+        meta = released_meta(checkpoint.meta, commit) | (_graph_of(checkpoint) if stage == "int_infer" else {})
+        save_checkpoint(written[stage], meta, {"model": checkpoint.part("model")})
     return written
 
 
@@ -71,6 +72,14 @@ def commit_here() -> str | None:
     except OSError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _graph_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What saves the export of the trunk whenever the network is restored; the oldest checkpoints do not have it."""
+    from stereo_exp.quant.state import restore_quantised
+    from stereo_exp.quant.stored import GRAPH, describe
+
+    return {GRAPH: describe(restore_quantised(checkpoint, bind(checkpoint.meta["config"])).trunk)}
 
 
 def _checked(checkpoint: Checkpoint, stage: str) -> Checkpoint:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 from composing import composed
-from torch import Tensor
+from torch import Tensor, nn
 
 from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
 from stereo_exp.data.batch import StereoBatch
+from stereo_exp.data.colour import normalise
 from stereo_exp.model.regression import StereoOutput
 
 # The smallest network of every kind.
@@ -42,3 +43,15 @@ def tensors(output: StereoOutput) -> list[Tensor]:
     """All that a network put out, the volumes of training included."""
     *maps, volumes = output
     return [*maps, *volumes]
+
+
+def outputs(network: nn.Module) -> list[Tensor]:
+    """`tensors` of one pair."""
+    pairs = random_pairs(9, 1)
+    with torch.no_grad():
+        return tensors(network(normalise(pairs.left), normalise(pairs.right)))
+
+
+def same(a: list[Tensor], b: list[Tensor]) -> bool:
+    """Whether all are equal to the last bit."""
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))

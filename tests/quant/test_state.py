@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from small_networks import random_pairs, small_config, tensors
+from small_networks import outputs, same, small_config
 
 from stereo_exp.checkpoint import load_checkpoint, save_checkpoint
-from stereo_exp.data.colour import normalise
 from stereo_exp.errors import CheckpointError
 from stereo_exp.quant.convert import convert
 from stereo_exp.quant.fake import ActivationQuantiser
@@ -29,16 +28,6 @@ def saved(path: Path, state: dict[str, Any], stage: str, *overrides: str) -> Pat
         path, {"stage": stage, "step": 1, "num_steps": 1, "config": config, "run_id": None}, {"model": state}
     )
     return path
-
-
-def outputs(network: QuantisedStereoNet) -> list[torch.Tensor]:
-    pairs = random_pairs(9, 1)
-    with torch.no_grad():
-        return tensors(network(normalise(pairs.left), normalise(pairs.right)))
-
-
-def same(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
-    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -16,6 +16,7 @@ from stereo_exp.config import bind
 from stereo_exp.config.schema import STAGES
 from stereo_exp.errors import CheckpointError
 from stereo_exp.run.context import RunContext
+from stereo_exp.quant.stored import GRAPH
 from stereo_exp.run.find import find_checkpoint, find_start
 from stereo_exp.weights.__main__ import main as make_release
 from stereo_exp.weights.publish import publish
@@ -162,6 +163,8 @@ def test_the_tool_makes_what_it_reads(tmp_path: Path, monkeypatch: pytest.Monkey
         lineage = [{"stage": "float", "epe": 2.0, "step": 3, "run_id": "abc", "checkpoint": "/home/me/f.safetensors"}]
         sources[stage] = tmp_path / f"{stage}.safetensors"
         meta = {**checkpoint.meta, "config": config, "run_id": "abc", "lineage": lineage}
+        # As runs left it before checkpoints held their graph.
+        meta.pop(GRAPH, None)
         save_checkpoint(sources[stage], meta, {"model": checkpoint.part("model")})
     words = ["weights", *map(str, sources.values()), "--commit", "c0ffee", "--out", str(tmp_path / "out")]
     monkeypatch.setattr("sys.argv", words)
@@ -178,6 +181,7 @@ def test_the_tool_makes_what_it_reads(tmp_path: Path, monkeypatch: pytest.Monkey
         assert [link["checkpoint"] for link in lineage_of(made)] == [str(made.path)]
         for key in ("optim", "loss", "loader", "model", "quant", "augment"):
             assert made.meta["config"][key] == source.meta["config"][key]
+        assert made.meta.get(GRAPH) == load_checkpoint(weights.FOLDER / weights.FILES[stage]).meta.get(GRAPH)
         assert made.tensors.keys() == source.tensors.keys()
         assert all(torch.equal(made.tensors[k], source.tensors[k]) for k in made.tensors)
 
