@@ -163,6 +163,7 @@ def trunk_form(trunk: onnx.ModelProto) -> onnx.ModelProto:
     inner.CopyFrom(trunk)
     for view in VIEWS:
         _rename(inner.graph, view, f"{view}_normalised")
+    _fix_axes(images.graph, trunk.graph)
     return _joined(images, inner, [(f"{IMAGES}/{view}_yuv", f"{view}_normalised") for view in VIEWS])
 
 
@@ -201,6 +202,15 @@ def _joined(first: onnx.ModelProto, second: onnx.ModelProto, edges: list[tuple[s
     model = compose.merge_models(first, second, edges)
     onnx.checker.check_model(model)
     return model
+
+
+def _fix_axes(images: onnx.GraphProto, trunk: onnx.GraphProto) -> None:
+    """Axes that the trunk has fixed are fixed in the images too: engines then choose kernels for that size."""
+    for view, normalised in zip(images.input, trunk.input, strict=True):
+        axes = [normalised.type.tensor_type.shape.dim[axis] for axis in (0, 2, 3)]
+        for axis, dim in enumerate(axes):
+            if dim.HasField("dim_value"):
+                view.type.tensor_type.shape.dim[axis].dim_value = dim.dim_value
 
 
 def _image_constants() -> dict[str, np.ndarray]:
