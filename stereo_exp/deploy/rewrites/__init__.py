@@ -43,6 +43,7 @@ REWRITES = (
     Rewrite("integer_concat", 1),
     Rewrite("pixel_shuffle", 2),
     Rewrite("shuffle_last", 2),
+    Rewrite("shuffle_behind_conv", 2),
     Rewrite("integer_relu", 2, ("onnxruntime",)),
     Rewrite("integer_matmul", 3, ("onnxruntime",)),
 )

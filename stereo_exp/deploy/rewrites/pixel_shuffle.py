@@ -23,9 +23,9 @@ def rewrite(model: ir.Model) -> int:
         bias = _constant_behind(input_of(node, 2))
         if weight is None or (input_of(node, 2) is not None and bias is None):
             continue
-        inputs = [node.inputs[0], _parameter(model, node, 1, shuffled_weight(weight), 0)]
+        inputs = [node.inputs[0], repeated_parameter(model, node, 1, shuffled_weight(weight), 0)]
         if bias is not None:
-            inputs.append(_parameter(model, node, 2, np.repeat(bias, 4), 0))
+            inputs.append(repeated_parameter(model, node, 2, np.repeat(bias, 4), 0))
         conv = ir.node("Conv", inputs, {"pads": [1, 1, 1, 1], "kernel_shape": [3, 3]}, name=str(node.name))
         conv.outputs[0].name = f"{node.outputs[0].name}.parities"
         # Channel order c·4 + p·2 + q: "CRD".
@@ -53,7 +53,7 @@ def shuffled_weight(weight: np.ndarray) -> np.ndarray:
 
 
 def _fits(node: ir.Node) -> bool:
-    weight, settings = constant(_integers(node.inputs[1])), node.attributes
+    weight, settings = constant(integers(node.inputs[1])), node.attributes
     return (
         weight is not None
         and weight.shape[2:] == (4, 4)
@@ -66,17 +66,17 @@ def _fits(node: ir.Node) -> bool:
     )
 
 
-def _integers(value: ir.Value | None) -> ir.Value | None:
+def integers(value: ir.Value | None) -> ir.Value | None:
     """The constant itself, or the one behind a dequantise operator."""
     producer = None if value is None else value.producer()
     return producer.inputs[0] if producer is not None and producer.op_type == "DequantizeLinear" else value
 
 
 def _constant_behind(value: ir.Value | None) -> np.ndarray | None:
-    return constant(_integers(value))
+    return constant(integers(value))
 
 
-def _parameter(model: ir.Model, node: ir.Node, index: int, array: np.ndarray, axis: int) -> ir.Value:
+def repeated_parameter(model: ir.Model, node: ir.Node, index: int, array: np.ndarray, axis: int) -> ir.Value:
     """The new weight or bias: with a dequantise operator of its own where the old one had one."""
     old = node.inputs[index]
     assert old is not None
