@@ -72,7 +72,8 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
             whole, changes[engine] = rewrite(full, engine, options.opt)
             forms = {FULL: whole, TRUNK: plain}
             if source.tensors:
-                forms[ALIGN] = align_form(plain, source.tensors)
+                watched, _ = rewrite(trunk, engine, options.opt, keep_tensors=True)
+                forms[ALIGN] = align_form(watched, source.tensors)
                 tensors = tensor_entries(forms[ALIGN], source.tensors)
             engines[engine] = {}
             for form, model in forms.items():

@@ -16,12 +16,18 @@ def edit(model: onnx.ModelProto, change: Callable[[ir.Model], object]) -> onnx.M
     """A copy of `model` after `change`, sorted, without nodes and constants that nothing uses any more."""
     edited = ir.from_proto(model)
     change(edited)
-    with quiet():
-        TopologicalSortPass()(edited)
-        RemoveUnusedNodesPass()(edited)
+    swept(edited)
     proto = ir.to_proto(edited)
     onnx.checker.check_model(proto)
     return proto
+
+
+def swept(model: ir.Model) -> ir.Model:
+    """`model` itself, sorted, without nodes and constants that nothing uses."""
+    with quiet():
+        TopologicalSortPass()(model)
+        RemoveUnusedNodesPass()(model)
+    return model
 
 
 def nodes_of(model: ir.Model, *kinds: str) -> Iterator[ir.Node]:

@@ -17,8 +17,10 @@ from small_models import Network, images
 
 from stereo_exp.data.colour import normalise
 from stereo_exp.deploy.forms import LOGITS, trunk_form
+from stereo_exp.deploy.onnx_export import integers_name
 from stereo_exp.deploy.rewrites import REWRITES, Rewrite, rewrite
 from stereo_exp.deploy.rewrites.pixel_shuffle import shuffled_weight
+from stereo_exp.deploy.rewrites.shuffle_behind_conv import weight_before_shuffle
 from stereo_exp.deploy.surgery import edit, nodes_of
 
 VIEWS = images(64, 96)
@@ -100,6 +102,37 @@ def test_pixel_shuffle_is_the_transposed_convolution(
     wanted = torch.nn.functional.conv_transpose2d(x, weight, stride=2, padding=1)
     parities = torch.nn.functional.conv2d(x, torch.from_numpy(shuffled_weight(weight.numpy())), padding=1)
     assert torch.equal(torch.nn.functional.pixel_shuffle(parities, 2), wanted)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_convolution_behind_a_shuffle_may_stand_in_front_of_it(
+    channels_in: int, channels_out: int, height: int, width: int, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randint(-128, 128, (2, 4 * channels_in, height, width), generator=generator).double()
+    weight = torch.randint(-127, 128, (channels_out, channels_in, 3, 3), generator=generator).double()
+    shuffled = torch.nn.functional.pixel_shuffle(x, 2)
+    wanted = torch.nn.functional.conv2d(shuffled, weight, padding=1)
+    before = torch.nn.functional.conv2d(x, torch.from_numpy(weight_before_shuffle(weight.numpy())), padding=1)
+    assert torch.equal(torch.nn.functional.pixel_shuffle(before, 2), wanted)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_what_is_watched_keeps_every_tensor(pow2: Network, engine: str) -> None:
+    names = {integers_name(tensor.name) for tensor in pow2.source.tensors}
+    trunk = trunk_form(pow2.exported)
+    watched, fastest = (rewrite(trunk, engine, 3, keep_tensors=keep)[0] for keep in (True, False))
+    kept = {output for node in watched.graph.node for output in node.output}
+    assert names <= kept
+    assert not names <= {output for node in fastest.graph.node for output in node.output}
+
+
+def test_views_go_through_one_chain(pow2: Network) -> None:
+    plain = trunk_form(pow2.exported)
+    for level, chains in ((1, 2), (2, 1)):
+        model, _ = rewrite(plain, "openvino", level)
+        assert sum(node.op_type == "Cast" and node.name.startswith("images/") for node in model.graph.node) == chains
 
 
 def test_colours_are_those_of_training(floating: Network) -> None:

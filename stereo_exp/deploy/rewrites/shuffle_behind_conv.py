@@ -1,8 +1,8 @@
-"""A 3×3 convolution behind a pixel shuffle as one in front of it, to four times the channels, on a quarter of the pixels.
+"""A 3×3 convolution behind a pixel shuffle as one in front of it: four times the channels, a quarter of the pixels.
 
-Output pixel (2y + p, 2x + q) sees the shuffled pixels (2y + p + u, 2x + q + v) with u, v in −1…1: all of them lie in the
-3×3 window around (y, x) before the shuffle. The other taps of the new kernel are zeros, and a shuffled border of zeros is
-a border of zeros. Exact on integers. Few channels on many pixels are what matrix units are worst at.
+Output pixel (2y + p, 2x + q) sees the shuffled pixels (2y + p + u, 2x + q + v) with u, v in −1…1: all of them lie in
+the 3×3 window around (y, x) before the shuffle. The other taps of the new kernel are zeros, and a shuffled border of
+zeros is a border of zeros. Exact on integers. Few channels on many pixels are what matrix units are worst at.
 """
 
 from __future__ import annotations
