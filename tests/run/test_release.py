@@ -15,8 +15,8 @@ from stereo_exp.checkpoint import BEST, lineage_of, load_checkpoint, read_meta, 
 from stereo_exp.config import bind
 from stereo_exp.config.schema import STAGES
 from stereo_exp.errors import CheckpointError
-from stereo_exp.run.context import RunContext
 from stereo_exp.quant.stored import GRAPH
+from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_checkpoint, find_start
 from stereo_exp.weights.__main__ import main as make_release
 from stereo_exp.weights.publish import publish
