@@ -23,6 +23,9 @@ from stereo_exp.weights import RELEASE, checkpoint_named
 Method = Callable[[StereoSample], np.ndarray]
 """A pair to its disparity, float32 H×W px."""
 FLOAT, INT8, SGBM = "float", "int8", "SGBM"
+ENLARGEMENT = 1.5
+ENLARGED = f"int8, {ENLARGEMENT:g}×"
+"""The integer network on pairs enlarged so much, its disparities scaled back."""
 STAGES = {FLOAT: "float", INT8: "int_infer"}
 OPTIONS = {FLOAT: "--float", INT8: "--int"}
 
@@ -64,8 +67,11 @@ def load_network(given: str, method: str, device: str = "cpu") -> tuple[Predicto
     return Predictor(model, meta["config"]["model"]["maxdisp"], torch.device(device)), facts
 
 
-def load_methods(options: argparse.Namespace) -> tuple[dict[str, Method], int, dict[str, Any]]:
-    """The three methods by name, the disparity (px) below which all of them search, and the checkpoints' facts.
+def load_methods(options: argparse.Namespace, enlarged: bool = False) -> tuple[dict[str, Method], int, dict[str, Any]]:
+    """The methods by name, the disparity (px) below which all of them search, and the checkpoints' facts.
+
+    Args:
+        enlarged: with `ENLARGED` among them.
 
     Raises:
         CheckpointError: a checkpoint is missing, of another stage, or the two differ in `model.maxdisp`.
@@ -85,4 +91,7 @@ def load_methods(options: argparse.Namespace) -> tuple[dict[str, Method], int, d
         INT8: lambda sample: integer(sample).disparity,
         SGBM: lambda sample: matcher(sample.left, sample.right),
     }
+    if enlarged:
+        large = Predictor(integer.model, integer.maxdisp, integer.device, scale=ENLARGEMENT)
+        methods[ENLARGED] = lambda sample: large(sample).disparity
     return methods, floating.maxdisp, {FLOAT: float_facts, INT8: int_facts}

@@ -48,6 +48,7 @@ def run(context: RunContext) -> dict[str, Any]:
         device,
         left_right=config.infer.left_right,
         min_confidence=config.infer.min_confidence,
+        scale=config.infer.scale,
     )
     out = Path(config.infer.out) if config.infer.out else context.dir
     results = _predicted(pairs, predictor, config)

@@ -1,6 +1,7 @@
 """The left-right check on a scene where everything is known, and the predictor's mirror."""
 
 import numpy as np
+import pytest
 import torch
 
 from data_tools.render import render_scene, sample_scene
@@ -42,6 +43,24 @@ def test_predictor_crops_and_distrusts() -> None:
     checked = Predictor(Mean(), 192, torch.device("cpu"), left_right=True)(sample)
     shift = round(float(checked.disparity.max()))
     assert not checked.trusted[:, : max(shift - 1, 0)].any()
+
+
+class Eighth(torch.nn.Module):
+    """Says an eighth of the range for every pair."""
+
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> StereoOutput:
+        height, width = left.shape[-2:]
+        low = torch.full((1, 1, height // 8, width // 8), 0.125)
+        logits = torch.zeros(1, 24, height // 8, width // 8)
+        return StereoOutput(low, low.expand(-1, 4, -1, -1), torch.full((1, 4, height, width), 0.25), logits)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.5, 2.0])
+def test_disparities_of_a_scaled_pair_are_pixels_of_the_pair(scale: float) -> None:
+    sample = StereoSample("a", np.zeros((64, 128, 3), np.uint8), np.zeros((64, 128, 3), np.uint8))
+    found = Predictor(Eighth(), 192, torch.device("cpu"), scale=scale, left_right=True)(sample)
+    assert found.disparity.shape == found.confidence.shape == found.trusted.shape == (64, 128)
+    np.testing.assert_allclose(found.disparity[2:-2, 2:-2], 24 / scale, rtol=1e-6)
 
 
 def test_true_maps_of_a_scene_are_consistent_where_nothing_hides() -> None:
