@@ -25,8 +25,8 @@ class Bench:
     cores: list[int] | None = None
     """Cores to pin the process to, by number; None pins nothing."""
     size: list[int] = field(default_factory=lambda: [544, 960])
-    """Height and width of the frames that are timed, multiples of 32; a model that was compiled for one size takes
-    that."""
+    """Height and width of the frames that are timed, rounded up to multiples of 32; a model that was compiled for one
+    size takes that."""
     frames: int = 50
     """Frames that are timed."""
     warm_up: int = 5
@@ -59,8 +59,9 @@ class Align:
     pairs: int | None = None
     """Pairs of the test split; None takes all."""
     size: list[int] | None = None
-    """Height and width to resize images (and truth) to, multiples of 32; None takes them as they are, padded. A model
-    that was compiled for one size takes that."""
+    """Height and width to compare at, rounded up to multiples of 32; None takes every pair as it is, padded to them.
+    Images (and truth) that padding does not bring to this size are resized. A model that was compiled for one size
+    takes that."""
     threshold: float | None = None
     """Share of equal integers below which the run fails, 1 of every tensor for itself. None: 1 for exact targets
     (pow2), 0.9 for the others, over all tensors together."""
@@ -74,8 +75,7 @@ class Align:
         for key in ("threads", "pairs"):
             if getattr(self, key) is not None:
                 at_least(f"align.{key}", getattr(self, key), 1)
-        if self.size is not None:
-            image_size("align.size", self.size)
+        image_size("align.size", self.size)
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UserError("align.threshold", self.threshold, "must be 0 to 1", "try align.threshold=1")
         if self.tolerance is not None:

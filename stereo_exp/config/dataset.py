@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from stereo_exp.config.rules import at_least, finite, image_size, one_of, positive
+from stereo_exp.config.rules import at_least, crop_size, finite, one_of, positive
 from stereo_exp.errors import UserError
 
 ON_ERROR = ("raise", "skip")
@@ -242,4 +242,4 @@ class Loader:
         at_least("loader.batch_size", self.batch_size, 1)
         at_least("loader.eval_batch_size", self.eval_batch_size, 1)
         at_least("loader.workers", self.workers, 0)
-        image_size("loader.crop", self.crop)
+        crop_size("loader.crop", self.crop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from stereo_exp.config.rules import IMAGE_STEP, at_least, one_of, positive
+from stereo_exp.config.rules import at_least, image_size, one_of, positive
 from stereo_exp.errors import UserError
 
 FORMS = ("network", "full")
@@ -25,7 +25,7 @@ class Export:
     opset: int = 21
     """ONNX operator set."""
     size: list[int] | None = None
-    """Height and width, multiples of 32; None leaves them open."""
+    """Height and width, rounded up to multiples of 32; None leaves them open."""
     batch: int | None = None
     """Pairs at a time; None leaves it open."""
     tolerance: float | None = None
@@ -39,7 +39,7 @@ class Export:
         one_of("export.form", self.form, FORMS)
         if not OPSETS[0] <= self.opset <= OPSETS[1]:
             raise UserError("export.opset", self.opset, f"must be {OPSETS[0]} to {OPSETS[1]}", "try export.opset=21")
-        fixed_size("export.size", self.size)
+        image_size("export.size", self.size)
         if self.opset < OPEN_OPSET:
             self._check_old()
         if self.batch is not None:
@@ -108,11 +108,12 @@ class Compile:
     engines: list[str] = field(default_factory=lambda: ["onnxruntime", "openvino"])
     """What to compile for: onnxruntime, openvino, openexplorer."""
     size: list[int] | None = None
-    """Height and width, multiples of 32; None leaves them open."""
+    """Height and width, rounded up to multiples of 32; None leaves them open."""
     batch: int | None = None
     """Pairs at a time; None leaves it open."""
     report_size: list[int] = field(default_factory=lambda: [544, 960])
-    """Height and width for the static report, where `compile.size` leaves them open."""
+    """Height and width for the static report, and for `openexplorer`, where `compile.size` leaves them open; rounded
+    up to multiples of 32."""
     calibration_pairs: int = 20
     """Training pairs that `openexplorer` gets to calibrate with."""
     device: Device = field(default_factory=Device)
@@ -127,20 +128,7 @@ class Compile:
                 rule = f"must be among {', '.join(ENGINES)}"
                 raise UserError("compile.engines", engine, rule, "try compile.engines=[onnxruntime,openvino]")
         at_least("compile.calibration_pairs", self.calibration_pairs, 1)
-        fixed_size("compile.size", self.size)
-        fixed_size("compile.report_size", self.report_size)
+        image_size("compile.size", self.size)
+        image_size("compile.report_size", self.report_size)
         if self.batch is not None:
             at_least("compile.batch", self.batch, 1)
-
-
-def fixed_size(key: str, size: list[int] | None) -> None:
-    """Height and width, both multiples of 32, or None; the message names the nearest size that is."""
-    if size is None or (len(size) == 2 and all(s > 0 and s % IMAGE_STEP == 0 for s in size)):
-        return
-    good = [max(IMAGE_STEP, -(-s // IMAGE_STEP) * IMAGE_STEP) for s in size] if len(size) == 2 else [544, 960]
-    raise UserError(
-        key,
-        list(size),
-        f"must be [height, width], both multiples of {IMAGE_STEP} (smaller images are padded when they are run)",
-        f"try {key}=[{good[0]},{good[1]}]",
-    )

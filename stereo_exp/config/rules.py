@@ -43,12 +43,22 @@ def one_of(key: str, value: str, choices: Collection[str]) -> None:
         raise UserError(key, value, f"must be one of {', '.join(choices)}", f"try {key}={first}")
 
 
-def image_size(key: str, size: Sequence[int]) -> None:
-    """Height and width, multiples of 32: five halvings."""
-    if len(size) != 2 or any(s <= 0 or s % IMAGE_STEP for s in size):
-        raise UserError(
-            key,
-            list(size),
-            f"must be [height, width], both multiples of {IMAGE_STEP}",
-            f"try {key}=[256,512]",
-        )
+def image_size(key: str, size: Sequence[int] | None) -> None:
+    """Height and width, both positive; None leaves them open. Others than multiples of 32 are rounded up where the
+    size is used (`stereo_exp.run.sizes`)."""
+    if size is None or (len(size) == 2 and min(size) > 0):
+        return
+    height, width = (s if s > 0 else IMAGE_STEP for s in size) if len(size) == 2 else (544, 960)
+    raise UserError(key, list(size), "must be [height, width] in px, both above 0", f"try {key}=[{height},{width}]")
+
+
+def crop_size(key: str, size: Sequence[int]) -> None:
+    """Height and width of training crops, multiples of 32: five halvings. Nothing pads a crop, so that none is rounded
+    silently into another training."""
+    if len(size) == 2 and all(s > 0 and s % IMAGE_STEP == 0 for s in size):
+        return
+    # The nearest multiples; halves go up.
+    nearest = [max(1, (2 * s + IMAGE_STEP) // (2 * IMAGE_STEP)) * IMAGE_STEP for s in size]
+    height, width = nearest if len(size) == 2 else (256, 512)
+    rule = f"must be [height, width] in px, both multiples of {IMAGE_STEP}"
+    raise UserError(key, list(size), rule, f"try {key}=[{height},{width}]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from stereo_exp.metrics import StereoMetrics
 from stereo_exp.progress import Meter
 from stereo_exp.run.compiled import find_compiled
 from stereo_exp.run.context import RunContext
+from stereo_exp.run.sizes import network_size
 from stereo_exp.runtime.images import padded
 from stereo_exp.runtime.manifest import Manifest
 from stereo_exp.track import open_tracker
 from stereo_exp.weights import checkpoint_named
 
+log = logging.getLogger(__name__)
 TABLE = "align.csv"
 _LOOSE_SHARE, _TOLERANCE_PX = 0.9, 0.01
 
@@ -37,6 +40,7 @@ def run(context: RunContext) -> dict[str, Any]:
 
     config = context.config.align
     manifest = find_compiled(context, "align.model", config.model)
+    size = _size(config, manifest)
     given = context.config.checkpoint or manifest.model.checkpoint
     path = checkpoint_named(given, context.config.stage, "checkpoint")
     source = load_source(path)
@@ -50,7 +54,7 @@ def run(context: RunContext) -> dict[str, Any]:
                 if sample is None:
                     metrics.num_skipped += 1
                 else:
-                    fitted, left, right = _fit(sample, config, manifest)
+                    fitted, left, right = _fit(sample, size, manifest)
                     wanted = reference(left, right)
                     _score(metrics, fitted, wanted.disparity)
                     for engine in engines:
@@ -76,7 +80,7 @@ def run(context: RunContext) -> dict[str, Any]:
         "model": str(manifest.folder),
         "target": source.target,
         "dataset": context.config.dataset.name,
-        "size": config.size or manifest.size,
+        "size": size,
         **metrics.compute(),
         "aligned": not broken,
         "failed": "; ".join(broken) or None,
@@ -102,16 +106,23 @@ def _limits(config: Align, target: str | None, exact: bool, limits: Any) -> Any:
     return limits(equal, max_px)
 
 
-def _fit(sample: StereoSample, config: Align, manifest: Manifest) -> tuple[StereoSample, np.ndarray, np.ndarray]:
-    """The pair at the size to compare at, and its views as the engines take them, B×H×W×3."""
-    if config.size is not None:
-        sample = resized(sample, (config.size[0], config.size[1]))
-    elif manifest.size is not None and padded_size(sample.size, manifest.multiple) != manifest.size:
-        sample = resized(sample, manifest.size)
-    size = padded_size(sample.size, manifest.multiple)
-    left, right = (
-        np.repeat(padded(view, size)[None], manifest.batch or 1, axis=0) for view in (sample.left, sample.right)
-    )
+def _size(config: Align, manifest: Manifest) -> tuple[int, int] | None:
+    """What to compare at; None: every pair at its own size, padded."""
+    asked = network_size("align.size", config.size)
+    if manifest.size is None or asked is None or asked == manifest.size:
+        return manifest.size or asked
+    log.warning("align.size=[%d,%d]: taking [%d,%d], which the model was compiled for", *asked, *manifest.size)
+    return manifest.size
+
+
+def _fit(
+    sample: StereoSample, size: tuple[int, int] | None, manifest: Manifest
+) -> tuple[StereoSample, np.ndarray, np.ndarray]:
+    """The pair at the size to compare at (None: its own), and its views as the engines take them, B×H×W×3."""
+    if size is not None and padded_size(sample.size, manifest.multiple) != size:
+        sample = resized(sample, size)
+    views = (padded(view, padded_size(sample.size, manifest.multiple)) for view in (sample.left, sample.right))
+    left, right = (np.repeat(view[None], manifest.batch or 1, axis=0) for view in views)
     return sample, left, right
 
 

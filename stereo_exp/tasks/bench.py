@@ -10,6 +10,7 @@ from stereo_exp.config.bench import Bench
 from stereo_exp.progress import Meter
 from stereo_exp.run.compiled import find_compiled
 from stereo_exp.run.context import RunContext
+from stereo_exp.run.sizes import network_size
 from stereo_exp.runtime.bench import fps, latency, perf
 from stereo_exp.runtime.bench.host import describe, pinned
 from stereo_exp.runtime.bench.load import Load, Progress
@@ -23,7 +24,7 @@ def run(context: RunContext) -> Result:
     """Measure; returns the report's part."""
     config = context.config.bench
     manifest = find_compiled(context, "bench.model", config.model)
-    size = manifest.size or (config.size[0], config.size[1])
+    size = manifest.size or network_size("bench.size", config.size)
     load = Load(manifest, config.engine, config.threads, size, config.frames, config.warm_up)
     with open_tracker(context) as tracker, pinned(config.cores):
         facts = {"mode": config.mode, "model": str(manifest.folder), **_host(config, manifest)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stereo_exp.run.compiled import FOLDER
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_checkpoint
+from stereo_exp.run.sizes import network_size
 from stereo_exp.track import open_tracker
 
 if TYPE_CHECKING:
@@ -29,26 +30,29 @@ def run(context: RunContext) -> dict[str, Any]:
     path = find_checkpoint(context)
     for engine in config.engines:
         check_installed(engine)
-    result: dict[str, Any] = {"checkpoint": str(path), "opt": config.opt, "size": config.size, "batch": config.batch}
+    size = network_size("compile.size", config.size)
+    report_size = size or network_size("compile.report_size", config.report_size)
+    result: dict[str, Any] = {"checkpoint": str(path), "opt": config.opt, "size": size, "batch": config.batch}
     with open_tracker(context) as tracker:
         source = load_source(path)
         tracker.tag(checkpoint=str(path), parent_run=source.checkpoint.meta["run_id"])
         for name in config.engines:
             if name in TOOL_CHAINS:
-                result[name] = [str(p) for p in TOOL_CHAINS[name](source, context.dir, context.config)]
+                result[name] = [str(p) for p in TOOL_CHAINS[name](source, context.dir, context.config, report_size)]
         if engines := [name for name in config.engines if name in ENGINES]:
-            result |= _compile(context, source, engines)
+            result |= _compile(context, source, engines, size, report_size)
             tracker.artifact(Path(result["report_html"]))
     return result
 
 
-def _compile(context: RunContext, source: Source, engines: list[str]) -> dict[str, Any]:
+def _compile(
+    context: RunContext, source: Source, engines: list[str], size: tuple[int, int] | None, report_size: tuple[int, int]
+) -> dict[str, Any]:
     from stereo_exp.deploy.build import Options, build
     from stereo_exp.deploy.program import save_program
     from stereo_exp.deploy.report.static import JSON_FILE, PAGE_FILE, write_report
 
     config, folder = context.config.compile, context.dir / FOLDER
-    size = None if config.size is None else (config.size[0], config.size[1])
     built = build(source, folder, Options(engines, config.opt, size, config.batch))
     program = save_program(source, context.dir / PROGRAM)
     facts = {
@@ -58,7 +62,6 @@ def _compile(context: RunContext, source: Source, engines: list[str]) -> dict[st
         "opt": config.opt,
         "maxdisp": source.config.model.maxdisp,
     }
-    report_size = size or (config.report_size[0], config.report_size[1])
     totals = write_report(built.full, context.dir, facts, report_size, config.device)
     return {
         "compiled": str(folder),

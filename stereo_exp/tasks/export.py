@@ -11,6 +11,7 @@ from stereo_exp.config.deploy import Export
 from stereo_exp.errors import UserError
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_checkpoint
+from stereo_exp.run.sizes import network_size
 from stereo_exp.track import open_tracker
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def run(context: RunContext) -> dict[str, Any]:
     check_installed("onnxruntime", "task")
     from stereo_exp.deploy.parity import measure
 
-    size = None if config.size is None else (config.size[0], config.size[1])
+    size = network_size("export.size", config.size)
     with open_tracker(context) as tracker:
         source = load_source(path)
         tracker.tag(checkpoint=str(path), parent_run=source.checkpoint.meta["run_id"])
@@ -48,7 +49,7 @@ def run(context: RunContext) -> dict[str, Any]:
             "onnx": str(file),
             "form": config.form,
             "opset": config.opset,
-            "size": config.size,
+            "size": size,
             "batch": config.batch,
             **_costs(source, size or _USUAL_SIZE),
         }

@@ -57,7 +57,7 @@ def plain(**values: object) -> dict[str, Any]:
             "finalpass",
         ),
         (["dataset.on_error=ignore"], "dataset.on_error", "ignore", "dataset.on_error=raise"),
-        (["loader.crop=[100,200]"], "loader.crop", [100, 200], "loader.crop=[256,512]"),
+        (["loader.crop=[100,200]"], "loader.crop", [100, 200], "loader.crop=[96,192]"),
         (["loader.crop=[256]"], "loader.crop", [256], "loader.crop=[256,512]"),
         (["loader.batch_size=0"], "loader.batch_size", 0, "loader.batch_size=1"),
         (["model.backbone.units=[1,2]"], "model.backbone.units", [1, 2], "model.backbone.units=[0,2,2,6,2]"),

@@ -31,12 +31,12 @@ FOLDER = "openexplorer"
 _MARCH = "bayes"
 
 
-def write(source: Source, folder: Path, config: Root) -> list[Path]:
+def write(source: Source, folder: Path, config: Root, size: tuple[int, int]) -> list[Path]:
     """Leave `openexplorer/` in `folder`: `network.onnx`, `calibration/<view>_f32/*.bin`, `config.yaml`.
 
     Args:
-        config: the run's: `compile` says size and number of calibration pairs, `dataset` whose training split gives
-            them. The tools want a fixed size.
+        config: the run's: `compile` says how many calibration pairs, `dataset` whose training split gives them.
+        size: height and width of the network's images, multiples of 32; the tools want them fixed.
 
     Raises:
         UserError: the checkpoint is not float: the tools calibrate and quantise themselves.
@@ -44,8 +44,7 @@ def write(source: Source, folder: Path, config: Root) -> list[Path]:
     if source.stage != "float":
         rule = "takes the float network; its tools calibrate and quantise themselves"
         raise UserError("compile.engines", "openexplorer", rule, "add stage=float")
-    base, (height, width) = folder / FOLDER, config.compile.size or config.compile.report_size
-    size, pairs = (height, width), config.compile.calibration_pairs
+    base, pairs = folder / FOLDER, config.compile.calibration_pairs
     trunk = export_trunk_onnx(source, OLDEST_OPSET, size, 1)
     model = lower(network_form(trunk, source.num_candidates), OPSET)
     write_bytes(base / "network.onnx", model.SerializeToString(deterministic=True))
