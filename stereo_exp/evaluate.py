@@ -43,11 +43,18 @@ def evaluate(
     """The metrics of `model` over the test split, see `StereoMetrics.compute`.
 
     Of a mixture also those of each data set, under `sets` by its name. Every process gets the same result.
+    Where no pair has truth the network does not run: all pairs are skipped, the metrics NaN; a line says so.
     """
-    was_training = model.training
-    model.eval()
     everything = StereoMetrics(maxdisp)
     by_set = {name: StereoMetrics(maxdisp) for name in splits.test_sets}
+    if not splits.test_has_truth:
+        log.warning("no pair of the test split has truth: predictions are not scored")
+        everything.num_skipped = splits.num_test
+        for index in range(splits.num_test if by_set else 0):
+            by_set[splits.test_set_of(index)].num_skipped += 1
+        return _scores(everything, by_set)
+    was_training = model.training
+    model.eval()
     with Meter("evaluate", -(-splits.num_test // process.world_size), enabled=process.is_main) as meter:
         for batch in splits.test(process):
             for key, reason in batch.skipped:
@@ -65,6 +72,10 @@ def evaluate(
     if process.world_size > 1:
         for metrics in (everything, *by_set.values()):
             metrics.all_reduce(device)
+    return _scores(everything, by_set)
+
+
+def _scores(everything: StereoMetrics, by_set: Mapping[str, StereoMetrics]) -> dict[str, Any]:
     scores: dict[str, Any] = dict(everything.compute())
     if by_set:
         scores["sets"] = {name: metrics.compute() for name, metrics in by_set.items()}

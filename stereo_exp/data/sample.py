@@ -65,6 +65,11 @@ class StereoSource(Protocol):
 
     names: tuple[str, ...] = ()
 
+    @property
+    def has_truth(self) -> bool:
+        """Whether any pair comes with a disparity, as far as can be told without reading them."""
+        return True
+
     def __len__(self) -> int: ...
 
     def key(self, index: int) -> str:

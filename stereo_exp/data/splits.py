@@ -7,6 +7,7 @@ import torch
 from stereo_exp.config.schema import Root
 from stereo_exp.data.augment import build_augment
 from stereo_exp.data.datasets import open_dataset
+from stereo_exp.data.datasets.truth import require_truth
 from stereo_exp.data.loader import StereoLoader, eval_loader, train_loader
 from stereo_exp.data.order import steps_per_epoch
 from stereo_exp.process import Process
@@ -18,18 +19,29 @@ class Splits:
     Args:
         config: its `dataset`, `loader`, `augment` and `seed` count here.
         training: whether there is a training split to open.
+        truth: whether it must have truth. False: its images are enough, to calibrate on.
+
+    Raises:
+        UserError: a set is not where the config says, or has no truth to train on.
     """
 
-    def __init__(self, config: Root, training: bool = True) -> None:
+    def __init__(self, config: Root, training: bool = True, truth: bool = True) -> None:
         self._dataset, self._loader, self._seed = config.dataset, config.loader, config.seed
         self._augment = build_augment([{"name": name, **args} for name, args in config.augment.items()])
         self._train = open_dataset(config.dataset, "train") if training else None
+        if self._train is not None and truth:
+            require_truth(config.dataset, self._train)
         self._test = open_dataset(config.dataset, "test")
 
     @property
     def num_test(self) -> int:
         """Pairs in the test split."""
         return len(self._test)
+
+    @property
+    def test_has_truth(self) -> bool:
+        """Whether predictions on the test split can be scored."""
+        return self._test.has_truth
 
     def steps_per_epoch(self, world_size: int) -> int:
         """Training steps in which the training split is seen once."""

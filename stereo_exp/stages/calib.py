@@ -13,6 +13,7 @@ from stereo_exp import __version__
 from stereo_exp.checkpoint import BEST, Checkpoint, lineage_of, load_checkpoint, load_weights, save_checkpoint
 from stereo_exp.config.quant import CalibScheme
 from stereo_exp.data.splits import Splits
+from stereo_exp.errors import UserError
 from stereo_exp.evaluate import evaluate, flat
 from stereo_exp.look.evaluation import draw_test_pictures
 from stereo_exp.model import MODELS
@@ -31,7 +32,11 @@ _NOISE_PAIRS = 2
 def train(context: RunContext) -> dict[str, Any]:
     """Calibrate, evaluate, measure every layer's noise; returns the report's part.
 
+    Images are enough: where no test pair has truth, the metrics are NaN (null in the report).
     `layers`: see `layer_noise`; with `quant.sensitivity` also `sensitivity`, see `rank_layers`.
+
+    Raises:
+        UserError: `quant.sensitivity` without truth, or see `find_start` and `calibrate`.
     """
     import stereo_exp.quant.pt2e  # noqa: F401 (is torchao there? Before anything takes time)
 
@@ -50,7 +55,14 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
     torch.manual_seed(config.seed)
     model = MODELS[config.model.name](config.model)
     load_weights(model, start)
-    splits = Splits(config)
+    splits = Splits(config, truth=False)
+    if config.quant.sensitivity and not splits.test_has_truth:
+        raise UserError(
+            "quant.sensitivity",
+            True,
+            f"ranks layers by the EPE that they cost, and no test pair of dataset={config.dataset.name} has truth",
+            "leave it out, or give the set's truth",
+        )
     with open_tracker(context) as tracker:
         tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
         network = build_quantised(model, config).to(device, memory_format=torch.channels_last)  # type: ignore

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pair_folders import made_pair, write_image
 
-from stereo_exp.config.dataset import Pairs
+from stereo_exp.config.dataset import Mix, Pairs
 from stereo_exp.data.datasets import open_dataset
+from stereo_exp.data.datasets.truth import require_truth
 from stereo_exp.data.formats.disparity_png import write_disparity_png
 from stereo_exp.data.formats.pfm import write_pfm
 from stereo_exp.data.sample import Calibration
@@ -137,8 +138,26 @@ def test_wrong_patterns_are_named(tmp_path, values, message):
 def test_training_needs_truth(tmp_path):
     config = by_pattern(write_pairs(tmp_path), disparity=None)
     assert open_dataset(config, "test").read(0).disparity is None
-    with pytest.raises(UserError, match=r"dataset\.disparity: there is no truth to train on"):
-        open_dataset(config, "train")
+    with pytest.raises(UserError, match=r"^dataset\.disparity: there is no truth to train on.*stage=calib"):
+        require_truth(config, open_dataset(config, "train"))
+    (tmp_path / "pairs.csv").write_text("left,right,disparity\nleft/0.png,right/0.png,\nleft/1.png,right/1.png,t.pfm\n")
+    table = Pairs(csv=str(tmp_path / "pairs.csv"))
+    require_truth(table, open_dataset(table, "train"))
+    # What counts is what the split's list leaves.
+    (tmp_path / "list.txt").write_text("left/0\n")
+    table = Pairs(csv=str(tmp_path / "pairs.csv"), train_list=str(tmp_path / "list.txt"))
+    with pytest.raises(UserError, match=r"^dataset\.csv=.*pairs\.csv: there is no truth.*a column `disparity`"):
+        require_truth(table, open_dataset(table, "train"))
+
+
+def test_a_part_of_a_mixture_without_truth_is_named(tmp_path):
+    good, bare = by_pattern(write_pairs(tmp_path)), by_pattern(tmp_path, disparity=None)
+    config = Mix(parts={"good": good, "bare": bare})
+    source = open_dataset(config, "train")
+    assert source.has_truth
+    with pytest.raises(UserError, match=r"^dataset\.parts\.bare\.disparity: .*add dataset\.parts\.bare\.disparity="):
+        require_truth(config, source)
+    assert not open_dataset(Mix(parts={"bare": bare}), "train").has_truth
 
 
 @pytest.mark.parametrize(

@@ -10,24 +10,16 @@ from stereo_exp.data.sample import Calibration, StereoSource
 from stereo_exp.data.sources.pair_pattern import find_pairs
 from stereo_exp.data.sources.pair_table import read_pair_table
 from stereo_exp.data.sources.pairs import PairsSource
-from stereo_exp.errors import UserError
 
 
 def open_split(config: Pairs, split: str) -> StereoSource:
-    """The source of `train` or `test`: every pair, or those of the split's list. Training needs truth."""
+    """The source of `train` or `test`: every pair, with or without truth, or those of the split's list."""
     root = None if config.root is None else Path(config.root)
     if config.csv is not None:
         pairs = read_pair_table(Path(config.csv), root)
     else:
         assert root is not None and config.left is not None and config.right is not None
         pairs = find_pairs(root, config.left, config.right, config.disparity)
-    if split == "train" and not any(pair.disparity for pair in pairs):
-        key, fix = "dataset.disparity", "dataset.disparity=disparity/*.pfm"
-        if config.csv is not None:
-            key, fix = "dataset.csv", "a column `disparity`"
-        raise UserError(
-            key, config.csv, "there is no truth to train on", f"add {fix}, or look at predictions with task=eval"
-        )
     calibration = None
     if config.focal is not None and config.baseline is not None:
         calibration = Calibration(config.focal, config.baseline, config.doffs)

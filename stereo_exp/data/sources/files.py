@@ -59,6 +59,11 @@ class FilesSource(StereoSource):
     def __len__(self) -> int:
         return len(self.pairs)
 
+    @property
+    def has_truth(self) -> bool:
+        """Whether any pair names a file of truth."""
+        return any(pair.disparity is not None for pair in self.pairs)
+
     def key(self, index: int) -> str:
         return self.pairs[index].key
 

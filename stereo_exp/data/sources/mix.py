@@ -11,7 +11,7 @@ from stereo_exp.data.shuffle import Mixture, Part, ShardShuffle, Shuffle
 
 
 class MixSource(StereoSource):
-    """The pairs of several sources, one after the other.
+    """The pairs of several sources, one after the other; `parts` has them by name.
 
     Args:
         sources: by name, each with at least one pair.
@@ -19,7 +19,7 @@ class MixSource(StereoSource):
     """
 
     def __init__(self, sources: Mapping[str, StereoSource], weights: Mapping[str, float]) -> None:
-        self.names = tuple(sources)
+        self.names, self.parts = tuple(sources), dict(sources)
         self._sources = list(sources.values())
         self._ends = list(accumulate(len(s) for s in self._sources))
         sizes = [float(len(s)) for s in self._sources]
@@ -34,6 +34,11 @@ class MixSource(StereoSource):
     def order(self) -> Mixture:
         """Every part in its own order, as often as the weights say."""
         return Mixture(tuple(map(Part, map(_own_order, self._sources), self._shares)))
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether any part has."""
+        return any(source.has_truth for source in self._sources)
 
     def set_of(self, index: int) -> str:
         """The name of the data set that a pair belongs to."""

@@ -48,7 +48,7 @@ def write(source: Source, folder: Path, config: Root, size: tuple[int, int]) -> 
     trunk = export_trunk_onnx(source, OLDEST_OPSET, size, 1)
     model = lower(network_form(trunk, source.num_candidates), OPSET)
     write_bytes(base / "network.onnx", model.SerializeToString(deterministic=True))
-    count = _write_calibration(base / "calibration", size, Splits(config).calibration(1, pairs), pairs)
+    count = _write_calibration(base / "calibration", size, Splits(config, truth=False).calibration(1, pairs), pairs)
     write_text(base / "config.yaml", _config(size, count))
     return [base / "network.onnx", base / "config.yaml"]
 
