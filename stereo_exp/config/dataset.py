@@ -155,9 +155,10 @@ class Pairs(Listed):
     """CSV file with the columns left, right and optionally disparity, focal, baseline, doffs; its paths are relative
     to `root`, or to its own folder where there is no `root`."""
     left: str | None = None
-    """Pattern of the left images below `root`: `left/*.png`, or `**/left/*.png` for any depth of folders."""
+    """Pattern of the left images below `root`: `left/*.png`, `**/left/*.png` for any depth of folders, or
+    one file, which is one pair."""
     right: str | None = None
-    """Pattern of the right images; its wildcards stand for what they stand for in `left`."""
+    """Pattern of the right images; its wildcards stand for what they stand for in `left`. One file where `left` is."""
     disparity: str | None = None
     """Pattern of the truth (PFM, PNG, PGM, NPY or NPZ); None where there is none."""
     scale: float | None = None

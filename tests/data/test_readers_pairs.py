@@ -105,6 +105,19 @@ def test_wildcards_stand_for_the_same_on_every_side(tmp_path):
     assert len(find_pairs(tmp_path, "seq[1]/*0.png", "seq[1]/*1.png")) == 1
 
 
+def test_patterns_without_a_wildcard_are_one_pair(tmp_path):
+    write_pairs(tmp_path)
+    write_image(tmp_path / ".hidden[1].png", PAIR.left)
+    one = {"left": "left/1.png", "right": "right/1.png"}
+    source = open_dataset(by_pattern(tmp_path, **one, disparity="truth/1.pfm"), "train")
+    assert [source.key(i) for i in range(len(source))] == ["left/1"]
+    np.testing.assert_array_equal(source.read(0).disparity, PAIR.disparity)
+    assert open_dataset(by_pattern(tmp_path, **one, disparity=None), "test").read(0).disparity is None
+    # A name that is spelled out is meant, whatever it looks like.
+    (pair,) = find_pairs(tmp_path, ".hidden[1].png", "right/0.png")
+    assert (pair.key, pair.left, pair.right) == (".hidden[1]", tmp_path / ".hidden[1].png", tmp_path / "right/0.png")
+
+
 def test_a_missing_file_is_that_pairs_error_only(tmp_path):
     write_pairs(tmp_path, 3)
     (tmp_path / "right/1.png").unlink()
@@ -123,7 +136,18 @@ def test_a_missing_file_is_that_pairs_error_only(tmp_path):
         ({"right": "rechts/*.png"}, r"dataset\.right=rechts/\*\.png: finds none.*rechts/0\.png"),
         ({"disparity": "tiefe/*.pfm"}, r"dataset\.disparity=.*finds none"),
         ({"right": "right/*/*.png"}, r"dataset\.right=.*the wildcards of dataset\.left"),
-        ({"right": "right.png"}, r"dataset\.right=.*with a \*"),
+        (
+            {"right": "right/0.png"},
+            r"dataset\.right=right/0\.png: must have the wildcards of dataset\.left=left/\*\.png",
+        ),
+        ({"disparity": "truth/0.pfm"}, r"dataset\.disparity=truth/0\.pfm: must have the wildcards of dataset\.left"),
+        ({"left": "left/0.png"}, r"dataset\.right=right/\*\.png: must be one file as dataset\.left=left/0\.png is"),
+        ({"left": "0.png", "right": "right/0.png", "disparity": None}, r"dataset\.left=0\.png: there is no such file"),
+        ({"left": "left", "right": "right/0.png", "disparity": None}, r"dataset\.left=left: there is no such file"),
+        (
+            {"left": "left/0.png", "right": "0.png", "disparity": None},
+            r"dataset\.right=0\.png: finds none of the files it names",
+        ),
         ({"left": "../*.png"}, r"dataset\.left=.*below dataset\.root"),
         ({"left": "/*.png"}, r"dataset\.left=.*below dataset\.root"),
         ({"left": "**.png"}, r"dataset\.left=.*whole folders"),

@@ -1,4 +1,7 @@
-"""One's own pairs by pattern: `left/*.png` names the left images, what `*` stands for names the rest."""
+"""One's own pairs by pattern: `left/*.png` names the left images, what `*` stands for names the rest.
+
+A pattern without `*` names one file, and so one pair.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,9 @@ def find_pairs(root: Path, left: str, right: str, disparity: str | None = None) 
 
     Args:
         root: the folder that the patterns are relative to.
-        left: pattern of the left images, with at least one wildcard: `left/*.png`, `**/left/*.png`.
+        left: pattern of the left images: `left/*.png`, `**/left/*.png`, or one file, `left.png`.
         right, disparity: patterns with the same wildcards in the same order; each is filled with what the
-            left image has there.
+            left image has there. Where `left` is one file they are, too.
 
     Raises:
         UserError: there is no such folder, a pattern finds nothing, or the wildcards differ.
@@ -40,15 +43,19 @@ def find_pairs(root: Path, left: str, right: str, disparity: str | None = None) 
     for path in sorted(root.glob("".join(p if p in ("*", "**/") else glob.escape(p) for p in _WILDCARD.split(left)))):
         name = path.relative_to(root).as_posix()
         found = _regex(left).fullmatch(name)
-        # Archives made on a Mac carry a hidden twin of every file.
-        if found is None or path.name.startswith(".") or not path.is_file():
+        # Archives made on a Mac carry a hidden twin of every file, which only a wildcard can mean by mistake.
+        hidden = path.name.startswith(".") and wildcards(left)
+        if found is None or hidden or not path.is_file():
             continue
         others = [None if p is None else root / _fill(p, found.groups()) for p in (right, disparity)]
         assert others[0] is not None
         pairs.append(OwnPair(pair_key(name), path, others[0], others[1]))
     if not pairs:
         raise UserError(
-            "dataset.left", left, f"matches no file in {root}", "give a pattern like dataset.left=left/*.png"
+            "dataset.left",
+            left,
+            f"matches no file in {root}" if wildcards(left) else f"there is no such file in {root}",
+            "give a pattern like dataset.left=left/*.png, or an image",
         )
     _some_exist("right", right, [pair.right for pair in pairs])
     if disparity is not None:
@@ -57,12 +64,19 @@ def find_pairs(root: Path, left: str, right: str, disparity: str | None = None) 
 
 
 def check_pattern(key: str, pattern: str, left: str) -> None:
-    """A relative path with the wildcards of `left`, which has at least one; else `UserError`."""
+    """A relative path with the wildcards of `left`, none where it has none; else `UserError`."""
     parts = pattern.split("/")
-    if pattern.startswith("/") or ".." in parts or not wildcards(pattern):
-        raise UserError(key, pattern, "must be a path below dataset.root with a * in it", f"try {key}=left/*.png")
+    if pattern.startswith("/") or ".." in parts:
+        raise UserError(key, pattern, "must be a path below dataset.root", f"try {key}=left/*.png")
     if parts[-1] == "**" or any("**" in part and part != "**" for part in parts):
         raise UserError(key, pattern, "** stands for whole folders", f"try {key}=**/left/*.png")
+    if not wildcards(left) and wildcards(pattern):
+        raise UserError(
+            key,
+            pattern,
+            f"must be one file as dataset.left={left} is",
+            f"name the file, or put a * into dataset.left too: {key} is filled with what it stands for there",
+        )
     if wildcards(pattern) != wildcards(left):
         raise UserError(
             key,
