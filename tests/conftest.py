@@ -42,6 +42,15 @@ def no_child_handler() -> Iterator[None]:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """`../shared/data` of a development checkout, with real pairs in their sets' own layouts; skips where it is not."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("../shared/data (real pairs) is not beside the checkout")
+    return folder
+
+
 @pytest.fixture
 def compose(tmp_path: Path) -> Callable[..., Root]:
     """A function from overrides to the bound config; root is `tmp_path`, nothing is tracked unless asked."""

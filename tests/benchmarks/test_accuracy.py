@@ -115,10 +115,9 @@ def test_sets_that_are_not_there_are_left_out_with_the_reason(tmp_path: Path) ->
     assert all(str(tmp_path) in reason for reason in absent.values())
 
 
-def test_the_real_pairs_are_all_found() -> None:
+def test_the_real_pairs_are_all_found(real_data: Path) -> None:
     root = default_root()
-    if not root.is_dir():
-        pytest.skip("../shared/data (real pairs) is not beside the checkout")
+    assert root.samefile(real_data)
     found, absent = open_sets(root)
     assert not absent
     assert [len(s) for s in found] == [26, 4, 1, 1, 1]

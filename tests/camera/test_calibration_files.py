@@ -15,7 +15,6 @@ from stereo_exp.camera.rig import Rig
 from stereo_exp.data.sample import Calibration
 from stereo_exp.errors import DataError
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 MATRIX = [[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]
 RIG = {
     "K1": MATRIX,
@@ -118,11 +117,9 @@ def test_arbitrary_bytes_raise_nothing_else(tmp_path_factory: pytest.TempPathFac
         read_calibration(path)
 
 
-def test_the_real_ones() -> None:
-    oakd, kitti = SHARED / "oakd" / "toy" / "calib.json", SHARED / "kitti_sequence" / "calib.txt"
-    if not oakd.is_file() or not kitti.is_file():
-        pytest.skip("../shared/data is not here")
-    assert read_calibration(oakd) == Calibration(
+def test_the_real_ones(real_data: Path) -> None:
+    kitti = real_data / "kitti_sequence" / "calib.txt"
+    assert read_calibration(real_data / "oakd" / "toy" / "calib.json") == Calibration(
         pytest.approx(451.034, abs=1e-3), 0.075, 0, (pytest.approx(299.038, abs=1e-3), pytest.approx(255.165, abs=1e-3))
     )
     found = read_calibration(kitti)

@@ -19,7 +19,6 @@ from stereo_exp.data.sample import Calibration, checked
 from stereo_exp.data.sources.left_right import seen_by_both
 from stereo_exp.errors import DataError, UserError
 
-REAL = Path(__file__).resolve().parents[3] / "shared/data"
 PAIR = made_pair()
 # Case -> its config for a root, and what writes it; images are tall where the number of rows tells the scale.
 MADE = {
@@ -346,11 +345,9 @@ ROOTS = [(name, folder) for name, (folders, *_) in REAL_SETS.items() for folder 
 
 
 @pytest.mark.parametrize(("name", "folder"), ROOTS, ids=[folder for _, folder in ROOTS])
-def test_real_pairs(name, folder):
+def test_real_pairs(real_data, name, folder):
     _, count, has_mask, make = REAL_SETS[name]
-    if not (REAL / folder).is_dir():
-        pytest.skip(f"no real pairs at {REAL / folder}")
-    source = open_dataset(make(root=str(REAL / folder)), "test")
+    source = open_dataset(make(root=str(real_data / folder)), "test")
     assert len({source.key(i) for i in range(len(source))}) == len(source) == count
     for index in range(count):
         sample = checked(source.read(index))
@@ -365,12 +362,9 @@ def test_real_pairs(name, folder):
             assert not (sample.noc & ~known).any() and 0.8 < sample.noc.sum() / known.sum() < 0.99, sample.key
 
 
-def test_a_derived_mask_marks_what_does_not_match():
+def test_a_derived_mask_marks_what_does_not_match(real_data):
     """Real Middlebury pairs: the views differ far more where the derived mask says occluded."""
-    root = REAL / "middlebury0506_third"
-    if not root.is_dir():
-        pytest.skip(f"no real pairs at {root}")
-    source = open_dataset(Middlebury(root=str(root)), "test")
+    source = open_dataset(Middlebury(root=str(real_data / "middlebury0506_third")), "test")
     for index in range(0, len(source), 6):
         sample = source.read(index)
         hidden = np.where(sample.noc, 0, sample.disparity)
@@ -379,10 +373,8 @@ def test_a_derived_mask_marks_what_does_not_match():
         assert errors[0] > 2 * errors[1], sample.key
 
 
-def test_real_eth3d_calibration():
-    if not (REAL / "eth3d").is_dir():
-        pytest.skip(f"no real pairs at {REAL / 'eth3d'}")
-    found = open_dataset(Eth3d(root=str(REAL / "eth3d")), "test").read(0).calibration
+def test_real_eth3d_calibration(real_data):
+    found = open_dataset(Eth3d(root=str(real_data / "eth3d")), "test").read(0).calibration
     assert found == Calibration(711.499, pytest.approx(0.0599432), 0)
 
 

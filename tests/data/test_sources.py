@@ -1,7 +1,6 @@
 """Sources: folders in SceneFlow's layout, the Motorcycle pair, and what both refuse."""
 
 import pickle
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,8 +11,6 @@ from stereo_exp.data.sources.folder import FolderSource
 from stereo_exp.data.sources.motorcycle import CALIBRATION, MotorcycleSource
 from stereo_exp.data.sources.pair_list import find_pair_list
 from stereo_exp.errors import DataError, UserError
-
-REAL = Path(__file__).resolve().parents[3] / "shared/data"
 
 
 def test_folder_reads_what_was_written(make_scenes):
@@ -88,11 +85,8 @@ def test_missing_folders_and_lists_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_real_sceneflow_pairs(split):
-    root = REAL / "SceneFlow"
-    if not root.is_dir():
-        pytest.skip(f"no real pairs at {root}")
-    source = FolderSource(root, split)
+def test_real_sceneflow_pairs(real_data, split):
+    source = FolderSource(real_data / "SceneFlow", split)
     assert len(source) == 2
     for index in range(2):
         sample = source.read(index)

@@ -28,8 +28,6 @@ from stereo_exp.data.formats import encode_png, read_pfm, read_rgb, write_pfm
 from stereo_exp.errors import UserError
 
 REPOSITORY = Path(__file__).parents[2]
-REAL = REPOSITORY.parent / "shared" / "data"
-needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data (real pairs) is not beside the checkout")
 
 FRAMES, TRUTH = "FlyingThings3D/frames_finalpass", "FlyingThings3D/disparity"
 TRAIN, TEST = "SceneFlow_finalpass_train.txt", "SceneFlow_finalpass_test.txt"
@@ -252,9 +250,8 @@ def test_lists_of_all_three_parts_are_written_sorted(tmp_path: Path, run: Any) -
     assert done.report["by_kind"] == {"missing": 1, "empty": 20}  # made of empty files, and says so
 
 
-@needs_real
-def test_the_test_list_is_aanets_to_the_byte(tmp_path: Path) -> None:
-    real = (REAL / "filelists" / TEST).read_bytes()
+def test_the_test_list_is_aanets_to_the_byte(real_data: Path, tmp_path: Path) -> None:
+    real = (real_data / "filelists" / TEST).read_bytes()
     paths = real.decode().split()
     random.Random(3).shuffle(paths)
     touch(tmp_path, paths)
@@ -409,28 +406,27 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
 # --- real pairs ---------------------------------------------------------------------------------------------------
 
 
-def real_pairs() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
-    for scene in sorted((REAL / "middlebury0506_third").iterdir())[::2]:
+def real_pairs(root: Path) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+    for scene in sorted((root / "middlebury0506_third").iterdir())[::2]:
         names = ("imL", "imR", "disp2") if scene.name == "Cones" else ("view1", "view5", "disp1")
         paths = [scene / f"{name}.png" for name in names]
         disparity = cv2.imread(str(paths[2]), cv2.IMREAD_UNCHANGED) / np.float32(4 if scene.name == "Cones" else 3)
         yield read_rgb(paths[0]), read_rgb(paths[1]), disparity.astype(np.float32)
-    for scene in sorted((REAL / "eth3d" / "two_view_training").iterdir()):
+    for scene in sorted((root / "eth3d" / "two_view_training").iterdir()):
         yield read_rgb(scene / "im0.png"), read_rgb(scene / "im1.png"), read_pfm(scene / "disp0GT.pfm")
-    kitti = REAL / "KITTI_2012" / "training"
+    kitti = root / "KITTI_2012" / "training"
     for path in sorted((kitti / "disp_occ").iterdir()):
         disparity = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) / np.float32(256)
         yield read_rgb(kitti / "colored_0" / path.name), read_rgb(kitti / "colored_1" / path.name), disparity
-    for scene in sorted((REAL / "oakd").iterdir()):
+    for scene in sorted((root / "oakd").iterdir()):
         yield read_rgb(scene / "left.png"), read_rgb(scene / "right.png"), None
-    for path in sorted((REAL / "kitti_sequence" / "left").iterdir())[::8]:
-        yield read_rgb(path), read_rgb(REAL / "kitti_sequence" / "right" / path.name), None
+    for path in sorted((root / "kitti_sequence" / "left").iterdir())[::8]:
+        yield read_rgb(path), read_rgb(root / "kitti_sequence" / "right" / path.name), None
 
 
-@needs_real
-def test_real_pairs_raise_no_alarm_and_are_caught_when_damaged() -> None:
+def test_real_pairs_raise_no_alarm_and_are_caught_when_damaged(real_data: Path) -> None:
     unknown = count = 0
-    for one, other, disparity in real_pairs():
+    for one, other, disparity in real_pairs(real_data):
         count += 1
         found = pair_geometry(one, other)
         unknown += found.unrectified is None
@@ -441,9 +437,8 @@ def test_real_pairs_raise_no_alarm_and_are_caught_when_damaged() -> None:
     assert count == 31 and unknown <= 2
 
 
-@needs_real
-def test_the_real_sceneflow_samples_pass(run: Any) -> None:
-    done = run(REAL / "SceneFlow")
+def test_the_real_sceneflow_samples_pass(real_data: Path, run: Any) -> None:
+    done = run(real_data / "SceneFlow")
     assert done.code == 0 and done.report["checked"] == 4 and done.report["sizes"] == {"540x960": 4}
 
 
