@@ -122,6 +122,6 @@ NODES: dict[str, dict[str, type]] = {
         "motorcycle": data.Motorcycle,
     },
     "loss": {"smooth_l1": loss.SmoothL1, "distribution": loss.Distribution},
-    "optim": {"adam": training.Adam, "adamw": training.AdamW},
+    "optim": {"adam": training.Adam, "adamw": training.AdamW, "muon": training.Muon},
     "tracker": {"mlflow": training.MLflowTracker, "none": training.NoTracker},
 }

@@ -84,6 +84,11 @@ class AdamW(Optim):
 
 
 @dataclass
+class Muon(Optim):
+    name: str = "muon"
+
+
+@dataclass
 class Train:
     resume: str = "never"
     """`never` starts afresh; `auto` goes on from the last unfinished run of this name, stage and configuration;

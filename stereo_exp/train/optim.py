@@ -8,7 +8,10 @@ from torch import nn
 from stereo_exp.config.training import Optim
 from stereo_exp.registry import Registry
 
-OPTIMISERS = Registry("optim", {"adam": "torch.optim:Adam", "adamw": "torch.optim:AdamW"})
+OPTIMISERS = Registry(
+    "optim",
+    {"adam": "torch.optim:Adam", "adamw": "torch.optim:AdamW", "muon": "stereo_exp.train.muon:Muon"},
+)
 
 
 def build_optimiser(config: Optim, model: nn.Module) -> torch.optim.Optimizer:

@@ -27,6 +27,7 @@ from stereo_exp.checkpoint import (
     save_checkpoint,
 )
 from stereo_exp.errors import CheckpointError
+from stereo_exp.train.muon import Muon
 
 META = {
     "stage": "float",
@@ -165,11 +166,12 @@ def test_weights_that_do_not_fit(tmp_path: Path, other: nn.Module, told: str) ->
     assert told in str(caught.value)
 
 
-def test_optimiser_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW, Muon])
+def test_optimiser_goes_on_as_if_it_had_not_stopped(tmp_path: Path, kind: Any) -> None:
     def model_and_optimiser() -> tuple[nn.Module, torch.optim.Optimizer]:
         torch.manual_seed(0)
         model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).to(memory_format=torch.channels_last)
-        return model, torch.optim.Adam(model.parameters(), 0.1)
+        return model, kind(model.parameters(), 0.1)
 
     def steps(model: nn.Module, optimiser: torch.optim.Optimizer, seeds: range) -> None:
         for seed in seeds:
