@@ -66,10 +66,9 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
         trunk = trunk_form(exported)
         for engine in options.engines:
             write = ENGINES[engine]
-            plain, _ = rewrite(trunk, engine, options.opt)
+            plain, changes[engine] = rewrite(trunk, engine, options.opt)
             unrolled = engine in UNROLLED and options.opt >= UNROLLED[engine]
-            full = full_form(trunk, source.num_candidates, source.config.model.maxdisp, unrolled)
-            whole, changes[engine] = rewrite(full, engine, options.opt)
+            whole = full_form(plain, source.num_candidates, source.config.model.maxdisp, unrolled)
             forms = {FULL: whole, TRUNK: plain}
             if source.tensors:
                 watched, _ = rewrite(trunk, engine, options.opt, keep_tensors=True)

@@ -5,20 +5,17 @@ Both parts are ONNX, written out here, and joined to the exported trunk, which i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 import onnx
-from onnx import compose, numpy_helper, parser
+from onnx import compose, helper, numpy_helper, parser
 
 from stereo_exp.data.colour import YUV_FROM_RGB
-from stereo_exp.model.confidence import NEIGHBOURHOOD
-from stereo_exp.model.postprocess import UPSAMPLING
+from stereo_exp.deploy.pixels import CONFIDENCE, DISPARITY, SHUFFLE, pixels_constants, pixels_text
 
 VIEWS = ("left", "right")
 LOGITS = ("disparity_logits", "superpixel_logits")
-DISPARITY, CONFIDENCE = "disparity", "confidence"
 NETWORK_OUTPUTS = ("unfolded", "weights")
 IMAGES, PIXELS, REGRESSION = "images", "pixels", "regression"
 """How nodes before and behind the trunk are named: `images/…`, `pixels/…`, `regression/…`."""
@@ -42,85 +39,6 @@ images (uint8[N, H, W, 3] left, uint8[N, H, W, 3] right)
     right_yuv = Mul (right_floor, yuv_step)
 }
 """
-
-# `low` and `near` are one map of two channels from the padding on: both are up-sampled by the same weights.
-_COARSE = """
-pixels (float[N, D, h, w] disparity_logits, float[N, 4, H, W] superpixel_logits)
-    => (float[N, H, W] disparity, float[N, H, W] confidence) {
-    probability = Softmax <axis = 1> (disparity_logits)
-    expected = Conv (probability, indices)
-    distance = Sub (index_of, expected)
-    magnitude = Abs (distance)
-    is_near = LessOrEqual (magnitude, neighbourhood)
-    near_float = Cast <to = 1> (is_near)
-    near_probability = Mul (probability, near_float)
-    near = ReduceSum <keepdims = 1> (near_probability, channel_axis)
-    low = Mul (expected, index_px)
-    pair = Concat <axis = 1> (low, near)
-    padded = Pad (pair, border)
-    above_left = Slice (padded, from_00, to_00, image_axes)
-    above = Slice (padded, from_01, to_01, image_axes)
-    left_of = Slice (padded, from_10, to_10, image_axes)
-    four = Concat <axis = 1> (above_left, above, left_of, pair)
-"""
-# Nearest enlargement: along the rows it is made, an eighth of the work; down the columns one row serves eight.
-_SOFTMAX = """
-    weights = Softmax <axis = 1> (superpixel_logits)
-    wide = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor">
-        (four, , enlargement_of_rows)
-    low_wide = Gather <axis = 1> (wide, low_channels)
-    near_wide = Gather <axis = 1> (wide, near_channels)
-    coarse_h = Shape <start = 2, end = 3> (low)
-    full_w = Shape <start = 3, end = 4> (superpixel_logits)
-    full_size = Shape <start = 2> (superpixel_logits)
-    in_bands = Concat <axis = 0> (rest, count_4, coarse_h, count_8, full_w)
-    of_bands = Concat <axis = 0> (rest, count_4, coarse_h, count_1, full_w)
-    weight_bands = Reshape (weights, in_bands)
-    low_bands = Reshape (low_wide, of_bands)
-    near_bands = Reshape (near_wide, of_bands)
-    parts_low = Mul (weight_bands, low_bands)
-    parts_near = Mul (weight_bands, near_bands)
-    sum_low = ReduceSum <keepdims = 0> (parts_low, channel_axis)
-    sum_near = ReduceSum <keepdims = 0> (parts_near, channel_axis)
-    image = Concat <axis = 0> (rest, full_size)
-    disparity = Reshape (sum_low, image)
-    confidence = Reshape (sum_near, image)
-}
-"""
-
-
-def _unrolled() -> str:
-    """The same as `_SOFTMAX` plane by plane, divided once at the end; some engines' softmax over channels is slow."""
-    lines = [
-        'spread = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"> '
-        "(four, , enlargement)"
-    ]
-    for k in range(4):
-        lines += [f"logit_{k} = Slice (superpixel_logits, at_{k}, at_{k + 1}, channel_axis)"]
-    lines += ["largest = Max (logit_0, logit_1, logit_2, logit_3)"]
-    for k in range(4):
-        lines += [
-            f"shifted_{k} = Sub (logit_{k}, largest)",
-            f"power_{k} = Exp (shifted_{k})",
-            f"low_{k} = Slice (spread, at_{2 * k}, at_{2 * k + 1}, channel_axis)",
-            f"near_{k} = Slice (spread, at_{2 * k + 1}, at_{2 * k + 2}, channel_axis)",
-            f"low_part_{k} = Mul (power_{k}, low_{k})",
-            f"near_part_{k} = Mul (power_{k}, near_{k})",
-        ]
-    for name, part in (("total", "power"), ("low", "low_part"), ("near", "near_part")):
-        lines += [
-            f"{name}_01 = Add ({part}_0, {part}_1)",
-            f"{name}_012 = Add ({name}_01, {part}_2)",
-            f"{name}_sum = Add ({name}_012, {part}_3)",
-        ]
-    lines += [
-        "low_mean = Div (low_sum, total_sum)",
-        "near_mean = Div (near_sum, total_sum)",
-        "disparity = Squeeze (low_mean, channel_axis)",
-        "confidence = Squeeze (near_mean, channel_axis)",
-    ]
-    return "\n".join(f"    {line}" for line in lines) + "\n}\n"
-
 
 # What the deployed reference puts out; its post-process runs on the CPU.
 _REGRESSION = """
@@ -170,17 +88,36 @@ def trunk_form(trunk: onnx.ModelProto) -> onnx.ModelProto:
 def full_form(trunk: onnx.ModelProto, num_candidates: int, maxdisp: int, unrolled: bool = False) -> onnx.ModelProto:
     """`trunk_form` with softmaxes, expected value, confidence and superpixel up-sampling behind it.
 
-    -> disparity float32 N×H×W in px, confidence float32 N×H×W in 0…1 (`stereo_exp.model.confidence`).
+    -> disparity float32 N×H×W in px, confidence float32 N×H×W in 0…1 (`stereo_exp.model.confidence`). A pixel shuffle
+    that a rewrite has left at the trunk's end moves behind the up-sampling: two maps are shuffled instead of four.
 
     Args:
-        trunk: what `trunk_form` made.
+        trunk: what `trunk_form` made, rewritten or not.
         unrolled: the softmax over the four neighbours plane by plane.
     """
-    text = _COARSE + (_unrolled() if unrolled else _SOFTMAX)
-    words = set(re.findall(r"\w+", text))
-    constants = {k: v for k, v in _pixel_constants(num_candidates, maxdisp).items() if k in words}
+    cut = _without_last_shuffle(trunk)
+    text = pixels_text(unrolled, parities=cut is not None)
+    constants = pixels_constants(text, num_candidates, maxdisp)
+    trunk = trunk if cut is None else cut
     pixels = _graph(trunk, text, constants, PIXELS, (DISPARITY, CONFIDENCE))
     return _joined(trunk, pixels, [(name, f"{PIXELS}/{name}") for name in LOGITS])
+
+
+def _without_last_shuffle(trunk: onnx.ModelProto) -> onnx.ModelProto | None:
+    """`trunk` with what its pixel shuffle reads in place of the superpixel logits; None where it ends in none."""
+    logits = LOGITS[1]
+    last = next(node for node in trunk.graph.node if logits in node.output)
+    settings = {a.name: helper.get_attribute_value(a) for a in last.attribute}
+    if last.op_type != "DepthToSpace" or settings["blocksize"] != SHUFFLE or settings.get("mode") != b"CRD":
+        return None
+    cut = onnx.ModelProto()
+    cut.CopyFrom(trunk)
+    cut.graph.node.remove(last)
+    _rename(cut.graph, last.input[0], logits)
+    for value in cut.graph.output:
+        if value.name == logits:
+            value.CopyFrom(helper.make_tensor_value_info(logits, onnx.TensorProto.FLOAT, None))
+    return cut
 
 
 def _graph(
@@ -219,32 +156,6 @@ def _image_constants() -> dict[str, np.ndarray]:
         # Half a step to round; luma moves to the middle of its range, U and V stand there already.
         "yuv_offset": np.asarray([0.5 - 128, 0.5, 0.5], np.float32),
         "yuv_step": np.asarray(1 / 128, np.float32),
-    }
-
-
-def _pixel_constants(num_candidates: int, maxdisp: int) -> dict[str, np.ndarray]:
-    indices = np.arange(num_candidates, dtype=np.float32).reshape(1, -1, 1, 1)
-    starts = {f"from_{y}{x}": np.asarray([y, x]) for y, x in ((0, 0), (0, 1), (1, 0))}
-    # Up to the last row or column, or up to the one before it.
-    far = np.iinfo(np.int64).max
-    ends = {f"to_{y}{x}": np.asarray([far if y else -1, far if x else -1]) for y, x in ((0, 0), (0, 1), (1, 0))}
-    return {
-        "indices": indices,
-        "index_of": indices,
-        "index_px": np.asarray(maxdisp / num_candidates, np.float32),
-        "neighbourhood": np.asarray(NEIGHBOURHOOD, np.float32),
-        "channel_axis": np.asarray([1]),
-        "image_axes": np.asarray([2, 3]),
-        "border": np.asarray([0, 0, 1, 1, 0, 0, 0, 0]),
-        "enlargement": np.asarray([1, 1, UPSAMPLING, UPSAMPLING], np.float32),
-        "low_channels": np.asarray([0, 2, 4, 6]),
-        "near_channels": np.asarray([1, 3, 5, 7]),
-        "rest": np.asarray([-1]),
-        "enlargement_of_rows": np.asarray([1, 1, 1, UPSAMPLING], np.float32),
-        **{f"count_{n}": np.asarray([n]) for n in (1, 4, UPSAMPLING)},
-        **{f"at_{k}": np.asarray([k]) for k in range(9)},
-        **starts,
-        **ends,
     }
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from small_models import Network, images
 
 from stereo_exp.data.colour import normalise
 from stereo_exp.deploy.build import Options, build
+from stereo_exp.deploy.forms import full_form, trunk_form
 from stereo_exp.deploy.onnx_export import integers_name
 from stereo_exp.deploy.program import FullForm
+from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.model.confidence import full_confidence
 from stereo_exp.model.postprocess import full_disparity
 from stereo_exp.runtime.engines import load_engine
@@ -55,6 +58,25 @@ def test_full_form(
     # Where a candidate lies just at the border of what counts as near, float noise decides.
     wrong = np.abs(confidence - full_confidence(output).numpy()) > 1e-4
     assert wrong.mean() < 0.01
+
+
+@pytest.mark.parametrize("unrolled", [False, True])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_a_last_shuffle_moves_behind_the_mean(pow2: Network, unrolled: bool, size: tuple[int, int, int]) -> None:
+    trunk = trunk_form(pow2.exported)
+    shuffled, _ = rewrite(trunk, "onnxruntime", 2)
+    batch, height, width = size
+    feed = dict(zip(("left", "right"), images(height, width, batch), strict=True))
+    results = []
+    for source in (trunk, shuffled):
+        model = full_form(source, pow2.source.num_candidates, pow2.source.config.model.maxdisp, unrolled)
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        results.append(session.run(["disparity", "confidence"], feed))
+        shuffles = [n.name for n in model.graph.node if n.op_type == "DepthToSpace" and n.name.startswith("pixels/")]
+        assert len(shuffles) == (2 if source is shuffled else 0)
+    for found, wanted in zip(*results, strict=True):
+        assert wanted.shape == (batch, height, width)
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
