@@ -1,4 +1,4 @@
-"""Whole runs through the entrypoint, in processes of their own: train, evaluate, kill, resume."""
+"""Whole runs through the entrypoint: train, evaluate, kill, resume."""
 
 import json
 import os
@@ -9,8 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from in_process import run_in_process
 
 SMOKE = ("experiment=smoke", "tracker=none", "eval.pictures=0")
+TRAINED = ("name=trained", "optim.steps=3")
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("outputs")
 
 
+@pytest.fixture(scope="module")
+def trained(root: Path) -> dict:
+    """The report of three steps under name=trained, for all tests that only look at what a run left."""
+    return run(root, *TRAINED)
+
+
 def start(root: Path, *overrides: str) -> subprocess.Popen:
+    """A process of its own: to be killed, to end in an error, or to start others."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "STEREO_EXP_ROOT": str(root), "HYDRA_FULL_ERROR": ""}
     del environment["HYDRA_FULL_ERROR"]
     command = [sys.executable, "-m", "stereo_exp", *SMOKE, *overrides]
@@ -27,6 +36,9 @@ def start(root: Path, *overrides: str) -> subprocess.Popen:
 
 
 def run(root: Path, *overrides: str) -> dict:
+    """A run that goes well, in this process (torch is imported once) unless it has several; its report."""
+    if not any(word.startswith("machine.processes=") for word in overrides):
+        return run_in_process(*SMOKE, f"root={root}", "machine.threads=1", *overrides).report
     process = start(root, *overrides)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
@@ -38,7 +50,8 @@ def losses(run_dir: str | Path) -> dict[int, float]:
     return {r["step"]: r["train/loss"] for r in records if "train/loss" in r}
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+# Reading in this process differs from reading in workers by nothing that a kill could touch.
+@pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.long), 2])
 def test_kill_and_resume_equals_the_unbroken_run(root: Path, workers: int) -> None:
     overrides = (
         f"name=killed{workers}", "optim.steps=14", "train.log_every=1", "train.save_every=3", "train.eval_every=1",
@@ -68,20 +81,17 @@ def test_kill_and_resume_equals_the_unbroken_run(root: Path, workers: int) -> No
     assert resumed["num_steps"] == 14
 
 
-def test_resuming_a_finished_run_starts_afresh(root: Path) -> None:
-    first = run(root, "name=finished", "optim.steps=3")
-    second = run(root, "name=finished", "optim.steps=3", "train.resume=auto")
+def test_resuming_a_finished_run_starts_afresh(root: Path, trained: dict) -> None:
+    second = run(root, *TRAINED, "train.resume=auto")
     assert "resumed_from" not in second
-    assert second["run_dir"] != first["run_dir"]
-    assert second["epe"] == first["epe"]
+    assert second["run_dir"] != trained["run_dir"]
+    assert second["epe"] == trained["epe"]
 
 
-def test_evaluation_does_not_depend_on_workers(root: Path) -> None:
-    trained = run(root, "name=twice", "optim.steps=3")
+def test_evaluation_does_not_depend_on_workers(root: Path, trained: dict) -> None:
     scores = []
     for workers in (0, 2):
-        report = run(root, "name=twice", "task=eval", f"loader.workers={workers}")
-        assert report["checkpoint"] == trained["checkpoint"]
+        report = run(root, "task=eval", f"loader.workers={workers}", f"checkpoint={trained['checkpoint']}")
         scores.append({k: report[k] for k in ("epe", "epe_px", "d1", "bad1", "bad2", "bad3", "n_images", "n_skipped")})
     assert scores[0] == scores[1]
     assert scores[0]["n_images"] == 4
@@ -89,10 +99,9 @@ def test_evaluation_does_not_depend_on_workers(root: Path) -> None:
     assert scores[0]["epe"] == pytest.approx(trained["epe"], rel=1e-6)
 
 
-def test_two_processes_train_and_evaluate_every_pair_once(root: Path) -> None:
-    one = run(root, "name=ranks", "optim.steps=3")
+def test_two_processes_train_and_evaluate_every_pair_once(root: Path, trained: dict) -> None:
     two = run(root, "name=ranks", "optim.steps=3", "machine.processes=2", "loader.batch_size=2", "loader.workers=1")
-    assert two["n_images"] == one["n_images"] == 4
+    assert two["n_images"] == trained["n_images"] == 4
     assert two["num_steps"] == 3
     assert Path(two["checkpoint"]).is_file()
     evaluated = run(root, "name=ranks", "task=eval", "machine.processes=2", f"checkpoint={two['checkpoint']}")
@@ -139,20 +148,19 @@ def test_sweep_runs_every_job_in_order(root: Path) -> None:
     assert json.loads(out.splitlines()[-1]) == reports[-1]
 
 
-def test_infer_writes_four_panels_and_files(root: Path, tmp_path: Path) -> None:
+def test_infer_writes_four_panels_and_files(root: Path, trained: dict, tmp_path: Path) -> None:
     import cv2
     import numpy as np
 
     from stereo_exp.data.formats import encode_png, read_pfm
 
-    run(root, "name=infer", "optim.steps=2")
     rng = np.random.default_rng(0)
     for view in ("left", "right"):
         (tmp_path / f"{view}.png").write_bytes(encode_png(rng.integers(0, 255, (70, 101, 3), dtype=np.uint8)))
     views = (
         f"infer.left={tmp_path / 'left.png'}",
         f"infer.right={tmp_path / 'right.png'}",
-        "name=infer",
+        "name=trained",
         "task=infer",
     )
     plain = run(root, *views, f"infer.out={tmp_path / 'plain'}")
@@ -183,13 +191,12 @@ def test_infer_writes_four_panels_and_files(root: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(millimetres, np.minimum(depth * 1000, 65535), atol=0.51)
 
 
-def test_infer_on_a_sequence(root: Path, tmp_path: Path) -> None:
+def test_infer_on_a_sequence(root: Path, trained: dict, tmp_path: Path) -> None:
     import cv2
     import numpy as np
 
     from stereo_exp.data.formats import encode_png
 
-    run(root, "name=film", "optim.steps=2")
     rng = np.random.default_rng(0)
     for view in ("left", "right"):
         (tmp_path / view).mkdir()
@@ -199,7 +206,7 @@ def test_infer_on_a_sequence(root: Path, tmp_path: Path) -> None:
     (tmp_path / "calib.json").write_text('{"fx": 500, "baseline_m": 0.1}')
     report = run(
         root,
-        "name=film",
+        "name=trained",
         "task=infer",
         f"infer.left={tmp_path / 'left'}",
         f"infer.right={tmp_path / 'right'}",
@@ -222,19 +229,18 @@ def test_infer_on_a_sequence(root: Path, tmp_path: Path) -> None:
     assert film.get(cv2.CAP_PROP_FRAME_HEIGHT) == 128
 
 
-def test_eval_tells_the_stability_of_a_sequence(root: Path) -> None:
-    run(root, "name=steady", "optim.steps=2")
-    report = run(root, "name=steady", "task=eval", "eval.stability=true", "eval.pictures=0")
+def test_eval_tells_the_stability_of_a_sequence(root: Path, trained: dict) -> None:
+    report = run(root, "name=trained", "task=eval", "eval.stability=true", "eval.pictures=0")
     assert report["stability"]["plain"]["n_changes"] == report["n_images"] - 1
     assert report["stability"]["filtered"]["n_changes"] == report["n_images"] - 1
 
 
-def test_infer_and_eval_on_the_real_pair(root: Path) -> None:
-    run(root, "name=real", "optim.steps=2")
-    inferred = run(root, "name=real", "task=infer")
+def test_infer_and_eval_on_the_real_pair(root: Path, trained: dict) -> None:
+    # Found by name: the newest of those that other tests left, all of the same weights.
+    inferred = run(root, "name=trained", "task=infer")
     assert inferred["pair"] == "motorcycle"
     assert (inferred["height"], inferred["width"]) == (500, 741)
     assert "depth_median" in inferred
-    evaluated = run(root, "name=real", "task=eval", "dataset=motorcycle")
+    evaluated = run(root, "name=trained", "task=eval", "dataset=motorcycle")
     assert evaluated["n_images"] == 1
     assert 0 < evaluated["epe"] < 64
