@@ -88,7 +88,22 @@ def _start_of_release(context: RunContext, before: tuple[str, ...]) -> Path:
     trained = [run / BEST for run in own if (run / BEST).is_file()]
     path = trained[0] if trained else released("float", "init_from")
     check_same_network(read_meta(path), context.config_dict(), path)
+    if not trained and context.config.stage != "float":
+        _tell_of_a_trained_one(context)
     return path
+
+
+def _tell_of_a_trained_one(context: RunContext) -> None:
+    """A float run of this name that went on from the release is likely the one that was meant."""
+    for run in runs_of(context, "float"):
+        path = run / BEST
+        if path.is_file() and _began_at_release(read_meta(path)):
+            log.warning(
+                "init_from=release: starting from the released weights, not from %s, which was trained on from them; "
+                "leave init_from out to take that",
+                path,
+            )
+            return
 
 
 def _began_at_release(meta: Meta) -> bool:

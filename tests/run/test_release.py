@@ -100,6 +100,20 @@ def test_start_of_a_chain(make_context: Make, stage: str) -> None:
     assert find_start(make_context("name=a", f"stage={stage}", "init_from=release")) == FLOAT
 
 
+def test_calibrating_the_release_tells_of_weights_trained_on_from_it(
+    make_context: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ("name=a", "init_from=release")
+    leave_checkpoint(make_context("name=a", "stage=float"))
+    assert find_start(make_context(*words, "stage=calib")) == FLOAT
+    assert "leave init_from out" not in caplog.text, "that one began elsewhere"
+    trained = leave_checkpoint(make_context(*words, "stage=float"), ({"stage": "float", "checkpoint": str(FLOAT)},))
+    assert find_start(make_context(*words, "stage=calib")) == FLOAT
+    assert f"not from {trained}" in caplog.text
+    assert "leave init_from out" in caplog.text
+    assert find_start(make_context("name=a", "stage=calib")) == trained
+
+
 def test_a_float_run_starts_from_nothing_unless_told(make_context: Make) -> None:
     assert find_start(make_context()) is None
 
