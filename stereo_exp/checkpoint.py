@@ -123,10 +123,11 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
 
 def lineage_of(start: Checkpoint | None) -> list[dict[str, Any]]:
     """The stages behind a run that starts from `start`, oldest first: stage, EPE and its data set, step, MLflow run and
-    path of each."""
+    path of each; of released weights also the `history` before them."""
     if start is None:
         return []
     meta = start.meta
+    history = {"history": meta["history"]} if meta.get("history") else {}
     entry = {
         "stage": meta["stage"],
         "epe": meta.get("scores", {}).get("epe"),
@@ -134,6 +135,7 @@ def lineage_of(start: Checkpoint | None) -> list[dict[str, Any]]:
         "step": meta["step"],
         "run_id": meta["run_id"],
         "checkpoint": str(start.path),
+        **history,
     }
     return [*meta.get("lineage", []), entry]
 

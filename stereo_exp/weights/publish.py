@@ -53,7 +53,8 @@ def released_meta(meta: Mapping[str, Any], commit: str | None) -> dict[str, Any]
     bind(config)
     kept = ("stage", "step", "num_steps", "version", "torch", "scores")
     # A chain that starts here begins at the released file: `lineage_of` adds that; what lies before is history.
-    history = [{key: link.get(key) for key in ("stage", "step", "epe")} for link in meta.get("lineage", [])]
+    links = [part for link in meta.get("lineage", []) for part in (*link.get("history", []), link)]
+    history = [{key: link.get(key) for key in ("stage", "step", "epe")} for link in links]
     return {
         **{key: meta[key] for key in kept if key in meta},
         "name": _NAME,

@@ -174,7 +174,12 @@ def test_the_tool_makes_what_it_reads(tmp_path: Path, monkeypatch: pytest.Monkey
         config = {**checkpoint.meta["config"], "root": "/home/me/outputs", "init_from": "/home/me/x.safetensors"}
         config["dataset"] = {**config["dataset"], "root": "/mnt/shapes"}
         config["tracker"] = {"name": "mlflow", "uri": "sqlite:////home/me/mlflow.db", "experiment": "e"}
-        lineage = [{"stage": "float", "epe": 2.0, "step": 3, "run_id": "abc", "checkpoint": "/home/me/f.safetensors"}]
+        lineage = [
+            {
+                "stage": "float", "epe": 2.0, "step": 3, "run_id": "abc", "checkpoint": "/home/me/f.safetensors",
+                "history": [{"stage": "float", "epe": 4.0, "step": 9}],
+            }
+        ]  # fmt: skip
         sources[stage] = tmp_path / f"{stage}.safetensors"
         meta = {**checkpoint.meta, "config": config, "run_id": "abc", "lineage": lineage}
         # As runs left it before checkpoints held their graph.
@@ -190,9 +195,11 @@ def test_the_tool_makes_what_it_reads(tmp_path: Path, monkeypatch: pytest.Monkey
         assert "/mnt" not in text
         assert "abc" not in text
         assert made.meta["commit"] == "c0ffee"
-        assert made.meta["history"] == [{"stage": "float", "step": 3, "epe": 2.0}]
+        # With what lay before released weights that it began at.
+        history = [{"stage": "float", "step": 9, "epe": 4.0}, {"stage": "float", "step": 3, "epe": 2.0}]
+        assert made.meta["history"] == history
         # So that what starts from it finds the released float network at the beginning of its chain.
-        assert [link["checkpoint"] for link in lineage_of(made)] == [str(made.path)]
+        assert [(link["checkpoint"], link["history"]) for link in lineage_of(made)] == [(str(made.path), history)]
         for key in ("optim", "loss", "loader", "model", "quant", "augment"):
             assert made.meta["config"][key] == source.meta["config"][key]
         assert made.meta.get(GRAPH) == load_checkpoint(weights.FOLDER / weights.FILES[stage]).meta.get(GRAPH)
