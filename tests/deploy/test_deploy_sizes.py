@@ -78,6 +78,7 @@ def test_compiled_then_run_measured_and_compared(
     assert "align.size=[64,96]: taking [128,192], which the model was compiled for" in caplog.messages
 
 
+@pytest.mark.long
 def test_open_sizes_rounded_where_they_are_used(
     make_context: Make, floating: Network, pairs: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -95,7 +96,9 @@ def test_open_sizes_rounded_where_they_are_used(
     assert told(caplog) == ["compile.report_size", "bench.size", "align.size"]
 
 
-@pytest.mark.parametrize(("form", "shape"), [("network", [3, *USED]), ("full", [*USED, 3])])
+@pytest.mark.parametrize(
+    ("form", "shape"), [("network", [3, *USED]), pytest.param("full", [*USED, 3], marks=pytest.mark.long)]
+)
 def test_exported(
     make_context: Make,
     floating: Network,
