@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,15 +95,13 @@ def _start_of_release(context: RunContext, before: tuple[str, ...]) -> Path:
 
 def _tell_of_a_trained_one(context: RunContext) -> None:
     """A float run of this name that went on from the release is likely the one that was meant."""
-    for run in runs_of(context, "float"):
-        path = run / BEST
-        if path.is_file() and _began_at_release(read_meta(path)):
-            log.warning(
-                "init_from=release: starting from the released weights, not from %s, which was trained on from them; "
-                "leave init_from out to take that",
-                path,
-            )
-            return
+    for _, path in _checkpoints(context, "float", _began_at_release):
+        log.warning(
+            "init_from=release: starting from the released weights, not from %s, which was trained on from them; "
+            "leave init_from out to take that",
+            path,
+        )
+        return
 
 
 def _began_at_release(meta: Meta) -> bool:
@@ -130,6 +128,14 @@ def _stage_before(
     raise foreign or _none(context, last, "init_from", last == "float" and _release_fits(context, last))
 
 
+def _checkpoints(context: RunContext, stage: str, wanted: Callable[[Meta], bool]) -> Iterator[tuple[Meta, Path]]:
+    """The wanted ones of the run's name, the newest first."""
+    for run in runs_of(context, stage):
+        path = run / BEST
+        if path.is_file() and wanted(meta := read_meta(path)):
+            yield meta, path
+
+
 def _newest(context: RunContext, stage: str, wanted: Callable[[Meta], bool] = lambda meta: True) -> Path | None:
     """The newest checkpoint of the run's name with its network.
 
@@ -137,13 +143,7 @@ def _newest(context: RunContext, stage: str, wanted: Callable[[Meta], bool] = la
         CheckpointError: there are some, but only of other networks.
     """
     config, others = context.config_dict(), []
-    for run in runs_of(context, stage):
-        path = run / BEST
-        if not path.is_file():
-            continue
-        meta = read_meta(path)
-        if not wanted(meta):
-            continue
+    for meta, path in _checkpoints(context, stage, wanted):
         if first_difference(network_facts(config, stage), network_facts(meta["config"], stage), "") is None:
             log.info("checkpoint %s: the newest of name=%s stage=%s with this network", path, config["name"], stage)
             return path

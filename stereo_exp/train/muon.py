@@ -42,14 +42,8 @@ class Muon(torch.optim.Optimizer):
         groups = [dict(g) if isinstance(g, dict) else {"params": [g]} for g in params]
         super().__init__([part for group in groups for part in _split(group)], defaults)
         rest = [g for g in self.param_groups if not g["matrices"]]
-        # The same dictionaries, so that a rate set here counts there.
-        self._adam = torch.optim.Adam([{"params": []}], lr=lr, betas=betas)
-        self._adam.param_groups.clear()
-        for group in rest:
-            self._adam.add_param_group({"params": group["params"], "weight_decay": group["weight_decay"]})
-            for key, value in self._adam.param_groups[-1].items():
-                group.setdefault(key, value)
-            self._adam.param_groups[-1] = group
+        # It keeps the dictionaries themselves, so that a rate set here counts there.
+        self._adam = torch.optim.Adam(rest or [{"params": []}], lr=lr, betas=betas)
         self._adam.state = self.state
 
     @torch.no_grad()
@@ -82,10 +76,10 @@ class Muon(torch.optim.Optimizer):
 
 
 def _split(group: dict[str, Any]) -> list[dict[str, Any]]:
-    matrices = [p for p in group["params"] if p.ndim == 4 and p.shape[1] > 1]
-    others = [p for p in group["params"] if not (p.ndim == 4 and p.shape[1] > 1)]
-    parts = [{**group, "params": matrices, "matrices": True}, {**group, "params": others, "matrices": False}]
-    return [part for part in parts if part["params"]]
+    parts: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for parameter in group["params"]:
+        parts[parameter.ndim == 4 and parameter.shape[1] > 1].append(parameter)
+    return [{**group, "params": params, "matrices": kind} for kind, params in parts.items() if params]
 
 
 def _orthogonal(matrices: Tensor) -> Tensor:
