@@ -40,52 +40,7 @@ pixels (float[N, D, h, w] disparity_logits, float[N, C, H, W] superpixel_logits)
 _NEAREST = (
     'Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"> (four, , {})'
 )
-# Nearest enlargement: along the rows it is made, an eighth of the work; down the columns one row serves eight.
-_SOFTMAX = f"""
-    weights = Softmax <axis = 1> (superpixel_logits)
-    wide = {_NEAREST.format("enlargement_of_rows")}
-    low_wide = Gather <axis = 1> (wide, low_channels)
-    near_wide = Gather <axis = 1> (wide, near_channels)
-    coarse_h = Shape <start = 2, end = 3> (low)
-    full_w = Shape <start = 3, end = 4> (superpixel_logits)
-    full_size = Shape <start = 2> (superpixel_logits)
-    in_bands = Concat <axis = 0> (rest, count_4, coarse_h, count_8, full_w)
-    of_bands = Concat <axis = 0> (rest, count_4, coarse_h, count_1, full_w)
-    weight_bands = Reshape (weights, in_bands)
-    low_bands = Reshape (low_wide, of_bands)
-    near_bands = Reshape (near_wide, of_bands)
-    parts_low = Mul (weight_bands, low_bands)
-    parts_near = Mul (weight_bands, near_bands)
-    sum_low = ReduceSum <keepdims = 0> (parts_low, channel_axis)
-    sum_near = ReduceSum <keepdims = 0> (parts_near, channel_axis)
-    image = Concat <axis = 0> (rest, full_size)
-    disparity = Reshape (sum_low, image)
-    confidence = Reshape (sum_near, image)
-}}
-"""
-# The same on N×16×H/2×W/2 logits, channel c·4 + parity: a cell's four pixels mix the same coarse values.
-_SOFTMAX_OF_PARITIES = f"""
-    by_parity = Reshape (superpixel_logits, to_planes)
-    weights = Softmax <axis = 1> (by_parity)
-    spread = {_NEAREST.format("enlargement_to_half")}
-    low_spread = Gather <axis = 1> (spread, low_channels)
-    near_spread = Gather <axis = 1> (spread, near_channels)
-    low_planes = Reshape (low_spread, to_one_plane)
-    near_planes = Reshape (near_spread, to_one_plane)
-    parts_low = Mul (weights, low_planes)
-    parts_near = Mul (weights, near_planes)
-    sum_low = ReduceSum <keepdims = 0> (parts_low, channel_axis)
-    sum_near = ReduceSum <keepdims = 0> (parts_near, channel_axis)
-    half_size = Shape <start = 2> (superpixel_logits)
-    of_parities = Concat <axis = 0> (rest, count_4, half_size)
-    low_parities = Reshape (sum_low, of_parities)
-    near_parities = Reshape (sum_near, of_parities)
-    low_image = DepthToSpace <blocksize = 2> (low_parities)
-    near_image = DepthToSpace <blocksize = 2> (near_parities)
-    disparity = Squeeze (low_image, channel_axis)
-    confidence = Squeeze (near_image, channel_axis)
-}}
-"""
+_RESULTS = (("low", DISPARITY), ("near", CONFIDENCE))
 
 
 def pixels_text(unrolled: bool, parities: bool) -> str:
@@ -93,11 +48,14 @@ def pixels_text(unrolled: bool, parities: bool) -> str:
 
     Args:
         unrolled: the softmax over the four neighbours plane by plane.
-        parities: the second input is N×16×H/2×W/2, what a pixel shuffle would make N×4×H×W of.
+        parities: the second input is N×16×H/2×W/2, channel c·4 + parity, what a pixel shuffle would make N×4×H×W of. A
+            cell's four pixels mix the same coarse values.
     """
     if unrolled:
-        return _COARSE + _unrolled(parities)
-    return _COARSE + (_SOFTMAX_OF_PARITIES if parities else _SOFTMAX)
+        lines = _unrolled(parities)
+    else:
+        lines = _softmax_of_parities() if parities else _softmax()
+    return _COARSE + "\n".join(f"    {line}" for line in lines) + "\n}\n"
 
 
 def pixels_constants(text: str, num_candidates: int, maxdisp: int) -> dict[str, np.ndarray]:
@@ -106,7 +64,59 @@ def pixels_constants(text: str, num_candidates: int, maxdisp: int) -> dict[str, 
     return {k: v for k, v in _constants(num_candidates, maxdisp).items() if k in words}
 
 
-def _unrolled(parities: bool) -> str:
+def _softmax() -> list[str]:
+    # Nearest enlargement: along the rows it is made, an eighth of the work; down the columns one row serves eight.
+    lines = [
+        "weights = Softmax <axis = 1> (superpixel_logits)",
+        f"spread = {_NEAREST.format('enlargement_of_rows')}",
+        "coarse_h = Shape <start = 2, end = 3> (low)",
+        "full_w = Shape <start = 3, end = 4> (superpixel_logits)",
+        "full_size = Shape <start = 2> (superpixel_logits)",
+        "in_bands = Concat <axis = 0> (rest, count_4, coarse_h, count_8, full_w)",
+        "of_bands = Concat <axis = 0> (rest, count_4, coarse_h, count_1, full_w)",
+        "weight_planes = Reshape (weights, in_bands)",
+        "image = Concat <axis = 0> (rest, full_size)",
+    ]
+    for name, result in _RESULTS:
+        lines += [*_mixed(name, "of_bands"), f"{result} = Reshape ({name}_sum, image)"]
+    return lines
+
+
+def _softmax_of_parities() -> list[str]:
+    lines = [
+        "by_parity = Reshape (superpixel_logits, to_planes)",
+        "weight_planes = Softmax <axis = 1> (by_parity)",
+        f"spread = {_NEAREST.format('enlargement_to_half')}",
+        "half_size = Shape <start = 2> (superpixel_logits)",
+        "of_parities = Concat <axis = 0> (rest, count_4, half_size)",
+    ]
+    for name, result in _RESULTS:
+        lines += [*_mixed(name, "to_one_plane"), f"{name}_mean = Reshape ({name}_sum, of_parities)"]
+        lines += _result(name, result, parities=True)
+    return lines
+
+
+def _mixed(name: str, shape: str) -> list[str]:
+    """The sum over the four neighbours of `spread` times `weight_planes`, once `spread` has a shape that fits."""
+    return [
+        f"{name}_spread = Gather <axis = 1> (spread, {name}_channels)",
+        f"{name}_planes = Reshape ({name}_spread, {shape})",
+        f"{name}_parts = Mul (weight_planes, {name}_planes)",
+        f"{name}_sum = ReduceSum <keepdims = 0> ({name}_parts, channel_axis)",
+    ]
+
+
+def _result(name: str, result: str, parities: bool) -> list[str]:
+    """N×1×H×W, or N×4×H/2×W/2 parities of it, -> N×H×W."""
+    if not parities:
+        return [f"{result} = Squeeze ({name}_mean, channel_axis)"]
+    return [
+        f"{name}_image = DepthToSpace <blocksize = {SHUFFLE}> ({name}_mean)",
+        f"{result} = Squeeze ({name}_image, channel_axis)",
+    ]
+
+
+def _unrolled(parities: bool) -> list[str]:
     """Plane by plane, divided once at the end; some engines' softmax over channels is slow."""
     planes = SHUFFLE**2 if parities else 1
     lines = [f"spread = {_NEAREST.format('enlargement_to_half' if parities else 'enlargement')}"]
@@ -128,14 +138,9 @@ def _unrolled(parities: bool) -> str:
             f"{name}_012 = Add ({name}_01, {part}_2)",
             f"{name}_sum = Add ({name}_012, {part}_3)",
         ]
-    for name, result in (("low", "disparity"), ("near", "confidence")):
-        lines += [f"{name}_mean = Div ({name}_sum, total_sum)"]
-        mean = f"{name}_mean"
-        if parities:
-            lines += [f"{name}_image = DepthToSpace <blocksize = 2> ({mean})"]
-            mean = f"{name}_image"
-        lines += [f"{result} = Squeeze ({mean}, channel_axis)"]
-    return "\n".join(f"    {line}" for line in lines) + "\n}\n"
+    for name, result in _RESULTS:
+        lines += [f"{name}_mean = Div ({name}_sum, total_sum)", *_result(name, result, parities)]
+    return lines
 
 
 def _constants(num_candidates: int, maxdisp: int) -> dict[str, np.ndarray]:
