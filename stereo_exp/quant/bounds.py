@@ -1,7 +1,11 @@
-"""The proof that float32 carries the integers: no sum of the network can reach 2^24, whatever the image.
+"""The proof that float32 carries the integers, whatever the image.
 
 A float32 holds every integer below 2^24. With power-of-two scales all terms of a sum lie on one grid; if the sum of
 their magnitudes stays below 2^24 steps of it, no partial sum rounds, in any order, on any engine.
+
+The same when a sum becomes n-bit integers: an engine may add the zero point, 2^(n−1), before it rounds (OpenVINO does).
+Sum / scale + zero point is below 2^n unless it is cut off anyway, and held exactly on a grid of 2^(n−24) or coarser;
+on a finer one it can be rounded onto a tie, and then to the wrong side.
 """
 
 from __future__ import annotations
@@ -16,10 +20,21 @@ from stereo_exp.quant import ops
 from stereo_exp.quant.arithmetic import quantise
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
 
-LIMIT = 2**24
-# Calibration leaves training this much room for weights to grow.
-CALIBRATION_LIMIT = 2**23
 _LARGEST_INT8 = 128
+# How much coarser sums behind a LeakyReLU must be.
+_LEAKY_BITS = 2
+
+
+class Limits(NamedTuple):
+    """How many bits of a float32 may be used: by a sum, and by a sum on its way to the integers of a quantiser."""
+
+    sum_bits: float
+    quantised_bits: float
+
+
+LIMITS = Limits(24, 24)
+# Calibration leaves training this much room: for weights to grow, for scales to move before they are settled anew.
+CALIBRATION_LIMITS = Limits(23, 23)
 
 
 class Bound(NamedTuple):
@@ -36,21 +51,23 @@ class Bound(NamedTuple):
 
 
 class Excess(NamedTuple):
-    """A sum that may exceed the limit."""
+    """A sum that float32 may round."""
 
     label: str
-    """The operator."""
+    """The operator, or the tensor that is quantised."""
+    problem: str
+    """What it may do."""
     bits: float
     """By how many bits, at most."""
 
 
-def accumulator_bounds(trunk: GraphModule, limit: int = LIMIT) -> list[Excess]:
-    """The sums of a prepared network that may reach `limit`; empty: float32 carries it exactly."""
-    return _Walk(trunk, limit).run()[0]
+def accumulator_bounds(trunk: GraphModule, limits: Limits = LIMITS) -> list[Excess]:
+    """The sums of a prepared network that may take more bits than `limits`; empty: float32 carries it exactly."""
+    return _Walk(trunk, limits).run()[0]
 
 
-def raise_floors(trunk: GraphModule, limit: int = CALIBRATION_LIMIT, rounds: int = 24) -> int:
-    """Coarsen the weights of channels whose accumulators would be too fine, until every sum stays below `limit`.
+def raise_floors(trunk: GraphModule, limits: Limits = CALIBRATION_LIMITS, rounds: int = 24) -> int:
+    """Coarsen the weights of channels whose accumulators would be too fine, until every sum keeps to `limits`.
 
     Convolutions with lifted inputs or weights are left alone.
 
@@ -59,7 +76,7 @@ def raise_floors(trunk: GraphModule, limit: int = CALIBRATION_LIMIT, rounds: int
     """
     touched: set[tuple[str, int]] = set()
     for _ in range(rounds):
-        _, culprits = _Walk(trunk, limit).run()
+        _, culprits = _Walk(trunk, limits).run()
         if not culprits:
             break
         for quantiser, channels in culprits:
@@ -71,8 +88,8 @@ def raise_floors(trunk: GraphModule, limit: int = CALIBRATION_LIMIT, rounds: int
 
 
 class _Walk:
-    def __init__(self, trunk: GraphModule, limit: int) -> None:
-        self.trunk, self.limit = trunk, limit
+    def __init__(self, trunk: GraphModule, limits: Limits) -> None:
+        self.trunk, self.limits = trunk, limits
         self.excess: list[Excess] = []
         self.culprits: list[tuple[PerChannelWeightQuantiser, Tensor]] = []
 
@@ -82,6 +99,8 @@ class _Walk:
             if node.op == "call_module":
                 module = self.trunk.get_submodule(node.target)
                 if isinstance(module, ActivationQuantiser):
+                    if node.args[0] in bounds:
+                        self._check_quantised(module, bounds[node.args[0]])  # type: ignore[index]
                     exponent = torch.log2(module.scale.detach().double().cpu())
                     bounds[node] = Bound(exponent, torch.tensor(float(module.numbers.largest), dtype=torch.float64))
             elif node.target in ops.COMPUTE | ops.ELEMENTWISE | ops.MOVES:
@@ -112,6 +131,11 @@ class _Walk:
         if node.target == ops.SCALE:
             power = torch.log2(torch.tensor(float(node.args[1]), dtype=torch.float64))  # type: ignore[arg-type]
             return first._replace(exponent=first.exponent + power)
+        if node.target == ops.LEAKY:
+            # 0.2 x lies on no grid g, but on a tie or g/5 from it. Of that the float32 next to 0.2 may take 2^-20, the
+            # product 2^-19 and the sum with the zero point 2^-18 (of a step of 8 bits): g = 2^-14 leaves the order.
+            sources = tuple((quantiser, finer - _LEAKY_BITS) for quantiser, finer in first.sources)
+            return Bound(first.exponent - _LEAKY_BITS, first.largest * 2**_LEAKY_BITS, sources)
         return first
 
     def _convolution(self, node: Node, x: Bound) -> Bound:
@@ -139,13 +163,24 @@ class _Walk:
         return module, self.trunk.get_parameter(str(node.args[0].target))  # type: ignore[union-attr]
 
     def _check(self, node: Node, bound: Bound) -> Bound:
-        over = bound.largest >= self.limit
-        if bool(over.any()):
+        bits = torch.log2(bound.largest.clamp(min=1))
+        if self._exceeds(bits >= self.limits.sum_bits, bound):
             stack = list((node.meta.get("nn_module_stack") or {"": (node.name, None)}).values())
-            self.excess.append(Excess(stack[-1][0], float(torch.log2(bound.largest.max() / self.limit))))
-            for quantiser, exponent in bound.sources:
-                # Only the finest term's grid can be coarsened to any effect.
-                finest = over & (exponent <= bound.exponent)
-                if bool(finest.any()):
-                    self.culprits.append((quantiser, finest))
+            over = float((bits - self.limits.sum_bits).max())
+            self.excess.append(Excess(stack[-1][0], "its sums may exceed 2^24", over))
         return bound
+
+    def _check_quantised(self, quantiser: ActivationQuantiser, bound: Bound) -> None:
+        bits = quantiser.numbers.bits + torch.log2(quantiser.scale.detach().double().cpu()) - bound.exponent
+        if self._exceeds(bits > self.limits.quantised_bits, bound):
+            over = float((bits - self.limits.quantised_bits).max())
+            self.excess.append(Excess(quantiser.label, "its sums are finer than 2^-24 of its range", over))
+
+    def _exceeds(self, over: Tensor, bound: Bound) -> bool:
+        """Whether any channel is `over`; the weights to blame are noted."""
+        for quantiser, exponent in bound.sources:
+            # Only the finest term's grid can be coarsened to any effect.
+            finest = over & (exponent <= bound.exponent)
+            if bool(finest.any()):
+                self.culprits.append((quantiser, finest))
+        return bool(over.any())

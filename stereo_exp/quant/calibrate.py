@@ -70,7 +70,7 @@ def settle_accumulators(network: QuantisedStereoNet) -> None:
     targets = {q.target.exact for q in network.quantisers(PerChannelWeightQuantiser)}
     if targets == {True}:
         coarsened = raise_floors(network.trunk)
-        log.info("weights of %d channels coarsened, so that no accumulator can reach 2^24", coarsened)
+        log.info("weights of %d channels coarsened, so that no sum takes more than 24 bits", coarsened)
 
 
 def _check_silent(network: QuantisedStereoNet) -> None:

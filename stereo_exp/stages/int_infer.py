@@ -44,7 +44,7 @@ def train(context: RunContext) -> dict[str, Any]:
     where the float checkpoint is still there.
 
     Raises:
-        UserError: of an exact target, a sum might reach 2^24.
+        UserError: of an exact target, float32 might round a sum.
     """
     import stereo_exp.quant.pt2e  # noqa: F401 (is torchao there? Before anything takes time)
 
@@ -137,10 +137,10 @@ def _prove_bounds(prepared: QuantisedStereoNet, start: Checkpoint) -> None:
         raise UserError(
             start.path or "checkpoint",
             worst.label,
-            f"its sums may exceed 2^24 by {worst.bits:.1f} bits ({len(excess)} layers in all): float32 would round",
+            f"{worst.problem}, by {worst.bits:.1f} bits ({len(excess)} such in all): float32 would round",
             "lift fewer tensors, or calibrate and train again",
         )
-    log.info("proved: no accumulator can reach 2^24, float32 carries every integer exactly")
+    log.info("proved: no sum takes more than the 24 bits of a float32, which carries every integer exactly")
 
 
 def _verify(network: QuantisedStereoNet, splits: Splits, pairs: int) -> dict[str, Any]:
