@@ -100,7 +100,7 @@ class _Walk:
                 module = self.trunk.get_submodule(node.target)
                 if isinstance(module, ActivationQuantiser):
                     if node.args[0] in bounds:
-                        self._check_quantised(module, bounds[node.args[0]])  # type: ignore[index]
+                        self._check_quantised(module, bounds[node.args[0]])
                     exponent = torch.log2(module.scale.detach().double().cpu())
                     bounds[node] = Bound(exponent, torch.tensor(float(module.numbers.largest), dtype=torch.float64))
             elif node.target in ops.COMPUTE | ops.ELEMENTWISE | ops.MOVES:
