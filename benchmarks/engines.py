@@ -140,12 +140,21 @@ def _engine_builders(options: argparse.Namespace) -> dict[str, Builder]:
         left, right = _pair(*options.size)
         return partial(load_engine(read_manifest(folder), form, engine, options.threads).run, left[None], right[None])
 
-    return {
+    def build_refined() -> Frame:
+        import cv2
+
+        from stereo_exp.runtime import StereoModel
+
+        cv2.setNumThreads(options.threads)
+        return partial(StereoModel(options.int8, "openvino", options.threads), *_pair(*options.size), refine=True)
+
+    built = {
         f"{engine} {kind}" + ("" if form == FULL else ", trunk"): partial(build, folder, form, engine)
         for engine in ENGINES
         for kind, folder in (("float32", options.float), ("int8", options.int8))
         for form in (FULL, TRUNK)
     }
+    return built | {"openvino int8, refined on the host": build_refined}
 
 
 def _sgbm_builders(options: argparse.Namespace) -> dict[str, Builder]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from real.markdown import block, table, write_block
-from real.methods import ENLARGED, FLOAT, INT8, SGBM, STAGES
+from real.methods import ENLARGED, FLOAT, INT8, REFINED, SGBM, STAGES
 
 from stereo_exp.checkpoint import read_meta
 from stereo_exp.errors import UserError, exit_on_user_error
@@ -121,7 +121,7 @@ def accuracy_table(report: Mapping[str, Any], folder: Path) -> str:
             raise UserError("--accuracy", None, rule, "measure again: python benchmarks/accuracy.py --json FILE")
     rows = []
     for title, scores in report["sets"].items():
-        for name in (FLOAT, INT8, ENLARGED, SGBM):
+        for name in (FLOAT, INT8, REFINED, ENLARGED, SGBM):
             found = scores[name]
             shares = [f"{100 * found[key]:.1f}" for key in _SHOWN[1:]]
             count = f"{scores['pairs']} pair{'s' * (scores['pairs'] != 1)}"

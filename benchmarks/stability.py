@@ -1,4 +1,4 @@
-"""How steady disparity is over a sequence: float, int8, int8 behind the temporal filter, and OpenCV's SGBM.
+"""How steady disparity is over a sequence: float, int8, int8 filtered over time or refined, and OpenCV's SGBM.
 
     python benchmarks/stability.py [--float FILE --int FILE] [--data DIR] [--write README.md --json docs/stability.json]
 
@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from real.markdown import table
-from real.methods import FLOAT, INT8, SGBM, Method, comparison_options, load_methods
+from real.methods import FLOAT, INT8, REFINED, SGBM, Method, comparison_options, load_methods
 from real.output import check_output_options, write_report
 
 from stereo_exp.config.infer import Temporal
@@ -28,7 +28,7 @@ from stereo_exp.temporal import Stability, TemporalFilter
 
 BLOCK = "stability"
 FILTERED = "int8, filtered"
-METHODS = (FLOAT, INT8, FILTERED, SGBM)
+METHODS = (FLOAT, INT8, FILTERED, REFINED, SGBM)
 SEQUENCE = "kitti_sequence"
 
 
@@ -42,7 +42,7 @@ def main() -> None:
         if not folder.is_dir():
             raise UserError("--data", options.data, f"holds no {SEQUENCE}/left and right", "give the folder that does")
         frames = open_frames(str(folder / "left"), str(folder / "right"))
-        methods, maxdisp, checkpoints = load_methods(options)
+        methods, maxdisp, checkpoints = load_methods(options, (FLOAT, INT8, REFINED, SGBM))
         count = min(len(frames), options.limit or len(frames))
         scores = measure(islice(frames, count), methods, Temporal(), count)
         report = {"frames": count, "maxdisp": maxdisp, "methods": scores, "checkpoints": checkpoints, **describe()}

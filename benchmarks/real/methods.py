@@ -23,6 +23,8 @@ from stereo_exp.weights import RELEASE, checkpoint_named
 Method = Callable[[StereoSample], np.ndarray]
 """A pair to its disparity, float32 H×W px."""
 FLOAT, INT8, SGBM = "float", "int8", "SGBM"
+REFINED = "int8, refined"
+"""The integer network, then matched once more near its answer (`infer.refine=true`)."""
 ENLARGEMENT = 1.5
 ENLARGED = f"int8, {ENLARGEMENT:g}×"
 """The integer network on pairs enlarged so much, its disparities scaled back."""
@@ -67,11 +69,8 @@ def load_network(given: str, method: str, device: str = "cpu") -> tuple[Predicto
     return Predictor(model, meta["config"]["model"]["maxdisp"], torch.device(device)), facts
 
 
-def load_methods(options: argparse.Namespace, enlarged: bool = False) -> tuple[dict[str, Method], int, dict[str, Any]]:
-    """The methods by name, the disparity (px) below which all of them search, and the checkpoints' facts.
-
-    Args:
-        enlarged: with `ENLARGED` among them.
+def load_methods(options: argparse.Namespace, wanted: Sequence[str]) -> tuple[dict[str, Method], int, dict[str, Any]]:
+    """The wanted methods by name, the disparity (px) below which all search, and the checkpoints' facts.
 
     Raises:
         CheckpointError: a checkpoint is missing, of another stage, or the two differ in `model.maxdisp`.
@@ -86,12 +85,13 @@ def load_methods(options: argparse.Namespace, enlarged: bool = False) -> tuple[d
             "--int", options.int, f"has maxdisp {integer.maxdisp}, --float {floating.maxdisp}", "give two of one chain"
         )
     matcher = Sgbm(floating.maxdisp)
+    fine = Predictor(integer.model, integer.maxdisp, integer.device, refine=True)
+    large = Predictor(integer.model, integer.maxdisp, integer.device, scale=ENLARGEMENT)
     methods: dict[str, Method] = {
         FLOAT: lambda sample: floating(sample).disparity,
         INT8: lambda sample: integer(sample).disparity,
+        REFINED: lambda sample: fine(sample).disparity,
+        ENLARGED: lambda sample: large(sample).disparity,
         SGBM: lambda sample: matcher(sample.left, sample.right),
     }
-    if enlarged:
-        large = Predictor(integer.model, integer.maxdisp, integer.device, scale=ENLARGEMENT)
-        methods[ENLARGED] = lambda sample: large(sample).disparity
-    return methods, floating.maxdisp, {FLOAT: float_facts, INT8: int_facts}
+    return {name: methods[name] for name in wanted}, floating.maxdisp, {FLOAT: float_facts, INT8: int_facts}

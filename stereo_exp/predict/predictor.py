@@ -15,6 +15,7 @@ from stereo_exp.model.confidence import full_confidence
 from stereo_exp.model.postprocess import full_disparity
 from stereo_exp.predict.left_right import consistent
 from stereo_exp.runtime.images import resized
+from stereo_exp.runtime.refine import refined
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Predictor:
     min_confidence: distrust what is below.
     scale: enlarge (or shrink) the pair by this first, and what comes of it back. Above 1 disparities are finer, of a
         range shorter by as much, and cost its square in time.
+    refine: match the pair once more near the disparity; see `stereo_exp.runtime.refine`.
     """
 
     def __init__(
@@ -51,9 +53,11 @@ class Predictor:
         left_right: bool = False,
         min_confidence: float = 0.0,
         scale: float = 1.0,
+        refine: bool = False,
     ) -> None:
         self.model, self.maxdisp, self.device = model, maxdisp, device
         self.left_right, self.min_confidence, self.scale = left_right, min_confidence, scale
+        self.refine = refine
 
     def __call__(self, sample: StereoSample) -> Prediction:
         """Predict one pair; its truth, if any, is not looked at."""
@@ -67,6 +71,10 @@ class Predictor:
         return Prediction(disparity, confidence, trusted)
 
     def _predict(self, key: str, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        disparity, confidence = self._scaled(key, left, right)
+        return refined(left, right, disparity) if self.refine else disparity, confidence
+
+    def _scaled(self, key: str, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self.scale == 1:
             return self._at_size(key, left, right)
         height, width = left.shape[:2]

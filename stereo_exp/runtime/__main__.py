@@ -29,7 +29,7 @@ def _run(options: argparse.Namespace) -> None:
         raise UserError(missing, None, "depth needs focal length (px) and baseline (m)", f"add {missing} VALUE")
     with StereoModel(options.model, options.engine, options.threads) as model:
         begin = time.perf_counter()
-        result = model(options.left, options.right, scale=options.scale, tile=options.tile)
+        result = model(options.left, options.right, scale=options.scale, tile=options.tile, refine=options.refine)
         seconds = time.perf_counter() - begin
         written = [write_map(options.out, result.disparity, PNG_SCALE)]
         if options.picture is not None:
@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--engine", default=AUTO, help=f"{AUTO} (default), {', '.join(ENGINES)}")
     made.add_argument("--threads", type=int, help="CPU threads (default: every core)")
     made.add_argument("--scale", type=float, default=1.0, help="resize the images by this first")
+    made.add_argument("--refine", action="store_true", help="match once more near the disparity: finer, sharper")
     made.add_argument("--tile", type=_size, help="HxW: compute in overlapping tiles of this size")
     return made
 

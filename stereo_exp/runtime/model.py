@@ -16,6 +16,7 @@ from stereo_exp.errors import UserError
 from stereo_exp.runtime.engines import AUTO, load_engine
 from stereo_exp.runtime.images import Image, as_pair, padded, resized
 from stereo_exp.runtime.manifest import FULL, read_manifest
+from stereo_exp.runtime.refine import refined
 from stereo_exp.runtime.tiles import Blend, plan
 
 _MAX_SCALE = 8.0
@@ -25,7 +26,7 @@ class Disparity(NamedTuple):
     """What a pair becomes."""
 
     disparity: np.ndarray
-    """float32 H×W, px of the left image as it was given, in [0, maxdisp / scale)."""
+    """float32 H×W, px of the left image as it was given, in [0, maxdisp / scale); refined, it may go beyond that."""
     confidence: np.ndarray
     """float32 H×W in [0, 1]: the probability near the disparity."""
 
@@ -54,7 +55,9 @@ class StereoModel:
         self._rows = [self.engine.outputs.index(name) for name in Disparity._fields]
         self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="stereo")
 
-    def __call__(self, left: Image, right: Image, scale: float = 1.0, tile: tuple[int, int] | None = None) -> Disparity:
+    def __call__(
+        self, left: Image, right: Image, scale: float = 1.0, tile: tuple[int, int] | None = None, refine: bool = False
+    ) -> Disparity:
         """The disparity of one rectified pair.
 
         Args:
@@ -63,6 +66,8 @@ class StereoModel:
                 about four times as fast.
             tile: height and width of overlapping tiles in which to compute an image that is too large for the
                 memory; None computes it whole. A model that was compiled for one size tiles by itself.
+            refine: match the images once more near the disparity, which makes it finer and its outlines sharper; see
+                `stereo_exp.runtime.refine`.
 
         Raises:
             UserError: images of unequal sizes or of a wrong type, a file that cannot be read, or tiles too small.
@@ -70,28 +75,27 @@ class StereoModel:
         views = as_pair(left, right)
         if not 0 < scale <= _MAX_SCALE:
             raise UserError("scale", scale, f"must be above 0 and at most {_MAX_SCALE:g}", "try scale=0.5")
-        height, width = views[0].shape[:2]
-        if scale == 1:
-            return Disparity(*self._maps(*views, tile))
-        size = max(1, round(height * scale)), max(1, round(width * scale))
-        small = self._maps(resized(views[0], size), resized(views[1], size), tile)
-        disparity, confidence = (resized(values, (height, width)) for values in small)
-        return Disparity(disparity * np.float32(width / size[1]), confidence)
+        disparity, confidence = self._scaled(*views, scale, tile)
+        return Disparity(refined(*views, disparity) if refine else disparity, confidence)
 
     def submit(
-        self, left: Image, right: Image, scale: float = 1.0, tile: tuple[int, int] | None = None
+        self, left: Image, right: Image, scale: float = 1.0, tile: tuple[int, int] | None = None, refine: bool = False
     ) -> Future[Disparity]:
         """`__call__` in the background; `in_flight` at once, the others wait their turn."""
-        return self._pool.submit(self, left, right, scale, tile)
+        return self._pool.submit(self, left, right, scale, tile, refine)
 
     def stream(
-        self, pairs: Iterable[tuple[Image, Image]], scale: float = 1.0, tile: tuple[int, int] | None = None
+        self,
+        pairs: Iterable[tuple[Image, Image]],
+        scale: float = 1.0,
+        tile: tuple[int, int] | None = None,
+        refine: bool = False,
     ) -> Iterator[Disparity]:
         """Disparities of a sequence, in its order, with `in_flight` pairs being computed while the next are fetched."""
         waiting: deque[Future[Disparity]] = deque()
         try:
             for left, right in pairs:
-                waiting.append(self.submit(left, right, scale, tile))
+                waiting.append(self.submit(left, right, scale, tile, refine))
                 if len(waiting) > self.in_flight:
                     yield waiting.popleft().result()
             while waiting:
@@ -111,6 +115,18 @@ class StereoModel:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _scaled(
+        self, left: np.ndarray, right: np.ndarray, scale: float, tile: tuple[int, int] | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        height, width = left.shape[:2]
+        if scale == 1:
+            disparity, confidence = self._maps(left, right, tile)
+            return disparity, confidence
+        size = max(1, round(height * scale)), max(1, round(width * scale))
+        small = self._maps(resized(left, size), resized(right, size), tile)
+        disparity, confidence = (resized(values, (height, width)) for values in small)
+        return disparity * np.float32(width / size[1]), confidence
 
     def _maps(self, left: np.ndarray, right: np.ndarray, tile: tuple[int, int] | None) -> tuple[np.ndarray, ...]:
         height, width = left.shape[:2]

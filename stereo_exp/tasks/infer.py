@@ -49,6 +49,7 @@ def run(context: RunContext) -> dict[str, Any]:
         left_right=config.infer.left_right,
         min_confidence=config.infer.min_confidence,
         scale=config.infer.scale,
+        refine=config.infer.refine,
     )
     out = Path(config.infer.out) if config.infer.out else context.dir
     results = _predicted(pairs, predictor, config)

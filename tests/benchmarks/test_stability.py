@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import stability
 from real.markdown import block
-from real.methods import FLOAT, INT8, SGBM, Method
+from real.methods import FLOAT, INT8, REFINED, SGBM, Method
 
 from stereo_exp.config.infer import Temporal
 from stereo_exp.data.sample import StereoSample
@@ -27,16 +27,17 @@ def steps_of(px: float) -> Method:
 
 
 def test_change_flicker_and_the_filter() -> None:
-    methods = {FLOAT: steps_of(0), INT8: steps_of(1.5), SGBM: steps_of(4)}
+    methods = {FLOAT: steps_of(0), INT8: steps_of(1.5), REFINED: steps_of(0.5), SGBM: steps_of(4)}
     scores = stability.measure(frames(9), methods, Temporal(weight=0.25))
-    assert {name: scores[name]["change_px"] for name in methods} == {FLOAT: 0, INT8: 1.5, SGBM: 4}
-    assert {name: scores[name]["flicker"] for name in methods} == {FLOAT: 0, INT8: 1, SGBM: 1}
+    assert {name: scores[name]["change_px"] for name in methods} == {FLOAT: 0, INT8: 1.5, REFINED: 0.5, SGBM: 4}
+    assert {name: scores[name]["flicker"] for name in methods} == {FLOAT: 0, INT8: 1, REFINED: 0, SGBM: 1}
     assert 0 < scores[stability.FILTERED]["change_px"] < 0.5 and scores[stability.FILTERED]["flicker"] == 0
     assert all(found["n_changes"] == 8 and found["still"] == 1 for found in scores.values())
     head, _, change, flicker = stability.render({"frames": 9, "methods": scores}).splitlines()
-    assert head == "| 9 frames, the 100% of pixels whose image is still | float | int8 | int8, filtered | SGBM |"
-    assert change.startswith("| change, px | 0.000 | 1.500 | ") and change.endswith(" | 4.000 |")
-    assert flicker == "| changed by more than 1 px | 0.0% | 100.0% | 0.0% | 100.0% |"
+    still = "9 frames, the 100% of pixels whose image is still"
+    assert head == f"| {still} | float | int8 | int8, filtered | int8, refined | SGBM |"
+    assert change.startswith("| change, px | 0.000 | 1.500 | ") and change.endswith(" | 0.500 | 4.000 |")
+    assert flicker == "| changed by more than 1 px | 0.0% | 100.0% | 0.0% | 0.0% | 100.0% |"
 
 
 def test_page_and_json_say_the_same(repository: Path) -> None:

@@ -63,6 +63,15 @@ def test_disparities_of_a_scaled_pair_are_pixels_of_the_pair(scale: float) -> No
     np.testing.assert_allclose(found.disparity[2:-2, 2:-2], 24 / scale, rtol=1e-6)
 
 
+def test_the_predictor_refines_both_views() -> None:
+    """A plane 30 px away; the network says 24 px everywhere."""
+    texture = np.random.default_rng(0).integers(0, 256, (64, 190, 3), np.uint8)
+    sample = StereoSample("a", *(np.ascontiguousarray(view) for view in (texture[:, :160], texture[:, 30:])))
+    found = Predictor(Eighth(), 192, torch.device("cpu"), refine=True, left_right=True)(sample)
+    np.testing.assert_allclose(found.disparity[:, 34:-4], 30, atol=0.1)
+    assert found.trusted[:, 34:-4].all()
+
+
 def test_true_maps_of_a_scene_are_consistent_where_nothing_hides() -> None:
     pair = render_scene(sample_scene(0, "TRAIN", 0, 96, 192))
     agreed = consistent(pair.disparity_left, pair.disparity_right)

@@ -74,6 +74,7 @@ def test_command_line(compiled: Path, pair: tuple[Path, Path], tmp_path: Path) -
 
     out, picture, metres = tmp_path / "out.png", tmp_path / "picture.png", tmp_path / "depth.npy"
     options = ["-o", out, "--picture", picture, "--depth", metres, "--focal", 400, "--baseline", 0.2, "--threads", 1]
+    options += ["--refine"]
     done = run_guarded(CLI, HEAVY, compiled, *pair, *options)
     assert done.returncode == 0, done.stderr
     assert "50x100 px" in done.stdout

@@ -17,6 +17,7 @@ from stereo_exp.errors import UserError
 from stereo_exp.runtime import StereoModel, depth
 from stereo_exp.runtime.engines import ENGINES as REGISTERED
 from stereo_exp.runtime.engines import usable_threads
+from stereo_exp.runtime.refine import refined
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -71,6 +72,18 @@ def test_scaled_images_give_disparity_of_the_given_size(model: StereoModel) -> N
     far = shifted_pair(64, 128, 20)
     left, right = (np.repeat(np.repeat(view, 2, axis=0), 2, axis=1) for view in far)
     assert np.median(model(left, right, scale=0.5).disparity[:, 50:]) == pytest.approx(40, abs=0.1)
+
+
+def test_refined_disparity_is_that_of_the_images_at_any_scale(model: StereoModel) -> None:
+    coarse = shifted_pair(64, 128, 6)
+    left, right = (np.repeat(np.repeat(view, 2, axis=0), 2, axis=1) for view in coarse)
+    plain, fine = (model(left, right, scale=0.5, refine=refine) for refine in (False, True))
+    assert np.array_equal(fine.disparity, refined(left, right, plain.disparity))
+    assert np.array_equal(fine.confidence, plain.confidence)
+    assert (np.abs(fine.disparity - 12) > 0.5).mean() < (np.abs(plain.disparity - 12) > 0.5).mean()
+    assert np.array_equal(model.submit(left, right, scale=0.5, refine=True).result().disparity, fine.disparity)
+    (streamed,) = model.stream([(left, right)], scale=0.5, refine=True)
+    assert np.array_equal(streamed.disparity, fine.disparity)
 
 
 @pytest.mark.parametrize("tile", [(64, 128), (96, 160), (4000, 128)])

@@ -215,6 +215,7 @@ def test_infer_on_a_sequence(root: Path, trained: dict, tmp_path: Path) -> None:
         "infer.max_frames=2",
         "infer.points=true",
         "infer.left_right=true",
+        "infer.refine=true",
         "temporal.filter=true",
     )
     assert (report["num_pairs"], report["stability"]["n_changes"]) == (2, 1)

@@ -1,0 +1,98 @@
+"""Refining: what the network sees roughly becomes fine, what cannot be matched stays, whatever the size."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from stereo_exp.data.sources.motorcycle import MotorcycleSource
+from stereo_exp.metrics import StereoMetrics
+from stereo_exp.runtime.refine import REACH, refined
+
+HEIGHT, WIDTH = 120, 320
+
+
+def scene(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A slanted wall with a box before it: left view, right view, disparity of the left one."""
+    rng = np.random.default_rng(seed)
+    texture = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    texture = cv2.GaussianBlur(texture, (0, 0), 1.2)
+    right = cv2.normalize(texture, np.empty_like(texture), 0, 255, cv2.NORM_MINMAX)
+    rows, columns = np.indices((HEIGHT, WIDTH), np.float32)
+    disparity = 10 + columns / 40 + rows / 60
+    disparity[40:80, 150:220] = 30
+    left = cv2.remap(right, columns - disparity, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return left, right, disparity
+
+
+def error(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    return np.abs(found - truth)[:, 40:]
+
+
+@pytest.mark.parametrize("amplitude", [1.0, 4.0, 10.0])
+def test_a_rough_answer_becomes_fine(amplitude: float) -> None:
+    left, right, truth = scene()
+    rows, columns = np.indices(truth.shape, np.float32)
+    rough = cv2.blur(truth, (15, 15)) + amplitude * np.sin(columns / 30) * np.cos(rows / 25)
+    assert error(rough, truth).mean() > 0.4 * amplitude
+    fine = error(refined(left, right, rough), truth)
+    assert np.median(fine) < 0.2
+    assert (fine > 1).mean() < 0.08
+
+
+def test_an_answer_out_of_reach_stays_wrong_and_a_right_one_right() -> None:
+    left, right, truth = scene()
+    assert np.median(error(refined(left, right, truth), truth)) < 0.05
+    far = refined(left, right, truth + 3 * REACH)
+    assert np.median(error(far, truth)) > REACH
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_bare_walls_keep_what_the_network_says(grey: int) -> None:
+    bare = np.full((HEIGHT, WIDTH, 3), grey, np.uint8)
+    rough = np.full((HEIGHT, WIDTH), 20.25, np.float32)
+    rough[:, 200:] = 30.5
+    np.testing.assert_array_equal(refined(bare, bare, rough), rough)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (200, 1), (2, 3), (31, 33), (65, 40)])
+def test_any_size(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(1)
+    left, right = (rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in "lr")
+    disparity = rng.uniform(0, 250, size).astype(np.float32)
+    found = refined(left, right, disparity)
+    assert found.shape == size and found.dtype == np.float32
+    assert np.isfinite(found).all() and found.min() >= 0
+
+
+def test_the_same_on_any_number_of_threads_and_for_any_view_of_the_memory() -> None:
+    left, right, truth = scene(2)
+    threads = cv2.getNumThreads()
+    results = []
+    try:
+        for count in (1, 2, 4):
+            cv2.setNumThreads(count)
+            results.append(refined(left, right, truth + 2))
+    finally:
+        cv2.setNumThreads(threads)
+    mirrored = (np.ascontiguousarray(x[:, ::-1])[:, ::-1] for x in (left, right, truth + 2))
+    results.append(refined(*mirrored))
+    for other in results[1:]:
+        np.testing.assert_array_equal(results[0], other)
+
+
+def test_real_pixels_become_finer() -> None:
+    """Motorcycle: its truth, blurred and shifted, stands for a network's answer."""
+    sample = MotorcycleSource().read(0)
+    assert sample.disparity is not None
+    truth = sample.disparity
+    known = (truth > 0).astype(np.float32)
+    blurred = cv2.blur(np.where(known > 0, truth, 0), (25, 25)) / np.maximum(cv2.blur(known, (25, 25)), 1e-3)
+    scores = []
+    for disparity in (blurred + 1.5, refined(sample.left, sample.right, blurred + 1.5)):
+        metrics = StereoMetrics(192)
+        metrics.update(disparity, truth, sample.noc)
+        scores.append(metrics.compute())
+    assert scores[1]["epe"] < 0.8 * scores[0]["epe"]
+    assert scores[1]["bad1"] < 0.35 * scores[0]["bad1"]
