@@ -1,4 +1,4 @@
-"""What the int8 network sees on a few real pairs: left view, disparity, confidence, on one colour scale.
+"""What the int8 network sees on a few real pairs: left view, disparity, refined disparity, confidence.
 
     python benchmarks/contact_sheet.py [--int FILE] [--data DIR] [--out docs/images/release_contact_sheet.jpg]
 
@@ -29,6 +29,7 @@ from stereo_exp.look.panels import DISPARITY_MAP
 from stereo_exp.predict.predictor import Prediction
 from stereo_exp.progress import Meter
 from stereo_exp.runtime.depth import depth
+from stereo_exp.runtime.refine import refined
 
 OAKD_PAIRS = ("living_room", "cycles", "desk")
 LIMITS = 0.0, 64.0
@@ -45,12 +46,14 @@ def main() -> None:
     with exit_on_user_error():
         scenes = load_scenes(options.data, options.pairs)
         predict, facts = load_network(options.int, INT8, options.device)
-        predictions = []
+        predictions: list[Prediction] = []
+        fine: list[np.ndarray] = []
         with Meter("predict", len(scenes)) as meter:
             for sample, _ in scenes:
                 predictions.append(predict(sample))
+                fine.append(refined(sample.left, sample.right, predictions[-1].disparity))
                 meter.advance()
-        draw_sheet(options.out, scenes, predictions)
+        draw_sheet(options.out, scenes, predictions, fine)
     summary = {
         sample.key: {"confidence": float(found.confidence.mean()), "median_depth_m": _median_depth(found, calibration)}
         for (sample, calibration), found in zip(scenes, predictions, strict=True)
@@ -89,25 +92,29 @@ def load_scenes(data: Path, pairs: Sequence[str]) -> list[Scene]:
     return scenes
 
 
-def draw_sheet(path: Path, scenes: Sequence[Scene], predictions: Sequence[Prediction]) -> None:
-    """A row for each pair, one scale for each column, into a JPEG file."""
+def draw_sheet(
+    path: Path, scenes: Sequence[Scene], predictions: Sequence[Prediction], fine: Sequence[np.ndarray]
+) -> None:
+    """A row for each pair, one scale for each column, into a JPEG file; `fine`: the refined disparities."""
     from matplotlib.figure import Figure
 
     heights = [sample.size[0] / sample.size[1] for sample, _ in scenes]
-    figure = Figure((3 * PANEL_INCHES, PANEL_INCHES * sum(heights) + 0.9), dpi=DPI, layout="constrained")
-    grid = figure.subplots(len(scenes), 3, squeeze=False, height_ratios=heights)
+    figure = Figure((4 * PANEL_INCHES, PANEL_INCHES * sum(heights) + 0.9), dpi=DPI, layout="constrained")
+    grid = figure.subplots(len(scenes), 4, squeeze=False, height_ratios=heights)
     for axes in grid.flat:
         axes.set_xticks([])
         axes.set_yticks([])
-    for row, (sample, calibration), found in zip(grid, scenes, predictions, strict=True):
+    for row, (sample, calibration), found, sharp in zip(grid, scenes, predictions, fine, strict=True):
         row[0].imshow(sample.left)
         row[0].set_ylabel(f"{sample.key}, {sample.size[1]}×{sample.size[0]}", fontsize=8)
         disparity = row[1].imshow(found.disparity, cmap=DISPARITY_MAP, vmin=LIMITS[0], vmax=LIMITS[1])
         row[1].set_xlabel(f"median depth {_median_depth(found, calibration):.2f} m", fontsize=8)
-        confidence = row[2].imshow(found.confidence, cmap="gray", vmin=0, vmax=1)
+        row[2].imshow(sharp, cmap=DISPARITY_MAP, vmin=LIMITS[0], vmax=LIMITS[1])
+        confidence = row[3].imshow(found.confidence, cmap="gray", vmin=0, vmax=1)
     grid[0, 0].set_title("left view", fontsize=9)
     grid[0, 1].set_title("disparity, int8", fontsize=9)
-    grid[0, 2].set_title("confidence", fontsize=9)
+    grid[0, 2].set_title("the same, refined", fontsize=9)
+    grid[0, 3].set_title("confidence", fontsize=9)
     for column, (image, label) in enumerate(((disparity, "px"), (confidence, "probability near the estimate")), 1):
         bar = figure.colorbar(
             image, ax=grid[:, column], location="bottom", label=label, extend="max" if column == 1 else "neither"

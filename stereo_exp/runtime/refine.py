@@ -64,7 +64,7 @@ def _match(left: np.ndarray, warped: np.ndarray) -> np.ndarray:
     )
     # OpenCV leaves out columns whose candidates do not all lie in the other view.
     border = 2 * REACH
-    views = (cv2.copyMakeBorder(view, 0, 0, border, border, cv2.BORDER_REPLICATE) for view in (left, warped))
+    views = (cv2.copyMakeBorder(view, 0, 0, border, border, cv2.BORDER_REFLECT) for view in (left, warped))
     return matcher.compute(*views)[:, border:-border]
 
 

@@ -20,14 +20,14 @@ def test_the_sheet_shows_every_pair(tmp_path: Path) -> None:
     sizes = []
     for rows in (1, 2):
         path = tmp_path / f"{rows}.jpg"
-        contact_sheet.draw_sheet(path, [scene] * rows, [found] * rows)
+        contact_sheet.draw_sheet(path, [scene] * rows, [found] * rows, [truth] * rows)
         assert path.stat().st_size < 300_000
         picture = cv2.imread(str(path))
         sizes.append(picture.shape)
         # Turbo is colourful, the left view's half less so, the confidence grey.
         saturation = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)[60:160, :, 1].mean(axis=0)
-        left, middle, right = (part.mean() for part in np.array_split(saturation, 3))
-        assert middle > left and middle > 2 * right
+        left, disparity, fine, confidence = (part.mean() for part in np.array_split(saturation, 4))
+        assert min(disparity, fine) > left and min(disparity, fine) > 2 * confidence
     assert sizes[1][0] > 1.5 * sizes[0][0] and sizes[1][1] == sizes[0][1]
 
 
