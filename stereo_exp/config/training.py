@@ -99,6 +99,8 @@ class Train:
     """Passes over the training split between evaluations on the test split; 0 evaluates at the end only."""
     save_every: int = 50
     """Steps between writes of the `last` checkpoint."""
+    freeze_norm: bool = False
+    """BatchNorm keeps its statistics while training: for going on from trained weights."""
     max_bad_steps: int = 20
     """Steps in a row with a non-finite loss or gradient after which training stops."""
 

@@ -16,7 +16,12 @@ from stereo_exp.weights import FILES, FOLDER, RELEASE, checkpoint_named, release
 log = logging.getLogger(__name__)
 
 # The stages that a stage may start from, the preferred one first.
-STAGES_BEFORE = {"calib": ("float",), "qat": ("calib", "qat"), "int_infer": ("qat", "calib")}
+STAGES_BEFORE = {
+    "float": ("float", "calib", "qat"),
+    "calib": ("float",),
+    "qat": ("calib", "qat"),
+    "int_infer": ("qat", "calib"),
+}
 
 Meta = Mapping[str, Any]
 
@@ -24,7 +29,8 @@ Meta = Mapping[str, Any]
 def find_start(context: RunContext) -> Path | None:
     """The checkpoint that the stage starts from: `init_from=` where given, else the newest of the stage before.
 
-    None for a float run without `init_from`: it starts from random weights. `init_from=release` says where a chain
+    None for a float run without `init_from`: it starts from random weights; from a quantised network it takes the
+    weights back. `init_from=release` says where a chain
     begins: `float` and `calib` take the released float weights (in a sweep whose own float run began there, `calib`
     takes that run's); the stages behind take the newest whose chain began there.
 

@@ -1,4 +1,4 @@
-"""`stage=float`: ordinary training, from random weights or from `init_from`."""
+"""`stage=float`: ordinary training, from random weights or from `init_from`, a float or a quantised network."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from stereo_exp.checkpoint import load_checkpoint, load_weights
+from stereo_exp.checkpoint import Checkpoint, load_checkpoint, load_weights
+from stereo_exp.config import bind
+from stereo_exp.config.schema import Root
+from stereo_exp.data.splits import Splits
 from stereo_exp.model import MODELS
 from stereo_exp.process import Process
 from stereo_exp.run.context import RunContext
@@ -20,6 +24,8 @@ from stereo_exp.train.device import choose
 from stereo_exp.train.run import run_training
 
 log = logging.getLogger(__name__)
+# Training batches that BatchNorm gets its statistics of when a quantised network becomes a float one again.
+_STATISTICS_BATCHES = 20
 
 
 def train(context: RunContext) -> dict[str, Any]:
@@ -34,6 +40,17 @@ def _train(context: RunContext, process: Process, start_path: Path | None, resum
     model = MODELS[config.model.name](config.model)
     start = None if start_path is None else load_checkpoint(start_path)
     if start is not None:
-        load_weights(model, start)
+        _take_weights(model, start, config)
         log.info("starting from %s (step %d)", start.path, start.meta["step"])
     return run_training(context, model, compute, process, start=start, resume=resume)
+
+
+def _take_weights(model: nn.Module, start: Checkpoint, config: Root) -> None:
+    if start.meta["stage"] == "float":
+        load_weights(model, start)
+        return
+    from stereo_exp.quant.state import restore_quantised
+    from stereo_exp.quant.unfold import unfold
+
+    network = restore_quantised(start, bind(start.meta["config"]))
+    unfold(network, model, Splits(config).calibration(config.loader.batch_size, _STATISTICS_BATCHES))

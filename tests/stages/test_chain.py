@@ -11,6 +11,7 @@ import cv2
 import pytest
 from entrypoint import Chain, stage
 
+from stereo_exp.checkpoint import load_checkpoint
 from stereo_exp.stages.int_infer import against_float
 
 STAGES = ["float", "calib", "qat", "int_infer"]
@@ -147,3 +148,17 @@ def test_what_was_measured_on_other_data_is_not_compared_with_float() -> None:
     epe = {("float", "shapes"): 3.0, ("calib", "pairs"): 2.0, ("int_infer", "shapes"): 6.0}
     links = [{"stage": stage, "dataset": data, "epe": value} for (stage, data), value in epe.items()]
     assert [link["against_float"] for link in against_float(links)] == [1.0, None, 2.0]
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_from_integers_back_to_float(chain: Chain, frozen: bool) -> None:
+    """What QAT taught the weights serves the float network; its statistics stay where they are to."""
+    start = chain.reports["qat"]["checkpoint"]
+    steps = ("optim.steps=2", "optim.warmup_steps=0", "optim.ema_decay=0", "train.eval_every=0.25", "optim.lr=1e-6")
+    report = stage(chain.root, "float", f"init_from={start}", "name=back", f"train.freeze_norm={frozen}", *steps).report
+    assert report["init_from"] == start
+    assert report["epe"] == pytest.approx(chain.reports["qat"]["epe"], rel=0.1 if frozen else 0.5)
+    checkpoint = load_checkpoint(Path(report["checkpoint"]))
+    assert [link["stage"] for link in checkpoint.meta["lineage"]] == ["float", "calib", "qat"]
+    counts = [int(v) for k, v in checkpoint.part("model").items() if k.endswith("num_batches_tracked")]
+    assert counts and set(counts) == ({0} if frozen else {2})
