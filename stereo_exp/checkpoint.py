@@ -149,14 +149,17 @@ def network_facts(config: Mapping[str, Any], stage: str) -> dict[str, Any]:
     return facts
 
 
-def check_same_network(checkpoint: Mapping[str, Any], config: Mapping[str, Any], path: Path | None) -> None:
+def check_same_network(
+    checkpoint: Mapping[str, Any], config: Mapping[str, Any], path: Path | None, stage: str | None = None
+) -> None:
     """Refuse a checkpoint whose network, or quantisation target, is not the configured one, naming the first key.
 
     Args:
         checkpoint: its JSON.
         config: the run's whole config.
+        stage: what the weights are taken for; None: that of the checkpoint.
     """
-    stage = checkpoint["stage"]
+    stage = stage or checkpoint["stage"]
     there = network_facts(checkpoint["config"], stage)
     difference = first_difference(network_facts(config, stage), there, "")
     if difference is not None:

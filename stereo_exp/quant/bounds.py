@@ -79,7 +79,11 @@ def raise_floors(trunk: GraphModule, limits: Limits = CALIBRATION_LIMITS, rounds
         _, culprits = _Walk(trunk, limits).run()
         if not culprits:
             break
+        # A channel may be to blame for several sums: it is coarsened once.
+        masks: dict[PerChannelWeightQuantiser, Tensor] = {}
         for quantiser, channels in culprits:
+            masks[quantiser] = masks[quantiser] | channels if quantiser in masks else channels
+        for quantiser, channels in masks.items():
             index = channels.nonzero().flatten()
             touched |= {(quantiser.label, int(i)) for i in index}
             quantiser.floor[index] = 2 * torch.maximum(quantiser.floor, quantiser.scale)[index]
@@ -134,6 +138,7 @@ class _Walk:
         if node.target == ops.LEAKY:
             # 0.2 x lies on no grid g, but on a tie or g/5 from it. Of that the float32 next to 0.2 may take 2^-20, the
             # product 2^-19 and the sum with the zero point 2^-18 (of a step of 8 bits): g = 2^-14 leaves the order.
+            # On a tie, the product must be rounded before that sum, as it is on both engines.
             sources = tuple((quantiser, finer - _LEAKY_BITS) for quantiser, finer in first.sources)
             return Bound(first.exponent - _LEAKY_BITS, first.largest * 2**_LEAKY_BITS, sources)
         return first
@@ -174,7 +179,9 @@ class _Walk:
         bits = quantiser.numbers.bits + torch.log2(quantiser.scale.detach().double().cpu()) - bound.exponent
         if self._exceeds(bits > self.limits.quantised_bits, bound):
             over = float((bits - self.limits.quantised_bits).max())
-            self.excess.append(Excess(quantiser.label, "its sums are finer than 2^-24 of its range", over))
+            self.excess.append(
+                Excess(quantiser.label, "its sums are too fine for a float32 beside the zero point", over)
+            )
 
     def _exceeds(self, over: Tensor, bound: Bound) -> bool:
         """Whether any channel is `over`; the weights to blame are noted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 import torch
@@ -12,9 +13,11 @@ from stereo_exp.data.colour import normalise
 from stereo_exp.quant.fold import fold_batchnorm, folded_pairs
 from stereo_exp.quant.network import QuantisedStereoNet
 
+log = logging.getLogger(__name__)
+
 
 @torch.no_grad()
-def unfold(network: QuantisedStereoNet, model: nn.Module, batches: Iterable[StereoBatch]) -> None:
+def unfold(network: QuantisedStereoNet, model: nn.Module, batches: Iterable[StereoBatch]) -> int:
     """Give `model` the weights of `network`, unrounded, so that both compute the same where nothing rounds.
 
     Its BatchNorms, which the quantised network has no more, get the statistics of `batches` and scale and shift so as
@@ -23,16 +26,25 @@ def unfold(network: QuantisedStereoNet, model: nn.Module, batches: Iterable[Ster
     Args:
         network: fake-quantised, of the same configuration as `model`; stays as it is.
         model: float; its weights are overwritten.
-        batches: pairs to measure statistics on; at least one must not be empty.
+        batches: pairs to measure statistics on.
+
+    Returns:
+        How many pairs that were; 0: nothing was done.
     """
     device = next(model.parameters()).device
     folded = fold_batchnorm(model)
     folded.load_state_dict(dict(network.trunk.named_parameters()))
     folded = folded.to(device)
     seen = {name: _Statistics(folded.get_submodule(name)) for name in folded_pairs(model)}
+    pairs = 0
     for batch in batches:
+        for key, reason in batch.skipped:
+            log.warning("skipped %s: %s", key, reason)
+        pairs += len(batch)
         if len(batch):
             folded(normalise(batch.left.to(device)), normalise(batch.right.to(device)))
+    if not pairs:
+        return 0
     state = model.state_dict()
     state |= {name: value for name, value in folded.state_dict().items() if name in state}
     for name, norm_name in folded_pairs(model).items():
@@ -48,6 +60,7 @@ def unfold(network: QuantisedStereoNet, model: nn.Module, batches: Iterable[Ster
         if f"{name}.bias" in state:
             state[f"{name}.bias"] = torch.zeros_like(bias)
     model.load_state_dict(state)
+    return pairs
 
 
 class _Statistics:

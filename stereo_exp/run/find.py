@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stereo_exp.checkpoint import BEST, check_same_network, first_difference, network_facts, read_meta
+from stereo_exp.config.schema import Root
 from stereo_exp.errors import CheckpointError
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.folders import command_for, own_chain, runs_of
@@ -49,9 +50,10 @@ def find_start(context: RunContext) -> Path | None:
                 "init_from",
                 config.init_from,
                 f"is a {meta['stage']} checkpoint; stage={config.stage} starts from {' or '.join(before)}",
-                f"give one of those, or leave it out to take the newest of name={config.name}",
+                f"give one of those, or leave it out to {_without(config)}",
             )
-        check_same_network(meta, context.config_dict(), path)
+        # A float network takes weights back from any quantisation.
+        check_same_network(meta, context.config_dict(), path, "float" if config.stage == "float" else None)
         return path
     if config.stage == "float":
         return None
@@ -85,6 +87,10 @@ def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
         log.info("no %s checkpoint of name=%s: using the released weights (checkpoint=release)", stage, config.name)
         return released(stage, "checkpoint")
     raise _none(context, stage, "checkpoint", fits)
+
+
+def _without(config: Root) -> str:
+    return "start from random weights" if config.stage == "float" else f"take the newest of name={config.name}"
 
 
 def _start_of_release(context: RunContext, before: tuple[str, ...]) -> Path:

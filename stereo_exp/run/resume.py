@@ -68,4 +68,6 @@ def _resume_facts(config: Mapping[str, Any]) -> dict[str, Any]:
         value = config[key]
         free = _FREE_KEYS.get(key, ())
         facts[key] = {k: v for k, v in value.items() if k not in free} if isinstance(value, Mapping) else value
+    # The one key of `train` that changes what is learned.
+    facts["train"] = {"freeze_norm": config["train"].get("freeze_norm", False)}
     return facts

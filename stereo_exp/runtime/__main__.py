@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
+
 from stereo_exp.errors import UserError, exit_on_user_error
 from stereo_exp.runtime.depth import depth
 from stereo_exp.runtime.engines import AUTO, ENGINES
@@ -28,6 +30,7 @@ def _run(options: argparse.Namespace) -> None:
         missing = "--focal" if options.focal is None else "--baseline"
         raise UserError(missing, None, "depth needs focal length (px) and baseline (m)", f"add {missing} VALUE")
     with StereoModel(options.model, options.engine, options.threads) as model:
+        cv2.setNumThreads(model.engine.threads)
         begin = time.perf_counter()
         result = model(options.left, options.right, scale=options.scale, tile=options.tile, refine=options.refine)
         seconds = time.perf_counter() - begin

@@ -14,6 +14,7 @@ from stereo_exp.checkpoint import Checkpoint, load_checkpoint, load_weights
 from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
 from stereo_exp.data.splits import Splits
+from stereo_exp.errors import UserError
 from stereo_exp.model import MODELS
 from stereo_exp.process import Process
 from stereo_exp.run.context import RunContext
@@ -24,8 +25,9 @@ from stereo_exp.train.device import choose
 from stereo_exp.train.run import run_training
 
 log = logging.getLogger(__name__)
-# Training batches that BatchNorm gets its statistics of when a quantised network becomes a float one again.
-_STATISTICS_BATCHES = 20
+# First batches of the training split, of which BatchNorm gets its statistics when a quantised network becomes a float
+# one again.
+_BATCHES = 20
 
 
 def train(context: RunContext) -> dict[str, Any]:
@@ -39,8 +41,8 @@ def _train(context: RunContext, process: Process, start_path: Path | None, resum
     torch.manual_seed(config.seed)
     model = MODELS[config.model.name](config.model)
     start = None if start_path is None else load_checkpoint(start_path)
-    if start is not None:
-        _take_weights(model, start, config)
+    if start is not None and resume is None:
+        _take_weights(model.to(compute.device), start, config)
         log.info("starting from %s (step %d)", start.path, start.meta["step"])
     return run_training(context, model, compute, process, start=start, resume=resume)
 
@@ -53,4 +55,5 @@ def _take_weights(model: nn.Module, start: Checkpoint, config: Root) -> None:
     from stereo_exp.quant.unfold import unfold
 
     network = restore_quantised(start, bind(start.meta["config"]))
-    unfold(network, model, Splits(config).calibration(config.loader.batch_size, _STATISTICS_BATCHES))
+    if not unfold(network, model, Splits(config, truth=False).calibration(config.loader.batch_size, _BATCHES)):
+        raise UserError("dataset", config.dataset.name, "BatchNorm saw no pairs", "mend the data, see the log")

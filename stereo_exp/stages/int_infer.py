@@ -54,15 +54,20 @@ def train(context: RunContext) -> dict[str, Any]:
 
 
 def against_float(chain: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The links with `against_float`: their EPE through the float network's, the first link's; None where that was
-    measured on another data set."""
-    base = chain[0]
+    """The links with `against_float`: their EPE through that of the float network that was quantised last; None where
+    that was measured on another data set."""
+    base = last_float(chain)
     links = []
     for link in chain:
         # Checkpoints from before this was written down do not say which data set it was.
         comparable = base["epe"] and link["epe"] is not None and base.get("dataset") in (None, link.get("dataset"))
         links.append({**link, "against_float": link["epe"] / base["epe"] if comparable else None})
     return links
+
+
+def last_float(chain: list[dict[str, Any]]) -> dict[str, Any]:
+    """The float network that was quantised: before it there may be others that it went on from."""
+    return next((link for link in reversed(chain) if link["stage"] == "float"), chain[0])
 
 
 def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
@@ -90,7 +95,7 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         tracker.log(start.meta["step"], flat(scores, "final"))
         pictures = draw_test_pictures(context, network, splits, device)
         lineage = lineage_of(start)
-        floating = Path(lineage[0]["checkpoint"])
+        floating = Path(last_float(lineage)["checkpoint"])
         if floating.is_file():
             original, _ = restore_model(floating, device)
             result["checkerboard"] = _checkerboard(network, original, splits, config.model.maxdisp, device)

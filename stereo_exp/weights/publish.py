@@ -76,11 +76,19 @@ def commit_here() -> str | None:
 
 
 def _graph_of(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What saves the export of the trunk whenever the network is restored; the oldest checkpoints do not have it."""
+    """What saves the export of the trunk whenever the network is restored; the oldest checkpoints do not have it.
+
+    Raises:
+        CheckpointError: float32 might round a sum of the network.
+    """
+    from stereo_exp.quant.bounds import accumulator_bounds
     from stereo_exp.quant.state import restore_quantised
     from stereo_exp.quant.stored import GRAPH, describe
 
-    return {GRAPH: describe(restore_quantised(checkpoint, bind(checkpoint.meta["config"])).trunk)}
+    trunk = restore_quantised(checkpoint, bind(checkpoint.meta["config"])).trunk
+    for excess in accumulator_bounds(trunk):
+        raise CheckpointError(checkpoint.path, excess.label, excess.problem, "calibrate and train it again")
+    return {GRAPH: describe(trunk)}
 
 
 def _checked(checkpoint: Checkpoint, stage: str) -> Checkpoint:

@@ -151,6 +151,10 @@ def test_a_coarse_term_on_a_fine_grid_counts_with_all_its_bits() -> None:
     assert float(torch.frexp(fine.scale).mantissa.min()) == 0.5 == float(torch.frexp(fine.scale).mantissa.max())
     # Nothing to do is nothing done.
     assert raise_floors(trunk) == 0
+    # No channel is coarser than it must be, though several sums are too fine because of it.
+    fine.floor[0] /= 2
+    fine.scale[0] /= 2
+    assert accumulator_bounds(trunk, CALIBRATION_LIMITS)
 
 
 @pytest.mark.parametrize("leaky", [False, True])
@@ -168,7 +172,7 @@ def test_sums_finer_than_a_float32_holds_beside_the_zero_point(leaky: bool) -> N
     output.scale.mul_(2)
     (excess,) = accumulator_bounds(trunk)
     assert (excess.label, excess.bits) == (name, 1)
-    assert "finer" in excess.problem
+    assert "too fine" in excess.problem
     before = weights.scale.clone()
     assert raise_floors(trunk) > 0
     assert accumulator_bounds(trunk, CALIBRATION_LIMITS) == []

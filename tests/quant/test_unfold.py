@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -48,6 +49,25 @@ def test_statistics_are_those_of_the_batches(calibrated: Callable[..., Quantised
         wanted = model(left, right)[0]
         found = model.train()(left, right)[0]
     torch.testing.assert_close(found, wanted, atol=2e-3, rtol=1e-2)
+
+
+def test_statistics_of_batches_are_pooled_by_their_pixels(calibrated: Callable[..., QuantisedStereoNet]) -> None:
+    network, together, apart = calibrated(seed=3), fresh(4), fresh(4)
+    pairs = random_pairs(7, num=3)
+    parts = [
+        replace(pairs, left=pairs.left[part], right=pairs.right[part], keys=pairs.keys[part], sizes=pairs.sizes[part])
+        for part in (slice(0, 1), slice(1, 3))
+    ]
+    assert unfold(network, together, [pairs]) == unfold(network, apart, parts) == 3
+    for (name, a), b in zip(together.state_dict().items(), apart.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4, msg=name)
+
+
+def test_without_pairs_nothing_is_done(calibrated: Callable[..., QuantisedStereoNet]) -> None:
+    model = fresh(4)
+    before = outputs(model)
+    assert unfold(calibrated(seed=3), model, []) == 0
+    assert all(torch.equal(a, b) for a, b in zip(outputs(model), before, strict=True))
 
 
 @pytest.mark.parametrize("batches", [1, 3])

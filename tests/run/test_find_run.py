@@ -129,6 +129,7 @@ def test_resume_never(make_run: MakeRun, make_context: Callable[..., RunContext]
         (["tracker=none"], ["tracker=mlflow"], True),
         (["optim.lr=0.1"], ["optim.lr=0.2"], False),
         (["seed=1"], ["seed=2"], False),
+        ([], ["train.freeze_norm=true"], False),
         (["model.maxdisp=64"], ["model.maxdisp=96"], False),
         (["loader.batch_size=2"], ["loader.batch_size=4"], False),
         (["augment=none"], ["augment=flip"], False),

@@ -143,6 +143,13 @@ def test_an_integer_checkpoint_is_a_fraction_of_the_float_one(chain: Chain) -> N
     assert sizes["int_infer"] < 0.75 * sizes["qat"]
 
 
+def test_integers_are_compared_with_the_float_network_that_was_quantised() -> None:
+    """Not with one that it went on from."""
+    links = [{"stage": s, "dataset": "shapes", "epe": e} for s, e in (("float", 3.0), ("qat", 2.5), ("float", 2.0))]
+    links.append({"stage": "int_infer", "dataset": "shapes", "epe": 2.02})
+    assert [link["against_float"] for link in against_float(links)] == [1.5, 1.25, 1.0, 1.01]
+
+
 def test_what_was_measured_on_other_data_is_not_compared_with_float() -> None:
     """As when `init_from=release` begins a chain on pairs of one's own."""
     epe = {("float", "shapes"): 3.0, ("calib", "pairs"): 2.0, ("int_infer", "shapes"): 6.0}
