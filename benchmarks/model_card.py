@@ -108,20 +108,25 @@ def _recipe(meta: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+_AGAIN = "measure again: python benchmarks/accuracy.py --json FILE"
+
+
 def accuracy_table(report: Mapping[str, Any], folder: Path) -> str:
     """A row for each set and method.
 
     Raises:
-        UserError: it was measured with other weights.
+        UserError: it was measured with other weights, or lacks a method.
     """
     for name in (FLOAT, INT8):
         path = folder / FILES[STAGES[name]]
         if report["checkpoints"][name]["sha256"] != sha256_of(path):
             rule = f"was measured with other {name} weights than {path}"
-            raise UserError("--accuracy", None, rule, "measure again: python benchmarks/accuracy.py --json FILE")
+            raise UserError("--accuracy", None, rule, _AGAIN)
     rows = []
     for title, scores in report["sets"].items():
         for name in (FLOAT, INT8, REFINED, ENLARGED, SGBM):
+            if name not in scores:
+                raise UserError("--accuracy", None, f"lacks {name}", _AGAIN)
             found = scores[name]
             shares = [f"{100 * found[key]:.1f}" for key in _SHOWN[1:]]
             count = f"{scores['pairs']} pair{'s' * (scores['pairs'] != 1)}"

@@ -62,9 +62,12 @@ def test_figures_go_with_the_weights_that_they_are_of(card: Path, accuracy: dict
     shutil.copytree(FOLDER, others)
     path = others / FILES["float"]
     checkpoint = load_checkpoint(path)
-    save_checkpoint(path, {**checkpoint.meta, "step": 1}, {"model": checkpoint.part("model")})
+    save_checkpoint(path, {**checkpoint.meta, "step": 987654}, {"model": checkpoint.part("model")})
     with pytest.raises(UserError, match="measured with other float weights"):
         model_card.write_card(card, accuracy, None, others)
+    lacking = {"A set": {k: v for k, v in accuracy["sets"]["A set"].items() if k != REFINED}}
+    with pytest.raises(UserError, match="lacks int8, refined"):
+        model_card.write_card(card, {**accuracy, "sets": lacking}, None)
     model_card.write_card(card, None, None, others)
     assert block(card, "accuracy") == model_card.NOT_MEASURED
 
