@@ -24,6 +24,7 @@ from stereo_exp.runtime.manifest import sha256_of
 from stereo_exp.weights import FILES, FOLDER
 
 CARD = FOLDER / "CARD.md"
+_AGAIN = "measure again: python benchmarks/accuracy.py --json FILE"
 NOT_MEASURED = "Not measured yet with these weights."
 _SHOWN = ("epe", "bad1", "bad2", "bad3", "d1")
 
@@ -106,9 +107,6 @@ def _recipe(meta: Mapping[str, Any]) -> dict[str, str]:
         "seed": str(config["seed"]),
         "version, torch, commit": f"{meta['version']}, {meta['torch']}, {(meta['commit'] or 'unknown')[:12]}",
     }
-
-
-_AGAIN = "measure again: python benchmarks/accuracy.py --json FILE"
 
 
 def accuracy_table(report: Mapping[str, Any], folder: Path) -> str:

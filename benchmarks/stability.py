@@ -42,7 +42,7 @@ def main() -> None:
         if not folder.is_dir():
             raise UserError("--data", options.data, f"holds no {SEQUENCE}/left and right", "give the folder that does")
         frames = open_frames(str(folder / "left"), str(folder / "right"))
-        methods, maxdisp, checkpoints = load_methods(options, (FLOAT, INT8, REFINED, SGBM))
+        methods, maxdisp, checkpoints = load_methods(options, [name for name in METHODS if name != FILTERED])
         count = min(len(frames), options.limit or len(frames))
         scores = measure(islice(frames, count), methods, Temporal(), count)
         report = {"frames": count, "maxdisp": maxdisp, "methods": scores, "checkpoints": checkpoints, **describe()}

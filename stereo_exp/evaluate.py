@@ -53,7 +53,7 @@ def evaluate(
         for index in range(splits.num_test if by_set else 0):
             by_set[splits.test_set_of(index)].num_skipped += 1
         return _scores(everything, by_set)
-    was_training = model.training
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     with Meter("evaluate", -(-splits.num_test // process.world_size), enabled=process.is_main) as meter:
         for batch in splits.test(process):
@@ -68,7 +68,8 @@ def evaluate(
                         _add(by_set[splits.test_set_of(index)], batch, i, predictions[i])
             running = everything.compute()["epe"]
             meter.advance(len(batch) + len(batch.skipped), epe=f"{running:.3f}")
-    model.train(was_training)
+    for module, training in modes.items():
+        module.training = training
     if process.world_size > 1:
         for metrics in (everything, *by_set.values()):
             metrics.all_reduce(device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from stereo_exp.data.sample import StereoSample
 from stereo_exp.model.confidence import full_confidence
 from stereo_exp.model.postprocess import full_disparity
 from stereo_exp.predict.left_right import consistent
-from stereo_exp.runtime.images import resized
+from stereo_exp.runtime.images import at_scale
 from stereo_exp.runtime.refine import refined
 
 
@@ -71,17 +72,8 @@ class Predictor:
         return Prediction(disparity, confidence, trusted)
 
     def _predict(self, key: str, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        disparity, confidence = self._scaled(key, left, right)
+        disparity, confidence = at_scale(partial(self._at_size, key), left, right, self.scale)
         return refined(left, right, disparity) if self.refine else disparity, confidence
-
-    def _scaled(self, key: str, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if self.scale == 1:
-            return self._at_size(key, left, right)
-        height, width = left.shape[:2]
-        size = max(1, round(height * self.scale)), max(1, round(width * self.scale))
-        disparity, confidence = self._at_size(key, *(resized(view, size) for view in (left, right)))
-        back = resized(disparity, (height, width)) * np.float32(width / size[1])
-        return back, resized(confidence, (height, width))
 
     @torch.no_grad()
     def _at_size(self, key: str, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

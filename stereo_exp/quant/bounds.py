@@ -10,12 +10,14 @@ on a finer one it can be rounded onto a tie, and then to the wrong side.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
+from stereo_exp.errors import CheckpointError
 from stereo_exp.quant import ops
 from stereo_exp.quant.arithmetic import quantise
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
@@ -24,17 +26,10 @@ _LARGEST_INT8 = 128
 # How much coarser sums behind a LeakyReLU must be.
 _LEAKY_BITS = 2
 
-
-class Limits(NamedTuple):
-    """How many bits of a float32 may be used: by a sum, and by a sum on its way to the integers of a quantiser."""
-
-    sum_bits: float
-    quantised_bits: float
-
-
-LIMITS = Limits(24, 24)
+BITS = 24
+"""Of a float32, for a sum and for a sum beside a zero point."""
 # Calibration leaves training this much room: for weights to grow, for scales to move before they are settled anew.
-CALIBRATION_LIMITS = Limits(23, 23)
+CALIBRATION_BITS = 23
 
 
 class Bound(NamedTuple):
@@ -49,6 +44,11 @@ class Bound(NamedTuple):
     largest: Tensor
     sources: tuple[tuple[PerChannelWeightQuantiser, Tensor], ...] = ()
 
+    def finer(self, bits: int) -> Bound:
+        """The same tensor on a grid that is finer by so many bits."""
+        sources = tuple((quantiser, exponent - bits) for quantiser, exponent in self.sources)
+        return Bound(self.exponent - bits, self.largest * 2**bits, sources)
+
 
 class Excess(NamedTuple):
     """A sum that float32 may round."""
@@ -61,13 +61,32 @@ class Excess(NamedTuple):
     """By how many bits, at most."""
 
 
-def accumulator_bounds(trunk: GraphModule, limits: Limits = LIMITS) -> list[Excess]:
-    """The sums of a prepared network that may take more bits than `limits`; empty: float32 carries it exactly."""
-    return _Walk(trunk, limits).run()[0]
+def accumulator_bounds(trunk: GraphModule, bits: float = BITS) -> list[Excess]:
+    """The sums of a prepared network that may take more than `bits`; empty: float32 carries it exactly."""
+    walk = _Walk(trunk, bits)
+    walk.run()
+    return walk.excess
 
 
-def raise_floors(trunk: GraphModule, limits: Limits = CALIBRATION_LIMITS, rounds: int = 24) -> int:
-    """Coarsen the weights of channels whose accumulators would be too fine, until every sum keeps to `limits`.
+def prove(trunk: GraphModule, path: Path | None) -> None:
+    """Refuse the prepared network of the checkpoint `path` if float32 might round one of its sums.
+
+    Raises:
+        CheckpointError: with the worst of them.
+    """
+    excess = accumulator_bounds(trunk)
+    if excess:
+        worst = max(excess, key=lambda e: e.bits)
+        raise CheckpointError(
+            path or "checkpoint",
+            worst.label,
+            f"{worst.problem}, by {worst.bits:.1f} bits ({len(excess)} such in all): float32 would round",
+            "lift fewer tensors, or calibrate and train again",
+        )
+
+
+def raise_floors(trunk: GraphModule, bits: float = CALIBRATION_BITS, rounds: int = 24) -> int:
+    """Coarsen the weights of channels whose accumulators would be too fine, until no sum takes more than `bits`.
 
     Convolutions with lifted inputs or weights are left alone.
 
@@ -76,14 +95,11 @@ def raise_floors(trunk: GraphModule, limits: Limits = CALIBRATION_LIMITS, rounds
     """
     touched: set[tuple[str, int]] = set()
     for _ in range(rounds):
-        _, culprits = _Walk(trunk, limits).run()
-        if not culprits:
+        walk = _Walk(trunk, bits)
+        walk.run()
+        if not walk.culprits:
             break
-        # A channel may be to blame for several sums: it is coarsened once.
-        masks: dict[PerChannelWeightQuantiser, Tensor] = {}
-        for quantiser, channels in culprits:
-            masks[quantiser] = masks[quantiser] | channels if quantiser in masks else channels
-        for quantiser, channels in masks.items():
+        for quantiser, channels in walk.culprits.items():
             index = channels.nonzero().flatten()
             touched |= {(quantiser.label, int(i)) for i in index}
             quantiser.floor[index] = 2 * torch.maximum(quantiser.floor, quantiser.scale)[index]
@@ -92,26 +108,30 @@ def raise_floors(trunk: GraphModule, limits: Limits = CALIBRATION_LIMITS, rounds
 
 
 class _Walk:
-    def __init__(self, trunk: GraphModule, limits: Limits) -> None:
-        self.trunk, self.limits = trunk, limits
-        self.excess: list[Excess] = []
-        self.culprits: list[tuple[PerChannelWeightQuantiser, Tensor]] = []
+    """Attributes:
+    excess: what was found.
+    culprits: the weights to blame, with a mask of their channels: one may be to blame for several sums.
+    """
 
-    def run(self) -> tuple[list[Excess], list[tuple[PerChannelWeightQuantiser, Tensor]]]:
+    def __init__(self, trunk: GraphModule, bits: float) -> None:
+        self.trunk, self.bits = trunk, bits
+        self.excess: list[Excess] = []
+        self.culprits: dict[PerChannelWeightQuantiser, Tensor] = {}
+
+    def run(self) -> None:
         bounds: dict[Node, Bound] = {}
         for node in self.trunk.graph.nodes:
             if node.op == "call_module":
                 module = self.trunk.get_submodule(node.target)
                 if isinstance(module, ActivationQuantiser):
-                    if node.args[0] in bounds:
-                        self._check_quantised(module, bounds[node.args[0]])
                     exponent = torch.log2(module.scale.detach().double().cpu())
+                    if node.args[0] in bounds:
+                        self._check_quantised(module, exponent, bounds[node.args[0]])
                     bounds[node] = Bound(exponent, torch.tensor(float(module.numbers.largest), dtype=torch.float64))
             elif node.target in ops.COMPUTE | ops.ELEMENTWISE | ops.MOVES:
                 inputs = [bounds[n] for n in ops.tensor_inputs(node) if n in bounds]
                 if inputs:
                     bounds[node] = self._bound(node, inputs)
-        return self.excess, self.culprits
 
     def _bound(self, node: Node, inputs: list[Bound]) -> Bound:
         first = inputs[0]
@@ -129,9 +149,7 @@ class _Walk:
             return self._check(node, Bound(exponent, largest, first.sources + second.sources))
         if node.target == ops.RESIZE:
             factor = int(node.args[3][0])  # type: ignore[index, arg-type]
-            bits = 2 * (2 * factor).bit_length() - 2
-            sources = tuple((quantiser, finer - bits) for quantiser, finer in first.sources)
-            return self._check(node, Bound(first.exponent - bits, first.largest * 2**bits, sources))
+            return self._check(node, first.finer(2 * (2 * factor).bit_length() - 2))
         if node.target == ops.SCALE:
             power = torch.log2(torch.tensor(float(node.args[1]), dtype=torch.float64))  # type: ignore[arg-type]
             return first._replace(exponent=first.exponent + power)
@@ -139,8 +157,7 @@ class _Walk:
             # 0.2 x lies on no grid g, but on a tie or g/5 from it. Of that the float32 next to 0.2 may take 2^-20, the
             # product 2^-19 and the sum with the zero point 2^-18 (of a step of 8 bits): g = 2^-14 leaves the order.
             # On a tie, the product must be rounded before that sum, as it is on both engines.
-            sources = tuple((quantiser, finer - _LEAKY_BITS) for quantiser, finer in first.sources)
-            return Bound(first.exponent - _LEAKY_BITS, first.largest * 2**_LEAKY_BITS, sources)
+            return first.finer(_LEAKY_BITS)
         return first
 
     def _convolution(self, node: Node, x: Bound) -> Bound:
@@ -168,26 +185,22 @@ class _Walk:
         return module, self.trunk.get_parameter(str(node.args[0].target))  # type: ignore[union-attr]
 
     def _check(self, node: Node, bound: Bound) -> Bound:
-        bits = torch.log2(bound.largest.clamp(min=1))
-        if self._exceeds(bits >= self.limits.sum_bits, bound):
-            stack = list((node.meta.get("nn_module_stack") or {"": (node.name, None)}).values())
-            over = float((bits - self.limits.sum_bits).max())
-            self.excess.append(Excess(stack[-1][0], "its sums may exceed 2^24", over))
+        beyond = torch.log2(bound.largest.clamp(min=1)) - self.bits
+        stack = list((node.meta.get("nn_module_stack") or {"": (node.name, None)}).values())
+        self._note(stack[-1][0], "its sums may exceed 2^24", beyond, beyond >= 0, bound)
         return bound
 
-    def _check_quantised(self, quantiser: ActivationQuantiser, bound: Bound) -> None:
-        bits = quantiser.numbers.bits + torch.log2(quantiser.scale.detach().double().cpu()) - bound.exponent
-        if self._exceeds(bits > self.limits.quantised_bits, bound):
-            over = float((bits - self.limits.quantised_bits).max())
-            self.excess.append(
-                Excess(quantiser.label, "its sums are too fine for a float32 beside the zero point", over)
-            )
+    def _check_quantised(self, quantiser: ActivationQuantiser, exponent: Tensor, bound: Bound) -> None:
+        beyond = quantiser.numbers.bits + exponent - bound.exponent - self.bits
+        problem = "its sums are too fine for a float32 beside the zero point"
+        self._note(quantiser.label, problem, beyond, beyond > 0, bound)
 
-    def _exceeds(self, over: Tensor, bound: Bound) -> bool:
-        """Whether any channel is `over`; the weights to blame are noted."""
+    def _note(self, label: str, problem: str, beyond: Tensor, over: Tensor, bound: Bound) -> None:
+        if not bool(over.any()):
+            return
+        self.excess.append(Excess(label, problem, float(beyond.max())))
         for quantiser, exponent in bound.sources:
             # Only the finest term's grid can be coarsened to any effect.
             finest = over & (exponent <= bound.exponent)
             if bool(finest.any()):
-                self.culprits.append((quantiser, finest))
-        return bool(over.any())
+                self.culprits[quantiser] = finest | self.culprits.get(quantiser, torch.zeros_like(finest))

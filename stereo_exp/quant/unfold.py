@@ -35,7 +35,8 @@ def unfold(network: QuantisedStereoNet, model: nn.Module, batches: Iterable[Ster
     folded = fold_batchnorm(model)
     folded.load_state_dict(dict(network.trunk.named_parameters()))
     folded = folded.to(device)
-    seen = {name: _Statistics(folded.get_submodule(name)) for name in folded_pairs(model)}
+    norms = folded_pairs(model)
+    seen = {name: _Statistics(folded.get_submodule(name)) for name in norms}
     pairs = 0
     for batch in batches:
         for key, reason in batch.skipped:
@@ -47,7 +48,7 @@ def unfold(network: QuantisedStereoNet, model: nn.Module, batches: Iterable[Ster
         return 0
     state = model.state_dict()
     state |= {name: value for name, value in folded.state_dict().items() if name in state}
-    for name, norm_name in folded_pairs(model).items():
+    for name, norm_name in norms.items():
         norm = model.get_submodule(norm_name)
         assert isinstance(norm, nn.BatchNorm2d)
         bias = folded.get_submodule(name).bias
@@ -67,13 +68,12 @@ class _Statistics:
     """Mean and variance of a layer's output, by channel."""
 
     def __init__(self, layer: nn.Module) -> None:
-        self.count, self.sums = 0, torch.zeros(0)
+        self.count, self.sums = 0, torch.zeros(())
         layer.register_forward_hook(self._add)
 
     def _add(self, layer: nn.Module, inputs: object, output: Tensor) -> None:
         values = output.double().transpose(0, 1).flatten(1)
-        sums = torch.stack([values.sum(1), values.square().sum(1)])
-        self.sums = sums if self.count == 0 else self.sums + sums
+        self.sums = self.sums + torch.stack([values.sum(1), values.square().sum(1)])
         self.count += values.shape[1]
 
     def moments(self) -> tuple[Tensor, Tensor]:

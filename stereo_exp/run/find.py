@@ -31,15 +31,15 @@ def find_start(context: RunContext) -> Path | None:
     """The checkpoint that the stage starts from: `init_from=` where given, else the newest of the stage before.
 
     None for a float run without `init_from`: it starts from random weights; from a quantised network it takes the
-    weights back. `init_from=release` says where a chain
-    begins: `float` and `calib` take the released float weights (in a sweep whose own float run began there, `calib`
-    takes that run's); the stages behind take the newest whose chain began there.
+    weights back. `init_from=release` says where a chain begins: `float` and `calib` take the released float weights (in
+    a sweep whose own float run began there, `calib` takes that run's); the stages behind take the newest whose chain
+    began there.
 
     Raises:
         CheckpointError: there is none (with the command that makes one), or it is of another network, target or stage.
     """
     config = context.config
-    before = STAGES_BEFORE.get(config.stage, ("float",))
+    before = STAGES_BEFORE[config.stage]
     if config.init_from == RELEASE:
         return _start_of_release(context, before)
     if config.init_from is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -14,7 +15,7 @@ import numpy as np
 from stereo_exp.data.transforms import padded_size
 from stereo_exp.errors import UserError
 from stereo_exp.runtime.engines import AUTO, load_engine
-from stereo_exp.runtime.images import Image, as_pair, padded, resized
+from stereo_exp.runtime.images import Image, as_pair, at_scale, padded
 from stereo_exp.runtime.manifest import FULL, read_manifest
 from stereo_exp.runtime.refine import refined
 from stereo_exp.runtime.tiles import Blend, plan
@@ -75,7 +76,7 @@ class StereoModel:
         views = as_pair(left, right)
         if not 0 < scale <= _MAX_SCALE:
             raise UserError("scale", scale, f"must be above 0 and at most {_MAX_SCALE:g}", "try scale=0.5")
-        disparity, confidence = self._scaled(*views, scale, tile)
+        disparity, confidence = at_scale(partial(self._maps, tile=tile), *views, scale)
         return Disparity(refined(*views, disparity) if refine else disparity, confidence)
 
     def submit(
@@ -116,19 +117,7 @@ class StereoModel:
     ) -> None:
         self.close()
 
-    def _scaled(
-        self, left: np.ndarray, right: np.ndarray, scale: float, tile: tuple[int, int] | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        height, width = left.shape[:2]
-        if scale == 1:
-            disparity, confidence = self._maps(left, right, tile)
-            return disparity, confidence
-        size = max(1, round(height * scale)), max(1, round(width * scale))
-        small = self._maps(resized(left, size), resized(right, size), tile)
-        disparity, confidence = (resized(values, (height, width)) for values in small)
-        return disparity * np.float32(width / size[1]), confidence
-
-    def _maps(self, left: np.ndarray, right: np.ndarray, tile: tuple[int, int] | None) -> tuple[np.ndarray, ...]:
+    def _maps(self, left: np.ndarray, right: np.ndarray, tile: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:
         height, width = left.shape[:2]
         size, window = self._sizes((height, width), tile)
         left, right = padded(left, size), padded(right, size)
@@ -139,7 +128,8 @@ class StereoModel:
             for part in plan(size, window, self.manifest.model.maxdisp, self.manifest.multiple):
                 blend.add(part, self._infer(left[part.window], right[part.window]))
             maps = blend.result()
-        return tuple(np.ascontiguousarray(values[:height, :width]) for values in maps)
+        disparity, confidence = (np.ascontiguousarray(values[:height, :width]) for values in maps)
+        return disparity, confidence
 
     def _sizes(self, image: tuple[int, int], tile: tuple[int, int] | None) -> tuple[tuple[int, int], tuple[int, int]]:
         """What to pad an image to, and how much of that goes through the engine at a time."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from stereo_exp.classical.sgbm import SIXTEENTHS, opencv_matcher
+
 REACH = 16
 """How far the answer may move, px."""
-_BLOCK = 3
-# OpenCV gives disparity as 16ths of a px.
-_SIXTEENTHS = 16
 # Groups of fewer pixels that stand out by more px are mismatches.
 _SPECKLE_SIZE, _SPECKLE_RANGE = 200, 2
 _UNIQUENESS = 10
@@ -35,10 +34,10 @@ def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.nd
     rows, columns = grid[0], grid[1]
     warped = _sample(right, columns - disparity, rows)
     sixteenths = _match(left, warped)
-    residual = sixteenths.astype(np.float32) / _SIXTEENTHS
+    residual = sixteenths.astype(np.float32) / SIXTEENTHS
     # What matches the warped view at x − residual lies in the right view where that pixel came from.
     found = _sample(disparity, columns - residual, rows) + residual
-    kept = (sixteenths >= -REACH * _SIXTEENTHS) & (found >= 0) & (found <= columns)
+    kept = (sixteenths >= -REACH * SIXTEENTHS) & (found >= 0) & (found <= columns)
     kept &= ~_speckles(np.where(kept, found, np.float32(-1)))
     return cv2.medianBlur(np.where(kept, found, disparity), _MEDIAN)
 
@@ -49,19 +48,9 @@ def _sample(image: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndar
 
 def _match(left: np.ndarray, warped: np.ndarray) -> np.ndarray:
     """int16 H×W, 16ths of a px in [−REACH, REACH); below that where nothing was found."""
-    area = 3 * _BLOCK**2
-    matcher = cv2.StereoSGBM.create(
-        minDisparity=-REACH,
-        numDisparities=2 * REACH,
-        blockSize=_BLOCK,
-        P1=8 * area,
-        P2=32 * area,
-        disp12MaxDiff=1,
-        preFilterCap=31,
-        uniquenessRatio=_UNIQUENESS,
-        # Three paths: in parallel, and no worse here than five or eight.
-        mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
-    )
+    # Three paths: in parallel, and no worse here than five or eight.
+    mode = cv2.STEREO_SGBM_MODE_SGBM_3WAY
+    matcher = opencv_matcher(2 * REACH, mode, -REACH, disp12MaxDiff=1, preFilterCap=31, uniquenessRatio=_UNIQUENESS)
     # OpenCV leaves out columns whose candidates do not all lie in the other view.
     border = 2 * REACH
     views = (cv2.copyMakeBorder(view, 0, 0, border, border, cv2.BORDER_REFLECT) for view in (left, warped))
@@ -70,6 +59,6 @@ def _match(left: np.ndarray, warped: np.ndarray) -> np.ndarray:
 
 def _speckles(disparity: np.ndarray) -> np.ndarray:
     """bool H×W, small groups of pixels that stand out; what is below 0 is none."""
-    values = np.clip(np.round(disparity * _SIXTEENTHS), -_SIXTEENTHS, np.iinfo(np.int16).max).astype(np.int16)
-    cleaned, _ = cv2.filterSpeckles(values.copy(), -_SIXTEENTHS, _SPECKLE_SIZE, _SPECKLE_RANGE * _SIXTEENTHS)
+    values = np.clip(np.round(disparity * SIXTEENTHS), -SIXTEENTHS, np.iinfo(np.int16).max).astype(np.int16)
+    cleaned, _ = cv2.filterSpeckles(values.copy(), -SIXTEENTHS, _SPECKLE_SIZE, _SPECKLE_RANGE * SIXTEENTHS)
     return cleaned != values

@@ -15,7 +15,6 @@ from stereo_exp.config.quant import IntScheme
 from stereo_exp.data.batch import first_pairs
 from stereo_exp.data.colour import normalise
 from stereo_exp.data.splits import Splits
-from stereo_exp.errors import UserError
 from stereo_exp.evaluate import evaluate, flat, predict
 from stereo_exp.look.against_float import draw_against_float
 from stereo_exp.look.evaluation import draw_test_pictures
@@ -71,6 +70,7 @@ def last_float(chain: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
+    from stereo_exp.quant.bounds import prove
     from stereo_exp.quant.convert import convert
     from stereo_exp.quant.state import integer_state, restore_quantised
     from stereo_exp.quant.stored import GRAPH, describe
@@ -85,7 +85,8 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
     with open_tracker(context) as tracker:
         tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
         if config.quant.target.exact:
-            _prove_bounds(prepared, start)
+            prove(prepared.trunk, start.path)
+            log.info("proved: no sum takes more than the 24 bits of a float32, which carries every integer exactly")
         network = convert(prepared)
         if config.quant.target.exact and scheme.verify_pairs:
             result |= _verify(network, splits, scheme.verify_pairs)
@@ -131,21 +132,6 @@ def _checkerboard(
         if len(shares) >= _CHECKERBOARD_PAIRS:
             break
     return sum(shares) / len(shares) if shares else None
-
-
-def _prove_bounds(prepared: QuantisedStereoNet, start: Checkpoint) -> None:
-    from stereo_exp.quant.bounds import accumulator_bounds
-
-    excess = accumulator_bounds(prepared.trunk)
-    if excess:
-        worst = max(excess, key=lambda e: e.bits)
-        raise UserError(
-            start.path or "checkpoint",
-            worst.label,
-            f"{worst.problem}, by {worst.bits:.1f} bits ({len(excess)} such in all): float32 would round",
-            "lift fewer tensors, or calibrate and train again",
-        )
-    log.info("proved: no sum takes more than the 24 bits of a float32, which carries every integer exactly")
 
 
 def _verify(network: QuantisedStereoNet, splits: Splits, pairs: int) -> dict[str, Any]:

@@ -112,7 +112,11 @@ class Trainer:
         eval_every = round(config.train.eval_every * self.steps_per_epoch)
         in_a_row, speed = 0, Speed()
         batches = self.splits.train(self.process, self.compute.device, progress.step, self.num_steps)
-        self._train_mode()
+        self.parallel.train()
+        if config.train.freeze_norm:
+            for module in self.parallel.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
         with Meter("train", self.num_steps, progress.step, self.process.is_main) as meter:
             for batch in speed.timed(batches):
                 self._count_skipped(batch)
@@ -185,7 +189,6 @@ class Trainer:
         # Processes on CPUs have BatchNorm statistics of their own; rank 0's are the ones that are saved.
         self.process.broadcast(model.state_dict().values())
         scores = evaluate(model, self.splits, self.maxdisp, self.compute.device, self.process)
-        self._train_mode()
         epe = float(scores["epe"])
         self.tracker.log(self.progress.step, flat(scores, "test"))
         log.info("step %d: test EPE %.4f px", self.progress.step, epe)
@@ -193,13 +196,6 @@ class Trainer:
         if self.progress.best_epe is None or not epe >= self.progress.best_epe:
             self.progress.best_epe = epe
             self._save(BEST, {"scores": scores})
-
-    def _train_mode(self) -> None:
-        self.parallel.train()
-        if self.context.config.train.freeze_norm:
-            for module in self.parallel.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
 
     def evaluated_model(self) -> nn.Module:
         """The network that is evaluated and saved as best: the average where there is one."""

@@ -39,7 +39,7 @@ def publish(sources: Mapping[str, Path], commit: str | None, folder: Path = FOLD
     written = {}
     for stage, checkpoint in checkpoints.items():
         written[stage] = folder / FILES[stage]
-        meta = released_meta(checkpoint.meta, commit) | (_graph_of(checkpoint) if stage == "int_infer" else {})
+        meta = released_meta(checkpoint.meta, commit) | (_proved_graph_of(checkpoint) if stage == "int_infer" else {})
         save_checkpoint(written[stage], meta, {"model": checkpoint.part("model")})
     return written
 
@@ -75,19 +75,18 @@ def commit_here() -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _graph_of(checkpoint: Checkpoint) -> dict[str, Any]:
+def _proved_graph_of(checkpoint: Checkpoint) -> dict[str, Any]:
     """What saves the export of the trunk whenever the network is restored; the oldest checkpoints do not have it.
 
     Raises:
         CheckpointError: float32 might round a sum of the network.
     """
-    from stereo_exp.quant.bounds import accumulator_bounds
+    from stereo_exp.quant.bounds import prove
     from stereo_exp.quant.state import restore_quantised
     from stereo_exp.quant.stored import GRAPH, describe
 
     trunk = restore_quantised(checkpoint, bind(checkpoint.meta["config"])).trunk
-    for excess in accumulator_bounds(trunk):
-        raise CheckpointError(checkpoint.path, excess.label, excess.problem, "calibrate and train it again")
+    prove(trunk, checkpoint.path)
     return {GRAPH: describe(trunk)}
 
 

@@ -17,7 +17,7 @@ from torch.fx import GraphModule
 
 from stereo_exp.config.quant import MinMax
 from stereo_exp.model.layers import LEAKY_SLOPE
-from stereo_exp.quant.bounds import CALIBRATION_LIMITS, LIMITS, accumulator_bounds, raise_floors
+from stereo_exp.quant.bounds import CALIBRATION_BITS, accumulator_bounds, raise_floors
 from stereo_exp.quant.convert import convert
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.integer import compare
@@ -127,8 +127,8 @@ def test_bound_of_a_convolution_is_reached(bias: float) -> None:
     weights = float((module.conv.weight[0].abs() / quantiser.scale[0]).sum())
     bound = 128 * weights + bias / grid
     assert reached == (bound if bias == 0 else bound - weights), "what −128 would have made, less one step of each"
-    assert accumulator_bounds(trunk, LIMITS._replace(sum_bits=math.log2(bound + 1))) == []
-    (excess,) = accumulator_bounds(trunk, LIMITS._replace(sum_bits=math.log2(bound)))
+    assert accumulator_bounds(trunk, math.log2(bound + 1)) == []
+    (excess,) = accumulator_bounds(trunk, math.log2(bound))
     assert excess.label == "conv"
     assert excess.bits == pytest.approx(0, abs=1e-6)
 
@@ -145,7 +145,7 @@ def test_a_coarse_term_on_a_fine_grid_counts_with_all_its_bits() -> None:
     fine = next(m for m in trunk.modules() if isinstance(m, PerChannelWeightQuantiser) and m.label == "second.weight")
     before = fine.scale.clone()
     assert raise_floors(trunk) > 0
-    assert accumulator_bounds(trunk, CALIBRATION_LIMITS) == []
+    assert accumulator_bounds(trunk, CALIBRATION_BITS) == []
     assert bool((fine.scale > before).any())
     assert torch.equal(fine.scale, torch.maximum(fine.scale, fine.floor))
     assert float(torch.frexp(fine.scale).mantissa.min()) == 0.5 == float(torch.frexp(fine.scale).mantissa.max())
@@ -154,7 +154,7 @@ def test_a_coarse_term_on_a_fine_grid_counts_with_all_its_bits() -> None:
     # No channel is coarser than it must be, though several sums are too fine because of it.
     fine.floor[0] /= 2
     fine.scale[0] /= 2
-    assert accumulator_bounds(trunk, CALIBRATION_LIMITS)
+    assert accumulator_bounds(trunk, CALIBRATION_BITS)
 
 
 @pytest.mark.parametrize("leaky", [False, True])
@@ -175,7 +175,7 @@ def test_sums_finer_than_a_float32_holds_beside_the_zero_point(leaky: bool) -> N
     assert "too fine" in excess.problem
     before = weights.scale.clone()
     assert raise_floors(trunk) > 0
-    assert accumulator_bounds(trunk, CALIBRATION_LIMITS) == []
+    assert accumulator_bounds(trunk, CALIBRATION_BITS) == []
     assert float(weights.scale.min()) * 2.0**-7 == float(output.scale) * 2.0 ** (-13 if leaky else -15)
     assert bool((weights.scale >= before).all())
 
