@@ -23,11 +23,35 @@ def fill_from_background(disparity: np.ndarray, known: np.ndarray) -> np.ndarray
     return np.ascontiguousarray(np.where(np.isfinite(filled), filled, np.float32(0)))
 
 
+def fill_between(disparity: np.ndarray, known: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """Each unknown pixel takes what `guess` says, but no less and no more than the nearest known ones in its row.
+
+    A row without any takes the guess as it is.
+
+    Args:
+        disparity, guess: float32 H×W px.
+        known: bool H×W.
+
+    Returns:
+        float32 H×W px; what is known stays as it is.
+    """
+    from_left, from_right = _nearest_in_row(disparity, known)
+    lower, upper = np.minimum(from_left, from_right), np.maximum(from_left, from_right)
+    # At the sides there is one neighbour, and nothing to lie between.
+    upper = np.where(np.isfinite(upper), upper, lower)
+    between = np.where(np.isfinite(lower), np.clip(guess, lower, upper), guess)
+    return np.where(known, disparity, between)
+
+
 def _filled_along_rows(disparity: np.ndarray, known: np.ndarray) -> np.ndarray:
     """inf in rows without a known pixel."""
-    from_left = _nearest_on_the_left(disparity, known)
+    return np.where(known, disparity, np.minimum(*_nearest_in_row(disparity, known)))
+
+
+def _nearest_in_row(disparity: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest known disparities left and right of each pixel, its own included; inf where there is none."""
     from_right = _nearest_on_the_left(disparity[:, ::-1], known[:, ::-1])[:, ::-1]
-    return np.where(known, disparity, np.minimum(from_left, from_right))
+    return _nearest_on_the_left(disparity, known), from_right
 
 
 def _nearest_on_the_left(disparity: np.ndarray, known: np.ndarray) -> np.ndarray:

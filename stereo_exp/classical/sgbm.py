@@ -34,15 +34,15 @@ def opencv_matcher(num_disparities: int, mode: int, lowest: int = 0, **settings:
 
 
 class Sgbm:
-    """Full-size two-pass matching (MODE_HH) of both views, left-right check, holes filled from the background.
+    """Matching of both views, left-right check, holes filled from the background.
 
     Args:
-        num_disparities: see `opencv_matcher`.
+        num_disparities, mode: see `opencv_matcher`; the default mode is the full-size two-pass one.
     """
 
-    def __init__(self, num_disparities: int = 192) -> None:
+    def __init__(self, num_disparities: int = 192, mode: int = cv2.STEREO_SGBM_MODE_HH) -> None:
         self.num_disparities = num_disparities
-        self._matcher = opencv_matcher(num_disparities, cv2.STEREO_SGBM_MODE_HH, **_ROBUST)
+        self._matcher = opencv_matcher(num_disparities, mode, **_ROBUST)
 
     def __call__(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Disparity of the left view, float32 H×W px, in [0, num_disparities), known everywhere.

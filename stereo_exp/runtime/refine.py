@@ -1,7 +1,8 @@
-"""Disparity made finer on the host: what lies near the network's answer is matched once more, pixel by pixel.
+"""Disparity made finer on the host: OpenCV's semi-global matching, led by the network's answer.
 
-The right view is warped by the disparity, so that what is left to find is small; OpenCV's semi-global matching looks
-for it among few candidates. Its penalties for jumps then hold against the network's surface, slanted or not.
+First at half the size, among all candidates up to the network's largest: what both views agree on corrects the network,
+what has no match stays between its neighbours. Then at full size, near that: the right view is warped by the disparity,
+so that what is left to find is small. Penalties for jumps then hold against that surface, slanted or not.
 """
 
 from __future__ import annotations
@@ -9,10 +10,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stereo_exp.classical.sgbm import SIXTEENTHS, opencv_matcher
+from stereo_exp.classical.fill import fill_between
+from stereo_exp.classical.sgbm import BLOCK, SIXTEENTHS, Sgbm, opencv_matcher
 
 REACH = 16
-"""How far the answer may move, px."""
+"""How far the second matching may move the answer, px."""
+# OpenCV's candidates come in groups of so many; at least one more than the network's answer needs is searched.
+_GROUP = 16
+# What is off by less, in px of half the size, is left to the second matching, which sees it better.
+_COARSE = 1.0
+# Three paths: in parallel, and no worse here than five or eight.
+_MODE = cv2.STEREO_SGBM_MODE_SGBM_3WAY
 # Groups of fewer pixels that stand out by more px are mismatches.
 _SPECKLE_SIZE, _SPECKLE_RANGE = 200, 2
 _UNIQUENESS = 10
@@ -30,6 +38,7 @@ def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.nd
         disparity: float32 H×W px, finite.
     """
     disparity = np.ascontiguousarray(disparity, np.float32)
+    disparity = np.maximum(disparity + _correction(left, right, disparity), 0)
     grid = np.indices(disparity.shape, np.float32)
     rows, columns = grid[0], grid[1]
     warped = _sample(right, columns - disparity, rows)
@@ -42,15 +51,34 @@ def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.nd
     return cv2.medianBlur(np.where(kept, found, disparity), _MEDIAN)
 
 
+def _correction(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.ndarray:
+    """float32 H×W px to add to the network's disparity; 0 wherever nothing speaks against it."""
+    height, width = disparity.shape
+    half = (width + 1) // 2, (height + 1) // 2
+    small = [cv2.resize(view, half, interpolation=cv2.INTER_AREA) for view in (left, right)]
+    guess = cv2.resize(disparity, half, interpolation=cv2.INTER_AREA) * np.float32(half[0] / width)
+    groups = int(guess.max()) // _GROUP + 2
+    matched, known = Sgbm(groups * _GROUP, _MODE).checked(*small)
+    # Without any contrast all candidates match, and both views take the first.
+    fused = fill_between(matched, known & _contrast(small[0]), guess)
+    change = np.where(np.abs(fused - guess) > _COARSE, fused - guess, np.float32(0))
+    change = cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR)
+    return change * np.float32(width / half[0])
+
+
+def _contrast(view: np.ndarray) -> np.ndarray:
+    """bool H×W, blocks in which something changes along the row."""
+    steps = np.abs(np.diff(view.astype(np.int16), axis=1, append=view[:, -1:])).max(axis=2) > 0
+    return cv2.dilate(steps.astype(np.uint8), np.ones((BLOCK, BLOCK), np.uint8)) > 0
+
+
 def _sample(image: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return cv2.remap(np.ascontiguousarray(image), columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _match(left: np.ndarray, warped: np.ndarray) -> np.ndarray:
     """int16 H×W, 16ths of a px in [−REACH, REACH); below that where nothing was found."""
-    # Three paths: in parallel, and no worse here than five or eight.
-    mode = cv2.STEREO_SGBM_MODE_SGBM_3WAY
-    matcher = opencv_matcher(2 * REACH, mode, -REACH, disp12MaxDiff=1, preFilterCap=31, uniquenessRatio=_UNIQUENESS)
+    matcher = opencv_matcher(2 * REACH, _MODE, -REACH, disp12MaxDiff=1, preFilterCap=31, uniquenessRatio=_UNIQUENESS)
     # OpenCV leaves out columns whose candidates do not all lie in the other view.
     border = 2 * REACH
     views = (cv2.copyMakeBorder(view, 0, 0, border, border, cv2.BORDER_REFLECT) for view in (left, warped))

@@ -41,11 +41,20 @@ def test_a_rough_answer_becomes_fine(amplitude: float) -> None:
     assert (fine > 1).mean() < 0.08
 
 
-def test_an_answer_out_of_reach_stays_wrong_and_a_right_one_right() -> None:
+@pytest.mark.parametrize("shift", [0, -8, 3 * REACH])
+def test_what_both_views_agree_on_corrects_the_answer_however_far_off(shift: float) -> None:
     left, right, truth = scene()
-    assert np.median(error(refined(left, right, truth), truth)) < 0.05
-    far = refined(left, right, truth + 3 * REACH)
-    assert np.median(error(far, truth)) > REACH
+    fine = error(refined(left, right, np.maximum(truth + shift, 0)), truth)
+    assert np.median(fine) < (0.05 if shift == 0 else 0.15)
+    assert (fine > 1).mean() < 0.08
+
+
+def test_disparities_far_above_the_answer_are_not_searched() -> None:
+    rng = np.random.default_rng(3)
+    texture = cv2.GaussianBlur(rng.integers(0, 256, (HEIGHT, WIDTH + 100, 3), dtype=np.uint8), (0, 0), 1.2)
+    left, right = (np.ascontiguousarray(view) for view in (texture[:, :WIDTH], texture[:, 100:]))
+    found = refined(left, right, np.zeros((HEIGHT, WIDTH), np.float32))
+    assert np.median(error(found, np.full_like(found, 100))) > 50
 
 
 @pytest.mark.parametrize("grey", [0, 128, 255])
