@@ -19,6 +19,8 @@ REACH = 16
 _GROUP = 16
 # What is off by less, in px of half the size, is left to the second matching, which sees it better.
 _COARSE = 1.0
+# What is farther from the network's answer, in the same px, is a mismatch: a repeated pattern, or a bare wall.
+_CREDIBLE = 32.0
 # Three paths: in parallel, and no worse here than five or eight.
 _MODE = cv2.STEREO_SGBM_MODE_SGBM_3WAY
 # Groups of fewer pixels that stand out by more px are mismatches.
@@ -60,7 +62,8 @@ def _correction(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> n
     groups = int(guess.max()) // _GROUP + 2
     matched, known = Sgbm(groups * _GROUP, _MODE).checked(*small)
     # Without any contrast all candidates match, and both views take the first.
-    fused = fill_between(matched, known & _contrast(small[0]), guess)
+    known &= _contrast(small[0]) & (np.abs(matched - guess) < _CREDIBLE)
+    fused = fill_between(matched, known, guess)
     change = np.where(np.abs(fused - guess) > _COARSE, fused - guess, np.float32(0))
     change = cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR)
     return change * np.float32(width / half[0])
