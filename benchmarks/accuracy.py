@@ -4,9 +4,9 @@
 
 Every pair with truth under DIR, at its own size, all pixels with 0 < truth < maxdisp; nothing of it was trained on.
 SGBM: MODE_HH, as many candidates as the networks have, blocks of 3×3, left-right check, holes filled from the
-background. After the integer network, pixels are also matched once more near its answer (`infer.refine=true`); for the
-JSON, it is run on pairs enlarged to 1.5 times their size, too (`infer.scale=1.5`, 2.25 times its time). Prints a
-Markdown table and the goals, then one line of JSON.
+background. The integer network is also corrected by semi-global matching (`infer.refine=true`); for the JSON, it is run
+on pairs enlarged to 1.5 times their size, too (`infer.scale=1.5`, 2.25 times its time). Prints a Markdown table and the
+goals, then one line of JSON.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ Method = Callable[[StereoSample], np.ndarray]
 """A pair to its disparity, float32 H×W px."""
 FLOAT, INT8, SGBM = "float", "int8", "SGBM"
 REFINED = "int8, refined"
-"""The integer network, then matched once more near its answer (`infer.refine=true`)."""
+"""The integer network, corrected by semi-global matching (`infer.refine=true`)."""
 ENLARGEMENT = 1.5
 ENLARGED = f"int8, {ENLARGEMENT:g}×"
 """The integer network on pairs enlarged so much, its disparities scaled back."""

@@ -39,17 +39,16 @@ def fill_between(disparity: np.ndarray, known: np.ndarray, guess: np.ndarray) ->
     lower, upper = np.minimum(from_left, from_right), np.maximum(from_left, from_right)
     # At the sides there is one neighbour, and nothing to lie between.
     upper = np.where(np.isfinite(upper), upper, lower)
-    between = np.where(np.isfinite(lower), np.clip(guess, lower, upper), guess)
-    return np.where(known, disparity, between)
+    return np.where(np.isfinite(lower), np.clip(guess, lower, upper), guess)
 
 
 def _filled_along_rows(disparity: np.ndarray, known: np.ndarray) -> np.ndarray:
     """inf in rows without a known pixel."""
-    return np.where(known, disparity, np.minimum(*_nearest_in_row(disparity, known)))
+    return np.minimum(*_nearest_in_row(disparity, known))
 
 
 def _nearest_in_row(disparity: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest known disparities left and right of each pixel, its own included; inf where there is none."""
+    """The nearest known disparities left and right of each pixel; a known one is its own; inf where there is none."""
     from_right = _nearest_on_the_left(disparity[:, ::-1], known[:, ::-1])[:, ::-1]
     return _nearest_on_the_left(disparity, known), from_right
 

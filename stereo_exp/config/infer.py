@@ -38,7 +38,7 @@ class Infer:
     """Resize the pair by this before the network sees it, and the result back. 1.5 to 2 give finer disparities at the
     square of that in time and a range shorter by as much; 0.5 doubles the range."""
     refine: bool = False
-    """Match the pair once more near the network's disparity: finer, with sharper outlines."""
+    """Correct the network's disparity by semi-global matching: finer, with sharper outlines."""
     min_confidence: float = 0.0
     """Drop pixels less sure than this, 0 to 1."""
     points: bool = False

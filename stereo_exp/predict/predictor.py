@@ -42,7 +42,7 @@ class Predictor:
     min_confidence: distrust what is below.
     scale: enlarge (or shrink) the pair by this first, and what comes of it back. Above 1 disparities are finer, of a
         range shorter by as much, and cost its square in time.
-    refine: match the pair once more near the disparity; see `stereo_exp.runtime.refine`.
+    refine: correct the disparity by semi-global matching; see `stereo_exp.runtime.refine`.
     """
 
     def __init__(

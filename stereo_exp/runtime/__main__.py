@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--engine", default=AUTO, help=f"{AUTO} (default), {', '.join(ENGINES)}")
     made.add_argument("--threads", type=int, help="CPU threads (default: every core)")
     made.add_argument("--scale", type=float, default=1.0, help="resize the images by this first")
-    made.add_argument("--refine", action="store_true", help="match once more near the disparity: finer, sharper")
+    made.add_argument("--refine", action="store_true", help="correct it by semi-global matching: finer, sharper")
     made.add_argument("--tile", type=_size, help="HxW: compute in overlapping tiles of this size")
     return made
 

@@ -67,7 +67,7 @@ class StereoModel:
                 about four times as fast.
             tile: height and width of overlapping tiles in which to compute an image that is too large for the
                 memory; None computes it whole. A model that was compiled for one size tiles by itself.
-            refine: match the images once more near the disparity, which makes it finer and its outlines sharper; see
+            refine: correct the disparity by semi-global matching, which makes it finer and its outlines sharper; see
                 `stereo_exp.runtime.refine`. OpenCV does that, on as many threads as `cv2.setNumThreads` says.
 
         Raises:

@@ -12,6 +12,7 @@ import numpy as np
 
 from stereo_exp.classical.fill import fill_between
 from stereo_exp.classical.sgbm import BLOCK, SIXTEENTHS, Sgbm, opencv_matcher
+from stereo_exp.runtime.images import resized
 
 REACH = 16
 """How far the second matching may move the answer, px."""
@@ -32,8 +33,8 @@ _MEDIAN = 5
 def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.ndarray:
     """Disparity of the left view, nearer to what the pixels say: float32 H×W px, 0 or more.
 
-    Where the match is not unique, lies outside the right view or stands alone, the answer stays what it was, but for a
-    median over 5×5 pixels.
+    Where neither matching is sure (not unique, outside the right view, alone, far from the network), the answer stays
+    what it was, but for two things: it is held between the nearest matches in its row, and a median over 5×5 pixels.
 
     Args:
         left, right: uint8 H×W×3 of a rectified pair.
@@ -56,17 +57,17 @@ def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.nd
 def _correction(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.ndarray:
     """float32 H×W px to add to the network's disparity; 0 wherever nothing speaks against it."""
     height, width = disparity.shape
-    half = (width + 1) // 2, (height + 1) // 2
-    small = [cv2.resize(view, half, interpolation=cv2.INTER_AREA) for view in (left, right)]
-    guess = cv2.resize(disparity, half, interpolation=cv2.INTER_AREA) * np.float32(half[0] / width)
+    half = (height + 1) // 2, (width + 1) // 2
+    small = [resized(view, half) for view in (left, right)]
+    # As an image, so that it is averaged over the same areas.
+    guess = resized(disparity[..., None], half) * np.float32(half[1] / width)
     groups = int(guess.max()) // _GROUP + 2
     matched, known = Sgbm(groups * _GROUP, _MODE).checked(*small)
     # Without any contrast all candidates match, and both views take the first.
     known &= _contrast(small[0]) & (np.abs(matched - guess) < _CREDIBLE)
     fused = fill_between(matched, known, guess)
     change = np.where(np.abs(fused - guess) > _COARSE, fused - guess, np.float32(0))
-    change = cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR)
-    return change * np.float32(width / half[0])
+    return resized(change, (height, width)) * np.float32(width / half[1])
 
 
 def _contrast(view: np.ndarray) -> np.ndarray:
