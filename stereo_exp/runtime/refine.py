@@ -67,7 +67,8 @@ def _correction(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> n
     known &= _contrast(small[0]) & (np.abs(matched - guess) < _CREDIBLE)
     fused = fill_between(matched, known, guess)
     change = np.where(np.abs(fused - guess) > _COARSE, fused - guess, np.float32(0))
-    return resized(change, (height, width)) * np.float32(width / half[1])
+    # In whole px: a slope of noise would blur the view that is warped by it.
+    return np.round(resized(change, (height, width)) * np.float32(width / half[1]))
 
 
 def _contrast(view: np.ndarray) -> np.ndarray:

@@ -68,7 +68,7 @@ def test_the_predictor_refines_both_views() -> None:
     texture = np.random.default_rng(0).integers(0, 256, (64, 190, 3), np.uint8)
     sample = StereoSample("a", *(np.ascontiguousarray(view) for view in (texture[:, :160], texture[:, 30:])))
     found = Predictor(Eighth(), 192, torch.device("cpu"), refine=True, left_right=True)(sample)
-    np.testing.assert_allclose(found.disparity[:, 34:-4], 30, atol=0.25)
+    np.testing.assert_allclose(found.disparity[:, 34:-4], 30, atol=0.1)
     assert found.trusted[:, 34:-4].all()
 
 
