@@ -2,11 +2,11 @@
 
     python benchmarks/accuracy.py [--float FILE --int FILE] [--data DIR] [--write README.md --json docs/accuracy.json]
 
-Every pair with truth under DIR, at its own size, all pixels with 0 < truth < maxdisp; nothing of it was trained on.
-SGBM: MODE_HH, as many candidates as the networks have, blocks of 3×3, left-right check, holes filled from the
-background. The integer network is also corrected by semi-global matching (`infer.refine=true`); for the JSON, it is run
-on pairs enlarged to 1.5 times their size, too (`infer.scale=1.5`, 2.25 times its time). Prints a Markdown table and the
-goals, then one line of JSON.
+Every pair with truth under DIR, in px of its own size, all pixels with 0 < truth < maxdisp; nothing of it was trained
+on. The networks see pairs as `task=infer` shows them: enlarged where they are small. The integer one is also corrected
+by semi-global matching (`infer.refine=true`), and for the JSON run without enlarging (`infer.scale=1`). SGBM: MODE_HH,
+as many candidates as the networks have, blocks of 3×3, left-right check, holes filled from the background. Prints a
+Markdown table and the goals, then one line of JSON.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from real.markdown import table
-from real.methods import ENLARGED, FLOAT, INT8, REFINED, SGBM, Method, comparison_options, load_methods
+from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, Method, comparison_options, load_methods
 from real.output import check_output_options, write_report
 from real.sets import RealSet, open_sets
 
@@ -29,7 +29,7 @@ from stereo_exp.runtime.bench.host import describe
 
 BLOCK = "accuracy"
 METHODS = (FLOAT, INT8, REFINED, SGBM)
-"""The table's; in JSON also `ENLARGED`."""
+"""The table's; in JSON also `AS_GIVEN`."""
 MAX_RATIO, MIN_PAIRS = 1.007, 4
 """What quantisation may cost, as int8 EPE / float EPE, on sets of at least so many pairs."""
 BAD2_SETS = ("Middlebury 2005/2006", "SceneFlow")
@@ -51,7 +51,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     sets, absent = open_sets(options.data)
     for name, reason in absent.items():
         logging.warning("left out: %s (%s)", name, reason)
-    methods, maxdisp, checkpoints = load_methods(options, (*METHODS, ENLARGED))
+    methods, maxdisp, checkpoints = load_methods(options, (*METHODS, AS_GIVEN))
     results = {found.name: _measure_set(found, methods, maxdisp, options.limit) for found in sets}
     return {"maxdisp": maxdisp, "sets": results, "absent": absent, "checkpoints": checkpoints, **describe()}
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from real.markdown import block, table, write_block
-from real.methods import ENLARGED, FLOAT, INT8, REFINED, SGBM, STAGES
+from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, STAGES
 
 from stereo_exp.checkpoint import read_meta
 from stereo_exp.errors import UserError, exit_on_user_error
@@ -122,7 +122,7 @@ def accuracy_table(report: Mapping[str, Any], folder: Path) -> str:
             raise UserError("--accuracy", None, rule, _AGAIN)
     rows = []
     for title, scores in report["sets"].items():
-        for name in (FLOAT, INT8, REFINED, ENLARGED, SGBM):
+        for name in (FLOAT, INT8, AS_GIVEN, REFINED, SGBM):
             if name not in scores:
                 raise UserError("--accuracy", None, f"lacks {name}", _AGAIN)
             found = scores[name]

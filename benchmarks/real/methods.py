@@ -25,9 +25,8 @@ Method = Callable[[StereoSample], np.ndarray]
 FLOAT, INT8, SGBM = "float", "int8", "SGBM"
 REFINED = "int8, refined"
 """The integer network, corrected by semi-global matching (`infer.refine=true`)."""
-ENLARGEMENT = 1.5
-ENLARGED = f"int8, {ENLARGEMENT:g}×"
-"""The integer network on pairs enlarged so much, its disparities scaled back."""
+AS_GIVEN = "int8, 1×"
+"""The integer network without what the others do with small pairs: enlarge them (`infer.scale=1`)."""
 STAGES = {FLOAT: "float", INT8: "int_infer"}
 OPTIONS = {FLOAT: "--float", INT8: "--int"}
 
@@ -86,12 +85,12 @@ def load_methods(options: argparse.Namespace, wanted: Sequence[str]) -> tuple[di
         )
     matcher = Sgbm(floating.maxdisp)
     fine = Predictor(integer.model, integer.maxdisp, integer.device, refine=True)
-    large = Predictor(integer.model, integer.maxdisp, integer.device, scale=ENLARGEMENT)
+    as_given = Predictor(integer.model, integer.maxdisp, integer.device, scale=1)
     methods: dict[str, Method] = {
         FLOAT: lambda sample: floating(sample).disparity,
         INT8: lambda sample: integer(sample).disparity,
         REFINED: lambda sample: fine(sample).disparity,
-        ENLARGED: lambda sample: large(sample).disparity,
+        AS_GIVEN: lambda sample: as_given(sample).disparity,
         SGBM: lambda sample: matcher(sample.left, sample.right),
     }
     return {name: methods[name] for name in wanted}, floating.maxdisp, {FLOAT: float_facts, INT8: int_facts}

@@ -5,7 +5,7 @@ Settings beyond blocks and penalties were chosen on the Middlebury 2005/2006 pai
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -33,6 +33,20 @@ def opencv_matcher(num_disparities: int, mode: int, lowest: int = 0, **settings:
     return cv2.StereoSGBM.create(lowest, num_disparities, BLOCK, 8 * area, 32 * area, mode=mode, **settings)
 
 
+class Checked(NamedTuple):
+    """What both views say together, before anything is filled.
+
+    Attributes:
+        disparity: of the left view, float32 H×W px, below 0 where nothing was found.
+        known: bool H×W, found in the left view and confirmed by the right one.
+        right: of the right view, float32 H×W px, inf where nothing was found.
+    """
+
+    disparity: np.ndarray
+    known: np.ndarray
+    right: np.ndarray
+
+
 class Sgbm:
     """Matching of both views, left-right check, holes filled from the background.
 
@@ -50,18 +64,18 @@ class Sgbm:
         Args:
             left, right: uint8 H×W×3 of a rectified pair.
         """
-        disparity, known = self.checked(left, right)
-        return fill_from_background(disparity, known)
+        found = self.checked(left, right)
+        return fill_from_background(found.disparity, found.known)
 
-    def checked(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Disparity before filling, and where it is known: found in the left view, and confirmed by the right one."""
+    def checked(self, left: np.ndarray, right: np.ndarray) -> Checked:
+        """Match each view with the other, and compare."""
         disparity = self._match(left, right)
         # Seen in a mirror, the right view is the left one.
         mirrored = (np.ascontiguousarray(view[:, ::-1]) for view in (right, left))
         of_right = self._match(*mirrored)[:, ::-1]
         # Where the right view found nothing, it holds -1, which is close to no disparity but those near 0.
         of_right = np.where(of_right < 0, np.float32(np.inf), of_right)
-        return disparity, (disparity >= 0) & consistent(disparity, of_right, TOLERANCE)
+        return Checked(disparity, (disparity >= 0) & consistent(disparity, of_right, TOLERANCE), of_right)
 
     def _match(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """float32 H×W px, below 0 where nothing was found.

@@ -34,9 +34,10 @@ class Infer:
     """Warn where the views look swapped or not rectified (the first pair only)."""
     left_right: bool = False
     """Predict the right view too and drop what the two disagree on: occlusions and mismatches. Twice the time."""
-    scale: float = 1.0
+    scale: float | None = None
     """Resize the pair by this before the network sees it, and the result back. 1.5 to 2 give finer disparities at the
-    square of that in time and a range shorter by as much; 0.5 doubles the range."""
+    square of that in time and a range shorter by as much; 0.5 doubles the range. None enlarges pairs of fewer pixels
+    than 544×960 to as many, by 2 at most."""
     refine: bool = False
     """Correct the network's disparity by semi-global matching: finer, with sharper outlines."""
     min_confidence: float = 0.0
@@ -55,7 +56,7 @@ class Infer:
         finite("infer.doffs", self.doffs)
         one_of("infer.calib_unit", self.calib_unit, tuple(UNITS))
         fraction("infer.min_confidence", self.min_confidence)
-        if not 0 < self.scale <= 8:
+        if self.scale is not None and not 0 < self.scale <= 8:
             raise UserError("infer.scale", self.scale, "must be above 0 and at most 8", "try infer.scale=1.5")
         if self.left is None and self.right is not None:
             raise UserError("infer.left", "null", "both views are needed", "add infer.left=FILE")

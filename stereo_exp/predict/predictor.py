@@ -15,8 +15,7 @@ from stereo_exp.data.sample import StereoSample
 from stereo_exp.model.confidence import full_confidence
 from stereo_exp.model.postprocess import full_disparity
 from stereo_exp.predict.left_right import consistent
-from stereo_exp.runtime.images import at_scale
-from stereo_exp.runtime.refine import refined
+from stereo_exp.runtime.scaled import enlargement, predicted
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Predictor:
     left_right: predict the right view as well and distrust what disagrees.
     min_confidence: distrust what is below.
     scale: enlarge (or shrink) the pair by this first, and what comes of it back. Above 1 disparities are finer, of a
-        range shorter by as much, and cost its square in time.
-    refine: correct the disparity by semi-global matching; see `stereo_exp.runtime.refine`.
+        range shorter by as much, and cost its square in time. None: `enlargement` of the pair's size.
+    refine: correct the disparity by semi-global matching; see `predicted`.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class Predictor:
         *,
         left_right: bool = False,
         min_confidence: float = 0.0,
-        scale: float = 1.0,
+        scale: float | None = None,
         refine: bool = False,
     ) -> None:
         self.model, self.maxdisp, self.device = model, maxdisp, device
@@ -72,8 +71,8 @@ class Predictor:
         return Prediction(disparity, confidence, trusted)
 
     def _predict(self, key: str, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        disparity, confidence = at_scale(partial(self._at_size, key), left, right, self.scale)
-        return refined(left, right, disparity) if self.refine else disparity, confidence
+        scale = enlargement(left.shape[:2]) if self.scale is None else self.scale
+        return predicted(partial(self._at_size, key), left, right, scale, self.refine)
 
     @torch.no_grad()
     def _at_size(self, key: str, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -36,7 +36,8 @@ def _run(options: argparse.Namespace) -> None:
         seconds = time.perf_counter() - begin
         written = [write_map(options.out, result.disparity, PNG_SCALE)]
         if options.picture is not None:
-            limit = model.manifest.model.maxdisp / options.scale
+            scale = options.scale or model.enlargement(result.disparity.shape)
+            limit = model.manifest.model.maxdisp / scale
             written.append(write_picture(options.picture, result.disparity, limit))
         if options.depth is not None:
             metres = depth(result.disparity, options.focal, options.baseline, options.doffs)
@@ -64,7 +65,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--doffs", type=float, default=0.0, help="difference of the principal points in px")
     made.add_argument("--engine", default=AUTO, help=f"{AUTO} (default), {', '.join(ENGINES)}")
     made.add_argument("--threads", type=int, help="CPU threads (default: every core)")
-    made.add_argument("--scale", type=float, default=1.0, help="resize the images by this first")
+    made.add_argument("--scale", type=float, help="resize the images by this first (default: enlarge what is smaller "
+                        "than 544x960)")  # fmt: skip
     made.add_argument("--refine", action="store_true", help="correct it by semi-global matching: finer, sharper")
     made.add_argument("--tile", type=_size, help="HxW: compute in overlapping tiles of this size")
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -87,24 +86,3 @@ def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     shrinks = size[0] < image.shape[0]
     method = cv2.INTER_AREA if shrinks and image.ndim == 3 else cv2.INTER_LINEAR
     return cv2.resize(image, (size[1], size[0]), interpolation=method)
-
-
-def at_scale(
-    network: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
-    left: np.ndarray,
-    right: np.ndarray,
-    scale: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """What `network` says of a pair that it sees resized by `scale`: disparity and confidence, at the pair's size.
-
-    Args:
-        network: from two views to float32 maps, disparity in px of what it was given, and confidence.
-    """
-    if scale == 1:
-        return network(left, right)
-    height, width = left.shape[:2]
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    disparity, confidence = (
-        resized(values, (height, width)) for values in network(*(resized(v, size) for v in (left, right)))
-    )
-    return disparity * np.float32(width / size[1]), confidence

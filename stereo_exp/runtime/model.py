@@ -15,12 +15,10 @@ import numpy as np
 from stereo_exp.data.transforms import padded_size
 from stereo_exp.errors import UserError
 from stereo_exp.runtime.engines import AUTO, load_engine
-from stereo_exp.runtime.images import Image, as_pair, at_scale, padded
+from stereo_exp.runtime.images import Image, as_pair, padded
 from stereo_exp.runtime.manifest import FULL, read_manifest
-from stereo_exp.runtime.refine import refined
+from stereo_exp.runtime.scaled import MAX_SCALE, enlargement, predicted
 from stereo_exp.runtime.tiles import Blend, plan
-
-_MAX_SCALE = 8.0
 
 
 class Disparity(NamedTuple):
@@ -57,14 +55,19 @@ class StereoModel:
         self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="stereo")
 
     def __call__(
-        self, left: Image, right: Image, scale: float = 1.0, tile: tuple[int, int] | None = None, refine: bool = False
+        self,
+        left: Image,
+        right: Image,
+        scale: float | None = 1.0,
+        tile: tuple[int, int] | None = None,
+        refine: bool = False,
     ) -> Disparity:
         """The disparity of one rectified pair.
 
         Args:
             left, right: files, or uint8 H×W×3 RGB, or H×W grey; any size, the same for both.
             scale: resize the images by this first and the result back. 0.5 doubles the range of disparities and is
-                about four times as fast.
+                about four times as fast. None enlarges what is small, as `task=infer` does: see `enlargement`.
             tile: height and width of overlapping tiles in which to compute an image that is too large for the
                 memory; None computes it whole. A model that was compiled for one size tiles by itself.
             refine: correct the disparity by semi-global matching, which makes it finer and its outlines sharper; see
@@ -74,13 +77,26 @@ class StereoModel:
             UserError: images of unequal sizes or of a wrong type, a file that cannot be read, or tiles too small.
         """
         views = as_pair(left, right)
-        if not 0 < scale <= _MAX_SCALE:
-            raise UserError("scale", scale, f"must be above 0 and at most {_MAX_SCALE:g}", "try scale=0.5")
-        disparity, confidence = at_scale(partial(self._maps, tile=tile), *views, scale)
-        return Disparity(refined(*views, disparity) if refine else disparity, confidence)
+        if scale is None:
+            scale = self.enlargement(views[0].shape[:2])
+        if not 0 < scale <= MAX_SCALE:
+            raise UserError("scale", scale, f"must be above 0 and at most {MAX_SCALE:g}", "try scale=0.5")
+        return Disparity(*predicted(partial(self._maps, tile=tile), *views, scale, refine))
+
+    def enlargement(self, size: tuple[int, int]) -> float:
+        """What `scale=None` is for images of (height, width): no more than fits into a model's one size."""
+        scale, fixed = enlargement(size), self.manifest.size
+        if fixed is None:
+            return scale
+        return max(1.0, min(scale, fixed[0] / size[0], fixed[1] / size[1]))
 
     def submit(
-        self, left: Image, right: Image, scale: float = 1.0, tile: tuple[int, int] | None = None, refine: bool = False
+        self,
+        left: Image,
+        right: Image,
+        scale: float | None = 1.0,
+        tile: tuple[int, int] | None = None,
+        refine: bool = False,
     ) -> Future[Disparity]:
         """`__call__` in the background; `in_flight` at once, the others wait their turn."""
         return self._pool.submit(self, left, right, scale, tile, refine)
@@ -88,7 +104,7 @@ class StereoModel:
     def stream(
         self,
         pairs: Iterable[tuple[Image, Image]],
-        scale: float = 1.0,
+        scale: float | None = 1.0,
         tile: tuple[int, int] | None = None,
         refine: bool = False,
     ) -> Iterator[Disparity]:

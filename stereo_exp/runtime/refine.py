@@ -1,8 +1,9 @@
 """Disparity made finer on the host: OpenCV's semi-global matching, led by the network's answer.
 
 First at half the size, among all candidates up to the network's largest: what both views agree on corrects the network,
-what has no match stays between its neighbours. Then at full size, near that: the right view is warped by the disparity,
-so that what is left to find is small. Penalties for jumps then hold against that surface, slanted or not.
+what only the left one sees takes the farther of its neighbours, other mismatches stay between theirs. Then at full
+size, near that: the right view is warped by the disparity, so that what is left to find is small. Penalties for jumps
+then hold against that surface, slanted or not.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from stereo_exp.classical.fill import fill_between
 from stereo_exp.classical.sgbm import BLOCK, SIXTEENTHS, Sgbm, opencv_matcher
+from stereo_exp.predict.left_right import hidden
 from stereo_exp.runtime.images import resized
 
 REACH = 16
@@ -34,7 +36,8 @@ def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.nd
     """Disparity of the left view, nearer to what the pixels say: float32 H×W px, 0 or more.
 
     Where neither matching is sure (not unique, outside the right view, alone, far from the network), the answer stays
-    what it was, but for two things: it is held between the nearest matches in its row, and a median over 5×5 pixels.
+    what it was, but for three things: it is held between the nearest matches in its row, is the farther one of these
+    where the right view sees nothing of it, and goes through a median over 5×5 pixels.
 
     Args:
         left, right: uint8 H×W×3 of a rectified pair.
@@ -62,10 +65,12 @@ def _correction(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> n
     # As an image, so that it is averaged over the same areas.
     guess = resized(disparity[..., None], half) * np.float32(half[1] / width)
     groups = int(guess.max()) // _GROUP + 2
-    matched, known = Sgbm(groups * _GROUP, _MODE).checked(*small)
+    matched, known, of_right = Sgbm(groups * _GROUP, _MODE).checked(*small)
     # Without any contrast all candidates match, and both views take the first.
     known &= _contrast(small[0]) & (np.abs(matched - guess) < _CREDIBLE)
-    fused = fill_between(matched, known, guess)
+    # Nothing is farther away than 0 px: held between its neighbours, that is the farther one.
+    farthest = hidden(of_right, guess) & known.any(axis=1, keepdims=True)
+    fused = fill_between(matched, known, np.where(farthest, np.float32(0), guess))
     change = np.where(np.abs(fused - guess) > _COARSE, fused - guess, np.float32(0))
     # In whole px: a slope of noise would blur the view that is warped by it.
     return np.round(resized(change, (height, width)) * np.float32(width / half[1]))

@@ -28,6 +28,7 @@ from stereo_exp.progress import Meter
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.find import find_checkpoint
 from stereo_exp.run.restore import restore_model
+from stereo_exp.runtime.scaled import enlargement
 from stereo_exp.temporal import Stability, TemporalFilter
 from stereo_exp.track import open_tracker
 from stereo_exp.train.device import choose
@@ -107,7 +108,9 @@ class Pairs:
 def _predicted(pairs: Pairs, predictor: Predictor, config: Root) -> Iterator[Result]:
     temporal = config.temporal
     steady = TemporalFilter(temporal.weight, temporal.change, temporal.jump) if temporal.filter else None
-    for sample in pairs:
+    for index, sample in enumerate(pairs):
+        if index == 0 and config.infer.scale is None and (scale := enlargement(sample.size)) > 1:
+            log.info("%s: enlarged by %.2f, because it is small; infer.scale=1 leaves it as it is", sample.key, scale)
         prediction = predictor(sample)
         disparity = prediction.disparity if steady is None else steady(sample.left, prediction.disparity)
         yield with_depth(sample, disparity, prediction.confidence, prediction.trusted, pairs.calibration)

@@ -7,7 +7,7 @@ import torch
 from data_tools.render import render_scene, sample_scene
 from stereo_exp.data.sample import StereoSample
 from stereo_exp.model.regression import StereoOutput
-from stereo_exp.predict.left_right import consistent
+from stereo_exp.predict.left_right import consistent, hidden
 from stereo_exp.predict.predictor import Predictor
 
 
@@ -20,6 +20,27 @@ def test_occluded_pixels_disagree_and_the_others_agree() -> None:
     assert not agreed[:, hidden].any() and not agreed[:, :2].any()
     rest = [x for x in range(2, 40) if x not in hidden]
     assert agreed[:, rest].all()
+
+
+def test_hidden_is_what_nothing_in_the_right_view_matches() -> None:
+    right = np.full((4, 40), 2.0, np.float32)
+    right[:, 12:22] = 8  # an object, at columns 20 to 29 of the left view; behind it 14 to 19
+    found = hidden(right, np.full((4, 40), 2.0, np.float32))
+    # The first two columns lie outside of the right view, whose first pixel stands for what is there.
+    assert [*np.flatnonzero(found[0])] == [0, 1, *range(14, 20)]
+    assert (found == found[0]).all()
+
+
+def test_where_the_right_view_knows_nothing_a_pixel_is_not_hidden_but_unknown() -> None:
+    right = np.full((2, 40), np.inf, np.float32)
+    right[:, :10] = 3
+    found = hidden(right, np.full((2, 40), 3.0, np.float32))
+    assert not found[:, 3:].any()
+
+
+def test_single_pixels_that_stretching_leaves_out_are_not_hidden() -> None:
+    right = np.arange(30, dtype=np.float32)[None]  # every second pixel of the left view
+    assert not hidden(right, np.zeros((1, 30), np.float32))[:, :-1].any()
 
 
 class Mean(torch.nn.Module):

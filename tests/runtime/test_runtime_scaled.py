@@ -1,0 +1,94 @@
+"""At what size a pair is seen: small ones enlarged, answers in px of what was given, refining on the larger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matcher import shifted_pair, write_matcher
+
+from stereo_exp.runtime import StereoModel
+from stereo_exp.runtime.scaled import Maps, enlargement, predicted
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((544, 960), 1.0),
+        ((1080, 1920), 1.0),
+        ((376, 1241), 1.0),  # KITTI: almost as many pixels
+        ((500, 741), 1.187),
+        ((400, 640), 1.428),
+        ((370, 427), 1.818),
+        ((240, 320), 2.0),
+        ((1, 1), 2.0),
+    ],
+)
+def test_small_pairs_are_enlarged_to_as_many_pixels(size: tuple[int, int], expected: float) -> None:
+    assert enlargement(size) == pytest.approx(expected, abs=1e-3)
+
+
+@given(st.integers(1, 4000), st.integers(1, 4000))
+def test_nothing_is_enlarged_beyond_the_size_meant(height: int, width: int) -> None:
+    scale = enlargement((height, width))
+    assert 1 <= scale <= 2
+    assert scale == 1 or height * width * scale**2 <= 544 * 960 * (1 + 1e-9)
+
+
+class Recorder:
+    """A network that says a tenth of the width everywhere, and remembers what it saw."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, ...]] = []
+
+    def __call__(self, left: np.ndarray, right: np.ndarray) -> Maps:
+        self.seen.append(left.shape)
+        assert left.shape == right.shape
+        return np.full(left.shape[:2], left.shape[1] / 10, np.float32), np.ones(left.shape[:2], np.float32)
+
+
+@pytest.mark.parametrize("refine", [False, True])
+@pytest.mark.parametrize("scale", [0.5, 1.0, 1.5, 2.0])
+def test_the_network_sees_the_pair_at_that_size_and_its_answer_is_of_the_pair(scale: float, refine: bool) -> None:
+    network, bare = Recorder(), np.full((60, 120, 3), 128, np.uint8)
+    disparity, confidence = predicted(network, bare, bare, scale, refine)
+    assert network.seen == [(round(60 * scale), round(120 * scale), 3)]
+    assert disparity.shape == confidence.shape == (60, 120)
+    # Bare walls leave refining nothing to correct.
+    np.testing.assert_allclose(disparity, 12, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("scale", "size"), [(0.5, (60, 120)), (1.0, (60, 120)), (2.0, (120, 240))])
+def test_what_refining_sees(monkeypatch: pytest.MonkeyPatch, scale: float, size: tuple[int, int]) -> None:
+    """No fewer pixels than were given, and the enlarged ones where the pair is enlarged."""
+    seen = []
+
+    def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.ndarray:
+        seen.append((left.shape[:2], right.shape[:2], disparity.shape))
+        return disparity + 1
+
+    monkeypatch.setattr("stereo_exp.runtime.scaled.refined", refined)
+    bare = np.zeros((60, 120, 3), np.uint8)
+    disparity, _ = predicted(Recorder(), bare, bare, scale, refine=True)
+    assert seen == [(size, size, size)]
+    np.testing.assert_allclose(disparity, 12 + 1 / max(scale, 1), rtol=1e-6)
+
+
+def test_a_compiled_model_enlarges_when_told_to(compiled: Path) -> None:
+    left, right = shifted_pair(64, 128, 6)
+    with StereoModel(compiled, "onnxruntime", threads=1) as model:
+        assert model.enlargement((64, 128)) == 2
+        found, expected = model(left, right, scale=None), model(left, right, scale=2)
+        np.testing.assert_array_equal(found.disparity, expected.disparity)
+        assert not np.array_equal(found.disparity, model(left, right).disparity)
+
+
+def test_a_model_of_one_size_enlarges_no_further(tmp_path: Path) -> None:
+    folder = write_matcher(tmp_path, ("onnxruntime",), size=(64, 160))
+    with StereoModel(folder, "onnxruntime", threads=1) as model:
+        assert model.enlargement((40, 80)) == pytest.approx(1.6)
+        assert model.enlargement((64, 160)) == model.enlargement((100, 300)) == 1
+        assert model(*shifted_pair(40, 80, 3), scale=None).disparity.shape == (40, 80)
