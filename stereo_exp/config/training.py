@@ -99,6 +99,9 @@ class Train:
     """Passes over the training split between evaluations on the test split; 0 evaluates at the end only."""
     save_every: int = 50
     """Steps between writes of the `last` checkpoint."""
+    compile: bool = False
+    """Have torch.compile fuse the network's kernels: pays on a GPU and in long runs, after a minute or more of
+    compiling; needs a C++ compiler (and Triton on a GPU)."""
     freeze_norm: bool = False
     """BatchNorm keeps its statistics while training: for going on from trained weights."""
     max_bad_steps: int = 20

@@ -101,6 +101,8 @@ class Trainer:
         self.parallel: nn.Module = self.model
         if process.world_size > 1:
             self.parallel = nn.parallel.DistributedDataParallel(self.model)
+        if config.train.compile:
+            self.parallel = torch.compile(self.parallel)  # type: ignore[assignment]
 
     def fit(self) -> Progress:
         """Train to the end.
