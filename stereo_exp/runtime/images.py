@@ -82,7 +82,13 @@ def padded(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The image at (height, width): averaged over areas where it shrinks, bilinear where it grows."""
-    shrinks = size[0] < image.shape[0]
-    method = cv2.INTER_AREA if shrinks and image.ndim == 3 else cv2.INTER_LINEAR
+    """The image at (height, width).
+
+    Views, H×W×C, are averaged over areas where they shrink and bicubic where they grow, which keeps their detail; maps,
+    H×W, are bilinear, for a bicubic one overshoots at every edge.
+    """
+    if image.ndim == 2:
+        method = cv2.INTER_LINEAR
+    else:
+        method = cv2.INTER_AREA if size[0] < image.shape[0] else cv2.INTER_CUBIC
     return cv2.resize(image, (size[1], size[0]), interpolation=method)

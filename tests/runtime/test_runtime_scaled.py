@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from matcher import shifted_pair, write_matcher
 
 from stereo_exp.runtime import StereoModel
+from stereo_exp.runtime.images import resized
 from stereo_exp.runtime.scaled import Maps, enlargement, predicted
 
 
@@ -75,6 +76,26 @@ def test_what_refining_sees(monkeypatch: pytest.MonkeyPatch, scale: float, size:
     disparity, _ = predicted(Recorder(), bare, bare, scale, refine=True)
     assert seen == [(size, size, size)]
     np.testing.assert_allclose(disparity, 12 + 1 / max(scale, 1), rtol=1e-6)
+
+
+def test_enlarged_views_keep_their_detail() -> None:
+    # A wave of five px is halfway to what the grid can carry; linear interpolation takes a good part of it away.
+    x = np.arange(100)
+    view = np.repeat((128 + 100 * np.sin(2 * np.pi * x / 5)).astype(np.uint8)[None, :, None], 3, axis=2)
+    view = np.repeat(view, 20, axis=0)
+    at = (np.arange(200) + 0.5) / 2 - 0.5
+    wanted = (128 + 100 * np.sin(2 * np.pi * at / 5))[10:-10]
+    found = resized(view, (40, 200))[20, 10:-10, 0].astype(float)
+    linear = np.interp(at, x, view[10, :, 0])[10:-10]
+    assert np.abs(found - wanted).mean() < 0.5 * np.abs(linear - wanted).mean()
+
+
+@pytest.mark.parametrize("size", [(10, 25), (40, 100), (27, 61)])
+def test_resized_maps_do_not_overshoot(size: tuple[int, int]) -> None:
+    disparity = np.full((20, 50), 3.0, np.float32)
+    disparity[:, 20:] = 90.0
+    out = resized(disparity, size)
+    assert out.shape == size and out.min() >= 3 and out.max() <= 90
 
 
 def test_a_compiled_model_enlarges_when_told_to(compiled: Path) -> None:
