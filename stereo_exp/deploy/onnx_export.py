@@ -66,6 +66,7 @@ def export_trunk_onnx(
     """The trunk, float or quantised, as ONNX: normalised images N×3×H×W in, the two maps of logits out."""
     model = export_onnx(source.trunk, VIEWS, LOGITS, opset, size, batch)
     name_tensors(model, source.tensors)
+    give_weights_own_zero_points(model)
     return model
 
 
@@ -115,6 +116,27 @@ def name_tensors(model: onnx.ModelProto, tensors: Sequence[QuantisedTensor]) -> 
         for values in (node.input, node.output):
             for i, value in enumerate(values):
                 values[i] = names.get(value, value)
+
+
+def give_weights_own_zero_points(model: onnx.ModelProto) -> None:
+    """One zero point for each constant that is dequantised, called `<constant>.zero_point`, in place of shared ones.
+
+    Where a processor makes ONNX Runtime turn signed weights into unsigned ones (`session.x64quantprecision`), 1.32
+    replaces weight and zero point by name, and refuses the whole graph when it meets a zero point for the second time.
+    """
+    constants = {i.name: i for i in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type != "DequantizeLinear" or node.input[0] not in constants or len(node.input) < 3:
+            continue
+        own = f"{node.input[0]}.zero_point"
+        if own not in constants:
+            constants[own] = model.graph.initializer.add()
+            constants[own].CopyFrom(constants[node.input[2]])
+            constants[own].name = own
+        node.input[2] = own
+    used = {name for node in model.graph.node for name in node.input}
+    for name in [i.name for i in model.graph.initializer if i.name not in used]:
+        model.graph.initializer.remove(constants[name])
 
 
 def integers_name(tensor: str) -> str:

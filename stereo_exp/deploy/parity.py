@@ -18,6 +18,7 @@ from stereo_exp.evaluate import predict
 from stereo_exp.model.postprocess import full_disparity
 from stereo_exp.model.regression import StereoOutput
 from stereo_exp.progress import Meter
+from stereo_exp.runtime.engines.onnxruntime import exact_options
 
 
 class Parity(NamedTuple):
@@ -75,7 +76,7 @@ def _session(path: Path) -> Any:
         raise UserError(
             "export.parity_pairs", None, "the check runs the file: ONNX Runtime is not installed", fix
         ) from None
-    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(path), exact_options(), providers=["CPUExecutionProvider"])
 
 
 def _run(session: Any, form: str, source: Source, left: torch.Tensor, right: torch.Tensor) -> np.ndarray:

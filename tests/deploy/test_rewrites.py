@@ -22,12 +22,13 @@ from stereo_exp.deploy.rewrites import REWRITES, Rewrite, rewrite
 from stereo_exp.deploy.rewrites.pixel_shuffle import shuffled_weight
 from stereo_exp.deploy.rewrites.shuffle_behind_conv import weight_before_shuffle
 from stereo_exp.deploy.surgery import edit, nodes_of
+from stereo_exp.runtime.engines.onnxruntime import exact_options
 
 VIEWS = images(64, 96)
 
 
 def run(model: onnx.ModelProto, outputs: Sequence[str] = LOGITS, views: tuple = VIEWS) -> list[np.ndarray]:
-    options = onnxruntime.SessionOptions()
+    options = exact_options()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return session.run(list(outputs), dict(zip(("left", "right"), views, strict=True)))
@@ -60,6 +61,20 @@ def test_not_a_bit_changes(pow2: Network, entry: Rewrite) -> None:
     again = []
     edit(model, lambda m: again.append(entry(m)))
     assert again == [0], "a second time there is nothing left to do"
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_weights_have_their_own_zero_points(pow2: Network, level: int) -> None:
+    """What ONNX Runtime needs where it turns signed weights into unsigned ones; see `give_weights_own_zero_points`."""
+    graph = rewrite(trunk_form(pow2.exported), "onnxruntime", level)[0].graph
+    constants = {i.name for i in graph.initializer}
+    weights = [n for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in constants]
+    zero_points = [n.input[2] for n in weights]
+    owners = {zero_point: n.input[0] for zero_point, n in zip(zero_points, weights, strict=True)}
+    assert weights
+    assert len(owners) == len({n.input[0] for n in weights})
+    others = {name for n in graph.node if n not in weights for name in n.input}
+    assert not others & owners.keys()
 
 
 @pytest.mark.parametrize("level", range(4))

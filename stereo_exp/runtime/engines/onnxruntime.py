@@ -14,6 +14,17 @@ from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused
 from stereo_exp.runtime.engines.processor import sums_bytes_exactly
 
 
+def exact_options() -> Any:
+    """`SessionOptions` with which integers are computed exactly on this machine's processor."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    if not sums_bytes_exactly():
+        # It then takes unsigned weights, whose kernels do not saturate.
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    return options
+
+
 class OnnxRuntimeEngine:
     """A session, which any number of threads may run at once; see `Engine`."""
 
@@ -24,14 +35,11 @@ class OnnxRuntimeEngine:
 
         self.version, self.threads = onnxruntime.__version__, threads
         self._inputs = tuple(inputs)
-        options = onnxruntime.SessionOptions()
+        options = exact_options()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3
-        if not sums_bytes_exactly():
-            # It then takes unsigned weights, whose kernels do not saturate.
-            options.add_session_config_entry("session.x64quantprecision", "1")
         if in_flight > 1:
             # Threads that spin while they wait take the cores from those that compute another pair.
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
