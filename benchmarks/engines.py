@@ -55,6 +55,8 @@ def main() -> None:
     for name in _builders(options):
         here, there = context.Pipe()
         context.Process(target=_serve, args=(there, name, options), daemon=True).start()
+        # Held by the worker alone, the pipe breaks if it dies: waiting for it then ends in EOFError.
+        there.close()
         workers[name], times[name] = here, []
         here.recv()
         print(f"{name}: ready", flush=True)

@@ -32,5 +32,5 @@ class EMA:
             if v.is_floating_point() and (k in parameters or k.rpartition(".")[2].startswith("running_"))
         ]
         torch._foreach_lerp_([averaged[k] for k in floats], [current[k] for k in floats], 1 - decay)
-        for key in averaged.keys() - set(floats):
-            averaged[key].copy_(current[key])
+        others = list(averaged.keys() - set(floats))
+        torch._foreach_copy_([averaged[k] for k in others], [current[k] for k in others])

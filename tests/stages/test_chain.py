@@ -168,4 +168,5 @@ def test_from_integers_back_to_float(chain: Chain, frozen: bool) -> None:
     checkpoint = load_checkpoint(Path(report["checkpoint"]))
     assert [link["stage"] for link in checkpoint.meta["lineage"]] == ["float", "calib", "qat"]
     counts = [int(v) for k, v in checkpoint.part("model").items() if k.endswith("num_batches_tracked")]
-    assert counts and set(counts) == ({0} if frozen else {2})
+    # The best of two steps and one evaluation after each: which, depends on how the processor rounds.
+    assert counts and set(counts) == {0 if frozen else checkpoint.meta["step"]}
