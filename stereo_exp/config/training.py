@@ -100,8 +100,8 @@ class Train:
     save_every: int = 50
     """Steps between writes of the `last` checkpoint."""
     compile: bool = False
-    """Have torch.compile fuse the network's kernels: pays on a GPU and in long runs, after a minute or more of
-    compiling; needs a C++ compiler (and Triton on a GPU)."""
+    """Have torch.compile fuse the network's kernels: for long runs, since compiling takes a minute or more; needs a C++
+    compiler, and Triton on a GPU."""
     freeze_norm: bool = False
     """BatchNorm keeps its statistics while training: for going on from trained weights."""
     max_bad_steps: int = 20

@@ -128,6 +128,19 @@ def test_training_starts_from_the_given_weights(root: Path) -> None:
     assert abs(again["epe"] - first["epe"]) < abs(fresh["epe"] - first["epe"])
 
 
+@pytest.mark.long
+def test_a_compiled_network_learns_the_same(root: Path) -> None:
+    """`train.compile=true` fuses kernels; what is learned differs by rounding."""
+    steps = ("optim.steps=4", "train.log_every=1", "train.eval_every=0", "machine.precision=fp32")
+    plain = run(root, "name=plain", *steps)
+    compiled = run(root, "name=compiled", "train.compile=true", *steps)
+    assert losses(compiled["run_dir"]) == pytest.approx(losses(plain["run_dir"]), rel=1e-3)
+    assert compiled["epe"] == pytest.approx(plain["epe"], rel=1e-2)
+    # Its checkpoint is one like any other.
+    evaluated = run(root, "task=eval", f"checkpoint={compiled['checkpoint']}")
+    assert evaluated["epe"] == pytest.approx(compiled["epe"], rel=1e-6)
+
+
 def test_divergence_is_told_in_one_line(root: Path) -> None:
     process = start(root, "name=diverged", "optim.lr=1e30", "optim.grad_clip=null", "optim.warmup_epochs=0",
                     "optim.steps=60", "train.max_bad_steps=3", "train.eval_every=0")  # fmt: skip
