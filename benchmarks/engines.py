@@ -31,6 +31,9 @@ Frame = Callable[[], Any]
 Builder = Callable[[], Frame]
 SGBM_DISPARITIES = 192
 SGBM_MODES = ("MODE_SGBM", "MODE_SGBM_3WAY", "MODE_HH")
+# What benchmarks/accuracy.py compares the networks with.
+CHECKED = "OpenCV StereoSGBM, MODE_HH, both views, filled"
+REFINED = "openvino int8, refined on the host"
 # What is to be reached: (what, faster than what, by which factor at least).
 GOALS = (
     ("openvino int8", "OpenCV StereoSGBM, MODE_SGBM", 5.0),
@@ -38,6 +41,7 @@ GOALS = (
     ("openvino int8", "torch eager float32", 7.0),
     ("openvino int8", "openvino float32", 3.0),
     ("onnxruntime int8", "onnxruntime float32", 1.0),
+    (REFINED, CHECKED, 5.0),
 )
 POST_SHARE_GOAL = 0.10
 
@@ -156,7 +160,7 @@ def _engine_builders(options: argparse.Namespace) -> dict[str, Builder]:
         for kind, folder in (("float32", options.float), ("int8", options.int8))
         for form in (FULL, TRUNK)
     }
-    return built | {"openvino int8, refined on the host": build_refined}
+    return built | {REFINED: build_refined}
 
 
 def _sgbm_builders(options: argparse.Namespace) -> dict[str, Builder]:
@@ -169,7 +173,15 @@ def _sgbm_builders(options: argparse.Namespace) -> dict[str, Builder]:
         matcher = opencv_matcher(SGBM_DISPARITIES, getattr(cv2, f"STEREO_SGBM_{mode}"))
         return partial(matcher.compute, *_pair(*options.size))
 
-    return {f"OpenCV StereoSGBM, {mode}": partial(build, mode) for mode in SGBM_MODES}
+    def build_checked() -> Frame:
+        import cv2
+
+        from stereo_exp.classical.sgbm import Sgbm
+
+        cv2.setNumThreads(options.threads)
+        return partial(Sgbm(SGBM_DISPARITIES), *_pair(*options.size))
+
+    return {f"OpenCV StereoSGBM, {mode}": partial(build, mode) for mode in SGBM_MODES} | {CHECKED: build_checked}
 
 
 def _print(options: argparse.Namespace, times: dict[str, list[float]]) -> None:

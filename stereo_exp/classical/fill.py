@@ -54,7 +54,7 @@ def _nearest_in_row(disparity: np.ndarray, known: np.ndarray) -> tuple[np.ndarra
 
 
 def _nearest_on_the_left(disparity: np.ndarray, known: np.ndarray) -> np.ndarray:
-    columns = np.where(known, np.arange(disparity.shape[1]), -1)
+    columns = np.where(known, np.arange(disparity.shape[1], dtype=np.int32), np.int32(-1))
     nearest = np.maximum.accumulate(columns, axis=1)
     values = np.take_along_axis(disparity, np.maximum(nearest, 0), axis=1)
     return np.where(nearest >= 0, values, np.float32(np.inf))

@@ -69,16 +69,15 @@ class Sgbm:
 
     def checked(self, left: np.ndarray, right: np.ndarray) -> Checked:
         """Match each view with the other, and compare."""
-        disparity = self._match(left, right)
+        disparity = self.matched(left, right)
         # Seen in a mirror, the right view is the left one.
-        mirrored = (np.ascontiguousarray(view[:, ::-1]) for view in (right, left))
-        of_right = self._match(*mirrored)[:, ::-1]
+        of_right = self.matched(cv2.flip(right, 1), cv2.flip(left, 1))[:, ::-1]
         # Where the right view found nothing, it holds -1, which is close to no disparity but those near 0.
         of_right = np.where(of_right < 0, np.float32(np.inf), of_right)
         return Checked(disparity, (disparity >= 0) & consistent(disparity, of_right, TOLERANCE), of_right)
 
-    def _match(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """float32 H×W px, below 0 where nothing was found.
+    def matched(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Disparity of the left view as it is found, unchecked: float32 H×W px, below 0 where nothing was.
 
         OpenCV leaves out the columns whose candidates do not all lie in the right view; behind a border as wide as
         the candidates are many there are none. Its pixels repeat the edge: black ones would match dark things.

@@ -41,18 +41,19 @@ def test_a_rough_answer_becomes_fine(amplitude: float) -> None:
     assert (fine > 1).mean() < 0.08
 
 
-@pytest.mark.parametrize("shift", [0, -8, 3 * REACH])
+@pytest.mark.parametrize("shift", [0, -8, 0.75 * REACH])
 def test_what_both_views_agree_on_corrects_the_answer(shift: float) -> None:
     left, right, truth = scene()
     fine = error(refined(left, right, np.maximum(truth + shift, 0)), truth)
-    assert np.median(fine) < 0.05
-    assert (fine > 1).mean() < 0.08
+    # Parabolas through the costs draw what is slanted towards whole px.
+    assert np.median(fine) < 0.12
+    assert (fine > 1).mean() < 0.03
 
 
 def test_what_is_too_far_from_the_answer_counts_as_a_mismatch() -> None:
     left, right, truth = scene()
     found = refined(left, right, truth + 100)
-    assert np.median(error(found, truth)) > 100 - REACH - 1
+    assert np.median(error(found, truth)) == 100
 
 
 def test_disparities_far_above_the_answer_are_not_searched() -> None:
