@@ -47,6 +47,7 @@ REWRITES = (
     Rewrite("shuffle_last", 2),
     Rewrite("shuffle_behind_conv", 2, keeps_tensors=False),
     Rewrite("views_together", 2, keeps_tensors=False),
+    Rewrite("integer_colours", 2, ("openvino",), keeps_tensors=False),
     Rewrite("integer_relu", 2, ("onnxruntime",)),
     Rewrite("integer_matmul", 3, ("onnxruntime",)),
 )
