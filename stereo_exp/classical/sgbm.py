@@ -16,21 +16,21 @@ from stereo_exp.predict.left_right import consistent
 BLOCK = 3
 TOLERANCE = 1.0
 """Disagreement in px between the views' disparities that still counts as agreement."""
-SIXTEENTHS = 16
-"""OpenCV gives disparity as 16ths of a px."""
+# OpenCV gives disparity as 16ths of a px.
+_SIXTEENTHS = 16
 _ROBUST = {"preFilterCap": 63, "uniquenessRatio": 5, "speckleWindowSize": 100, "speckleRange": 1}
 
 
-def opencv_matcher(num_disparities: int, mode: int, lowest: int = 0, **settings: int) -> Any:
+def opencv_matcher(num_disparities: int, mode: int, **settings: int) -> Any:
     """`cv2.StereoSGBM` on RGB: blocks of 3×3, penalties as OpenCV's documentation suggests them.
 
     Args:
-        num_disparities: multiple of 16; candidates are `lowest` … `lowest` + num_disparities − 1 px.
+        num_disparities: multiple of 16; candidates are 0 … num_disparities − 1 px.
         mode: `cv2.STEREO_SGBM_MODE_…`.
         settings: OpenCV's other parameters by name.
     """
     area = 3 * BLOCK**2
-    return cv2.StereoSGBM.create(lowest, num_disparities, BLOCK, 8 * area, 32 * area, mode=mode, **settings)
+    return cv2.StereoSGBM.create(0, num_disparities, BLOCK, 8 * area, 32 * area, mode=mode, **settings)
 
 
 class Checked(NamedTuple):
@@ -85,4 +85,4 @@ class Sgbm:
         padded = (
             cv2.copyMakeBorder(view, 0, 0, self.num_disparities, 0, cv2.BORDER_REPLICATE) for view in (left, right)
         )
-        return self._matcher.compute(*padded)[:, self.num_disparities :].astype(np.float32) / SIXTEENTHS
+        return self._matcher.compute(*padded)[:, self.num_disparities :].astype(np.float32) / _SIXTEENTHS

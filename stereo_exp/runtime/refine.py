@@ -21,6 +21,8 @@ REACH = 64
 _REACH_AGAIN = 16
 # OpenCV's candidates come in groups of so many; at least one more than the answer so far needs is searched.
 _GROUP = 16
+# OpenCV's disparities are 16ths in 16 bits.
+_MOST = 2000
 # Three paths: in parallel, and no worse here than five.
 _MODE = cv2.STEREO_SGBM_MODE_SGBM_3WAY
 _MEDIAN = 5
@@ -45,17 +47,27 @@ def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.nd
     guess = resized(disparity, half) * ratio
     found = _matcher(guess).checked(*small)
     known = found.known & _credible(found.disparity, guess, float(REACH * ratio), small[0])
-    correction = _fused(found.disparity, known, found.right, guess) - guess
+    unseen = hidden(found.right, guess)
+    correction = _fused(found.disparity, known, unseen, guess) - guess
     disparity = np.maximum(disparity + resized(correction, (height, width)) / ratio, 0)
 
-    of_right = cv2.resize(found.right, (width, height), interpolation=cv2.INTER_NEAREST) / ratio
+    unseen, of_right = (_enlarged(half_size, (height, width)) for half_size in (unseen, found.right / ratio))
     again = _matcher(disparity).matched(left, right)
+    # The usual tolerance, 1.5 px, is three quarters of a pixel of half the size.
     known = (again >= 0) & consistent(again, of_right) & _credible(again, disparity, _REACH_AGAIN, left)
-    return cv2.medianBlur(_fused(again, known, of_right, disparity), _MEDIAN)
+    return cv2.medianBlur(_fused(again, known, unseen, disparity), _MEDIAN)
 
 
 def _matcher(guess: np.ndarray) -> Sgbm:
-    return Sgbm((int(guess.max()) // _GROUP + 2) * _GROUP, _MODE)
+    # No match is farther away than the other side of the image, whatever the network says.
+    largest = min(float(guess.max()), guess.shape[1], _MOST)
+    return Sgbm((int(largest) // _GROUP + 2) * _GROUP, _MODE)
+
+
+def _enlarged(half_size: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Each value as it is: between a disparity and none there is nothing."""
+    values = half_size.astype(np.uint8) if half_size.dtype == bool else half_size
+    return cv2.resize(values, (size[1], size[0]), interpolation=cv2.INTER_NEAREST).astype(half_size.dtype)
 
 
 def _credible(matched: np.ndarray, guess: np.ndarray, reach: float, view: np.ndarray) -> np.ndarray:
@@ -68,8 +80,8 @@ def _credible(matched: np.ndarray, guess: np.ndarray, reach: float, view: np.nda
     return contrast & (np.abs(matched - guess) < reach)
 
 
-def _fused(matched: np.ndarray, known: np.ndarray, of_right: np.ndarray, guess: np.ndarray) -> np.ndarray:
+def _fused(matched: np.ndarray, known: np.ndarray, unseen: np.ndarray, guess: np.ndarray) -> np.ndarray:
     """float32 H×W px: the matches, and between them the guess as far as they allow it."""
     # Nothing is farther away than 0 px: held between its neighbours, that is the farther one.
-    farthest = hidden(of_right, guess) & known.any(axis=1, keepdims=True)
+    farthest = unseen & known.any(axis=1, keepdims=True)
     return fill_between(matched, known, np.where(farthest, np.float32(0), guess))

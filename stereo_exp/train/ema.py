@@ -33,4 +33,5 @@ class EMA:
         ]
         torch._foreach_lerp_([averaged[k] for k in floats], [current[k] for k in floats], 1 - decay)
         others = list(averaged.keys() - set(floats))
-        torch._foreach_copy_([averaged[k] for k in others], [current[k] for k in others])
+        if others:
+            torch._foreach_copy_([averaged[k] for k in others], [current[k] for k in others])

@@ -129,11 +129,17 @@ def test_training_starts_from_the_given_weights(root: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_compiled_network_learns_the_same(root: Path) -> None:
+def test_a_compiled_network_learns_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`train.compile=true` fuses kernels; what is learned differs by rounding."""
+    import torch
+
+    compiling, calls = torch.compile, []
+    monkeypatch.setattr(torch, "compile", lambda module: calls.append(module) or compiling(module))
     steps = ("optim.steps=4", "train.log_every=1", "train.eval_every=0", "machine.precision=fp32")
     plain = run(root, "name=plain", *steps)
+    assert not calls
     compiled = run(root, "name=compiled", "train.compile=true", *steps)
+    assert len(calls) == 1
     assert losses(compiled["run_dir"]) == pytest.approx(losses(plain["run_dir"]), rel=1e-3)
     assert compiled["epe"] == pytest.approx(plain["epe"], rel=1e-2)
     # Its checkpoint is one like any other.
