@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stereo_exp.deploy.rewrites.pixel_shuffle import integers
-from stereo_exp.deploy.surgery import add_constant, constant, nodes_of, only_user, replace_nodes
+from stereo_exp.deploy.surgery import add_constant, constant, input_of, nodes_of, only_user, replace_nodes
 
 _STEPS = 256
 _LARGEST = 127
@@ -86,8 +86,8 @@ def _taps(conv: ir.Node) -> np.ndarray | None:
 
 def _matrix(chain: _Chain) -> _Matrix | None:
     """None where the conversion is not one of whole 256ths, one of them too large, to steps of 1."""
-    weight, offset = (constant(value) for value in chain.conversion.inputs[1:3])
-    scale, zero_point = (constant(value) for value in chain.quantise.inputs[1:3])
+    weight, offset = (constant(input_of(chain.conversion, i)) for i in (1, 2))
+    scale, zero_point = (constant(input_of(chain.quantise, i)) for i in (1, 2))
     if weight is None or offset is None or scale is None or zero_point is None:
         return None
     if weight.shape[2:] != (1, 1) or scale.size != 1 or float(scale.item()) != 1 or zero_point.dtype != np.uint8:
