@@ -114,16 +114,13 @@ def _replace(model: ir.Model, chain: _Chain, matrix: _Matrix) -> None:
     def new(key: str, array: np.ndarray) -> ir.Value:
         return add_constant(model, f"{name}.{key}", array)
 
-    def dequantised(*inputs: ir.Value | None, of: str) -> ir.Node:
-        return ir.node("DequantizeLinear", inputs, {"axis": 0} if of == "matrix" else None, name=f"{name}/{of}")
-
     # Dequantised before it is transposed: the other way around OpenVINO makes it floats first.
     one, zero = new("image_scale", np.asarray(1, np.float32)), new("image_zero_point", np.asarray(0, np.uint8))
-    image = dequantised(chain.cast.inputs[0], one, zero, of="image")
+    image = ir.node("DequantizeLinear", [chain.cast.inputs[0], one, zero], name=f"{name}/image")
     channels = len(matrix.weight)
     scale = new("scale", np.asarray([1 / _STEPS] * (channels - 1) + [1], np.float32))
-    weight = new("weight", matrix.weight)
-    weights = dequantised(weight, scale, new("weight.zero_point", np.zeros(channels, np.int8)), of="matrix")
+    rows, row_zeros = new("weight", matrix.weight), new("weight.zero_point", np.zeros(channels, np.int8))
+    weights = ir.node("DequantizeLinear", [rows, scale, row_zeros], {"axis": 0}, name=f"{name}/matrix")
     transpose = _again(chain.transpose, image.outputs[0])
     conversion = _again(chain.conversion, transpose.outputs[0], weights.outputs[0], new("offset", matrix.offset))
     quantise = _again(chain.quantise, conversion.outputs[0], *chain.quantise.inputs[1:])
@@ -134,13 +131,12 @@ def _replace(model: ir.Model, chain: _Chain, matrix: _Matrix) -> None:
     assert taps is not None and old is not None
     quantised_taps = old.producer()
     assert quantised_taps is not None
-    doubled = add_constant(
-        model, f"{chain.conv.name}.weight", np.concatenate([taps, taps[:, matrix.luma : matrix.luma + 1]], 1)
-    )
-    kernel = _again(quantised_taps, doubled, *quantised_taps.inputs[1:])
+    doubled = np.concatenate([taps, taps[:, matrix.luma : matrix.luma + 1]], axis=1)
+    weight = add_constant(model, f"{chain.conv.name}.weight", doubled)
+    kernel = _again(quantised_taps, weight, *quantised_taps.inputs[1:])
     conv = _again(chain.conv, dequantise.outputs[0], kernel.outputs[0], *chain.conv.inputs[2:])
-    old_nodes = list(reversed(chain))
-    replace_nodes(model, old_nodes, [image, weights, transpose, conversion, quantise, dequantise, kernel, conv])
+    fresh = [image, weights, transpose, conversion, quantise, dequantise, kernel, conv]
+    replace_nodes(model, list(reversed(chain)), fresh)
 
 
 def _again(node: ir.Node, *inputs: ir.Value | None) -> ir.Node:
