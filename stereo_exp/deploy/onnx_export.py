@@ -125,7 +125,7 @@ def give_weights_own_zero_points(model: onnx.ModelProto) -> None:
     replaces weight and zero point by name, and refuses the whole graph when it meets a zero point for the second time.
     """
     constants = {i.name: i for i in model.graph.initializer}
-    shared = set()
+    replaced = set()
     for node in model.graph.node:
         if node.op_type != "DequantizeLinear" or node.input[0] not in constants or len(node.input) < 3:
             continue
@@ -134,10 +134,10 @@ def give_weights_own_zero_points(model: onnx.ModelProto) -> None:
             constants[own] = model.graph.initializer.add()
             constants[own].CopyFrom(constants[node.input[2]])
             constants[own].name = own
-        shared.add(node.input[2])
+        replaced.add(node.input[2])
         node.input[2] = own
     used = {name for node in model.graph.node for name in node.input}
-    for name in shared - used:
+    for name in replaced - used:
         model.graph.initializer.remove(constants[name])
 
 

@@ -66,8 +66,7 @@ def _matcher(guess: np.ndarray) -> Sgbm:
 
 def _enlarged(half_size: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Each value as it is: between a disparity and none there is nothing."""
-    values = half_size.astype(np.uint8) if half_size.dtype == bool else half_size
-    return cv2.resize(values, (size[1], size[0]), interpolation=cv2.INTER_NEAREST).astype(half_size.dtype)
+    return half_size.repeat(2, axis=0).repeat(2, axis=1)[: size[0], : size[1]]
 
 
 def _credible(matched: np.ndarray, guess: np.ndarray, reach: float, view: np.ndarray) -> np.ndarray:

@@ -71,7 +71,7 @@ def test_what_the_right_view_does_not_see_takes_the_background() -> None:
     assert (np.abs(found[34:86, 154:216] - 40) < 1).mean() > 0.95
 
 
-def test_matches_that_the_right_view_does_not_confirm_do_not_count() -> None:
+def test_a_patch_that_only_the_left_view_has_takes_what_is_around_it() -> None:
     """A wall at 20 px with a patch, a reflection, say, that only the left view has."""
     rng = np.random.default_rng(6)
     wall = cv2.GaussianBlur(rng.integers(0, 256, (HEIGHT, 400, 3), dtype=np.uint8), (0, 0), 1.2)
