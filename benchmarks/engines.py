@@ -75,6 +75,9 @@ def main() -> None:
 
 def _serve(parent: Connection, name: str, options: argparse.Namespace) -> None:
     """Runs in a process of its own: as many frames as the parent asks for; sends their times in ms."""
+    import cv2
+
+    cv2.setNumThreads(options.threads)
     frame = _builders(options)[name]()
     for _ in range(options.warm_up):
         frame()
@@ -147,11 +150,8 @@ def _engine_builders(options: argparse.Namespace) -> dict[str, Builder]:
         return partial(load_engine(read_manifest(folder), form, engine, options.threads).run, left[None], right[None])
 
     def build_refined() -> Frame:
-        import cv2
-
         from stereo_exp.runtime import StereoModel
 
-        cv2.setNumThreads(options.threads)
         return partial(StereoModel(options.int8, "openvino", options.threads), *_pair(*options.size), refine=True)
 
     built = {
@@ -169,16 +169,12 @@ def _sgbm_builders(options: argparse.Namespace) -> dict[str, Builder]:
 
         from stereo_exp.classical.sgbm import opencv_matcher
 
-        cv2.setNumThreads(options.threads)
         matcher = opencv_matcher(SGBM_DISPARITIES, getattr(cv2, f"STEREO_SGBM_{mode}"))
         return partial(matcher.compute, *_pair(*options.size))
 
     def build_checked() -> Frame:
-        import cv2
-
         from stereo_exp.classical.sgbm import Sgbm
 
-        cv2.setNumThreads(options.threads)
         return partial(Sgbm(SGBM_DISPARITIES), *_pair(*options.size))
 
     return {f"OpenCV StereoSGBM, {mode}": partial(build, mode) for mode in SGBM_MODES} | {CHECKED: build_checked}
