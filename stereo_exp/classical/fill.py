@@ -1,8 +1,14 @@
-"""Holes of a disparity map, filled with what is farther away: what one view does not see lies behind what hides it."""
+"""Holes of a disparity map, filled from what is known around them.
+
+What one view does not see lies behind what hides it, and is as far away as the farther one of its neighbours.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+
+AGREEMENT = 2.0
+"""Difference in px of two disparities around a hole that still counts as agreement."""
 
 
 def fill_from_background(disparity: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -18,43 +24,68 @@ def fill_from_background(disparity: np.ndarray, known: np.ndarray) -> np.ndarray
     Returns:
         float32 H×W px; what is known stays as it is.
     """
-    filled = _filled_along_rows(disparity, known)
-    filled = _filled_along_rows(filled.T, np.isfinite(filled).T).T
-    return np.ascontiguousarray(np.where(np.isfinite(filled), filled, np.float32(0)))
+    filled = _filled_along(1, disparity, known)
+    filled = _filled_along(0, filled, np.isfinite(filled))
+    return np.where(np.isfinite(filled), filled, np.float32(0))
 
 
-def fill_between(disparity: np.ndarray, known: np.ndarray, guess: np.ndarray) -> np.ndarray:
-    """Each unknown pixel takes what `guess` says, but no less and no more than the nearest known ones in its row.
+def fill_between(disparity: np.ndarray, known: np.ndarray, guess: np.ndarray, behind: np.ndarray) -> np.ndarray:
+    """Each unknown pixel takes what `guess` says, as far as the nearest known ones in its row and column allow it.
 
-    A row without any takes the guess as it is.
+    Those are four; at the sides the one neighbour counts for both, in a row (column) without any those of its column
+    (row). Where the two middle ones agree within `AGREEMENT`, it lies between these, since one of the four may be
+    wrong; else between the smallest and the largest. Where there are none at all, the guess stays as it is.
 
     Args:
         disparity, guess: float32 H×W px.
         known: bool H×W.
+        behind: bool H×W, pixels that take the smaller one of their neighbours in the row instead.
 
     Returns:
         float32 H×W px; what is known stays as it is.
     """
-    from_left, from_right = _nearest_in_row(disparity, known)
-    lower, upper = np.minimum(from_left, from_right), np.maximum(from_left, from_right)
-    # At the sides there is one neighbour, and nothing to lie between.
-    upper = np.where(np.isfinite(upper), upper, lower)
-    return np.where(np.isfinite(lower), np.clip(guess, lower, upper), guess)
+    filled = np.where(known, disparity, guess)
+    holes = np.nonzero(~known)
+    row, column = _neighbours(1, disparity, known, holes), _neighbours(0, disparity, known, holes)
+    farther = np.minimum(*row)
+    row, column = _first_known(row, column), _first_known(column, row)
+    low, high = (np.minimum(*row), np.minimum(*column)), (np.maximum(*row), np.maximum(*column))
+    # The smallest and the largest of the four are not among these two.
+    middle = np.maximum(*low), np.minimum(*high)
+    lower, upper = np.minimum(*middle), np.maximum(*middle)
+    agree = upper - lower <= AGREEMENT
+    lower, upper = np.where(agree, lower, np.minimum(*low)), np.where(agree, upper, np.maximum(*high))
+    between = np.clip(filled[holes], lower, upper)
+    between = np.where(behind[holes] & np.isfinite(farther), farther, between)
+    filled[holes] = np.where(np.isfinite(between), between, filled[holes])
+    return filled
 
 
-def _filled_along_rows(disparity: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """inf in rows without a known pixel."""
-    return np.minimum(*_nearest_in_row(disparity, known))
+def _filled_along(axis: int, disparity: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """NaN in lines without a known pixel."""
+    holes = np.nonzero(~known)
+    filled = disparity.copy()
+    filled[holes] = np.minimum(*_neighbours(axis, disparity, known, holes))
+    return filled
 
 
-def _nearest_in_row(disparity: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest known disparities left and right of each pixel; a known one is its own; inf where there is none."""
-    from_right = _nearest_on_the_left(disparity[:, ::-1], known[:, ::-1])[:, ::-1]
-    return _nearest_on_the_left(disparity, known), from_right
+def _neighbours(axis: int, disparity: np.ndarray, known: np.ndarray, holes: tuple[np.ndarray, ...]) -> np.ndarray:
+    """The nearest known disparities before and after each hole along an axis, 2×holes; where there is but one, it is
+    both; NaN where there is none."""
+    size = known.shape[axis]
+    places = np.expand_dims(np.arange(size, dtype=np.int32), 1 - axis)
+    before = np.maximum.accumulate(np.where(known, places, np.int32(-1)), axis=axis)[holes]
+    reverse = np.flip(np.where(known, places, np.int32(size)), axis)
+    after = np.flip(np.minimum.accumulate(reverse, axis=axis), axis)[holes]
+    before, after = np.where(before < 0, after, before), np.where(after == size, before, after)
+    none = before == size
+    found = []
+    for place in (before, after):
+        at = list(holes)
+        at[axis] = np.where(none, 0, place)
+        found.append(np.where(none, np.float32(np.nan), disparity[tuple(at)]))
+    return np.stack(found)
 
 
-def _nearest_on_the_left(disparity: np.ndarray, known: np.ndarray) -> np.ndarray:
-    columns = np.where(known, np.arange(disparity.shape[1], dtype=np.int32), np.int32(-1))
-    nearest = np.maximum.accumulate(columns, axis=1)
-    values = np.take_along_axis(disparity, np.maximum(nearest, 0), axis=1)
-    return np.where(nearest >= 0, values, np.float32(np.inf))
+def _first_known(pair: np.ndarray, instead: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(pair), instead, pair)

@@ -21,16 +21,21 @@ _SIXTEENTHS = 16
 _ROBUST = {"preFilterCap": 63, "uniquenessRatio": 5, "speckleWindowSize": 100, "speckleRange": 1}
 
 
-def opencv_matcher(num_disparities: int, mode: int, **settings: int) -> Any:
-    """`cv2.StereoSGBM` on RGB: blocks of 3×3, penalties as OpenCV's documentation suggests them.
+def opencv_matcher(
+    num_disparities: int, mode: int, *, block: int = BLOCK, smoothness: float = 1.0, **settings: int
+) -> Any:
+    """`cv2.StereoSGBM` on RGB.
 
     Args:
         num_disparities: multiple of 16; candidates are 0 … num_disparities − 1 px.
         mode: `cv2.STEREO_SGBM_MODE_…`.
+        block: px, odd; costs are summed over so many rows and columns.
+        smoothness: factor on the penalties that OpenCV's documentation suggests.
         settings: OpenCV's other parameters by name.
     """
-    area = 3 * BLOCK**2
-    return cv2.StereoSGBM.create(0, num_disparities, BLOCK, 8 * area, 32 * area, mode=mode, **settings)
+    area = 3 * block**2
+    small, large = (round(smoothness * penalty * area) for penalty in (8, 32))
+    return cv2.StereoSGBM.create(0, num_disparities, block, small, large, mode=mode, **settings)
 
 
 class Checked(NamedTuple):
@@ -51,12 +56,18 @@ class Sgbm:
     """Matching of both views, left-right check, holes filled from the background.
 
     Args:
-        num_disparities, mode: see `opencv_matcher`; the default mode is the full-size two-pass one.
+        num_disparities, mode, block, smoothness: see `opencv_matcher`; the default mode is the full-size two-pass one.
     """
 
-    def __init__(self, num_disparities: int = 192, mode: int = cv2.STEREO_SGBM_MODE_HH) -> None:
+    def __init__(
+        self,
+        num_disparities: int = 192,
+        mode: int = cv2.STEREO_SGBM_MODE_HH,
+        block: int = BLOCK,
+        smoothness: float = 1.0,
+    ) -> None:
         self.num_disparities = num_disparities
-        self._matcher = opencv_matcher(num_disparities, mode, **_ROBUST)
+        self._matcher = opencv_matcher(num_disparities, mode, block=block, smoothness=smoothness, **_ROBUST)
 
     def __call__(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Disparity of the left view, float32 H×W px, in [0, num_disparities), known everywhere.

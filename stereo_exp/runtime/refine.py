@@ -7,6 +7,8 @@ view's disparities of the first time tell which matches to believe.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -18,7 +20,10 @@ from stereo_exp.runtime.images import resized
 REACH = 64
 """How far from the network's answer a match may lie, px. Farther ones are mismatches: repeated patterns, bare walls."""
 # The same for the second matching, which starts from the first one's answer.
-_REACH_AGAIN = 16
+_REACH_AGAIN = 32
+# A pixel of half the size is four already. The second matching decides between fewer candidates and may follow finer
+# outlines.
+_BLOCK, _SMOOTHNESS_AGAIN = 1, 0.75
 # OpenCV's candidates come in groups of so many; at least one more than the answer so far needs is searched.
 _GROUP = 16
 # OpenCV's disparities are 16ths in 16 bits.
@@ -32,8 +37,9 @@ def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.nd
     """Disparity of the left view, nearer to what the pixels say: float32 H×W px, 0 or more.
 
     Where no match is sure (not unique, not confirmed by the right view, alone, far from the answer, without contrast),
-    the answer stays what it was, but for three things: it is held between the nearest matches in its row, is the
-    farther one of these where the right view sees nothing of it, and goes through a median over 5×5 pixels.
+    the answer stays what it was, but for three things: it is held between the nearest matches in its row and column, is
+    the farther one of those in its row where the right view sees nothing of it, and goes through a median over 5×5
+    pixels.
 
     Args:
         left, right: uint8 H×W×3 of a rectified pair.
@@ -45,23 +51,23 @@ def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.nd
     ratio = np.float32(half[1] / width)
     small = [resized(view, half) for view in (left, right)]
     guess = resized(disparity, half) * ratio
-    found = _matcher(guess).checked(*small)
+    found = _matcher(guess, block=_BLOCK).checked(*small)
     known = found.known & _credible(found.disparity, guess, float(REACH * ratio), small[0])
     unseen = hidden(found.right, guess)
-    correction = _fused(found.disparity, known, unseen, guess) - guess
+    correction = fill_between(found.disparity, known, guess, unseen) - guess
     disparity = np.maximum(disparity + resized(correction, (height, width)) / ratio, 0)
 
     unseen, of_right = (_enlarged(half_size, (height, width)) for half_size in (unseen, found.right / ratio))
-    again = _matcher(disparity).matched(left, right)
+    again = _matcher(disparity, smoothness=_SMOOTHNESS_AGAIN).matched(left, right)
     # The usual tolerance, 1.5 px, is three quarters of a pixel of half the size.
     known = (again >= 0) & consistent(again, of_right) & _credible(again, disparity, _REACH_AGAIN, left)
-    return cv2.medianBlur(_fused(again, known, unseen, disparity), _MEDIAN)
+    return cv2.medianBlur(fill_between(again, known, disparity, unseen), _MEDIAN)
 
 
-def _matcher(guess: np.ndarray) -> Sgbm:
+def _matcher(guess: np.ndarray, **settings: Any) -> Sgbm:
     # No match is farther away than the other side of the image, whatever the network says.
     largest = min(float(guess.max()), guess.shape[1], _MOST)
-    return Sgbm((int(largest) // _GROUP + 2) * _GROUP, _MODE)
+    return Sgbm((int(largest) // _GROUP + 2) * _GROUP, _MODE, **settings)
 
 
 def _enlarged(half_size: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -77,10 +83,3 @@ def _credible(matched: np.ndarray, guess: np.ndarray, reach: float, view: np.nda
     changes[:, :-1] = steps[..., 0] | steps[..., 1] | steps[..., 2]
     contrast = cv2.dilate(changes, np.ones((BLOCK, BLOCK), np.uint8)) > 0
     return contrast & (np.abs(matched - guess) < reach)
-
-
-def _fused(matched: np.ndarray, known: np.ndarray, unseen: np.ndarray, guess: np.ndarray) -> np.ndarray:
-    """float32 H×W px: the matches, and between them the guess as far as they allow it."""
-    # Nothing is farther away than 0 px: held between its neighbours, that is the farther one.
-    farthest = unseen & known.any(axis=1, keepdims=True)
-    return fill_between(matched, known, np.where(farthest, np.float32(0), guess))

@@ -117,6 +117,20 @@ def test_bare_walls_keep_what_the_network_says(grey: int) -> None:
     np.testing.assert_array_equal(refined(bare, bare, rough), rough)
 
 
+def test_what_matches_by_chance_is_not_believed() -> None:
+    """Noise of each view's own, in a wall at 20 px: semi-global matching finds matches there, the right view others."""
+    wrong = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        wall = cv2.GaussianBlur(rng.integers(0, 256, (HEIGHT, 400, 3), dtype=np.uint8), (0, 0), 1.2)
+        left, right = wall[:, :WIDTH].copy(), wall[:, 20 : WIDTH + 20].copy()
+        for view, column in ((left, 110), (right, 90)):
+            view[10:110, column : column + 100] = np.clip(rng.normal(128, 8, (100, 100, 3)), 0, 255)
+        found = refined(left, right, np.full((HEIGHT, WIDTH), 20, np.float32))
+        wrong.append((np.abs(found[14:106, 114:206] - 20) > 1).mean())
+    assert np.mean(wrong) < 0.18
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 200), (200, 1), (2, 3), (31, 33), (65, 40)])
 def test_any_size(size: tuple[int, int]) -> None:
     rng = np.random.default_rng(1)
