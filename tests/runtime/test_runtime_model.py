@@ -16,7 +16,9 @@ from stereo_exp.data.sample import StereoSample
 from stereo_exp.errors import UserError
 from stereo_exp.runtime import StereoModel, depth
 from stereo_exp.runtime.engines import ENGINES as REGISTERED
-from stereo_exp.runtime.engines import usable_threads
+from stereo_exp.runtime.engines import load_engine, usable_threads
+from stereo_exp.runtime.engines.openvino import OpenVinoEngine
+from stereo_exp.runtime.manifest import FULL, read_manifest
 from stereo_exp.runtime.refine import refined
 
 
@@ -205,3 +207,19 @@ def test_depth() -> None:
     assert found.dtype == np.float32
     assert found.tolist() == [[10.0, np.inf, np.inf, 50.0]]
     assert depth(np.array([[5.0]]), 1000, 0.1, doffs=5.0) == 10
+
+
+@pytest.mark.parametrize(("size", "fixed"), [((64, 128), True), (None, False)])
+def test_openvino_has_nothing_left_open_once_the_size_is_fixed(
+    tmp_path: Path, size: tuple[int, int] | None, fixed: bool
+) -> None:
+    """Then it fuses more. What is computed is the same."""
+    manifest = read_manifest(write_matcher(tmp_path, ("openvino",), size))
+    engine = load_engine(manifest, FULL, "openvino", 1, 1)
+    assert isinstance(engine, OpenVinoEngine)
+    with engine.request() as request:
+        ports = request.get_compiled_model().inputs
+    assert [port.get_partial_shape().is_static for port in ports] == [fixed] * 2
+    left, right = shifted_pair(64, 128, 7)
+    disparity = engine.run(left[None], right[None])[engine.outputs.index("disparity")]
+    assert np.abs(disparity[..., 9:] - 7).max() < 0.05

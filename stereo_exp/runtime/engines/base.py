@@ -42,7 +42,10 @@ class Engine(Protocol):
     """Names, in the order in which `run` returns them."""
 
     def run(self, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
-        """uint8 B×H×W×3 RGB, twice, to every output. What is returned belongs to the caller."""
+        """uint8 B×H×W×3 RGB, twice, to every output. What is returned belongs to the caller.
+
+        B is what the model was compiled for; left open there, 1 is what every engine takes.
+        """
         ...
 
     def profile(self, left: np.ndarray, right: np.ndarray, warm_up: int, runs: int) -> list[OperatorTime]:

@@ -38,7 +38,9 @@ class OpenVinoEngine:
             settings["LP_TRANSFORMS_MODE"] = "NO"
         core = openvino.Core()
         try:
-            compiled = core.compile_model(core.read_model(str(path)), "CPU", settings)
+            model = core.read_model(str(path))
+            _fix_batch(model)
+            compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise refused(path, self.name, error) from None
         self.outputs = tuple(output.get_any_name() for output in compiled.outputs)
@@ -47,12 +49,12 @@ class OpenVinoEngine:
             self._idle.put(compiled.create_infer_request())
 
     def run(self, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
-        with self._request() as request:
+        with self.request() as request:
             return self._infer(request, left, right)
 
     def profile(self, left: np.ndarray, right: np.ndarray, warm_up: int, runs: int) -> list[OperatorTime]:
         per_run = []
-        with self._request() as request:
+        with self.request() as request:
             for run in range(warm_up + runs):
                 self._infer(request, left, right)
                 if run >= warm_up:
@@ -60,7 +62,8 @@ class OpenVinoEngine:
         return mean_times(per_run)
 
     @contextmanager
-    def _request(self) -> Iterator[Any]:
+    def request(self) -> Iterator[Any]:
+        """An infer request that nobody else uses meanwhile."""
         request = self._idle.get()
         try:
             yield request
@@ -71,6 +74,16 @@ class OpenVinoEngine:
         request.infer(dict(zip(self._inputs, (left, right), strict=True)), share_inputs=True)
         # The request's buffers are overwritten by its next run.
         return [request.get_output_tensor(i).data.copy() for i in range(len(self.outputs))]
+
+
+def _fix_batch(model: Any) -> None:
+    """One pair at a time, as all calls here have: with nothing left open OpenVINO fuses more, and is faster.
+
+    Where height and width are open, the batch makes no difference, and stays.
+    """
+    shapes = {port.get_any_name(): port.partial_shape for port in model.inputs}
+    if all(dimension.is_static for shape in shapes.values() for dimension in list(shape)[1:]):
+        model.reshape({name: [1, *list(shape)[1:]] for name, shape in shapes.items() if shape[0].is_dynamic})
 
 
 def _executed(info: Any) -> dict[tuple[str, str, str], float]:
