@@ -61,6 +61,25 @@ def test_without_the_border_opencv_leaves_columns_out(pair: tuple[np.ndarray, ..
     assert (plain[:, :63] < 0).all()
 
 
+@pytest.mark.parametrize(("block", "smoothness"), [(1, 1.0), (3, 1.0), (3, 0.75), (5, 1.5)])
+def test_penalties_are_those_of_opencvs_documentation_times_the_smoothness(block: int, smoothness: float) -> None:
+    """8 and 32 times the number of channels and the block's pixels."""
+    matcher = opencv_matcher(64, cv2.STEREO_SGBM_MODE_HH, block=block, smoothness=smoothness)
+    pixels = 3 * block * block
+    assert matcher.getBlockSize() == block
+    assert (matcher.getP1(), matcher.getP2()) == (round(8 * smoothness * pixels), round(32 * smoothness * pixels))
+
+
+@pytest.mark.parametrize("settings", [{"block": 1}, {"block": 5}, {"smoothness": 0.5}])
+def test_other_blocks_and_penalties_find_the_same_scene(
+    pair: tuple[np.ndarray, ...], settings: dict[str, float]
+) -> None:
+    left, right, truth = pair
+    found = Sgbm(64, cv2.STEREO_SGBM_MODE_SGBM_3WAY, **settings)(left, right)
+    assert (np.abs(found - truth) > 1).mean() < 0.04
+    assert not np.array_equal(found, Sgbm(64, cv2.STEREO_SGBM_MODE_SGBM_3WAY)(left, right))
+
+
 def test_views_that_have_nothing_in_common_give_a_map_all_the_same() -> None:
     found = Sgbm(64)(np.zeros((40, 80, 3), np.uint8), texture(0, 80)[:40])
     assert np.isfinite(found).all() and (found >= 0).all() and (found < 64).all()
