@@ -29,8 +29,8 @@ def opencv_matcher(
     Args:
         num_disparities: multiple of 16; candidates are 0 … num_disparities − 1 px.
         mode: `cv2.STEREO_SGBM_MODE_…`.
-        block: px, odd; costs are summed over so many rows and columns.
-        smoothness: factor on the penalties that OpenCV's documentation suggests.
+        block: px, odd, 1 or more; costs are summed over so many rows and columns.
+        smoothness: above 0, factor on the penalties that OpenCV's documentation suggests.
         settings: OpenCV's other parameters by name.
     """
     area = 3 * block**2

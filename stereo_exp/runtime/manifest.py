@@ -85,7 +85,7 @@ class Manifest:
     size: tuple[int, int] | None
     """Height and width that the forms take; None: any multiples of `multiple`."""
     batch: int | None
-    """Pairs at a time; None: any number."""
+    """Pairs at a time; None: left open, but engines need take no more than 1."""
     opt: int
     """Level of the graph rewrites, 0 to 3."""
     engines: dict[str, dict[str, FileEntry]]

@@ -7,8 +7,6 @@ view's disparities of the first time tell which matches to believe.
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 
@@ -21,9 +19,12 @@ REACH = 64
 """How far from the network's answer a match may lie, px. Farther ones are mismatches: repeated patterns, bare walls."""
 # The same for the second matching, which starts from the first one's answer.
 _REACH_AGAIN = 32
-# A pixel of half the size is four already. The second matching decides between fewer candidates and may follow finer
-# outlines.
-_BLOCK, _SMOOTHNESS_AGAIN = 1, 0.75
+# A pixel of half the size is four already: matched one by one.
+_HALF_BLOCK = 1
+# Weaker penalties follow finer outlines; what they let through, the right view and the reach hold back.
+_FULL_SMOOTHNESS = 0.75
+# Rows and columns around a pixel in which something must change, whatever the blocks.
+_CONTRAST = 3
 # OpenCV's candidates come in groups of so many; at least one more than the answer so far needs is searched.
 _GROUP = 16
 # OpenCV's disparities are 16ths in 16 bits.
@@ -51,23 +52,23 @@ def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.nd
     ratio = np.float32(half[1] / width)
     small = [resized(view, half) for view in (left, right)]
     guess = resized(disparity, half) * ratio
-    found = _matcher(guess, block=_BLOCK).checked(*small)
+    found = _matcher(guess, block=_HALF_BLOCK).checked(*small)
     known = found.known & _credible(found.disparity, guess, float(REACH * ratio), small[0])
     unseen = hidden(found.right, guess)
     correction = fill_between(found.disparity, known, guess, unseen) - guess
     disparity = np.maximum(disparity + resized(correction, (height, width)) / ratio, 0)
 
     unseen, of_right = (_enlarged(half_size, (height, width)) for half_size in (unseen, found.right / ratio))
-    again = _matcher(disparity, smoothness=_SMOOTHNESS_AGAIN).matched(left, right)
+    again = _matcher(disparity, smoothness=_FULL_SMOOTHNESS).matched(left, right)
     # The usual tolerance, 1.5 px, is three quarters of a pixel of half the size.
     known = (again >= 0) & consistent(again, of_right) & _credible(again, disparity, _REACH_AGAIN, left)
     return cv2.medianBlur(fill_between(again, known, disparity, unseen), _MEDIAN)
 
 
-def _matcher(guess: np.ndarray, **settings: Any) -> Sgbm:
+def _matcher(guess: np.ndarray, block: int = BLOCK, smoothness: float = 1.0) -> Sgbm:
     # No match is farther away than the other side of the image, whatever the network says.
     largest = min(float(guess.max()), guess.shape[1], _MOST)
-    return Sgbm((int(largest) // _GROUP + 2) * _GROUP, _MODE, **settings)
+    return Sgbm((int(largest) // _GROUP + 2) * _GROUP, _MODE, block, smoothness)
 
 
 def _enlarged(half_size: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -76,10 +77,10 @@ def _enlarged(half_size: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _credible(matched: np.ndarray, guess: np.ndarray, reach: float, view: np.ndarray) -> np.ndarray:
-    """bool H×W, near the guess, and in a block in which something changes along the row: without any contrast all
+    """bool H×W, near the guess, and with something around that changes along the row: without any contrast all
     candidates match, and both views take the first."""
     steps = view[:, 1:] ^ view[:, :-1]
     changes = np.zeros(matched.shape, np.uint8)
     changes[:, :-1] = steps[..., 0] | steps[..., 1] | steps[..., 2]
-    contrast = cv2.dilate(changes, np.ones((BLOCK, BLOCK), np.uint8)) > 0
+    contrast = cv2.dilate(changes, np.ones((_CONTRAST, _CONTRAST), np.uint8)) > 0
     return contrast & (np.abs(matched - guess) < reach)

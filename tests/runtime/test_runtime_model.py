@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import openvino
 import pytest
 from matcher import ENGINES, MAXDISP, shifted_pair, write_matcher
 
@@ -17,7 +18,7 @@ from stereo_exp.errors import UserError
 from stereo_exp.runtime import StereoModel, depth
 from stereo_exp.runtime.engines import ENGINES as REGISTERED
 from stereo_exp.runtime.engines import load_engine, usable_threads
-from stereo_exp.runtime.engines.openvino import OpenVinoEngine
+from stereo_exp.runtime.engines.openvino import _fix_open_batch
 from stereo_exp.runtime.manifest import FULL, read_manifest
 from stereo_exp.runtime.refine import refined
 
@@ -209,17 +210,25 @@ def test_depth() -> None:
     assert depth(np.array([[5.0]]), 1000, 0.1, doffs=5.0) == 10
 
 
-@pytest.mark.parametrize(("size", "fixed"), [((64, 128), True), (None, False)])
-def test_openvino_has_nothing_left_open_once_the_size_is_fixed(
-    tmp_path: Path, size: tuple[int, int] | None, fixed: bool
+@pytest.mark.parametrize(
+    ("size", "batch", "found"),
+    [((64, 128), None, [1, 64, 128, 3]), ((64, 128), 2, [2, 64, 128, 3]), (None, None, [-1, -1, -1, 3])],
+)
+def test_openvino_fixes_the_batch_where_it_is_all_that_is_open(
+    tmp_path: Path, size: tuple[int, int] | None, batch: int | None, found: list[int]
 ) -> None:
-    """Then it fuses more. What is computed is the same."""
-    manifest = read_manifest(write_matcher(tmp_path, ("openvino",), size))
-    engine = load_engine(manifest, FULL, "openvino", 1, 1)
-    assert isinstance(engine, OpenVinoEngine)
-    with engine.request() as request:
-        ports = request.get_compiled_model().inputs
-    assert [port.get_partial_shape().is_static for port in ports] == [fixed] * 2
-    left, right = shifted_pair(64, 128, 7)
-    disparity = engine.run(left[None], right[None])[engine.outputs.index("disparity")]
-    assert np.abs(disparity[..., 9:] - 7).max() < 0.05
+    manifest = read_manifest(write_matcher(tmp_path, ("openvino",), size, batch))
+    model = openvino.Core().read_model(manifest.file("openvino", FULL))
+    _fix_open_batch(model)
+    assert [[d.get_length() if d.is_static else -1 for d in port.partial_shape] for port in model.inputs] == [found] * 2
+
+
+@pytest.mark.parametrize("size", [(64, 128), None])
+def test_what_openvino_computes_does_not_depend_on_what_is_open(tmp_path: Path, size: tuple[int, int] | None) -> None:
+    fixed, other = (
+        load_engine(read_manifest(write_matcher(tmp_path / name, ("openvino",), *shape)), FULL, "openvino", 1, 1)
+        for name, shape in (("fixed", ((64, 128), 1)), ("open", (size, None)))
+    )
+    views = [view[None] for view in shifted_pair(64, 128, 7)]
+    for expected, found in zip(fixed.run(*views), other.run(*views), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)

@@ -44,7 +44,7 @@ class Engine(Protocol):
     def run(self, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
         """uint8 B×H×W×3 RGB, twice, to every output. What is returned belongs to the caller.
 
-        B is what the model was compiled for; left open there, 1 is what every engine takes.
+        B is the manifest's `batch`, or 1 where that is open: not every engine takes more then.
         """
         ...
 

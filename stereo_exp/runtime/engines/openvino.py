@@ -39,7 +39,7 @@ class OpenVinoEngine:
         core = openvino.Core()
         try:
             model = core.read_model(str(path))
-            _fix_batch(model)
+            _fix_open_batch(model)
             compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise refused(path, self.name, error) from None
@@ -49,12 +49,12 @@ class OpenVinoEngine:
             self._idle.put(compiled.create_infer_request())
 
     def run(self, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
-        with self.request() as request:
+        with self._request() as request:
             return self._infer(request, left, right)
 
     def profile(self, left: np.ndarray, right: np.ndarray, warm_up: int, runs: int) -> list[OperatorTime]:
         per_run = []
-        with self.request() as request:
+        with self._request() as request:
             for run in range(warm_up + runs):
                 self._infer(request, left, right)
                 if run >= warm_up:
@@ -62,8 +62,7 @@ class OpenVinoEngine:
         return mean_times(per_run)
 
     @contextmanager
-    def request(self) -> Iterator[Any]:
-        """An infer request that nobody else uses meanwhile."""
+    def _request(self) -> Iterator[Any]:
         request = self._idle.get()
         try:
             yield request
@@ -76,14 +75,16 @@ class OpenVinoEngine:
         return [request.get_output_tensor(i).data.copy() for i in range(len(self.outputs))]
 
 
-def _fix_batch(model: Any) -> None:
+def _fix_open_batch(model: Any) -> None:
     """One pair at a time, as all calls here have: with nothing left open OpenVINO fuses more, and is faster.
 
     Where height and width are open, the batch makes no difference, and stays.
     """
-    shapes = {port.get_any_name(): port.partial_shape for port in model.inputs}
-    if all(dimension.is_static for shape in shapes.values() for dimension in list(shape)[1:]):
-        model.reshape({name: [1, *list(shape)[1:]] for name, shape in shapes.items() if shape[0].is_dynamic})
+    shapes = {port.get_any_name(): list(port.partial_shape) for port in model.inputs}
+    batches, sizes = zip(*((shape[0], shape[1:]) for shape in shapes.values()), strict=True)
+    is_open = any(batch.is_dynamic for batch in batches)
+    if is_open and all(dimension.is_static for size in sizes for dimension in size):
+        model.reshape({name: [1, *shape[1:]] for name, shape in shapes.items()})
 
 
 def _executed(info: Any) -> dict[tuple[str, str, str], float]:
