@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import openvino
 import pytest
 from matcher import ENGINES, MAXDISP, shifted_pair, write_matcher
 
@@ -217,6 +216,8 @@ def test_depth() -> None:
 def test_openvino_fixes_the_batch_where_it_is_all_that_is_open(
     tmp_path: Path, size: tuple[int, int] | None, batch: int | None, found: list[int]
 ) -> None:
+    import openvino
+
     manifest = read_manifest(write_matcher(tmp_path, ("openvino",), size, batch))
     model = openvino.Core().read_model(manifest.file("openvino", FULL))
     _fix_open_batch(model)
