@@ -44,7 +44,6 @@ def fill_between(disparity: np.ndarray, known: np.ndarray, guess: np.ndarray, be
     Returns:
         float32 H×W px; what is known stays as it is.
     """
-    filled = np.where(known, disparity, guess)
     holes = np.nonzero(~known)
     row, column = _neighbours(1, disparity, known, holes), _neighbours(0, disparity, known, holes)
     farther = np.minimum(*row)
@@ -55,9 +54,9 @@ def fill_between(disparity: np.ndarray, known: np.ndarray, guess: np.ndarray, be
     lower, upper = np.minimum(*middle), np.maximum(*middle)
     agree = upper - lower <= AGREEMENT
     lower, upper = np.where(agree, lower, np.minimum(*low)), np.where(agree, upper, np.maximum(*high))
-    between = np.clip(filled[holes], lower, upper)
-    between = np.where(behind[holes] & np.isfinite(farther), farther, between)
-    filled[holes] = np.where(np.isfinite(between), between, filled[holes])
+    held = np.where(behind[holes] & ~np.isnan(farther), farther, np.clip(guess[holes], lower, upper))
+    filled = disparity.copy()
+    filled[holes] = _first_known(held, guess[holes])
     return filled
 
 
@@ -75,8 +74,8 @@ def _neighbours(axis: int, disparity: np.ndarray, known: np.ndarray, holes: tupl
     size = known.shape[axis]
     places = np.expand_dims(np.arange(size, dtype=np.int32), 1 - axis)
     before = np.maximum.accumulate(np.where(known, places, np.int32(-1)), axis=axis)[holes]
-    reverse = np.flip(np.where(known, places, np.int32(size)), axis)
-    after = np.flip(np.minimum.accumulate(reverse, axis=axis), axis)[holes]
+    backwards = np.flip(np.where(known, places, np.int32(size)), axis)
+    after = np.flip(np.minimum.accumulate(backwards, axis=axis), axis)[holes]
     before, after = np.where(before < 0, after, before), np.where(after == size, before, after)
     none = before == size
     found = []
@@ -87,5 +86,5 @@ def _neighbours(axis: int, disparity: np.ndarray, known: np.ndarray, holes: tupl
     return np.stack(found)
 
 
-def _first_known(pair: np.ndarray, instead: np.ndarray) -> np.ndarray:
-    return np.where(np.isnan(pair), instead, pair)
+def _first_known(values: np.ndarray, instead: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(values), instead, values)

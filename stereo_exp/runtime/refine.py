@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from stereo_exp.classical.fill import fill_between
-from stereo_exp.classical.sgbm import BLOCK, Sgbm
+from stereo_exp.classical.sgbm import Sgbm
 from stereo_exp.predict.left_right import consistent, hidden
 from stereo_exp.runtime.images import resized
 
@@ -52,23 +52,23 @@ def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.nd
     ratio = np.float32(half[1] / width)
     small = [resized(view, half) for view in (left, right)]
     guess = resized(disparity, half) * ratio
-    found = _matcher(guess, block=_HALF_BLOCK).checked(*small)
+    found = Sgbm(_candidates(guess), _MODE, block=_HALF_BLOCK).checked(*small)
     known = found.known & _credible(found.disparity, guess, float(REACH * ratio), small[0])
     unseen = hidden(found.right, guess)
     correction = fill_between(found.disparity, known, guess, unseen) - guess
     disparity = np.maximum(disparity + resized(correction, (height, width)) / ratio, 0)
 
     unseen, of_right = (_enlarged(half_size, (height, width)) for half_size in (unseen, found.right / ratio))
-    again = _matcher(disparity, smoothness=_FULL_SMOOTHNESS).matched(left, right)
+    again = Sgbm(_candidates(disparity), _MODE, smoothness=_FULL_SMOOTHNESS).matched(left, right)
     # The usual tolerance, 1.5 px, is three quarters of a pixel of half the size.
     known = (again >= 0) & consistent(again, of_right) & _credible(again, disparity, _REACH_AGAIN, left)
     return cv2.medianBlur(fill_between(again, known, disparity, unseen), _MEDIAN)
 
 
-def _matcher(guess: np.ndarray, block: int = BLOCK, smoothness: float = 1.0) -> Sgbm:
+def _candidates(guess: np.ndarray) -> int:
     # No match is farther away than the other side of the image, whatever the network says.
     largest = min(float(guess.max()), guess.shape[1], _MOST)
-    return Sgbm((int(largest) // _GROUP + 2) * _GROUP, _MODE, block, smoothness)
+    return (int(largest) // _GROUP + 2) * _GROUP
 
 
 def _enlarged(half_size: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -37,10 +37,8 @@ def test_a_guess_stays_between_the_nearest_known_ones(
             expected = min(in_row)
         elif around:
             lowest, low, high, highest = around
-            expected = np.clip(
-                guess[row, column],
-                *((low, high) if np.float32(high) - np.float32(low) <= AGREEMENT else (lowest, highest)),
-            )
+            agree = np.float32(high) - np.float32(low) <= AGREEMENT
+            expected = np.clip(guess[row, column], *((low, high) if agree else (lowest, highest)))
         else:
             expected = guess[row, column]
         assert filled[row, column] == expected

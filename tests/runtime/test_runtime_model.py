@@ -17,7 +17,7 @@ from stereo_exp.errors import UserError
 from stereo_exp.runtime import StereoModel, depth
 from stereo_exp.runtime.engines import ENGINES as REGISTERED
 from stereo_exp.runtime.engines import load_engine, usable_threads
-from stereo_exp.runtime.engines.openvino import _fix_open_batch
+from stereo_exp.runtime.engines.openvino import fix_open_batch
 from stereo_exp.runtime.manifest import FULL, read_manifest
 from stereo_exp.runtime.refine import refined
 
@@ -220,7 +220,7 @@ def test_openvino_fixes_the_batch_where_it_is_all_that_is_open(
 
     manifest = read_manifest(write_matcher(tmp_path, ("openvino",), size, batch))
     model = openvino.Core().read_model(manifest.file("openvino", FULL))
-    _fix_open_batch(model)
+    fix_open_batch(model)
     assert [[d.get_length() if d.is_static else -1 for d in port.partial_shape] for port in model.inputs] == [found] * 2
 
 

@@ -39,7 +39,7 @@ class OpenVinoEngine:
         core = openvino.Core()
         try:
             model = core.read_model(str(path))
-            _fix_open_batch(model)
+            fix_open_batch(model)
             compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise refused(path, self.name, error) from None
@@ -75,15 +75,14 @@ class OpenVinoEngine:
         return [request.get_output_tensor(i).data.copy() for i in range(len(self.outputs))]
 
 
-def _fix_open_batch(model: Any) -> None:
+def fix_open_batch(model: Any) -> None:
     """One pair at a time, as all calls here have: with nothing left open OpenVINO fuses more, and is faster.
 
     Where height and width are open, the batch makes no difference, and stays.
     """
     shapes = {port.get_any_name(): list(port.partial_shape) for port in model.inputs}
-    batches, sizes = zip(*((shape[0], shape[1:]) for shape in shapes.values()), strict=True)
-    is_open = any(batch.is_dynamic for batch in batches)
-    if is_open and all(dimension.is_static for size in sizes for dimension in size):
+    is_open = any(shape[0].is_dynamic for shape in shapes.values())
+    if is_open and all(dimension.is_static for shape in shapes.values() for dimension in shape[1:]):
         model.reshape({name: [1, *shape[1:]] for name, shape in shapes.items()})
 
 
