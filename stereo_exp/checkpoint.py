@@ -18,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from stereo_exp.atomic import write_bytes
+from stereo_exp.config.model import with_defaults
 from stereo_exp.errors import CheckpointError
 
 FORMAT = "stereo_exp/1"
@@ -141,8 +142,11 @@ def lineage_of(start: Checkpoint | None) -> list[dict[str, Any]]:
 
 
 def network_facts(config: Mapping[str, Any], stage: str) -> dict[str, Any]:
-    """What of a config makes the network that a checkpoint of `stage` holds."""
-    facts = {"model": config["model"]}
+    """What of a config makes the network that a checkpoint of `stage` holds.
+
+    Keys of the network that came after the checkpoint have their defaults: what it was built with.
+    """
+    facts: dict[str, Any] = {"model": with_defaults(config["model"])}
     if stage != "float":
         quant = config["quant"]
         facts["quant"] = {"target": quant["target"], "lift": list(quant["lift"]), "lift_bits": quant["lift_bits"]}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -11,6 +13,7 @@ from stereo_exp.errors import UserError
 
 NUM_STAGES = 5
 MAXDISP_STEP = 32
+MAX_EXPANSION = 64
 
 
 @dataclass
@@ -26,9 +29,18 @@ class MixVarGENet(Backbone):
     """Multiplies every channel count, rounded to whole groups of 16 channels."""
     units: list[int] = field(default_factory=lambda: [0, 2, 2, 6, 2])
     """Residual units stacked behind the head unit in each of the five stages."""
+    expansion: list[float] = field(default_factory=lambda: [2.0, 4.0, 4.0, 2.0, 2.0])
+    """Channels inside the units of each of the five stages, for each that they take in."""
 
     def __post_init__(self) -> None:
         positive("model.backbone.width", self.width)
+        if len(self.expansion) != NUM_STAGES or not all(0 < factor <= MAX_EXPANSION for factor in self.expansion):
+            raise UserError(
+                "model.backbone.expansion",
+                self.expansion,
+                f"must be five numbers above 0 and up to {MAX_EXPANSION}, one for each stage",
+                "try model.backbone.expansion=[2,4,4,2,2]",
+            )
         if len(self.units) != NUM_STAGES or min(self.units) < 0:
             raise UserError(
                 "model.backbone.units",
@@ -46,6 +58,25 @@ class MobileNetV2(Backbone):
 
     def __post_init__(self) -> None:
         positive("model.backbone.width", self.width)
+
+
+BACKBONES: dict[str, type[Backbone]] = {"mixvargenet": MixVarGENet, "mobilenetv2": MobileNetV2}
+
+
+def with_defaults(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain `model` config, of a checkpoint, with the defaults of keys of its backbone that came later."""
+    backbone = model.get("backbone") or {}
+    kind = BACKBONES.get(backbone.get("name", ""))
+    return dict(model) if kind is None else {**model, "backbone": {**asdict(kind()), **backbone}}
+
+
+def is_narrower(model: Mapping[str, Any], than: Mapping[str, Any]) -> bool:
+    """Whether one network is another but for a smaller `backbone.expansion`; both as a config's `model`, complete."""
+    ours, theirs = model["backbone"].get("expansion"), than["backbone"].get("expansion")
+    if ours is None or theirs is None or ours == theirs:
+        return False
+    widened = {**model, "backbone": {**model["backbone"], "expansion": theirs}}
+    return widened == than and all(a <= b for a, b in zip(ours, theirs, strict=True))
 
 
 @dataclass

@@ -94,7 +94,7 @@ class Root:
 # Config node -> {name -> its dataclass}: the options of that group. Order matters to `bind`: parents first.
 NODES: dict[str, dict[str, type]] = {
     "model": {"stereonetplus": model.StereoNetPlus},
-    "model.backbone": {"mixvargenet": model.MixVarGENet, "mobilenetv2": model.MobileNetV2},
+    "model.backbone": dict(model.BACKBONES),
     "model.neck": {"fpn": model.FPN},
     "model.head": {"aanet_spx": model.AANetSpx},
     "quant.stage": {

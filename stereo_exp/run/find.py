@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stereo_exp.checkpoint import BEST, check_same_network, first_difference, network_facts, read_meta
+from stereo_exp.config.model import is_narrower, with_defaults
 from stereo_exp.config.schema import Root
 from stereo_exp.errors import CheckpointError
 from stereo_exp.run.context import RunContext
@@ -52,8 +53,7 @@ def find_start(context: RunContext) -> Path | None:
                 f"is a {meta['stage']} checkpoint; stage={config.stage} starts from {' or '.join(before)}",
                 f"give one of those, or leave it out to {_without(config)}",
             )
-        # A float network takes weights back from any quantisation.
-        check_same_network(meta, context.config_dict(), path, "float" if config.stage == "float" else None)
+        _check_start(meta, context, path)
         return path
     if config.stage == "float":
         return None
@@ -87,6 +87,15 @@ def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
         log.info("no %s checkpoint of name=%s: using the released weights (checkpoint=release)", stage, config.name)
         return released(stage, "checkpoint")
     raise _none(context, stage, "checkpoint", fits)
+
+
+def _check_start(meta: Meta, context: RunContext, path: Path) -> None:
+    """A float network takes weights back from any quantisation, and from one with wider units."""
+    config = context.config_dict()
+    if context.config.stage != "float":
+        check_same_network(meta, config, path)
+    elif not is_narrower(with_defaults(config["model"]), with_defaults(meta["config"]["model"])):
+        check_same_network(meta, config, path, "float")
 
 
 def _without(config: Root) -> str:

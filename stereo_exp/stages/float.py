@@ -1,4 +1,7 @@
-"""`stage=float`: ordinary training, from random weights or from `init_from`, a float or a quantised network."""
+"""`stage=float`: ordinary training, from random weights or from `init_from`.
+
+That is a float or a quantised network, the same or one with wider units, which are narrowed.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from torch import nn
 from stereo_exp.checkpoint import Checkpoint, load_checkpoint, load_weights
 from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
+from stereo_exp.data.loader import StereoLoader
 from stereo_exp.data.splits import Splits
 from stereo_exp.errors import UserError
 from stereo_exp.model import MODELS
@@ -25,8 +29,8 @@ from stereo_exp.train.device import choose
 from stereo_exp.train.run import run_training
 
 log = logging.getLogger(__name__)
-# First batches of the training split, of which BatchNorm gets its statistics when a quantised network becomes a float
-# one again.
+# First batches of the training split. When a quantised network becomes a float one again, BatchNorm gets its statistics
+# of them; units are narrowed so as to change what they make of them least.
 _BATCHES = 20
 
 
@@ -48,12 +52,33 @@ def _train(context: RunContext, process: Process, start_path: Path | None, resum
 
 
 def _take_weights(model: nn.Module, start: Checkpoint, config: Root) -> None:
+    theirs = bind(start.meta["config"])
+    if theirs.model == config.model:
+        _take_same(model, start, theirs, config)
+        return
+    from stereo_exp.prune.narrow import narrow
+
+    device = next(model.parameters()).device
+    wide = MODELS[theirs.model.name](theirs.model).to(device)
+    _take_same(wide, start, theirs, config)
+    if not narrow(wide, model, _batches(config)):
+        raise _no_pairs(config, "channels cannot be compared")
+
+
+def _take_same(model: nn.Module, start: Checkpoint, theirs: Root, config: Root) -> None:
     if start.meta["stage"] == "float":
         load_weights(model, start)
         return
     from stereo_exp.quant.state import restore_quantised
     from stereo_exp.quant.unfold import unfold
 
-    network = restore_quantised(start, bind(start.meta["config"]))
-    if not unfold(network, model, Splits(config, truth=False).calibration(config.loader.batch_size, _BATCHES)):
-        raise UserError("dataset", config.dataset.name, "BatchNorm saw no pairs", "mend the data, see the log")
+    if not unfold(restore_quantised(start, theirs), model, _batches(config)):
+        raise _no_pairs(config, "BatchNorm has no statistics")
+
+
+def _batches(config: Root) -> StereoLoader:
+    return Splits(config, truth=False).calibration(config.loader.batch_size, _BATCHES)
+
+
+def _no_pairs(config: Root, what: str) -> UserError:
+    return UserError("dataset", config.dataset.name, f"no pair could be read: {what}", "mend the data, see the log")

@@ -19,38 +19,41 @@ GROUP_BASE = 16
 
 
 class StageSpec(NamedTuple):
-    """One stage: output channels at width 1, the unit's expansion factor, grouped or not, stride of its head."""
+    """One stage: output channels at width 1, convolutions of its units grouped or not, stride of its head."""
 
     channels: int
-    factor: int
     grouped: bool
     stride: int
 
 
 STEM_CHANNELS = 32
 STAGES = (
-    StageSpec(32, 2, False, 1),  # s2
-    StageSpec(32, 4, False, 2),  # s4
-    StageSpec(64, 4, False, 2),  # s8
-    StageSpec(96, 2, True, 2),  # s16
-    StageSpec(160, 2, True, 2),  # s32
+    StageSpec(32, False, 1),  # s2
+    StageSpec(32, False, 2),  # s4
+    StageSpec(64, False, 2),  # s8
+    StageSpec(96, True, 2),  # s16
+    StageSpec(160, True, 2),  # s32
 )
+EXPANSION = (2.0, 4.0, 4.0, 2.0, 2.0)
+"""Of the published network."""
 
 
 class MixVarGEUnit(nn.Module):
-    """conv1 3×3 in -> in·factor, BN, ReLU; conv2 1×1 -> out, BN; plus the shortcut; ReLU.
+    """conv1 3×3 in -> in·expansion, BN, ReLU; conv2 1×1 -> out, BN; plus the shortcut; ReLU.
 
-    The middle width follows the *input* width (trap T4 of the reference). The shortcut is the identity where shape
-    allows it, else a strided 1×1 convolution with BN. Every convolution has a bias although BN follows: the
-    published parameter count has it, and folding makes it free.
+    The middle width follows the *input* width (trap T4 of the reference), rounded so that each group has a multiple of
+    four channels, which is what integer instructions add up at a time, and the only group a multiple of 16. The
+    shortcut is the identity where shape allows it, else a strided 1×1 convolution with BN. Every convolution has a bias
+    although BN follows: the published parameter count has it, and folding makes it free.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, factor: int, grouped: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: float, grouped: bool) -> None:
         super().__init__()
-        middle = in_channels * factor
-        groups = in_channels // GROUP_BASE if grouped else 1
-        self.conv1 = conv_bn(in_channels, middle, 3, stride=stride, groups=groups, bias=True)
-        self.conv2 = conv_bn(middle, out_channels, 1, bias=True, act=None)
+        self.groups = in_channels // GROUP_BASE if grouped else 1
+        step = self.groups * (4 if grouped else GROUP_BASE)
+        self.middle = step * max(1, round(in_channels * expansion / step))
+        self.conv1 = conv_bn(in_channels, self.middle, 3, stride=stride, groups=self.groups, bias=True)
+        self.conv2 = conv_bn(self.middle, out_channels, 1, bias=True, act=None)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_channels != out_channels:
             self.shortcut = conv_bn(in_channels, out_channels, 1, stride=stride, bias=True, act=None)
@@ -66,17 +69,23 @@ class MixVarGENet(PyramidBackbone):
     Args:
         width: multiplies every channel count, rounded to whole groups of 16 channels (at least one).
         units: residual units stacked behind the head unit, for each of the five stages.
+        expansion: of each stage's units: channels between their two convolutions for each of their input.
     """
 
-    def __init__(self, width: float = 1.0, units: Sequence[int] = (0, 2, 2, 6, 2)) -> None:
+    def __init__(
+        self,
+        width: float = 1.0,
+        units: Sequence[int] = (0, 2, 2, 6, 2),
+        expansion: Sequence[float] = EXPANSION,
+    ) -> None:
         previous = _scaled(STEM_CHANNELS, width)
         # No activation behind the stem (trap T3).
         stem = conv_bn(3, previous, 3, stride=2, bias=True, act=None)
         widths = [_scaled(spec.channels, width) for spec in STAGES]
         stages: list[nn.Module] = []
-        for spec, channels, num_units in zip(STAGES, widths, units, strict=True):
-            head = MixVarGEUnit(previous, channels, spec.stride, spec.factor, spec.grouped)
-            stack = (MixVarGEUnit(channels, channels, 1, spec.factor, spec.grouped) for _ in range(num_units))
+        for spec, channels, num_units, factor in zip(STAGES, widths, units, expansion, strict=True):
+            head = MixVarGEUnit(previous, channels, spec.stride, factor, spec.grouped)
+            stack = (MixVarGEUnit(channels, channels, 1, factor, spec.grouped) for _ in range(num_units))
             stages.append(nn.Sequential(head, *stack))
             previous = channels
         super().__init__(stem, stages, widths)
@@ -88,4 +97,4 @@ def _scaled(channels: int, width: float) -> int:
 
 def build(config: object) -> MixVarGENet:
     """From a `MixVarGENet` config node."""
-    return MixVarGENet(config.width, config.units)  # type: ignore[attr-defined]
+    return MixVarGENet(config.width, config.units, config.expansion)  # type: ignore[attr-defined]
