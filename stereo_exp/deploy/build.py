@@ -76,7 +76,9 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
                 tensors = tensor_entries(forms[ALIGN], source.tensors)
             engines[engine] = {}
             for form, model in forms.items():
-                engines[engine][form] = write(model, folder, form)
+                engines[engine][form], of_engine = write(model, folder, form, options.opt)
+                if form == FULL:
+                    changes[engine] |= of_engine
                 meter.advance(engine=engine, form=form)
     meta = source.checkpoint.meta
     manifest = Manifest(

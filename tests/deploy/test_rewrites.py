@@ -38,7 +38,7 @@ def run(model: onnx.ModelProto, outputs: Sequence[str] = LOGITS, views: tuple = 
 
 
 def run_openvino(model: onnx.ModelProto, folder: Path) -> list[np.ndarray]:
-    openvino.write(model, folder, "trunk")
+    openvino.write(model, folder, "trunk", 0)
     return OpenVinoEngine(folder / "openvino/trunk.xml", ("left", "right"), 1, 1, False).run(*VIEWS)
 
 

@@ -1,8 +1,9 @@
 """What a model can be compiled for: one module for each engine or tool chain, found by name.
 
-An engine's `write(model, folder, name)` leaves the files of one form in `folder` and returns their entry for the
-manifest. A tool chain's `write(source, folder, config, size)` leaves what a vendor's tools take, in a folder of its
-own, and returns the files to begin with; it cannot be run here.
+An engine's `write(model, folder, name, opt)` leaves the files of one form in `folder` and returns their entry for the
+manifest, and which rewrites of its own format it made at that `compile.opt`, in how many places. A tool chain's
+`write(source, folder, config, size)` leaves what a vendor's tools take, in a folder of its own, and returns the files
+to begin with; it cannot be run here.
 """
 
 from importlib.util import find_spec
