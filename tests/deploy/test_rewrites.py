@@ -17,9 +17,10 @@ from onnx import helper, numpy_helper
 from small_models import Network, images
 
 from stereo_exp.data.colour import normalise
+from stereo_exp.deploy.build import OPSET
 from stereo_exp.deploy.engines import openvino
 from stereo_exp.deploy.forms import LOGITS, trunk_form
-from stereo_exp.deploy.onnx_export import integers_name
+from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import REWRITES, Rewrite, rewrite
 from stereo_exp.deploy.rewrites.pixel_shuffle import shuffled_weight
 from stereo_exp.deploy.rewrites.shuffle_behind_conv import weight_before_shuffle
@@ -135,6 +136,21 @@ def test_colours_in_bytes_are_those_of_training_for_every_colour(pow2: Network) 
         found = torch.stack((sums[:, 0] + sums[:, 3], sums[:, 1], sums[:, 2]), 1)
         wanted = normalise(rgb.T.reshape(1, 3, 256, 256)).reshape(3, -1).T * 128
         assert torch.equal(found, wanted)
+
+
+@pytest.mark.parametrize("size", [None, (64, 96)], ids=["open", "fixed"])
+def test_colours_of_four_pixels_together_where_the_width_is_fixed(
+    pow2: Network, size: tuple[int, int] | None, tmp_path: Path
+) -> None:
+    trunk = trunk_form(export_trunk_onnx(pow2.source, OPSET, size))
+    model, changes = rewrite(trunk, "openvino", 2)
+    assert changes["integer_colours"] == 1
+    conv = next(n for n in model.graph.node if n.op_type == "Conv")
+    constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    rows = constants[next(n.input[0] for n in model.graph.node if conv.input[1] in n.output)]
+    assert rows.shape[:2] == ((4, 3) if size is None else (16, 12))
+    for found, wanted in zip(run_openvino(model, tmp_path), of_torch(pow2), strict=True):
+        np.testing.assert_array_equal(found, wanted)
 
 
 @settings(max_examples=25, deadline=None)

@@ -3,6 +3,9 @@
 Luma, (77 R + 150 G + 29 B + 128) >> 8, has a weight that no signed byte holds. It is G + ((77 R − 106 G + 29 B + 128)
 >> 8): what is whole leaves the floor as it is. So the conversion gives that difference, and G as a fourth channel, and
 the convolution behind it takes luma's weights for both.
+
+Where the width is fixed, four neighbours in a row are converted at once, as 12 channels of one pixel to 16: three or
+four leave most of an engine's registers empty. Their bytes lie in memory as those of single pixels do.
 """
 
 from __future__ import annotations
@@ -17,6 +20,10 @@ from stereo_exp.deploy.surgery import add_constant, constant, input_of, nodes_of
 
 _STEPS = 256
 _LARGEST = 127
+_WIDTH = 2
+"""Axis of an image N×H×W×3."""
+_TOGETHER = 4
+"""Pixels; any width that the network takes is a multiple of 32."""
 
 
 class _Chain(NamedTuple):
@@ -109,24 +116,7 @@ def _matrix(chain: _Chain) -> _Matrix | None:
 
 
 def _replace(model: ir.Model, chain: _Chain, matrix: _Matrix) -> None:
-    name = str(chain.conversion.name)
-
-    def new(key: str, array: np.ndarray) -> ir.Value:
-        return add_constant(model, f"{name}.{key}", array)
-
-    # Dequantised before it is transposed: the other way around OpenVINO makes it floats first.
-    one, zero = new("image_scale", np.asarray(1, np.float32)), new("image_zero_point", np.asarray(0, np.uint8))
-    image = ir.node("DequantizeLinear", [chain.cast.inputs[0], one, zero], name=f"{name}/image")
-    channels = len(matrix.weight)
-    scale = new("scale", np.asarray([1 / _STEPS] * (channels - 1) + [1], np.float32))
-    rows, row_zeros = new("weight", matrix.weight), new("weight.zero_point", np.zeros(channels, np.int8))
-    weights = ir.node("DequantizeLinear", [rows, scale, row_zeros], {"axis": 0}, name=f"{name}/matrix")
-    transpose = _again(chain.transpose, image.outputs[0])
-    conversion = _again(chain.conversion, transpose.outputs[0], weights.outputs[0], new("offset", matrix.offset))
-    quantise = _again(chain.quantise, conversion.outputs[0], *chain.quantise.inputs[1:])
-    quantise.outputs[0].type = chain.quantise.outputs[0].type
-    dequantise = _again(chain.dequantise, quantise.outputs[0], *chain.dequantise.inputs[1:])
-
+    colours = _converted(model, chain, matrix)
     taps, old = _taps(chain.conv), chain.conv.inputs[1]
     assert taps is not None and old is not None
     quantised_taps = old.producer()
@@ -134,9 +124,48 @@ def _replace(model: ir.Model, chain: _Chain, matrix: _Matrix) -> None:
     doubled = np.concatenate([taps, taps[:, matrix.luma : matrix.luma + 1]], axis=1)
     weight = add_constant(model, f"{chain.conv.name}.weight", doubled)
     kernel = _again(quantised_taps, weight, *quantised_taps.inputs[1:])
-    conv = _again(chain.conv, dequantise.outputs[0], kernel.outputs[0], *chain.conv.inputs[2:])
-    fresh = [image, weights, transpose, conversion, quantise, dequantise, kernel, conv]
-    replace_nodes(model, list(reversed(chain)), fresh)
+    conv = _again(chain.conv, colours[-1].outputs[0], kernel.outputs[0], *chain.conv.inputs[2:])
+    replace_nodes(model, list(reversed(chain)), [*colours, kernel, conv])
+
+
+def _converted(model: ir.Model, chain: _Chain, matrix: _Matrix) -> list[ir.Node]:
+    """From the image's bytes to the four channels, dequantised; the last node puts them out."""
+    name = str(chain.conversion.name)
+
+    def new(key: str, array: np.ndarray) -> ir.Value:
+        return add_constant(model, f"{name}.{key}", array)
+
+    def rows_of(source: ir.Value, channels: int, key: str) -> ir.Node:
+        """N×H×W×C with as many channels, and as many more or fewer pixels in a row."""
+        shape = new(f"{key}.shape", np.asarray([0, 0, -1, channels]))
+        return ir.node("Reshape", [source, shape], name=f"{name}/{key}")
+
+    image = chain.cast.inputs[0]
+    assert image is not None
+    together = _TOGETHER if image.shape is not None and isinstance(image.shape[_WIDTH], int) else 1
+    channels, colours = matrix.weight.shape[:2]
+    packed = [rows_of(image, together * colours, "together")] if together > 1 else []
+    # Dequantised before it is transposed: the other way around OpenVINO makes it floats first.
+    one, zero = new("image_scale", np.asarray(1, np.float32)), new("image_zero_point", np.asarray(0, np.uint8))
+    source = packed[0].outputs[0] if packed else image
+    dequantised = ir.node("DequantizeLinear", [source, one, zero], name=f"{name}/image")
+    blocks = np.kron(np.eye(together, dtype=np.int8), matrix.weight[:, :, 0, 0])[:, :, None, None]
+    scale = new("scale", np.tile(np.asarray([1 / _STEPS] * (channels - 1) + [1], np.float32), together))
+    rows, row_zeros = new("weight", blocks), new("weight.zero_point", np.zeros(len(blocks), np.int8))
+    weights = ir.node("DequantizeLinear", [rows, scale, row_zeros], {"axis": 0}, name=f"{name}/matrix")
+    transpose = _again(chain.transpose, dequantised.outputs[0])
+    offset = new("offset", np.tile(matrix.offset, together))
+    conversion = _again(chain.conversion, transpose.outputs[0], weights.outputs[0], offset)
+    quantise = _again(chain.quantise, conversion.outputs[0], *chain.quantise.inputs[1:])
+    quantise.outputs[0].type = chain.quantise.outputs[0].type
+    dequantise = _again(chain.dequantise, quantise.outputs[0], *chain.dequantise.inputs[1:])
+    nodes = [*packed, dequantised, weights, transpose, conversion, quantise, dequantise]
+    if packed:
+        in_rows = ir.node("Transpose", [dequantise.outputs[0]], {"perm": [0, 2, 3, 1]}, name=f"{name}/in_rows")
+        apart = rows_of(in_rows.outputs[0], channels, "apart")
+        in_planes = ir.node("Transpose", [apart.outputs[0]], {"perm": [0, 3, 1, 2]}, name=f"{name}/in_planes")
+        nodes += [in_rows, apart, in_planes]
+    return nodes
 
 
 def _again(node: ir.Node, *inputs: ir.Value | None) -> ir.Node:

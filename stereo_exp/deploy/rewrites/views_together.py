@@ -36,6 +36,8 @@ def _moved_up(model: ir.Model, batch: ir.Node) -> ir.Node | None:
     joined = ir.node("Concat", [node.inputs[0] for node in twins], {"axis": 0}, name=str(batch.name))
     assert first.inputs[0] is not None
     joined.outputs[0].name, joined.outputs[0].type = f"{first.inputs[0].name}.views", first.inputs[0].type
+    if first.inputs[0].shape is not None:
+        joined.outputs[0].shape = ir.Shape([None, *first.inputs[0].shape[1:]])
     once = ir.node(first.op_type, [joined.outputs[0], *first.inputs[1:]], first.attributes, name=str(first.name))
     once.outputs[0].type = first.outputs[0].type
     replace_nodes(model, [batch, *twins], [joined, once])
