@@ -47,7 +47,7 @@ def keep_channels(gram: Tensor, weight: Tensor, count: int, groups: int = 1, sca
     damped = moments + _DAMPING * moments.diagonal().mean() * torch.eye(inputs + 1, dtype=torch.float64)
     wanted = damped[:, :inputs] @ weight.T
     counts = torch.ones(len(weight), dtype=torch.float64) if scale is None else scale.double().cpu()
-    alive = _choose(damped, wanted * counts, count // groups, groups)
+    alive = _choose(damped, weight.T * counts, count // groups, groups)
     chosen = torch.cat([alive, torch.ones(1, dtype=torch.bool)])
     fitted = torch.linalg.solve(damped[chosen][:, chosen], wanted[chosen])
     change = torch.zeros(inputs + 1, len(weight), dtype=torch.float64)
@@ -58,13 +58,14 @@ def keep_channels(gram: Tensor, weight: Tensor, count: int, groups: int = 1, sca
     )
 
 
-def _choose(gram: Tensor, wanted: Tensor, per_group: int, groups: int) -> Tensor:
+def _choose(gram: Tensor, weight: Tensor, per_group: int, groups: int) -> Tensor:
     """Bool, of the inputs that stay. The last row of `gram`, the constant, always does."""
     inputs = len(gram) - 1
     group_of = torch.arange(inputs) * groups // inputs
     alive = torch.ones(inputs, dtype=torch.bool)
     inverse = torch.linalg.inv(gram)
-    fitted = inverse @ wanted
+    # With all inputs the fit is known. Computed by the inverse, that of inputs which tell each other is anything.
+    fitted = torch.cat([weight, torch.zeros_like(weight[:1])])
     for _ in range(inputs - per_group * groups):
         may_go = alive & (torch.bincount(group_of[alive], minlength=groups) > per_group)[group_of]
         loss = fitted[:-1].square().sum(1) / inverse.diagonal()[:-1]

@@ -62,6 +62,10 @@ def plain(**values: object) -> dict[str, Any]:
         (["loader.batch_size=0"], "loader.batch_size", 0, "loader.batch_size=1"),
         (["model.backbone.units=[1,2]"], "model.backbone.units", [1, 2], "model.backbone.units=[0,2,2,6,2]"),
         (["model.backbone.width=0"], "model.backbone.width", 0.0, "model.backbone.width=1"),
+        *(
+            ([f"model.backbone.expansion={wrong}"], "model.backbone.expansion", wrong, "expansion=[2,4,4,2,2]")
+            for wrong in ([], [2.0, 4.0], [2.0, 4.0, 4.0, 2.0, 0.0], [2.0, 4.0, 4.0, 2.0, float("inf")])
+        ),
         (["optim.betas=[0.9]"], "optim.betas", [0.9], "optim.betas=[0.9,0.999]"),
         (["optim.betas=[0.9,1.0]"], "optim.betas", [0.9, 1.0], "optim.betas=[0.9,0.999]"),
         (["optim.ema_decay=1"], "optim.ema_decay", 1.0, "optim.ema_decay=0"),
@@ -86,6 +90,24 @@ def test_rule(overrides: list[str], key: str, value: object, fix: str) -> None:
     assert fix in error.fix
     assert str(error).startswith(f"{key}={value}: ")
     assert "\n" not in str(error)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(), max_size=6) | st.lists(st.floats(0.1, 70), min_size=5, max_size=5))
+@example([2.0, 4.0, 4.0, 2.0, float("nan")])
+@example([2.0, 4.0, 4.0, 2.0, 64.0])
+def test_expansion_is_a_number_above_0_for_each_stage(expansion: list[float]) -> None:
+    """And none so large that there is no memory for the weights."""
+    config = plain(model__backbone__expansion=expansion)
+    if len(expansion) == 5 and all(0 < factor <= 64 for factor in expansion):
+        assert bind(config).model.backbone.expansion == expansion
+        return
+    with pytest.raises(UserError) as caught:
+        bind(config)
+    assert caught.value.key == "model.backbone.expansion"
+    assert str(caught.value.value) == str(expansion)
+    _, _, fix = caught.value.fix.partition("model.backbone.expansion=")
+    bind(plain(model__backbone__expansion=json.loads(fix)))
 
 
 @settings(max_examples=50, deadline=None)

@@ -3,6 +3,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import example, given
+from hypothesis import strategies as st
 from torch import nn
 
 from stereo_exp.config.model import FPN, AANetSpx, MixVarGENet, MobileNetV2, StereoNetPlus
@@ -16,6 +18,7 @@ from stereo_exp.model.regression import Regression, StereoOutput
 BACKBONES = {
     "mixvargenet": MixVarGENet(),
     "half": MixVarGENet(width=0.5),
+    "slim": MixVarGENet(expansion=[0.5, 1.0, 1.5, 2.0, 2.0]),
     "tiny": MixVarGENet(width=0.25, units=[0, 0, 0, 1, 0]),
     "mobilenetv2": MobileNetV2(),
 }
@@ -178,6 +181,37 @@ def test_t4_middle_width_follows_the_input(published: nn.Module) -> None:
     # A stride needs a shortcut convolution even where the channels stay.
     assert not isinstance(published.backbone.stages[1][0].shortcut, nn.Identity)
     assert isinstance(published.backbone.stages[0][0].shortcut, nn.Identity)
+
+
+def test_slim_is_the_published_network_but_for_its_middles(published: nn.Module) -> None:
+    slim = build(192, "slim")
+    assert sum(p.numel() for p in slim.parameters()) == 944_404
+    middles = [[unit.middle for unit in stage] for stage in slim.backbone.stages]
+    assert middles == [[16], [32] * 3, [48, 96, 96], [128] + [192] * 6, [192] + [320] * 2]
+    inside = (".conv1.0.weight", ".conv1.0.bias", ".conv1.1.weight", ".conv1.1.bias", ".conv2.0.weight")
+    shapes, wide = ({n: p.shape for n, p in m.named_parameters()} for m in (slim, published))
+    assert shapes.keys() == wide.keys()
+    changed = {name for name in shapes if shapes[name] != wide[name]}
+    assert changed
+    assert all(name.startswith("backbone.stages.") and name.endswith(inside) for name in changed)
+    costs, published_costs = (profile(m, 544, 960, training=True)["total"].macs for m in (slim, published))
+    assert costs < 0.6 * published_costs
+
+
+@given(st.integers(1, 16), st.floats(1e-3, 64), st.booleans())
+@example(2, 1.25, False)
+@example(1, 1e-3, True)
+def test_middle_width_is_the_nearest_that_instructions_fill(groups: int, expansion: float, grouped: bool) -> None:
+    """For each group whole fours, for the only one whole sixteens; never none."""
+    channels = 16 * groups
+    with torch.device("meta"):
+        unit = MixVarGEUnit(channels, 16, 1, expansion, grouped)
+    step = 4 * groups if grouped else 16
+    assert unit.groups == unit.conv1[0].groups == (groups if grouped else 1)
+    assert unit.middle == unit.conv1[0].out_channels == unit.conv2[0].in_channels
+    assert unit.middle >= step
+    assert unit.middle % step == 0
+    assert unit.middle == step or abs(unit.middle - expansion * channels) <= step / 2
 
 
 def test_unit_adds_before_its_relu() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from composing import composed
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
@@ -26,7 +28,9 @@ from stereo_exp.checkpoint import (
     restore_optimiser,
     save_checkpoint,
 )
+from stereo_exp.config import bind
 from stereo_exp.errors import CheckpointError
+from stereo_exp.model import MODELS
 from stereo_exp.train.muon import Muon
 
 META = {
@@ -240,3 +244,21 @@ def test_another_network_is_refused_with_the_key_to_set(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"model\.maxdisp=96: .* has 64; add model\.maxdisp=64"):
         check_same_network(there, here, tmp_path / "c")
     check_same_network(there, {"model": {**here["model"], "maxdisp": 64}}, None)
+
+
+def test_a_checkpoint_from_before_expansion_is_of_the_network_that_has_the_default(tmp_path: Path) -> None:
+    """Its header lacks the key; the network that it was trained as had what is the default now."""
+    path, config = tmp_path / "c.safetensors", bind(composed("experiment=smoke"))
+    older = asdict(config)
+    del older["model"]["backbone"]["expansion"]
+    model = MODELS[config.model.name](config.model)
+    save_checkpoint(path, {**META, "config": older}, {"model": model.state_dict()})
+    checkpoint = load_checkpoint(path)
+    check_same_network(checkpoint.meta, asdict(config), path)
+    theirs = bind(checkpoint.meta["config"])
+    assert theirs.model == config.model
+    load_weights(MODELS[theirs.model.name](theirs.model), checkpoint)
+    narrower = asdict(bind(composed("experiment=smoke", "model.backbone.expansion=[1,2,2,1,1]")))
+    told = r"model\.backbone\.expansion=\[1.*\]: .* has \[2.*\]; add model\.backbone\.expansion=\[2"
+    with pytest.raises(CheckpointError, match=told):
+        check_same_network(checkpoint.meta, narrower, path)
