@@ -177,9 +177,9 @@ def check_same_network(
 
 
 def first_difference(a: Any, b: Any, key: str) -> tuple[str, Any, Any] | None:
-    """The first key at which two configs differ, with both values."""
+    """The first key at which two configs differ, with both values; a `name`, which says what else there is, first."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
-        for name in sorted(a.keys() | b.keys()):
+        for name in sorted(a.keys() | b.keys(), key=lambda key: (key != "name", key)):
             found = first_difference(a.get(name), b.get(name), f"{key}.{name}")
             if found is not None:
                 return found

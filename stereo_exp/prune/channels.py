@@ -75,8 +75,6 @@ def _choose(gram: Tensor, weight: Tensor, per_group: int, groups: int) -> Tensor
         column = inverse[:, gone] / inverse[gone, gone]
         fitted = fitted - torch.outer(column, fitted[gone])
         inverse = inverse - torch.outer(column, inverse[gone])
-        # What went takes part in nothing any more.
-        inverse[gone, gone] = 1
     return alive
 
 
@@ -84,4 +82,5 @@ def _relative_error(moments: Tensor, weight: Tensor, change: Tensor, scale: Tens
     lost = ((moments @ change) * change).sum(0) @ scale.square()
     mean = moments[-1, :-1]
     spread = moments[:-1, :-1] - torch.outer(mean, mean)
-    return float(lost / (((spread @ weight) * weight).sum(0) @ scale.square()).clamp(min=torch.finfo().tiny))
+    whole = ((spread @ weight) * weight).sum(0) @ scale.square()
+    return float((lost / whole.clamp(min=torch.finfo().tiny)).clamp(min=0))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stereo_exp.checkpoint import LAST, first_difference, read_meta
+from stereo_exp.config.model import with_defaults
 from stereo_exp.errors import CheckpointError
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.folders import runs_of
@@ -65,7 +66,7 @@ def find_resumable(context: RunContext) -> Path | None:
 def _resume_facts(config: Mapping[str, Any]) -> dict[str, Any]:
     facts = {}
     for key in _RESUME_KEYS:
-        value = config[key]
+        value = with_defaults(config[key]) if key == "model" else config[key]
         free = _FREE_KEYS.get(key, ())
         facts[key] = {k: v for k, v in value.items() if k not in free} if isinstance(value, Mapping) else value
     # The one key of `train` that changes what is learned.
