@@ -1,6 +1,7 @@
 """How far off the released networks and OpenCV's SGBM are on real pairs and SceneFlow.
 
     python benchmarks/accuracy.py [--float FILE --int FILE] [--data DIR] [--write README.md --json docs/accuracy.json]
+    python benchmarks/accuracy.py --network slim --write README.md --json docs/accuracy_slim.json
 
 Every pair with truth under DIR, in px of its own size, all pixels with 0 < truth < maxdisp; nothing of it was trained
 on. The networks see pairs as `task=infer` shows them: enlarged where they are small. The integer one is also corrected
@@ -19,7 +20,7 @@ from typing import Any
 
 from real.markdown import table
 from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, Method, comparison_options, load_methods
-from real.output import check_output_options, write_report
+from real.output import check_output_options, named, write_report
 from real.sets import RealSet, open_sets
 
 from stereo_exp.errors import exit_on_user_error
@@ -43,7 +44,7 @@ def main() -> None:
     with exit_on_user_error():
         check_output_options(options)
         report = measure(options)
-        write_report(options, BLOCK, report, render(report), render_goals(report))
+        write_report(options, named(BLOCK, options.network), report, render(report), render_goals(report))
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with exit_on_user_error():
         scenes = load_scenes(options.data, options.pairs)
-        predict, facts = load_network(options.int, INT8, options.device)
+        predict, facts = load_network(options.int, INT8, options.device, options.network)
         predictions: list[Prediction] = []
         fine: list[np.ndarray] = []
         with Meter("predict", len(scenes)) as meter:

@@ -4,6 +4,8 @@
     python -m stereo_exp task=compile stage=int_infer checkpoint=release 'compile.size=[544,960]'
     python benchmarks/engines.py --float RUN_DIR --int8 RUN_DIR --write README.md
 
+and the same two with model/backbone=mixvargenet_slim for --slim-float and --slim-int8.
+
 Every engine runs in turn, round after round, so that whatever else the machine does meets all of them; medians count.
 A turn is a frame that is not measured and some that are: a camera's frames follow each other too, and the engine before
 has left the caches full of its own. Each lives in a process of its own: idle threads of one spin while another runs.
@@ -33,15 +35,23 @@ SGBM_DISPARITIES = 192
 SGBM_MODES = ("MODE_SGBM", "MODE_SGBM_3WAY", "MODE_HH")
 # What benchmarks/accuracy.py compares the networks with.
 CHECKED = "OpenCV StereoSGBM, MODE_HH, both views, filled"
-REFINED = "openvino int8, refined on the host"
+REFINED = ", refined on the host"
+# Rows of the slim network are called as those of the published one, and this.
+SLIM = ", slim"
 # What is to be reached: (what, faster than what, by which factor at least).
 GOALS = (
     ("openvino int8", "OpenCV StereoSGBM, MODE_SGBM", 5.0),
+    (f"openvino int8{SLIM}", "OpenCV StereoSGBM, MODE_SGBM", 5.0),
     ("openvino int8", "OpenCV StereoSGBM, MODE_HH", 5.0),
     ("openvino int8", "torch eager float32", 7.0),
+    (f"openvino int8{SLIM}", "torch eager float32", 7.0),
+    (f"openvino int8{SLIM}", f"torch eager float32{SLIM}", 7.0),
     ("openvino int8", "openvino float32", 3.0),
+    (f"openvino int8{SLIM}", "openvino float32", 3.0),
+    (f"openvino int8{SLIM}", f"openvino float32{SLIM}", 3.0),
     ("onnxruntime int8", "onnxruntime float32", 1.0),
-    (REFINED, CHECKED, 5.0),
+    (f"onnxruntime int8{SLIM}", f"onnxruntime float32{SLIM}", 1.0),
+    (f"openvino int8{REFINED}", CHECKED, 5.0),
 )
 POST_SHARE_GOAL = 0.10
 
@@ -96,17 +106,27 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--float", type=Path, required=True, help="run of task=compile stage=float")
     parser.add_argument("--int8", type=Path, required=True, help="run of task=compile stage=int_infer")
+    parser.add_argument("--slim-float", type=Path, help="as --float, of the slim network; with --slim-int8")
+    parser.add_argument("--slim-int8", type=Path, help="as --int8, of the slim network; with --slim-float")
     parser.add_argument("--size", type=int, nargs=2, default=(544, 960), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--burst", type=int, default=2, help="measured frames of a turn")
     parser.add_argument("--warm-up", type=int, default=2)
     add_output_options(parser, BLOCK)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if (options.slim_float is None) != (options.slim_int8 is None):
+        parser.error("--slim-float and --slim-int8 go together")
+    return options
 
 
 def _builders(options: argparse.Namespace) -> dict[str, Builder]:
-    return {**_torch_builders(options), **_engine_builders(options), **_sgbm_builders(options)}
+    found = _network_builders(options, options.float, options.int8)
+    found["torch eager bfloat16"] = partial(_torch_frame, options, options.float, True)
+    if options.slim_float is not None:
+        slim = _network_builders(options, options.slim_float, options.slim_int8)
+        found |= {name + SLIM: builder for name, builder in slim.items()}
+    return found | _sgbm_builders(options)
 
 
 def _pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -118,49 +138,50 @@ def _pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     return resized(sample.left, (height, width)), resized(sample.right, (height, width))
 
 
-def _torch_builders(options: argparse.Namespace) -> dict[str, Builder]:
-    def build(bf16: bool) -> Frame:
-        import torch
+def _network_builders(options: argparse.Namespace, floating: Path, integer: Path) -> dict[str, Builder]:
+    from stereo_exp.runtime.engines import ENGINES
+    from stereo_exp.runtime.manifest import FULL, TRUNK
 
-        from stereo_exp.data.colour import normalise
-        from stereo_exp.model.postprocess import full_disparity
-        from stereo_exp.run.restore import restore_model
-        from stereo_exp.runtime.manifest import read_manifest
-
-        torch.set_num_threads(options.threads)
-        manifest = read_manifest(options.float, check_files=False)
-        model, _ = restore_model(Path(manifest.model.checkpoint), torch.device("cpu"))
-        views = [torch.from_numpy(v[None]).permute(0, 3, 1, 2) for v in _pair(*options.size)]
-
-        def frame() -> Any:
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                return full_disparity(model(*(normalise(v) for v in views)), manifest.model.maxdisp)
-
-        return frame
-
-    return {"torch eager float32": partial(build, False), "torch eager bfloat16": partial(build, True)}
+    found: dict[str, Builder] = {"torch eager float32": partial(_torch_frame, options, floating, False)}
+    for engine in ENGINES:
+        for kind, folder in (("float32", floating), ("int8", integer)):
+            for form, of_form in ((FULL, ""), (TRUNK, ", trunk")):
+                found[f"{engine} {kind}{of_form}"] = partial(_engine_frame, options, folder, form, engine)
+    return found | {f"openvino int8{REFINED}": partial(_refined_frame, options, integer)}
 
 
-def _engine_builders(options: argparse.Namespace) -> dict[str, Builder]:
-    from stereo_exp.runtime.engines import ENGINES, load_engine
-    from stereo_exp.runtime.manifest import FULL, TRUNK, read_manifest
+def _torch_frame(options: argparse.Namespace, folder: Path, bf16: bool) -> Frame:
+    import torch
 
-    def build(folder: Path, form: str, engine: str) -> Frame:
-        left, right = _pair(*options.size)
-        return partial(load_engine(read_manifest(folder), form, engine, options.threads).run, left[None], right[None])
+    from stereo_exp.data.colour import normalise
+    from stereo_exp.model.postprocess import full_disparity
+    from stereo_exp.run.restore import restore_model
+    from stereo_exp.runtime.manifest import read_manifest
 
-    def build_refined() -> Frame:
-        from stereo_exp.runtime import StereoModel
+    torch.set_num_threads(options.threads)
+    manifest = read_manifest(folder, check_files=False)
+    model, _ = restore_model(Path(manifest.model.checkpoint), torch.device("cpu"))
+    views = [torch.from_numpy(v[None]).permute(0, 3, 1, 2) for v in _pair(*options.size)]
 
-        return partial(StereoModel(options.int8, "openvino", options.threads), *_pair(*options.size), refine=True)
+    def frame() -> Any:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            return full_disparity(model(*(normalise(v) for v in views)), manifest.model.maxdisp)
 
-    built = {
-        f"{engine} {kind}" + ("" if form == FULL else ", trunk"): partial(build, folder, form, engine)
-        for engine in ENGINES
-        for kind, folder in (("float32", options.float), ("int8", options.int8))
-        for form in (FULL, TRUNK)
-    }
-    return built | {REFINED: build_refined}
+    return frame
+
+
+def _engine_frame(options: argparse.Namespace, folder: Path, form: str, engine: str) -> Frame:
+    from stereo_exp.runtime.engines import load_engine
+    from stereo_exp.runtime.manifest import read_manifest
+
+    left, right = _pair(*options.size)
+    return partial(load_engine(read_manifest(folder), form, engine, options.threads).run, left[None], right[None])
+
+
+def _refined_frame(options: argparse.Namespace, folder: Path) -> Frame:
+    from stereo_exp.runtime import StereoModel
+
+    return partial(StereoModel(folder, "openvino", options.threads), *_pair(*options.size), refine=True)
 
 
 def _sgbm_builders(options: argparse.Namespace) -> dict[str, Builder]:
@@ -205,13 +226,17 @@ def _times_table(times: dict[str, list[float]], middle: dict[str, float]) -> str
 def _goals_table(times: dict[str, list[float]], middle: dict[str, float]) -> str:
     rows = []
     for fast, slow, wanted in GOALS:
+        if fast not in middle:
+            continue
         found = middle[slow] / middle[fast]
         met = "yes" if found >= wanted else "no"
         rows.append((f"{fast} against {slow}", f"≥ {wanted:g} ×", f"{found:.2f} ×", met))
-    for engine in ("openvino", "onnxruntime"):
-        name = f"{engine} int8"
+    for name in ("openvino int8", "onnxruntime int8", f"openvino int8{SLIM}", f"onnxruntime int8{SLIM}"):
+        if name not in middle:
+            continue
+        trunk = name.replace(" int8", " int8, trunk")
         # Pairs of neighbours in time: their differences see the same disturbance.
-        post = median(f - t for f, t in zip(times[name], times[f"{name}, trunk"], strict=True))
+        post = median(f - t for f, t in zip(times[name], times[trunk], strict=True))
         share = post / middle[name]
         met = "yes" if share <= POST_SHARE_GOAL else "no"
         rows.append((f"{name}: after the trunk", f"≤ {POST_SHARE_GOAL:.0%}", f"{share:.1%} ({post:.1f} ms)", met))

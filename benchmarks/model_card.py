@@ -3,8 +3,9 @@
     python benchmarks/accuracy.py --json accuracy.json && python benchmarks/model_card.py --accuracy accuracy.json
     python benchmarks/engines.py ... --json speed.json && python benchmarks/model_card.py --speed speed.json
 
-Facts are written every time. A table of accuracy that was measured with other weights than those in the package is
-refused, and one in the card that no longer belongs to them is taken out. The last line is JSON.
+Facts are written every time. A table of accuracy goes to the weights that it was measured with, published or slim; one
+of weights that are not in the package is refused, and one in the card that no longer belongs to them is taken out. The
+last line is JSON.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from typing import Any
 
 from real.markdown import block, table, write_block
 from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, STAGES
+from real.output import named
 
 from stereo_exp.checkpoint import read_meta
 from stereo_exp.errors import UserError, exit_on_user_error
 from stereo_exp.runtime.manifest import sha256_of
-from stereo_exp.weights import FILES, FOLDER
+from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES
 
 CARD = FOLDER / "CARD.md"
 _AGAIN = "measure again: python benchmarks/accuracy.py --json FILE"
@@ -54,21 +56,42 @@ def write_card(
     Raises:
         UserError: `accuracy` was measured with other weights, or the card has no place for a block.
     """
-    write_block(card, "facts", facts(folder))
-    if accuracy is not None:
-        write_block(card, "accuracy", accuracy_table(accuracy, folder))
-    elif measured_with(folder) not in (block(card, "accuracy") or ""):
-        write_block(card, "accuracy", NOT_MEASURED)
+    measured = None if accuracy is None else _network_of(accuracy, folder)
+    for network in RELEASES:
+        write_block(card, named("facts", network), facts(network, folder))
+        if accuracy is not None and network == measured:
+            write_block(card, named("accuracy", network), accuracy_table(accuracy, network, folder))
+        elif measured_with(network, folder) not in (block(card, named("accuracy", network)) or ""):
+            write_block(card, named("accuracy", network), NOT_MEASURED)
     if speed is not None:
         write_block(card, "speed", speed_table(speed))
     elif not block(card, "speed"):
         write_block(card, "speed", NOT_MEASURED)
-    return {name: block(card, name) != NOT_MEASURED for name in ("accuracy", "speed")}
+    blocks = [*(named("accuracy", network) for network in RELEASES), "speed"]
+    return {name: block(card, name) != NOT_MEASURED for name in blocks}
 
 
-def facts(folder: Path) -> str:
+def _network_of(report: Mapping[str, Any], folder: Path) -> str:
+    """Which released weights a report of benchmarks/accuracy.py is about."""
+    measured = {name: report["checkpoints"][name]["sha256"] for name in (FLOAT, INT8)}
+    there = {network: _hashes(network, folder) for network in RELEASES}
+    for network, hashes in there.items():
+        if hashes == measured:
+            return network
+    # The message is about the network of which at least one file is meant.
+    near = next((n for n, hashes in there.items() if hashes.items() & measured.items()), PUBLISHED)
+    other = next(name for name, value in measured.items() if there[near][name] != value)
+    rule = f"was measured with other {other} weights than {folder / RELEASES[near][STAGES[other]]}"
+    raise UserError("--accuracy", None, rule, _AGAIN)
+
+
+def _hashes(network: str, folder: Path) -> dict[str, str]:
+    return {name: sha256_of(folder / RELEASES[network][STAGES[name]]) for name in (FLOAT, INT8)}
+
+
+def facts(network: str, folder: Path) -> str:
     """Files, recipe and history, from the headers."""
-    paths = {stage: folder / name for stage, name in FILES.items()}
+    paths = {stage: folder / name for stage, name in RELEASES[network].items()}
     metas = {stage: read_meta(path) for stage, path in paths.items()}
     files = [
         [f"`{path.name}`", stage, f"{path.stat().st_size / 1e6:.2f} MB", f"`{sha256_of(path)}`"]
@@ -109,17 +132,12 @@ def _recipe(meta: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def accuracy_table(report: Mapping[str, Any], folder: Path) -> str:
+def accuracy_table(report: Mapping[str, Any], network: str, folder: Path) -> str:
     """A row for each set and method.
 
     Raises:
-        UserError: it was measured with other weights, or lacks a method.
+        UserError: it lacks a method.
     """
-    for name in (FLOAT, INT8):
-        path = folder / FILES[STAGES[name]]
-        if report["checkpoints"][name]["sha256"] != sha256_of(path):
-            rule = f"was measured with other {name} weights than {path}"
-            raise UserError("--accuracy", None, rule, _AGAIN)
     rows = []
     for title, scores in report["sets"].items():
         for name in (FLOAT, INT8, AS_GIVEN, REFINED, SGBM):
@@ -130,12 +148,12 @@ def accuracy_table(report: Mapping[str, Any], folder: Path) -> str:
             count = f"{scores['pairs']} pair{'s' * (scores['pairs'] != 1)}"
             rows.append([f"{title}, {count}", name, f"{found['epe']:.3f}", *shares])
     head = ["set", "", "EPE, px", "bad-1, %", "bad-2, %", "bad-3, %", "D1, %"]
-    return f"{table(head, rows)}\n\n{measured_with(folder)}"
+    return f"{table(head, rows)}\n\n{measured_with(network, folder)}"
 
 
-def measured_with(folder: Path) -> str:
+def measured_with(network: str, folder: Path) -> str:
     """The line that says which weights a table is about."""
-    short = {name: sha256_of(folder / FILES[STAGES[name]])[:12] for name in (FLOAT, INT8)}
+    short = {name: value[:12] for name, value in _hashes(network, folder).items()}
     return f"Weights: float `{short[FLOAT]}`, int8 `{short[INT8]}` (beginning of the SHA-256)."
 
 

@@ -18,7 +18,7 @@ from stereo_exp.errors import CheckpointError
 from stereo_exp.predict.predictor import Predictor
 from stereo_exp.run.restore import restore_model
 from stereo_exp.runtime.manifest import sha256_of
-from stereo_exp.weights import RELEASE, checkpoint_named
+from stereo_exp.weights import PUBLISHED, RELEASE, RELEASES, checkpoint_named
 
 Method = Callable[[StereoSample], np.ndarray]
 """A pair to its disparity, float32 H×W px."""
@@ -47,17 +47,21 @@ def add_network_options(parser: argparse.ArgumentParser, networks: Sequence[str]
     for name in networks:
         says = f"{STAGES[name]} checkpoint; default: {RELEASE}"
         parser.add_argument(OPTIONS[name], default=RELEASE, metavar="FILE", help=says)
+    parser.add_argument("--network", choices=RELEASES, default=PUBLISHED, help=f"which one {RELEASE} means")
     parser.add_argument("--device", default="cpu", help="of the networks: cpu or cuda; everything else is on the CPU")
 
 
-def load_network(given: str, method: str, device: str = "cpu") -> tuple[Predictor, dict[str, Any]]:
+def load_network(
+    given: str, method: str, device: str = "cpu", network: str = PUBLISHED
+) -> tuple[Predictor, dict[str, Any]]:
     """The network of a checkpoint, and which one it is: stage, step and SHA-256 of the file.
 
     Args:
         given: its path, or `release`.
         method: `FLOAT` or `INT8`, which the checkpoint must be of.
+        network: which of the released ones `release` means.
     """
-    path = checkpoint_named(given, STAGES[method], OPTIONS[method])
+    path = checkpoint_named(given, STAGES[method], OPTIONS[method], network)
     model, checkpoint = restore_model(path, torch.device(device))
     meta = checkpoint.meta
     if meta["stage"] != STAGES[method]:
@@ -77,8 +81,8 @@ def load_methods(options: argparse.Namespace, wanted: Sequence[str]) -> tuple[di
     if options.threads is not None:
         torch.set_num_threads(options.threads)
         cv2.setNumThreads(options.threads)
-    floating, float_facts = load_network(options.float, FLOAT, options.device)
-    integer, int_facts = load_network(options.int, INT8, options.device)
+    floating, float_facts = load_network(options.float, FLOAT, options.device, options.network)
+    integer, int_facts = load_network(options.int, INT8, options.device, options.network)
     if floating.maxdisp != integer.maxdisp:
         raise CheckpointError(
             "--int", options.int, f"has maxdisp {integer.maxdisp}, --float {floating.maxdisp}", "give two of one chain"

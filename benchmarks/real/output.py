@@ -11,6 +11,12 @@ from typing import Any
 from real.markdown import write_block
 from stereo_exp.atomic import write_text
 from stereo_exp.errors import UserError
+from stereo_exp.weights import PUBLISHED
+
+
+def named(block: str, network: str) -> str:
+    """The block about one of the released networks."""
+    return block if network == PUBLISHED else f"{block}_{network}"
 
 
 def add_output_options(parser: argparse.ArgumentParser, block: str) -> None:

@@ -13,7 +13,7 @@ from stereo_exp.config.schema import Root
 from stereo_exp.errors import CheckpointError
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.folders import command_for, own_chain, runs_of
-from stereo_exp.weights import FILES, FOLDER, RELEASE, checkpoint_named, released
+from stereo_exp.weights import FOLDER, PUBLISHED, RELEASE, RELEASES, checkpoint_named, released
 
 log = logging.getLogger(__name__)
 
@@ -76,17 +76,17 @@ def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
     config = context.config
     stage = stage or config.stage
     if config.checkpoint is not None:
-        path = checkpoint_named(config.checkpoint, stage, "checkpoint")
+        path = checkpoint_named(config.checkpoint, stage, "checkpoint", _fitting_release(context, stage) or PUBLISHED)
         check_same_network(read_meta(path), context.config_dict(), path)
         return path
     found = _newest(context, stage)
     if found is not None:
         return found
-    fits = _release_fits(context, stage)
-    if fits and config.name == config.model.name:
+    fitting = _fitting_release(context, stage)
+    if fitting is not None and config.name == config.model.name:
         log.info("no %s checkpoint of name=%s: using the released weights (checkpoint=release)", stage, config.name)
-        return released(stage, "checkpoint")
-    raise _none(context, stage, "checkpoint", fits)
+        return released(stage, "checkpoint", fitting)
+    raise _none(context, stage, "checkpoint", fitting is not None)
 
 
 def _check_start(meta: Meta, context: RunContext, path: Path) -> None:
@@ -107,8 +107,8 @@ def _start_of_release(context: RunContext, before: tuple[str, ...]) -> Path:
         return _stage_before(context, before, _began_at_release)
     own = own_chain(context, "float") if context.config.stage != "float" else []
     trained = [run / BEST for run in own if (run / BEST).is_file()]
-    path = trained[0] if trained else released("float", "init_from")
-    check_same_network(read_meta(path), context.config_dict(), path)
+    path = trained[0] if trained else released("float", "init_from", _fitting_release(context, "float") or PUBLISHED)
+    _check_start(read_meta(path), context, path)
     if not trained and context.config.stage != "float":
         _tell_of_a_trained_one(context)
     return path
@@ -127,7 +127,7 @@ def _tell_of_a_trained_one(context: RunContext) -> None:
 
 def _began_at_release(meta: Meta) -> bool:
     lineage = meta.get("lineage") or [{}]
-    return bool(Path(lineage[0].get("checkpoint") or "").name == FILES["float"])
+    return Path(lineage[0].get("checkpoint") or "").name in {files["float"] for files in RELEASES.values()}
 
 
 def _stage_before(
@@ -146,7 +146,7 @@ def _stage_before(
             return found
         log.info("no %s checkpoint of name=%s", stage, context.config.name)
     last = candidates[-1]
-    raise foreign or _none(context, last, "init_from", last == "float" and _release_fits(context, last))
+    raise foreign or _none(context, last, "init_from", last == "float" and _fitting_release(context, last) is not None)
 
 
 def _checkpoints(context: RunContext, stage: str, wanted: Callable[[Meta], bool]) -> Iterator[tuple[Meta, Path]]:
@@ -175,12 +175,15 @@ def _newest(context: RunContext, stage: str, wanted: Callable[[Meta], bool] = la
     return None
 
 
-def _release_fits(context: RunContext, stage: str) -> bool:
-    """Whether the released weights of a stage are there, and of the configured network and target."""
-    if stage not in FILES or not (FOLDER / FILES[stage]).is_file():
-        return False
-    there = read_meta(FOLDER / FILES[stage])["config"]
-    return first_difference(network_facts(context.config_dict(), stage), network_facts(there, stage), "") is None
+def _fitting_release(context: RunContext, stage: str) -> str | None:
+    """Which released weights of a stage are of the configured network and target; None: none that are there."""
+    wanted = network_facts(context.config_dict(), stage)
+    for network, files in RELEASES.items():
+        if stage in files and (FOLDER / files[stage]).is_file():
+            there = read_meta(FOLDER / files[stage])["config"]
+            if first_difference(wanted, network_facts(there, stage), "") is None:
+                return network
+    return None
 
 
 def _none(context: RunContext, stage: str, key: str, or_release: bool) -> CheckpointError:

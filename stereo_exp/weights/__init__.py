@@ -7,28 +7,34 @@ from pathlib import Path
 from stereo_exp.errors import CheckpointError
 
 RELEASE = "release"
-FILES = {"float": "stereonetplus_float.safetensors", "int_infer": "stereonetplus_int8.safetensors"}
-"""Stage -> file in this folder."""
+PUBLISHED, SLIM = "published", "slim"
+RELEASES = {
+    PUBLISHED: {"float": "stereonetplus_float.safetensors", "int_infer": "stereonetplus_int8.safetensors"},
+    SLIM: {"float": "stereonetplus_slim_float.safetensors", "int_infer": "stereonetplus_slim_int8.safetensors"},
+}
+"""Network -> stage -> file in this folder: of `model/backbone=mixvargenet`, and of `mixvargenet_slim`."""
 FOLDER = Path(__file__).resolve().parent
 
 
-def released(stage: str, key: str) -> Path:
+def released(stage: str, key: str, network: str = PUBLISHED) -> Path:
     """The released checkpoint of a stage.
 
     Args:
         key: the config key that says `release`, for messages.
+        network: one of `RELEASES`.
 
     Raises:
         CheckpointError: nothing is released of this stage, or the file is not there.
     """
-    if stage not in FILES:
+    files = RELEASES[network]
+    if stage not in files:
         raise CheckpointError(
             key,
             RELEASE,
-            f"no weights of stage={stage} are released, only of {' and '.join(FILES)}",
+            f"no weights of stage={stage} are released, only of {' and '.join(files)}",
             f"give stage=int_infer, or {key}=FILE",
         )
-    path = FOLDER / FILES[stage]
+    path = FOLDER / files[stage]
     if not path.is_file():
         raise CheckpointError(
             key,
@@ -39,6 +45,6 @@ def released(stage: str, key: str) -> Path:
     return path
 
 
-def checkpoint_named(value: str, stage: str, key: str) -> Path:
+def checkpoint_named(value: str, stage: str, key: str, network: str = PUBLISHED) -> Path:
     """The path that a config key gives: a file's, or with `release` that of the released weights of `stage`."""
-    return released(stage, key) if value == RELEASE else Path(value)
+    return released(stage, key, network) if value == RELEASE else Path(value)

@@ -1,4 +1,4 @@
-"""Make the released files: `python -m stereo_exp.weights FLOAT.safetensors INT.safetensors [--commit HASH]`."""
+"""Make the released files: `python -m stereo_exp.weights FLOAT.safetensors INT.safetensors [--network slim]`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from stereo_exp.errors import exit_on_user_error
-from stereo_exp.weights import FOLDER
+from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES
 from stereo_exp.weights.publish import commit_here, publish
 
 
@@ -17,6 +17,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("float", type=Path, help="best.safetensors of the float run")
     found.add_argument("int_infer", type=Path, help="best.safetensors of the int_infer run")
     found.add_argument("--commit", help="of the code that trained them; default: this checkout's")
+    found.add_argument("--network", choices=RELEASES, default=PUBLISHED, help="which of the released ones they become")
     found.add_argument("--out", type=Path, default=FOLDER, help="folder; default: the package's own")
     return found
 
@@ -26,7 +27,7 @@ def main() -> None:
     arguments = parser().parse_args()
     sources = {"float": arguments.float, "int_infer": arguments.int_infer}
     with exit_on_user_error():
-        written = publish(sources, arguments.commit or commit_here(), arguments.out)
+        written = publish(sources, arguments.commit or commit_here(), arguments.out, arguments.network)
     sizes = {stage: path.stat().st_size for stage, path in written.items()}
     for stage, path in written.items():
         print(f"{stage:10} {sizes[stage] / 1e6:.2f} MB  {path}")

@@ -10,25 +10,29 @@ from typing import Any
 from stereo_exp.checkpoint import Checkpoint, first_difference, load_checkpoint, network_facts, save_checkpoint
 from stereo_exp.config import bind
 from stereo_exp.errors import CheckpointError
-from stereo_exp.weights import FILES, FOLDER
+from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES
 
 # What a run does with the network, which says nothing about the weights.
 _OF_THE_RUN = ("infer", "temporal", "export", "compile", "bench", "align", "eval")
 _NAME = "release"
 
 
-def publish(sources: Mapping[str, Path], commit: str | None, folder: Path = FOLDER) -> dict[str, Path]:
+def publish(
+    sources: Mapping[str, Path], commit: str | None, folder: Path = FOLDER, network: str = PUBLISHED
+) -> dict[str, Path]:
     """Write the released file of each stage.
 
     Args:
         sources: stage -> its `best` checkpoint, for every released stage.
         commit: of the code that trained them.
+        network: which of `RELEASES` they become.
 
     Raises:
         CheckpointError: one is of another stage, holds the state of training, is not a `pow2` network, or the two are
             not the same network.
     """
-    checkpoints = {stage: _checked(load_checkpoint(sources[stage]), stage) for stage in FILES}
+    files = RELEASES[network]
+    checkpoints = {stage: _checked(load_checkpoint(sources[stage]), stage) for stage in files}
     models = {stage: network_facts(c.meta["config"], "float") for stage, c in checkpoints.items()}
     for stage, facts in models.items():
         difference = first_difference(models["float"], facts, "")
@@ -38,7 +42,7 @@ def publish(sources: Mapping[str, Path], commit: str | None, folder: Path = FOLD
             raise CheckpointError(sources[stage], None, rule, "give two checkpoints of one chain")
     written = {}
     for stage, checkpoint in checkpoints.items():
-        written[stage] = folder / FILES[stage]
+        written[stage] = folder / files[stage]
         meta = released_meta(checkpoint.meta, commit) | (_proved_graph_of(checkpoint) if stage == "int_infer" else {})
         save_checkpoint(written[stage], meta, {"model": checkpoint.part("model")})
     return written

@@ -13,7 +13,7 @@ from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, load_network
 
 from stereo_exp.checkpoint import load_checkpoint, save_checkpoint
 from stereo_exp.errors import UserError
-from stereo_exp.weights import FILES, FOLDER
+from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, SLIM
 
 
 @pytest.fixture
@@ -53,6 +53,19 @@ def test_every_measured_figure_stands_in_its_row(card: Path, accuracy: dict[str,
     assert [row[1:3] for row in rows[2:]] == [list(x) for x in zip(methods, epes, strict=True)]
 
 
+def test_figures_go_to_the_network_that_they_are_of(card: Path, accuracy: dict[str, Any]) -> None:
+    slim = {name: load_network("release", name, network=SLIM)[1] for name in (FLOAT, INT8)}
+    before = block(card, "accuracy")
+    model_card.write_card(card, {**accuracy, "checkpoints": slim}, None)
+    assert block(card, "accuracy") == before
+    text = block(card, "accuracy_slim")
+    assert text is not None
+    assert "| A set, 7 pairs | float | 1.234 |" in text
+    mixed = {FLOAT: accuracy["checkpoints"][FLOAT], INT8: slim[INT8]}
+    with pytest.raises(UserError, match=r"other int8 weights than .*stereonetplus_int8"):
+        model_card.write_card(card, {**accuracy, "checkpoints": mixed}, None)
+
+
 def test_figures_go_with_the_weights_that_they_are_of(card: Path, accuracy: dict[str, Any], tmp_path: Path) -> None:
     model_card.write_card(card, accuracy, None)
     kept = card.read_text()
@@ -60,7 +73,7 @@ def test_figures_go_with_the_weights_that_they_are_of(card: Path, accuracy: dict
     assert card.read_text() == kept, "the same weights keep their table"
     others = tmp_path / "others"
     shutil.copytree(FOLDER, others)
-    path = others / FILES["float"]
+    path = others / RELEASES[PUBLISHED]["float"]
     checkpoint = load_checkpoint(path)
     save_checkpoint(path, {**checkpoint.meta, "step": 987654}, {"model": checkpoint.part("model")})
     with pytest.raises(UserError, match="measured with other float weights"):

@@ -11,7 +11,7 @@ import pytest
 from in_process import Outcome
 
 from stereo_exp.data.sources.motorcycle import MotorcycleSource
-from stereo_exp.weights import FILES, FOLDER
+from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES
 
 Cli = Callable[..., Outcome]
 
@@ -35,7 +35,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], np.ndarra
 def test_two_images_without_any_run(cli: Cli, pair: tuple[list[str], np.ndarray], tmp_path: Path, stage: str) -> None:
     words, truth = pair
     report = cli("task=infer", *words, f"stage={stage}", "infer.out=res", "tracker=none", "machine.threads=1").report
-    assert report["checkpoint"] == str(FOLDER / FILES[stage])
+    assert report["checkpoint"] == str(FOLDER / RELEASES[PUBLISHED][stage])
     (log,) = tmp_path.glob("outputs/stereonetplus/*/*/stereo_exp.log")
     assert f"no {stage} checkpoint of name=stereonetplus: using the released weights" in log.read_text()
     found = cv2.imread(str(tmp_path / "res" / "disparity.png"), cv2.IMREAD_UNCHANGED) / 256

@@ -11,7 +11,7 @@ from command_line import command
 from wheels import CHECKOUT, build_wheel
 
 from stereo_exp.config import conf_dir
-from stereo_exp.weights import FILES, FOLDER
+from stereo_exp.weights import FOLDER, RELEASES
 
 pytestmark = pytest.mark.skipif(not (CHECKOUT / "setup.cfg").is_file(), reason="needs a checkout")
 
@@ -38,7 +38,7 @@ def test_wheel_has_every_config(installed: Path) -> None:
 def test_wheel_has_the_released_weights(installed: Path) -> None:
     """Whole, with the card beside them."""
     there = installed / "stereo_exp" / "weights"
-    for name in (*FILES.values(), "CARD.md"):
+    for name in (*(f for files in RELEASES.values() for f in files.values()), "CARD.md"):
         assert (there / name).read_bytes() == (FOLDER / name).read_bytes()
 
 

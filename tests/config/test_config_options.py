@@ -17,7 +17,7 @@ from stereo_exp.checkpoint import network_facts, read_meta
 from stereo_exp.config import bind, conf_dir
 from stereo_exp.config.schema import NODES, STAGES, TASKS, Root
 from stereo_exp.errors import UserError
-from stereo_exp.weights import FILES, FOLDER
+from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES
 
 # What an option needs beside its name.
 NEEDS = {
@@ -114,7 +114,7 @@ def test_the_released_recipe_is_the_released_network_at_every_stage(compose: Cal
     root, plain = compose("experiment=release", f"stage={stage}"), compose(f"stage={stage}")
     assert (root.name, root.stage, root.train.resume) == ("release", stage, "auto")
     assert root.dataset == compose("experiment=release").dataset
-    there = {s: read_meta(FOLDER / file)["config"] for s, file in FILES.items()}["int_infer"]
+    there = {s: read_meta(FOLDER / file)["config"] for s, file in RELEASES[PUBLISHED].items()}["int_infer"]
     assert network_facts(asdict(root), stage) == network_facts(asdict(plain), stage) == network_facts(there, stage)
     if stage == "qat":
         assert (root.optim.lr_scale, root.optim.length_scale, root.optim.warmup_scale) == (0.025, 0.2, 0.0)

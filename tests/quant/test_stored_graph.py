@@ -25,7 +25,7 @@ from stereo_exp.quant.stored import GRAPH, describe
 from stereo_exp.run.restore import restore_model
 
 Calibrated = Callable[..., QuantisedStereoNet]
-RELEASED = weights.FOLDER / weights.FILES["int_infer"]
+RELEASED = weights.FOLDER / weights.RELEASES[weights.PUBLISHED]["int_infer"]
 NETWORKS = [
     (),
     ("model/backbone=mobilenetv2",),

@@ -22,7 +22,10 @@ from stereo_exp.weights.__main__ import main as make_release
 from stereo_exp.weights.publish import publish
 
 Make = Callable[..., RunContext]
-FLOAT, INT = (weights.FOLDER / weights.FILES[stage] for stage in ("float", "int_infer"))
+FILES = weights.RELEASES[weights.PUBLISHED]
+FLOAT, INT = (weights.FOLDER / FILES[stage] for stage in ("float", "int_infer"))
+SLIM = "model/backbone=mixvargenet_slim"
+SLIM_FLOAT, SLIM_INT = (weights.FOLDER / weights.RELEASES[weights.SLIM][stage] for stage in ("float", "int_infer"))
 
 
 def leave_checkpoint(context: RunContext, lineage: tuple[dict[str, Any], ...] = ()) -> Path:
@@ -36,6 +39,34 @@ def leave_checkpoint(context: RunContext, lineage: tuple[dict[str, Any], ...] = 
 def test_release_by_name_wins_over_runs(make_context: Make, stage: str, path: Path) -> None:
     leave_checkpoint(make_context("name=a", f"stage={stage}"))
     assert find_checkpoint(make_context("name=a", f"stage={stage}", "checkpoint=release")) == path
+
+
+@pytest.mark.parametrize(("stage", "path"), [("float", SLIM_FLOAT), ("int_infer", SLIM_INT)])
+@pytest.mark.parametrize("asked", [("checkpoint=release", "name=a"), ()], ids=["by name", "stepping in"])
+def test_the_configured_network_says_which_release(
+    make_context: Make, stage: str, path: Path, asked: tuple[str, ...]
+) -> None:
+    assert find_checkpoint(make_context(SLIM, f"stage={stage}", *asked)) == path
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [((SLIM,), SLIM_FLOAT), (("model.backbone.expansion=[1,1,2,2,2]",), FLOAT), ((), FLOAT)],
+    ids=["released itself", "narrower than the published", "published"],
+)
+def test_which_release_a_chain_begins_at(make_context: Make, words: tuple[str, ...], path: Path) -> None:
+    assert find_start(make_context(*words, "name=a", "init_from=release")) == path
+
+
+def test_only_float_training_narrows(make_context: Make) -> None:
+    with pytest.raises(CheckpointError, match=r"model\.backbone\.expansion"):
+        find_start(make_context("model.backbone.expansion=[1,1,2,2,2]", "stage=calib", "init_from=release"))
+
+
+def test_stages_behind_take_what_began_at_the_slim_release(make_context: Make) -> None:
+    began = {"stage": "float", "checkpoint": str(SLIM_FLOAT)}
+    path = leave_checkpoint(make_context(SLIM, "name=a", "stage=calib"), (began,))
+    assert find_start(make_context(SLIM, "name=a", "stage=qat", "init_from=release")) == path
 
 
 @pytest.mark.parametrize("stage", ["calib", "qat"])
@@ -149,7 +180,7 @@ def test_stages_behind_take_what_began_at_release(make_context: Make, before: st
     assert find_start(context) == path
 
 
-@pytest.mark.parametrize("path", [FLOAT, INT], ids=lambda p: p.name)
+@pytest.mark.parametrize("path", [FLOAT, INT, SLIM_FLOAT, SLIM_INT], ids=lambda p: p.name)
 def test_released_files_hold_weights_and_facts_only(path: Path) -> None:
     meta = read_meta(path)
     bind(meta["config"])
@@ -161,15 +192,16 @@ def test_released_files_hold_weights_and_facts_only(path: Path) -> None:
 
 
 def test_both_are_one_network_with_the_default_configuration(make_context: Make) -> None:
-    assert set(weights.FILES) <= set(STAGES)
-    for stage in weights.FILES:
+    assert set(FILES) <= set(STAGES)
+    for stage in FILES:
         find_checkpoint(make_context(f"stage={stage}", "checkpoint=release"))
 
 
-def test_the_tool_makes_what_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("network", weights.RELEASES)
+def test_the_tool_makes_what_it_reads(network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From a run's checkpoint: paths, stores and ids go, recipe and weights stay, to the last bit."""
-    sources = {}
-    for stage, path in (("float", FLOAT), ("int_infer", INT)):
+    sources, files = {}, weights.RELEASES[network]
+    for stage, path in ((stage, weights.FOLDER / file) for stage, file in files.items()):
         checkpoint = load_checkpoint(path)
         config = {**checkpoint.meta["config"], "root": "/home/me/outputs", "init_from": "/home/me/x.safetensors"}
         config["dataset"] = {**config["dataset"], "root": "/mnt/shapes"}
@@ -186,10 +218,11 @@ def test_the_tool_makes_what_it_reads(tmp_path: Path, monkeypatch: pytest.Monkey
         meta.pop(GRAPH, None)
         save_checkpoint(sources[stage], meta, {"model": checkpoint.part("model")})
     words = ["weights", *map(str, sources.values()), "--commit", "c0ffee", "--out", str(tmp_path / "out")]
+    words += [] if network == weights.PUBLISHED else ["--network", network]
     monkeypatch.setattr("sys.argv", words)
     make_release()
     for stage, path in sources.items():
-        made, source = load_checkpoint(tmp_path / "out" / weights.FILES[stage]), load_checkpoint(path)
+        made, source = load_checkpoint(tmp_path / "out" / files[stage]), load_checkpoint(path)
         text = json.dumps(made.meta)
         assert "/home/me" not in text
         assert "/mnt" not in text
@@ -202,7 +235,7 @@ def test_the_tool_makes_what_it_reads(tmp_path: Path, monkeypatch: pytest.Monkey
         assert [(link["checkpoint"], link["history"]) for link in lineage_of(made)] == [(str(made.path), history)]
         for key in ("optim", "loss", "loader", "model", "quant", "augment"):
             assert made.meta["config"][key] == source.meta["config"][key]
-        assert made.meta.get(GRAPH) == load_checkpoint(weights.FOLDER / weights.FILES[stage]).meta.get(GRAPH)
+        assert made.meta.get(GRAPH) == load_checkpoint(weights.FOLDER / files[stage]).meta.get(GRAPH)
         assert made.tensors.keys() == source.tensors.keys()
         assert all(torch.equal(made.tensors[k], source.tensors[k]) for k in made.tensors)
 
