@@ -1,7 +1,7 @@
 """How far off the released networks and OpenCV's SGBM are on real pairs and SceneFlow.
 
     python benchmarks/accuracy.py [--float FILE --int FILE] [--data DIR] [--write README.md --json docs/accuracy.json]
-    python benchmarks/accuracy.py --network slim --write README.md --json docs/accuracy_slim.json
+    python benchmarks/accuracy.py --network slim --write docs/training.md --json docs/accuracy_slim.json
 
 Every pair with truth under DIR, in px of its own size, all pixels with 0 < truth < maxdisp; nothing of it was trained
 on. The networks see pairs as `task=infer` shows them: enlarged where they are small. The integer one is also corrected
@@ -42,7 +42,7 @@ def main() -> None:
     options = comparison_options(__doc__, BLOCK, "pairs of each set")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with exit_on_user_error():
-        check_output_options(options)
+        check_output_options(options, named(BLOCK, options.network))
         report = measure(options)
         write_report(options, named(BLOCK, options.network), report, render(report), render_goals(report))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from real.methods import INT8, add_network_options, load_network
+from real.output import named
 from real.sets import add_data_option
 
 from stereo_exp.atomic import replacing
@@ -31,6 +32,7 @@ from stereo_exp.progress import Meter
 from stereo_exp.runtime.depth import depth
 from stereo_exp.runtime.refine import refined
 
+SHEET = Path("docs/images/release_contact_sheet.jpg")
 OAKD_PAIRS = ("living_room", "cycles", "desk")
 LIMITS = 0.0, 64.0
 """Disparities at the ends of the colour scale, px, in every sheet."""
@@ -67,8 +69,10 @@ def _options() -> argparse.Namespace:
     add_network_options(parser, (INT8,))
     add_data_option(parser)
     parser.add_argument("--pairs", nargs="+", default=OAKD_PAIRS, metavar="PAIR", help="folders below DIR/oakd")
-    parser.add_argument("--out", type=Path, default=Path("docs/images/release_contact_sheet.jpg"))
-    return parser.parse_args()
+    parser.add_argument("--out", type=Path, help=f"default: {SHEET}, with the name of another --network")
+    options = parser.parse_args()
+    options.out = options.out or SHEET.with_stem(named(SHEET.stem, options.network))
+    return options
 
 
 def load_scenes(data: Path, pairs: Sequence[str]) -> list[Scene]:

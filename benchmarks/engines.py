@@ -37,20 +37,27 @@ SGBM_MODES = ("MODE_SGBM", "MODE_SGBM_3WAY", "MODE_HH")
 CHECKED = "OpenCV StereoSGBM, MODE_HH, both views, filled"
 REFINED = ", refined on the host"
 # Rows of the slim network are called as those of the published one, and this.
-SLIM = ", slim"
+OF_SLIM = ", slim"
+# Options, and what the folders that they name must hold.
+COMPILED = (
+    ("float", "float", "published"),
+    ("int8", "int_infer", "published"),
+    ("slim_float", "float", "slim"),
+    ("slim_int8", "int_infer", "slim"),
+)
 # What is to be reached: (what, faster than what, by which factor at least).
 GOALS = (
     ("openvino int8", "OpenCV StereoSGBM, MODE_SGBM", 5.0),
-    (f"openvino int8{SLIM}", "OpenCV StereoSGBM, MODE_SGBM", 5.0),
+    (f"openvino int8{OF_SLIM}", "OpenCV StereoSGBM, MODE_SGBM", 5.0),
     ("openvino int8", "OpenCV StereoSGBM, MODE_HH", 5.0),
     ("openvino int8", "torch eager float32", 7.0),
-    (f"openvino int8{SLIM}", "torch eager float32", 7.0),
-    (f"openvino int8{SLIM}", f"torch eager float32{SLIM}", 7.0),
+    (f"openvino int8{OF_SLIM}", "torch eager float32", 7.0),
+    (f"openvino int8{OF_SLIM}", f"torch eager float32{OF_SLIM}", 7.0),
     ("openvino int8", "openvino float32", 3.0),
-    (f"openvino int8{SLIM}", "openvino float32", 3.0),
-    (f"openvino int8{SLIM}", f"openvino float32{SLIM}", 3.0),
+    (f"openvino int8{OF_SLIM}", "openvino float32", 3.0),
+    (f"openvino int8{OF_SLIM}", f"openvino float32{OF_SLIM}", 3.0),
     ("onnxruntime int8", "onnxruntime float32", 1.0),
-    (f"onnxruntime int8{SLIM}", f"onnxruntime float32{SLIM}", 1.0),
+    (f"onnxruntime int8{OF_SLIM}", f"onnxruntime float32{OF_SLIM}", 1.0),
     (f"openvino int8{REFINED}", CHECKED, 5.0),
 )
 POST_SHARE_GOAL = 0.10
@@ -117,7 +124,21 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if (options.slim_float is None) != (options.slim_int8 is None):
         parser.error("--slim-float and --slim-int8 go together")
+    for key, stage, network in COMPILED:
+        folder = getattr(options, key)
+        if folder is not None and (found := _compiled(folder)) != (stage, network):
+            parser.error(f"--{key.replace('_', '-')} {folder} is of stage={found[0]}, {found[1]} network")
     return options
+
+
+def _compiled(folder: Path) -> tuple[str, str]:
+    """Stage of a compiled folder, and which of the released networks it is nearest to."""
+    from stereo_exp.checkpoint import read_meta
+    from stereo_exp.runtime.manifest import read_manifest
+    from stereo_exp.weights import network_with
+
+    model = read_manifest(folder, check_files=False).model
+    return model.stage, network_with(read_meta(Path(model.checkpoint))["config"]["model"]["backbone"].get("expansion"))
 
 
 def _builders(options: argparse.Namespace) -> dict[str, Builder]:
@@ -125,7 +146,7 @@ def _builders(options: argparse.Namespace) -> dict[str, Builder]:
     found["torch eager bfloat16"] = partial(_torch_frame, options, options.float, True)
     if options.slim_float is not None:
         slim = _network_builders(options, options.slim_float, options.slim_int8)
-        found |= {name + SLIM: builder for name, builder in slim.items()}
+        found |= {name + OF_SLIM: builder for name, builder in slim.items()}
     return found | _sgbm_builders(options)
 
 
@@ -231,7 +252,7 @@ def _goals_table(times: dict[str, list[float]], middle: dict[str, float]) -> str
         found = middle[slow] / middle[fast]
         met = "yes" if found >= wanted else "no"
         rows.append((f"{fast} against {slow}", f"≥ {wanted:g} ×", f"{found:.2f} ×", met))
-    for name in ("openvino int8", "onnxruntime int8", f"openvino int8{SLIM}", f"onnxruntime int8{SLIM}"):
+    for name in ("openvino int8", "onnxruntime int8", f"openvino int8{OF_SLIM}", f"onnxruntime int8{OF_SLIM}"):
         if name not in middle:
             continue
         trunk = name.replace(" int8", " int8, trunk")

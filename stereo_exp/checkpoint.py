@@ -169,7 +169,9 @@ def check_same_network(
     if difference is not None:
         key, here, found = difference
         key = key.removeprefix(".")
-        fix = f"add {key}={found} or choose another checkpoint"
+        # As it can be typed: without spaces, and what a group's option brings along by the option.
+        asked = f"{key.removesuffix('.name').replace('.', '/') if key.endswith('.name') else key}={found}"
+        fix = f"add {asked.replace(' ', '')} or choose another checkpoint"
         if key.startswith("quant.target."):
             key, here, found = "quant/target", config["quant"]["target"]["name"], there["quant"]["target"]["name"]
             fix = f"add quant/target={found} or choose another checkpoint"
@@ -179,7 +181,7 @@ def check_same_network(
 def first_difference(a: Any, b: Any, key: str) -> tuple[str, Any, Any] | None:
     """The first key at which two configs differ, with both values; a `name`, which says what else there is, first."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
-        for name in sorted(a.keys() | b.keys(), key=lambda key: (key != "name", key)):
+        for name in sorted(a.keys() | b.keys(), key=lambda each: (each != "name", each)):
             found = first_difference(a.get(name), b.get(name), f"{key}.{name}")
             if found is not None:
                 return found

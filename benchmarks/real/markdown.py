@@ -27,17 +27,27 @@ def write_block(page: Path, name: str, text: str) -> None:
     """Put `text` between the two comments.
 
     Raises:
-        UserError: the page cannot be read or has no such place.
+        UserError: see `check_block`.
+    """
+    before = check_block(page, name)
+    write_text(page, _pattern(name).sub(lambda found: f"{found[1]}\n{text}\n{found[3]}", before))
+
+
+def check_block(page: Path, name: str) -> str:
+    """The text of a page that has one place of that name.
+
+    Raises:
+        UserError: the page cannot be read or has no such place, or several.
     """
     try:
-        before = page.read_text()
+        text = page.read_text()
     except OSError as error:
         raise UserError("--write", page, f"cannot be read ({error.strerror})", "give a Markdown page") from None
-    after, count = _pattern(name).subn(lambda found: f"{found[1]}\n{text}\n{found[3]}", before)
+    count = len(_pattern(name).findall(text))
     if count != 1:
         rule = f"must hold one place for the table, <!-- {name} --> and <!-- /{name} -->, and has {count}"
         raise UserError("--write", page, rule, "add the two comments, each on a line of its own")
-    write_text(page, after)
+    return text
 
 
 def _pattern(name: str) -> re.Pattern[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from real.markdown import write_block
+from real.markdown import check_block, write_block
 from stereo_exp.atomic import write_text
 from stereo_exp.errors import UserError
 from stereo_exp.weights import PUBLISHED
@@ -25,10 +25,12 @@ def add_output_options(parser: argparse.ArgumentParser, block: str) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the JSON into this file")
 
 
-def check_output_options(options: argparse.Namespace) -> None:
-    """Refuse to publish a part for the whole, before anything is measured."""
+def check_output_options(options: argparse.Namespace, name: str) -> None:
+    """Refuse to publish a part for the whole, or in a page without the block `name`, before anything is measured."""
     if options.limit is not None and (options.write or options.json):
         raise UserError("--limit", options.limit, "a part of the pairs is for trying only", "leave it out to write")
+    if options.write is not None:
+        check_block(options.write, name)
 
 
 def write_report(options: argparse.Namespace, block: str, report: Mapping[str, Any], text: str, more: str = "") -> None:

@@ -64,19 +64,25 @@ BACKBONES: dict[str, type[Backbone]] = {"mixvargenet": MixVarGENet, "mobilenetv2
 
 
 def with_defaults(model: Mapping[str, Any]) -> dict[str, Any]:
-    """A plain `model` config, of a checkpoint, with the defaults of keys of its backbone that came later."""
+    """A plain `model` config, of a checkpoint, with the defaults of keys of its backbone that came later.
+
+    What a key that is added one day has for its default must be what the networks before it were.
+    """
     backbone = model.get("backbone") or {}
     kind = BACKBONES.get(backbone.get("name", ""))
     return dict(model) if kind is None else {**model, "backbone": {**asdict(kind()), **backbone}}
 
 
-def is_narrower(model: Mapping[str, Any], than: Mapping[str, Any]) -> bool:
-    """Whether one network is another but for a smaller `backbone.expansion`; both as a config's `model`, complete."""
-    ours, theirs = model["backbone"].get("expansion"), than["backbone"].get("expansion")
-    if ours is None or theirs is None or ours == theirs:
-        return False
-    widened = {**model, "backbone": {**model["backbone"], "expansion": theirs}}
-    return widened == than and all(a <= b for a, b in zip(ours, theirs, strict=True))
+def widened(model: Mapping[str, Any], to: Mapping[str, Any]) -> dict[str, Any]:
+    """A network with another's `backbone.expansion`, where its own is nowhere larger; else as it is.
+
+    Args:
+        model, to: a config's `model`, complete (see `with_defaults`).
+    """
+    ours, theirs = ((m.get("backbone") or {}).get("expansion") for m in (model, to))
+    if ours is None or theirs is None or any(a > b for a, b in zip(ours, theirs, strict=True)):
+        return dict(model)
+    return {**model, "backbone": {**model["backbone"], "expansion": theirs}}
 
 
 @dataclass

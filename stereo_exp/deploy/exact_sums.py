@@ -4,7 +4,7 @@ A residual unit ends in a convolution, whose result is added to the unit's input
 convolutions can take such a sum along, but where a scale for each channel stands between, it leaves the sum to a
 generated kernel behind, through a map of floats four times as large; not so if a FakeQuantize comes first. One whose
 steps are the accumulator's and whose range holds whatever it can reach rounds nothing: all is a whole multiple of a
-power of two, below 2^23 of them.
+power of two, at most 2^22 of them on either side of zero.
 """
 
 from __future__ import annotations
@@ -29,24 +29,25 @@ def mark_exact_sums(model: Any) -> int:
     """
     from openvino import opset13 as ops
 
-    count = 0
+    marked_sums: set[str] = set()
     for port, biased in list(_summands(model)):
         step = _exact_step(biased)
-        if step is None:
+        # One is enough: the convolution that takes the sum along takes the other as it is.
+        if step is None or port.get_node().get_friendly_name() in marked_sums:
             continue
+        marked_sums.add(port.get_node().get_friendly_name())
         # Four constants, not two: OpenVINO fuses no operator that shares one.
         limits = [ops.constant((sign * _HALF * step).astype(np.float32)) for sign in (-1, 1, -1, 1)]
         marked = ops.fake_quantize(biased.output(0), *limits, 2 * _HALF + 1)
         marked.set_friendly_name(f"{biased.get_friendly_name()}/exact")
         port.replace_source_output(marked.output(0))
-        count += 1
-    if count:
+    if marked_sums:
         model.validate_nodes_and_infer_types()
-    return count
+    return len(marked_sums)
 
 
 def _summands(model: Any) -> Iterator[tuple[Any, Any]]:
-    """Of each sum of two maps the first that is a convolution with a bias: the sum's input, and the bias's addition."""
+    """Of sums of two maps what is a convolution with a bias: the sum's input, and the bias's addition."""
     for node in model.get_ordered_ops():
         if node.get_type_name() != "Add" or any(_value(node.input_value(i)) is not None for i in range(2)):
             continue
@@ -54,7 +55,6 @@ def _summands(model: Any) -> Iterator[tuple[Any, Any]]:
             biased = node.input_value(i).get_node()
             if biased.get_type_name() == "Add" and biased.input_value(0).get_node().get_type_name() == "Convolution":
                 yield node.input(i), biased
-                break
 
 
 def _exact_step(biased: Any) -> np.ndarray | None:
@@ -64,26 +64,30 @@ def _exact_step(biased: Any) -> np.ndarray | None:
     if activation is None or weight is None or bias is None:
         return None
     (scale, largest), (taps, scales) = activation, weight
-    step = scale * np.broadcast_to(scales.ravel(), len(taps))
-    offset = np.broadcast_to(bias.ravel(), len(taps)) / step
-    reach = largest * np.abs(taps.astype(np.int64)).reshape(len(taps), -1).sum(1) + np.abs(offset)
+    outputs = len(taps)
+    if scales.shape not in ((), (1,) * 4, (outputs, 1, 1, 1)) or bias.shape not in ((), (1,) * 4, (1, outputs, 1, 1)):
+        return None
+    step = scale * np.broadcast_to(scales.ravel(), outputs)
+    offset = np.broadcast_to(bias.ravel(), outputs) / step
+    reach = largest * np.abs(taps.astype(np.int64)).reshape(outputs, -1).sum(1) + np.abs(offset)
     is_power, is_whole = np.frexp(step)[0] == 0.5, offset == np.rint(offset)
     return step.reshape(1, -1, 1, 1) if np.all(is_power & is_whole & (reach <= _HALF)) else None
 
 
 def _activation(node: Any) -> tuple[float, float] | None:
-    """Scale and largest magnitude of the integers that a node puts out."""
+    """Scale and largest magnitude of the integers that a node puts out; None where they are none."""
     if node.get_type_name() != "FakeQuantize":
         return None
     low, high = (_value(node.input_value(i)) for i in (3, 4))
     if low is None or high is None or low.size != 1 or high.size != 1:
         return None
     scale = float(high.item() - low.item()) / (node.get_attributes()["levels"] - 1)
-    return scale, max(abs(low.item()), abs(high.item())) / scale
+    ends = np.asarray([low.item(), high.item()]) / scale
+    return (scale, float(np.abs(ends).max())) if np.all(ends == np.rint(ends)) else None
 
 
 def _weight(node: Any) -> tuple[np.ndarray, np.ndarray] | None:
-    """Integers and scales of a dequantised weight."""
+    """Integers, outputs×inputs×height×width, and scales of a dequantised weight."""
     if node.get_type_name() != "Multiply" or node.input_value(0).get_node().get_type_name() != "Convert":
         return None
     taps, scales = _value(node.input_value(0).get_node().input_value(0)), _value(node.input_value(1))

@@ -26,7 +26,7 @@ def narrow(wide: nn.Module, model: nn.Module, batches: Iterable[StereoBatch]) ->
     Args:
         wide: a float network with its weights, on the device to compute on; stays as it is.
         model: its weights are overwritten.
-        batches: pairs to fit on.
+        batches: uint8 pairs to fit on.
 
     Returns:
         How many pairs that were; 0: nothing was done.
@@ -35,18 +35,19 @@ def narrow(wide: nn.Module, model: nn.Module, batches: Iterable[StereoBatch]) ->
     units = dict(_units(model))
     narrowed = {name: unit for name, unit in _units(wide) if unit.middle != units[name].middle}
     grams = {name: _Gram(unit.conv2[0]) for name, unit in narrowed.items()}
-    training = wide.training
+    training, pairs = wide.training, 0
     wide.eval()
-    pairs = 0
-    for batch in batches:
-        for key, reason in batch.skipped:
-            log.warning("skipped %s: %s", key, reason)
-        pairs += len(batch)
-        if len(batch):
-            wide(normalise(batch.left.to(device)), normalise(batch.right.to(device)))
-    wide.train(training)
-    for gram in grams.values():
-        gram.hook.remove()
+    try:
+        for batch in batches:
+            for key, reason in batch.skipped:
+                log.warning("skipped %s: %s", key, reason)
+            pairs += len(batch)
+            if len(batch):
+                wide(normalise(batch.left.to(device)), normalise(batch.right.to(device)))
+    finally:
+        wide.train(training)
+        for gram in grams.values():
+            gram.hook.remove()
     if not pairs:
         return 0
     state = wide.state_dict()

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from stereo_exp.checkpoint import BEST, check_same_network, first_difference, network_facts, read_meta
-from stereo_exp.config.model import is_narrower, with_defaults
+from stereo_exp.config.model import widened, with_defaults
 from stereo_exp.config.schema import Root
 from stereo_exp.errors import CheckpointError
 from stereo_exp.run.context import RunContext
 from stereo_exp.run.folders import command_for, own_chain, runs_of
-from stereo_exp.weights import FOLDER, PUBLISHED, RELEASE, RELEASES, checkpoint_named, released
+from stereo_exp.weights import FOLDER, RELEASE, RELEASES, checkpoint_named, network_with, released
 
 log = logging.getLogger(__name__)
 
@@ -76,17 +76,17 @@ def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
     config = context.config
     stage = stage or config.stage
     if config.checkpoint is not None:
-        path = checkpoint_named(config.checkpoint, stage, "checkpoint", _fitting_release(context, stage) or PUBLISHED)
+        path = checkpoint_named(config.checkpoint, stage, "checkpoint", _release_of(context))
         check_same_network(read_meta(path), context.config_dict(), path)
         return path
     found = _newest(context, stage)
     if found is not None:
         return found
-    fitting = _fitting_release(context, stage)
-    if fitting is not None and config.name == config.model.name:
+    fits = _release_fits(context, stage)
+    if fits and config.name == config.model.name:
         log.info("no %s checkpoint of name=%s: using the released weights (checkpoint=release)", stage, config.name)
-        return released(stage, "checkpoint", fitting)
-    raise _none(context, stage, "checkpoint", fitting is not None)
+        return released(stage, "checkpoint", _release_of(context))
+    raise _none(context, stage, "checkpoint", fits)
 
 
 def _check_start(meta: Meta, context: RunContext, path: Path) -> None:
@@ -94,8 +94,9 @@ def _check_start(meta: Meta, context: RunContext, path: Path) -> None:
     config = context.config_dict()
     if context.config.stage != "float":
         check_same_network(meta, config, path)
-    elif not is_narrower(with_defaults(config["model"]), with_defaults(meta["config"]["model"])):
-        check_same_network(meta, config, path, "float")
+        return
+    ours, theirs = with_defaults(config["model"]), with_defaults(meta["config"]["model"])
+    check_same_network(meta, {**config, "model": widened(ours, theirs)}, path, "float")
 
 
 def _without(config: Root) -> str:
@@ -107,7 +108,7 @@ def _start_of_release(context: RunContext, before: tuple[str, ...]) -> Path:
         return _stage_before(context, before, _began_at_release)
     own = own_chain(context, "float") if context.config.stage != "float" else []
     trained = [run / BEST for run in own if (run / BEST).is_file()]
-    path = trained[0] if trained else released("float", "init_from", _fitting_release(context, "float") or PUBLISHED)
+    path = trained[0] if trained else released("float", "init_from", _release_of(context))
     _check_start(read_meta(path), context, path)
     if not trained and context.config.stage != "float":
         _tell_of_a_trained_one(context)
@@ -146,7 +147,7 @@ def _stage_before(
             return found
         log.info("no %s checkpoint of name=%s", stage, context.config.name)
     last = candidates[-1]
-    raise foreign or _none(context, last, "init_from", last == "float" and _fitting_release(context, last) is not None)
+    raise foreign or _none(context, last, "init_from", last == "float" and _release_fits(context, last))
 
 
 def _checkpoints(context: RunContext, stage: str, wanted: Callable[[Meta], bool]) -> Iterator[tuple[Meta, Path]]:
@@ -175,15 +176,18 @@ def _newest(context: RunContext, stage: str, wanted: Callable[[Meta], bool] = la
     return None
 
 
-def _fitting_release(context: RunContext, stage: str) -> str | None:
-    """Which released weights of a stage are of the configured network and target; None: none that are there."""
-    wanted = network_facts(context.config_dict(), stage)
-    for network, files in RELEASES.items():
-        if stage in files and (FOLDER / files[stage]).is_file():
-            there = read_meta(FOLDER / files[stage])["config"]
-            if first_difference(wanted, network_facts(there, stage), "") is None:
-                return network
-    return None
+def _release_fits(context: RunContext, stage: str) -> bool:
+    """Whether the released weights of a stage are there, and of the configured network and target."""
+    files = RELEASES[_release_of(context)]
+    if stage not in files or not (FOLDER / files[stage]).is_file():
+        return False
+    there = read_meta(FOLDER / files[stage])["config"]
+    return first_difference(network_facts(context.config_dict(), stage), network_facts(there, stage), "") is None
+
+
+def _release_of(context: RunContext) -> str:
+    """Which of the released networks is meant where this one is configured."""
+    return network_with(context.config_dict()["model"]["backbone"].get("expansion"))
 
 
 def _none(context: RunContext, stage: str, key: str, or_release: bool) -> CheckpointError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from stereo_exp.errors import CheckpointError
@@ -13,7 +14,14 @@ RELEASES = {
     SLIM: {"float": "stereonetplus_slim_float.safetensors", "int_infer": "stereonetplus_slim_int8.safetensors"},
 }
 """Network -> stage -> file in this folder: of `model/backbone=mixvargenet`, and of `mixvargenet_slim`."""
+SLIM_EXPANSION = (0.5, 1.0, 1.5, 2.0, 2.0)
+"""Its `model.backbone.expansion`, which tells it from the published one."""
 FOLDER = Path(__file__).resolve().parent
+
+
+def network_with(expansion: Sequence[float] | None) -> str:
+    """The released network that a configured one is nearest to: the slim one if it is that, else the published one."""
+    return SLIM if expansion is not None and tuple(expansion) == SLIM_EXPANSION else PUBLISHED
 
 
 def released(stage: str, key: str, network: str = PUBLISHED) -> Path:

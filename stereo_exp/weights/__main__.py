@@ -1,4 +1,4 @@
-"""Make the released files: `python -m stereo_exp.weights FLOAT.safetensors INT.safetensors [--network slim]`."""
+"""Make the released files: `python -m stereo_exp.weights FLOAT INT [--network slim] [--commit HASH]`."""
 
 from __future__ import annotations
 

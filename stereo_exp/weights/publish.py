@@ -10,7 +10,7 @@ from typing import Any
 from stereo_exp.checkpoint import Checkpoint, first_difference, load_checkpoint, network_facts, save_checkpoint
 from stereo_exp.config import bind
 from stereo_exp.errors import CheckpointError
-from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES
+from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, network_with
 
 # What a run does with the network, which says nothing about the weights.
 _OF_THE_RUN = ("infer", "temporal", "export", "compile", "bench", "align", "eval")
@@ -28,8 +28,8 @@ def publish(
         network: which of `RELEASES` they become.
 
     Raises:
-        CheckpointError: one is of another stage, holds the state of training, is not a `pow2` network, or the two are
-            not the same network.
+        CheckpointError: one is of another stage, holds the state of training, is not a `pow2` network, the two are
+            not the same network, or it is another of the released ones.
     """
     files = RELEASES[network]
     checkpoints = {stage: _checked(load_checkpoint(sources[stage]), stage) for stage in files}
@@ -40,6 +40,10 @@ def publish(
             key, there, here = difference
             rule = f"its {key.lstrip('.')} is {here}, that of the float network {there}"
             raise CheckpointError(sources[stage], None, rule, "give two checkpoints of one chain")
+    found = network_with(models["float"]["model"]["backbone"].get("expansion"))
+    if found != network:
+        rule = f"is of the {found} network, not of the {network} one"
+        raise CheckpointError(sources["float"], None, rule, f"say --network {found}")
     written = {}
     for stage, checkpoint in checkpoints.items():
         written[stage] = folder / files[stage]

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from real.markdown import block, write_block
 from real.methods import FLOAT, INT8, REFINED, SGBM, Method
+from real.output import named
 from real.sets import RealSet, default_root, open_sets
 
 from stereo_exp.data.sample import StereoSample, StereoSource
 from stereo_exp.errors import UserError
+from stereo_exp.weights import PUBLISHED, SLIM
 
 
 def score(epe: float, bad2: float, d1: float) -> dict[str, float]:
@@ -125,11 +127,10 @@ def test_the_real_pairs_are_all_found(real_data: Path) -> None:
     assert len(set(keys)) == 4
 
 
-def test_page_and_json_say_the_same(repository: Path) -> None:
-    measured, page = repository / "docs" / "accuracy.json", repository / "README.md"
-    if not measured.is_file():
-        assert block(page, accuracy.BLOCK) is None, "a table without the figures it was made of"
-        pytest.skip("docs/accuracy.json has not been measured yet")
+@pytest.mark.parametrize(("network", "page"), [(PUBLISHED, "README.md"), (SLIM, "docs/training.md")])
+def test_page_and_json_say_the_same(repository: Path, network: str, page: str) -> None:
+    name = named(accuracy.BLOCK, network)
+    measured = repository / "docs" / f"{name}.json"
     report = json.loads(measured.read_text())
-    assert block(page, accuracy.BLOCK) == accuracy.render(report)
+    assert block(repository / page, name) == accuracy.render(report)
     assert not re.search(r"NaN|Infinity", measured.read_text())

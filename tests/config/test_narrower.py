@@ -11,7 +11,7 @@ import pytest
 from composing import composed
 
 from stereo_exp.config import bind
-from stereo_exp.config.model import is_narrower, with_defaults
+from stereo_exp.config.model import widened, with_defaults
 
 MODEL = json.dumps(asdict(bind(composed()).model))
 PUBLISHED = [2.0, 4.0, 4.0, 2.0, 2.0]
@@ -27,6 +27,11 @@ def model(expansion: list[float] | None = None, **values: object) -> dict[str, A
         node, _, leaf = key.rpartition("__")
         (found[node] if node else found)[leaf] = value
     return found
+
+
+def is_narrower(model: dict[str, Any], than: dict[str, Any]) -> bool:
+    """What `stage=float` may start from: another network, and the same but for its expansion."""
+    return model != than and widened(model, than) == than
 
 
 @pytest.mark.parametrize(

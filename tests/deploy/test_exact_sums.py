@@ -27,17 +27,29 @@ ONES = np.ones(CHANNELS)
 
 
 def unit(
-    taps: np.ndarray = TAPS, weight_scale: np.ndarray = ONES, bias: np.ndarray = 0 * ONES, scale: float = 1.0
+    taps: np.ndarray = TAPS,
+    weight_scale: np.ndarray = ONES,
+    bias: np.ndarray = 0 * ONES,
+    scale: float = 1.0,
+    low: float = 0.0,
+    axis: int = 0,
+    bias_axis: int = 1,
 ) -> Any:
-    """A residual unit on bytes: x·scale -> 1×1 convolution, bias, + x·scale; what comes out is not rounded."""
+    """A residual unit on bytes: x·scale -> 1×1 convolution, bias, + x·scale; what comes out is not rounded.
+
+    Args:
+        low: what the smallest of the 256 values stands for, in steps.
+        axis: of the weight, along which its scales lie.
+        bias_axis: of the map, along which the bias lies.
+    """
     # The parameter's name is what the engine calls it by.
     image = ops.parameter([1, CHANNELS, SIZE, SIZE], np.float32, name="x")
-    limits = [ops.constant(np.float32(v)) for v in (0, 255, 0, 255 * scale)]
+    limits = [ops.constant(np.float32(v)) for v in (low, low + 255, low * scale, (low + 255) * scale)]
     x = ops.fake_quantize(image, *limits, 256)
-    scales = ops.constant(weight_scale.astype(np.float32).reshape(-1, 1, 1, 1))
+    scales = ops.constant(weight_scale.astype(np.float32).reshape(np.where(np.arange(4) == axis, -1, 1)))
     weight = ops.multiply(ops.convert(ops.constant(taps), np.float32), scales)
     conv = ops.convolution(x, weight, [1, 1], [0, 0], [0, 0], [1, 1])
-    biased = ops.add(conv, ops.constant(bias.astype(np.float32).reshape(1, -1, 1, 1)))
+    biased = ops.add(conv, ops.constant(bias.astype(np.float32).reshape(np.where(np.arange(4) == bias_axis, -1, 1))))
     return openvino.Model([ops.add(biased, x)], [image], "unit")
 
 
@@ -77,13 +89,26 @@ def test_nothing_is_rounded(seed: int, exponents: list[int], exponent: int, larg
         ({"bias": np.array([0, 0.5, 0, 0])}, "half a step"),
         ({"bias": np.array([0, 0, 0, 2.0**22 - REACH + 1])}, "one step too far"),
         ({"bias": -ONES * 2.0**23}, "too far down"),
+        ({"low": 0.3}, "values between the steps"),
+        ({"weight_scale": 2.0 ** np.arange(4), "axis": 1}, "scales of inputs, not of outputs"),
+        ({"bias": np.zeros(SIZE), "bias_axis": 3}, "a bias of columns, not of channels"),
     ],
     ids=lambda v: v if isinstance(v, str) else "",
 )
 def test_what_might_be_rounded_is_left_alone(changed: dict[str, Any], why: str) -> None:
     assert mark_exact_sums(unit()) == 1
     assert mark_exact_sums(unit(bias=np.array([0, 0, 0, 2.0**22 - REACH]))) == 1
+    assert mark_exact_sums(unit(low=-128.0)) == 1
     assert mark_exact_sums(unit(**changed)) == 0, why
+
+
+def test_where_one_summand_might_be_rounded_the_other_is_marked() -> None:
+    """The head of a stage adds two convolutions."""
+    for one, other in ((3 * ONES, ONES), (ONES, 3 * ONES), (ONES, ONES)):
+        parts = [unit(weight_scale=scale) for scale in (one, other)]
+        branches = [part.get_results()[0].input_value(0).get_node().input_value(0) for part in parts]
+        both = openvino.Model([ops.add(*branches)], [p for part in parts for p in part.get_parameters()], "head")
+        assert mark_exact_sums(both) == 1
 
 
 def test_a_second_time_there_is_nothing_left_to_do() -> None:

@@ -194,8 +194,8 @@ def test_slim_is_the_published_network_but_for_its_middles(published: nn.Module)
     changed = {name for name in shapes if shapes[name] != wide[name]}
     assert changed
     assert all(name.startswith("backbone.stages.") and name.endswith(inside) for name in changed)
-    costs, published_costs = (profile(m, 544, 960, training=True)["total"].macs for m in (slim, published))
-    assert costs < 0.6 * published_costs
+    millions = [profile(m, 544, 960)["total"].macs / 1e6 for m in (slim, published)]
+    assert millions == pytest.approx([9_708, 23_537], abs=1)
 
 
 @given(st.integers(1, 16), st.floats(1e-3, 64), st.booleans())

@@ -58,6 +58,10 @@ def test_which_release_a_chain_begins_at(make_context: Make, words: tuple[str, .
     assert find_start(make_context(*words, "name=a", "init_from=release")) == path
 
 
+def test_the_slim_network_is_what_its_option_composes(make_context: Make) -> None:
+    assert tuple(make_context(SLIM).config.model.backbone.expansion) == weights.SLIM_EXPANSION
+
+
 def test_only_float_training_narrows(make_context: Make) -> None:
     with pytest.raises(CheckpointError, match=r"model\.backbone\.expansion"):
         find_start(make_context("model.backbone.expansion=[1,1,2,2,2]", "stage=calib", "init_from=release"))
@@ -102,8 +106,14 @@ def test_release_does_not_step_in_for_another_run_network_or_stage(make_context:
     ("words", "told"),
     [
         (("model.maxdisp=96",), "model.maxdisp=96: .* add model.maxdisp=192"),
-        (("model/backbone=mobilenetv2",), "model.backbone.name=mobilenetv2: .* has mixvargenet"),
+        (
+            ("model/backbone=mobilenetv2",),
+            "name=mobilenetv2: .* add model/backbone=mixvargenet or",
+        ),
         (("stage=int_infer", "quant/target=affine"), "quant/target=affine: .* add quant/target=pow2"),
+        (("model.maxdisp=96", SLIM), "model.maxdisp=96: .* add model.maxdisp=192"),
+        (("stage=int_infer", "quant/target=affine", SLIM), "quant/target=affine: .* add quant/target=pow2"),
+        (("model.backbone.width=0.5", SLIM), r"model\.backbone\.width=0\.5: .* add model\.backbone\.width=1\.0"),
     ],
 )
 @pytest.mark.parametrize("key", ["checkpoint", "init_from"])
@@ -242,13 +252,16 @@ def test_the_tool_makes_what_it_reads(network: str, tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [("swapped", "is a int_infer checkpoint, not float"), ("last", "holds the state of training"),
+    [("swapped", "is a int_infer checkpoint, not float"), ("slim", "of the slim network.*--network slim"),
+     ("last", "holds the state of training"),
      ("target", "quant/target=affine"), ("network", "maxdisp is 96")],
 )  # fmt: skip
 def test_what_cannot_be_released(tmp_path: Path, change: str, told: str) -> None:
     sources = {"float": FLOAT, "int_infer": INT}
     if change == "swapped":
         sources = {"float": INT, "int_infer": FLOAT}
+    elif change == "slim":
+        sources = {"float": SLIM_FLOAT, "int_infer": SLIM_INT}
     else:
         broken = load_checkpoint(INT)
         config = broken.meta["config"]

@@ -34,8 +34,6 @@ STAGES = (
     StageSpec(96, True, 2),  # s16
     StageSpec(160, True, 2),  # s32
 )
-EXPANSION = (2.0, 4.0, 4.0, 2.0, 2.0)
-"""Of the published network."""
 
 
 class MixVarGEUnit(nn.Module):
@@ -76,7 +74,7 @@ class MixVarGENet(PyramidBackbone):
         self,
         width: float = 1.0,
         units: Sequence[int] = (0, 2, 2, 6, 2),
-        expansion: Sequence[float] = EXPANSION,
+        expansion: Sequence[float] = (2, 4, 4, 2, 2),
     ) -> None:
         previous = _scaled(STEM_CHANNELS, width)
         # No activation behind the stem (trap T3).
