@@ -14,12 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from stereo_exp.runtime.engines.openvino import EXACT_SUM
+
 _HALF = 1 << 22
 """Steps on either side of zero: shifted by as many, an integer up to that has 24 bits, as many as float32 holds."""
 
 
 def mark_exact_sums(model: Any) -> int:
     """Put such a FakeQuantize behind each convolution that is added to something, where that provably rounds nothing.
+
+    The runtime takes them out again on processors where OpenVINO computes in floats: there they only cost.
 
     Args:
         model: an `openvino.Model` with integer weights; changed.
@@ -39,7 +43,7 @@ def mark_exact_sums(model: Any) -> int:
         # Four constants, not two: OpenVINO fuses no operator that shares one.
         limits = [ops.constant((sign * _HALF * step).astype(np.float32)) for sign in (-1, 1, -1, 1)]
         marked = ops.fake_quantize(biased.output(0), *limits, 2 * _HALF + 1)
-        marked.set_friendly_name(f"{biased.get_friendly_name()}/exact")
+        marked.set_friendly_name(f"{biased.get_friendly_name()}{EXACT_SUM}")
         port.replace_source_output(marked.output(0))
     if marked_sums:
         model.validate_nodes_and_infer_types()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from stereo_exp.deploy.engines.openvino import EXACT_SUMS, write
 from stereo_exp.deploy.exact_sums import mark_exact_sums
 from stereo_exp.deploy.forms import trunk_form
 from stereo_exp.deploy.rewrites import rewrite
-from stereo_exp.runtime.engines.openvino import OpenVinoEngine
+from stereo_exp.runtime.engines.openvino import OpenVinoEngine, unmark_exact_sums
 from stereo_exp.runtime.engines.processor import sums_bytes_exactly
 
 CHANNELS, SIZE = 4, 6
@@ -129,6 +130,21 @@ def test_not_a_bit_of_the_network_changes(pow2: Network, tmp_path: Path) -> None
     assert changes["exact_sums"] > 10
     plain, marked = (OpenVinoEngine(p, ("left", "right"), 1, 1, False).run(*images(64, 96)) for p in paths)
     for a, b in zip(plain, marked, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_runtime_takes_the_marks_out_where_they_only_cost(
+    pow2: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes, (plain, marked) = trunks(pow2, tmp_path)
+    models = [openvino.Core().read_model(path) for path in (plain, marked)]
+    assert [unmark_exact_sums(model) for model in models] == [0, changes["exact_sums"]]
+    kinds = [Counter(node.get_type_name() for node in model.get_ordered_ops()) for model in models]
+    assert kinds[0] == kinds[1]
+    in_bytes = OpenVinoEngine(marked, ("left", "right"), 1, 1, False).run(*images(64, 96))
+    monkeypatch.setattr("stereo_exp.runtime.engines.openvino.sums_bytes_exactly", lambda: False)
+    in_floats = OpenVinoEngine(marked, ("left", "right"), 1, 1, False).run(*images(64, 96))
+    for a, b in zip(in_bytes, in_floats, strict=True):
         np.testing.assert_array_equal(a, b)
 
 

@@ -13,6 +13,9 @@ import numpy as np
 from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused
 from stereo_exp.runtime.engines.processor import sums_bytes_exactly
 
+EXACT_SUM = "/exact"
+"""How the names of operators end that round nothing: see `stereo_exp.deploy.exact_sums`."""
+
 
 class OpenVinoEngine:
     """A compiled model with as many infer requests as calls may be in flight; see `Engine`."""
@@ -33,13 +36,16 @@ class OpenVinoEngine:
             "NUM_STREAMS": min(in_flight, threads),
             "PERF_COUNT": profiling,
         }
-        if not sums_bytes_exactly():
+        in_bytes = sums_bytes_exactly()
+        if not in_bytes:
             # Without its low-precision kernels it computes the same integers in float32.
             settings["LP_TRANSFORMS_MODE"] = "NO"
         core = openvino.Core()
         try:
             model = core.read_model(str(path))
             fix_open_batch(model)
+            if not in_bytes:
+                unmark_exact_sums(model)
             compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise refused(path, self.name, error) from None
@@ -84,6 +90,15 @@ def fix_open_batch(model: Any) -> None:
     is_open = any(shape[0].is_dynamic for shape in shapes.values())
     if is_open and all(dimension.is_static for shape in shapes.values() for dimension in shape[1:]):
         model.reshape({name: [1, *shape[1:]] for name, shape in shapes.items()})
+
+
+def unmark_exact_sums(model: Any) -> int:
+    """Take out what only low-precision kernels are faster with; returns how many operators that were."""
+    marks = [node for node in model.get_ordered_ops() if node.get_friendly_name().endswith(EXACT_SUM)]
+    for mark in marks:
+        for reader in list(mark.output(0).get_target_inputs()):
+            reader.replace_source_output(mark.input_value(0))
+    return len(marks)
 
 
 def _executed(info: Any) -> dict[tuple[str, str, str], float]:
