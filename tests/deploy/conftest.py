@@ -27,12 +27,6 @@ def pow2(tmp_path_factory: pytest.TempPathFactory) -> Network:
 
 
 @pytest.fixture(scope="session")
-def affine(tmp_path_factory: pytest.TempPathFactory) -> Network:
-    """Calibrated for `affine`."""
-    return _network(tmp_path_factory.mktemp("affine"), "affine")
-
-
-@pytest.fixture(scope="session")
 def floating(tmp_path_factory: pytest.TempPathFactory) -> Network:
     """Float."""
     return _network(tmp_path_factory.mktemp("float"), None)

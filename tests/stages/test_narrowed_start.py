@@ -59,7 +59,7 @@ def test_the_stage_behind_finds_it_by_name(chain: Chain, narrowed: dict[str, Any
     assert report["epe"] == pytest.approx(narrowed["epe"], rel=0.3)
     line = stage(chain.root, "calib", "name=narrowed", QUIET).error_line
     assert line.startswith("error: model.backbone.expansion=[2.0, 4.0, 4.0, 2.0, 2.0]: ")
-    assert "add model.backbone.expansion=[1.0, 2.0, 2.0, 1.0, 1.0]" in line
+    assert "add model.backbone.expansion=[1.0,2.0,2.0,1.0,1.0]" in line
 
 
 @pytest.mark.parametrize("before", ["calib", "qat"])
