@@ -28,6 +28,8 @@ import numpy as np
 from real.markdown import table
 from real.output import add_output_options, write_report
 
+from stereo_exp.weights import PUBLISHED, SLIM, network_with
+
 BLOCK = "speed"
 Frame = Callable[[], Any]
 Builder = Callable[[], Frame]
@@ -40,10 +42,10 @@ REFINED = ", refined on the host"
 OF_SLIM = ", slim"
 # Options, and what the folders that they name must hold.
 COMPILED = (
-    ("float", "float", "published"),
-    ("int8", "int_infer", "published"),
-    ("slim_float", "float", "slim"),
-    ("slim_int8", "int_infer", "slim"),
+    ("float", "float", PUBLISHED),
+    ("int8", "int_infer", PUBLISHED),
+    ("slim_float", "float", SLIM),
+    ("slim_int8", "int_infer", SLIM),
 )
 # What is to be reached: (what, faster than what, by which factor at least).
 GOALS = (
@@ -135,7 +137,6 @@ def _compiled(folder: Path) -> tuple[str, str]:
     """Stage of a compiled folder, and which of the released networks it is nearest to."""
     from stereo_exp.checkpoint import read_meta
     from stereo_exp.runtime.manifest import read_manifest
-    from stereo_exp.weights import network_with
 
     model = read_manifest(folder, check_files=False).model
     return model.stage, network_with(read_meta(Path(model.checkpoint))["config"]["model"]["backbone"].get("expansion"))

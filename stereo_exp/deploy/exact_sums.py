@@ -33,32 +33,35 @@ def mark_exact_sums(model: Any) -> int:
     """
     from openvino import opset13 as ops
 
-    marked_sums: set[str] = set()
-    for port, biased in list(_summands(model)):
-        step = _exact_step(biased)
+    count = 0
+    for summands in list(_sums(model)):
+        exact = ((port, biased, step) for port, biased in summands if (step := _exact_step(biased)) is not None)
         # One is enough: the convolution that takes the sum along takes the other as it is.
-        if step is None or port.get_node().get_friendly_name() in marked_sums:
+        first = next(exact, None)
+        if first is None:
             continue
-        marked_sums.add(port.get_node().get_friendly_name())
+        port, biased, step = first
         # Four constants, not two: OpenVINO fuses no operator that shares one.
         limits = [ops.constant((sign * _HALF * step).astype(np.float32)) for sign in (-1, 1, -1, 1)]
         marked = ops.fake_quantize(biased.output(0), *limits, 2 * _HALF + 1)
         marked.set_friendly_name(f"{biased.get_friendly_name()}{EXACT_SUM}")
         port.replace_source_output(marked.output(0))
-    if marked_sums:
+        count += 1
+    if count:
         model.validate_nodes_and_infer_types()
-    return len(marked_sums)
+    return count
 
 
-def _summands(model: Any) -> Iterator[tuple[Any, Any]]:
-    """Of sums of two maps what is a convolution with a bias: the sum's input, and the bias's addition."""
+def _sums(model: Any) -> Iterator[list[tuple[Any, Any]]]:
+    """Of each sum of two maps what is a convolution with a bias: the sum's input, and the bias's addition."""
     for node in model.get_ordered_ops():
         if node.get_type_name() != "Add" or any(_value(node.input_value(i)) is not None for i in range(2)):
             continue
-        for i in range(2):
-            biased = node.input_value(i).get_node()
-            if biased.get_type_name() == "Add" and biased.input_value(0).get_node().get_type_name() == "Convolution":
-                yield node.input(i), biased
+        yield [(port, biased) for port in node.inputs() if _is_biased(biased := port.get_source_output().get_node())]
+
+
+def _is_biased(node: Any) -> bool:
+    return bool(node.get_type_name() == "Add" and node.input_value(0).get_node().get_type_name() == "Convolution")
 
 
 def _exact_step(biased: Any) -> np.ndarray | None:

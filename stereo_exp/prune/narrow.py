@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from stereo_exp.data.batch import StereoBatch
-from stereo_exp.data.colour import normalise
 from stereo_exp.model.backbone.mixvargenet import MixVarGEUnit
+from stereo_exp.observe import observe
 from stereo_exp.prune.channels import keep_channels
 
 log = logging.getLogger(__name__)
@@ -31,19 +31,13 @@ def narrow(wide: nn.Module, model: nn.Module, batches: Iterable[StereoBatch]) ->
     Returns:
         How many pairs that were; 0: nothing was done.
     """
-    device = next(wide.parameters()).device
     units = dict(_units(model))
     narrowed = {name: unit for name, unit in _units(wide) if unit.middle != units[name].middle}
     grams = {name: _Gram(unit.conv2[0]) for name, unit in narrowed.items()}
-    training, pairs = wide.training, 0
+    training = wide.training
     wide.eval()
     try:
-        for batch in batches:
-            for key, reason in batch.skipped:
-                log.warning("skipped %s: %s", key, reason)
-            pairs += len(batch)
-            if len(batch):
-                wide(normalise(batch.left.to(device)), normalise(batch.right.to(device)))
+        pairs = observe(wide, batches)
     finally:
         wide.train(training)
         for gram in grams.values():

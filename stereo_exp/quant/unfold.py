@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
 from stereo_exp.data.batch import StereoBatch
-from stereo_exp.data.colour import normalise
+from stereo_exp.observe import observe
 from stereo_exp.quant.fold import fold_batchnorm, folded_pairs
 from stereo_exp.quant.network import QuantisedStereoNet
-
-log = logging.getLogger(__name__)
 
 
 @torch.no_grad()
@@ -31,19 +28,12 @@ def unfold(network: QuantisedStereoNet, model: nn.Module, batches: Iterable[Ster
     Returns:
         How many pairs that were; 0: nothing was done.
     """
-    device = next(model.parameters()).device
     folded = fold_batchnorm(model)
     folded.load_state_dict(dict(network.trunk.named_parameters()))
-    folded = folded.to(device)
+    folded = folded.to(next(model.parameters()).device)
     norms = folded_pairs(model)
     seen = {name: _Statistics(folded.get_submodule(name)) for name in norms}
-    pairs = 0
-    for batch in batches:
-        for key, reason in batch.skipped:
-            log.warning("skipped %s: %s", key, reason)
-        pairs += len(batch)
-        if len(batch):
-            folded(normalise(batch.left.to(device)), normalise(batch.right.to(device)))
+    pairs = observe(folded, batches)
     if not pairs:
         return 0
     state = model.state_dict()

@@ -95,8 +95,8 @@ def _check_start(meta: Meta, context: RunContext, path: Path) -> None:
     if context.config.stage != "float":
         check_same_network(meta, config, path)
         return
-    ours, theirs = with_defaults(config["model"]), with_defaults(meta["config"]["model"])
-    check_same_network(meta, {**config, "model": widened(ours, theirs)}, path, "float")
+    model = widened(config["model"], with_defaults(meta["config"]["model"]))
+    check_same_network(meta, {**config, "model": model}, path, "float")
 
 
 def _without(config: Root) -> str:
