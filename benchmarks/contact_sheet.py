@@ -19,18 +19,18 @@ from real.methods import INT8, add_network_options, load_network
 from real.output import named
 from real.sets import add_data_option
 
-from stereo_exp.atomic import replacing
-from stereo_exp.camera.files import read_calibration
-from stereo_exp.camera.rig import Rig
-from stereo_exp.data.sample import Calibration, StereoSample
+from stereo_exp.base.errors import UserError, exit_on_user_error
+from stereo_exp.base.files import replacing
+from stereo_exp.base.progress import Meter
 from stereo_exp.data.sources.motorcycle import MotorcycleSource
-from stereo_exp.errors import UserError, exit_on_user_error
-from stereo_exp.frames.opening import open_frames
-from stereo_exp.look.panels import DISPARITY_MAP
-from stereo_exp.predict.predictor import Prediction
-from stereo_exp.progress import Meter
-from stereo_exp.runtime.depth import depth
-from stereo_exp.runtime.refine import refined
+from stereo_exp.geometry.calibration import read_calibration
+from stereo_exp.geometry.frames import open_frames
+from stereo_exp.geometry.pair import Calibration, StereoSample
+from stereo_exp.geometry.points import depth
+from stereo_exp.geometry.rectify import Rig
+from stereo_exp.geometry.refine import refined
+from stereo_exp.suite.pictures import DISPARITY_MAP
+from stereo_exp.suite.predict import Prediction
 
 SHEET = Path("docs/images/release_contact_sheet.jpg")
 OAKD_PAIRS = ("living_room", "cycles", "desk")

@@ -26,17 +26,18 @@ from torch import nn
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from data_tools.render import render_scene, sample_scene  # noqa: E402
+from stereo_exp.base.process import Process  # noqa: E402
 from stereo_exp.config import bind, conf_dir, register  # noqa: E402
 from stereo_exp.config.schema import Root  # noqa: E402
-from stereo_exp.data.batch import StereoBatch, collate  # noqa: E402
-from stereo_exp.data.sample import StereoSample  # noqa: E402
-from stereo_exp.losses import LOSSES  # noqa: E402
+from stereo_exp.data.loader import StereoBatch, collate  # noqa: E402
+from stereo_exp.geometry.pair import StereoSample  # noqa: E402
 from stereo_exp.model import MODELS  # noqa: E402
-from stereo_exp.process import Process  # noqa: E402
-from stereo_exp.train.device import Compute, choose  # noqa: E402
-from stereo_exp.train.optim import build_optimiser  # noqa: E402
-from stereo_exp.train.step import train_step  # noqa: E402
+from stereo_exp.model.losses import LOSSES  # noqa: E402
+from stereo_exp.shapes.raster import render_scene  # noqa: E402
+from stereo_exp.shapes.scenes import sample_scene  # noqa: E402
+from stereo_exp.suite.train.device import Compute, choose  # noqa: E402
+from stereo_exp.suite.train.optim import build_optimiser  # noqa: E402
+from stereo_exp.suite.train.step import train_step  # noqa: E402
 
 NUM_PAIRS = 8
 MODES = {"no": (False,), "yes": (True,), "both": (False, True)}

@@ -11,10 +11,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from stereo_exp.base.errors import UserError, exit_on_user_error
 from stereo_exp.config import bind, conf_dir, register
 from stereo_exp.config.help import help_text
 from stereo_exp.config.messages import from_hydra
-from stereo_exp.errors import UserError, exit_on_user_error
 
 # Hydra 1.4 warns when version_base is given, 1.3 when it is missing.
 _COMPAT = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
@@ -29,8 +29,8 @@ def job(config: DictConfig) -> float | None:
     _started = True
     with exit_on_user_error():
         root = bind(config)
-        from stereo_exp.run.context import RunContext
-        from stereo_exp.tasks import dispatch
+        from stereo_exp.suite.runs.context import RunContext
+        from stereo_exp.suite.tasks import dispatch
 
         return dispatch(RunContext.of_job(root, HydraConfig.get())).get("epe")
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
-from stereo_exp.data.batch import StereoBatch
-from stereo_exp.data.colour import normalise
+from stereo_exp.data.loader import StereoBatch
+from stereo_exp.model.colour import normalise
 from stereo_exp.model.regression import StereoOutput
 
 # The smallest network of every kind.

@@ -18,15 +18,6 @@ def lines(section: str, key: str) -> list[str]:
     return [line for line in CONFIG[section][key].split("\n") if line]
 
 
-def test_every_package_is_listed() -> None:
-    found = {
-        ".".join(path.parent.relative_to(ROOT).parts)
-        for top in ("stereo_exp", "data_tools")
-        for path in (ROOT / top).rglob("__init__.py")
-    }
-    assert set(lines("options", "packages")) == found | {"stereo_exp.conf"}
-
-
 def test_no_folder_of_code_lacks_its_init() -> None:
     for top in ("stereo_exp", "data_tools"):
         for path in (ROOT / top).rglob("*.py"):

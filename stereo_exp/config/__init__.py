@@ -3,8 +3,7 @@
 No torch in here: `--help`, completion and config errors answer at once.
 """
 
-from stereo_exp.config.bind import bind
-from stereo_exp.config.paths import conf_dir
-from stereo_exp.config.store import register
+from stereo_exp.config.bind import bind, register
+from stereo_exp.config.help import conf_dir
 
 __all__ = ["bind", "conf_dir", "register"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from stereo_exp.base.errors import UserError, keys_below
 from stereo_exp.config.messages import from_omegaconf
 from stereo_exp.config.schema import NODES, Root
-from stereo_exp.errors import UserError, keys_below
 
 
 def bind(config: DictConfig | Mapping[str, Any]) -> Root:
@@ -55,3 +56,22 @@ def _with_floats(node: Any) -> Any:
     if isinstance(node, Mapping):
         return {key: _with_floats(value) for key, value in node.items()}
     return float(node) if type(node) is int else node
+
+
+# Hands the schema to Hydra: the group `schema/` holds a typed node for every option, YAML adds the choices.
+
+
+_registered = False
+
+
+def register() -> None:
+    """Fill Hydra's ConfigStore; calling it again does nothing (Hydra 1.4 warns on collisions)."""
+    global _registered
+    if _registered:
+        return
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Root)
+    for node, options in NODES.items():
+        for name, schema in options.items():
+            store.store(group=f"schema/{node.replace('.', '/')}", name=name, node=schema)
+    _registered = True

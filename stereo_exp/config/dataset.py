@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config.rules import at_least, crop_size, finite, one_of, positive
-from stereo_exp.errors import UserError
 
 ON_ERROR = ("raise", "skip")
 RENDER_PASSES = ("finalpass", "cleanpass")

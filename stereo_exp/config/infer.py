@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stereo_exp.camera.units import UNITS
+from stereo_exp.base.errors import UserError
 from stereo_exp.config.rules import at_least, finite, fraction, one_of, positive
-from stereo_exp.errors import UserError
-from stereo_exp.frames.kinds import kind_of
+from stereo_exp.geometry.calibration import UNITS
+from stereo_exp.geometry.frames import kind_of
 
 
 @dataclass

@@ -8,8 +8,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config.rules import at_least, positive
-from stereo_exp.errors import UserError
 
 NUM_STAGES = 5
 MAXDISP_STEP = 32

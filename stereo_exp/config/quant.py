@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config.rules import at_least, fraction, one_of
-from stereo_exp.errors import UserError
 from stereo_exp.quant.targets import Target
 
 ACTIVATION_SCALES = ("fixed", "observed", "learned")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
 
 IMAGE_STEP = 32
 
@@ -45,7 +45,7 @@ def one_of(key: str, value: str, choices: Collection[str]) -> None:
 
 def image_size(key: str, size: Sequence[int] | None) -> None:
     """Height and width, both positive; None leaves them open. Others than multiples of 32 are rounded up where the
-    size is used (`stereo_exp.run.sizes`)."""
+    size is used (`stereo_exp.suite.build`)."""
     if size is None or (len(size) == 2 and min(size) > 0):
         return
     height, width = (s if s > 0 else IMAGE_STEP for s in size) if len(size) == 2 else (544, 960)

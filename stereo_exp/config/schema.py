@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import dataset as data
-from stereo_exp.config import deploy, loss, model, quant, training
-from stereo_exp.config.bench import Align, Bench
+from stereo_exp.config import deploy, model, quant, training
+from stereo_exp.config import training as loss
+from stereo_exp.config.deploy import Align, Bench
 from stereo_exp.config.infer import Infer, Temporal
 from stereo_exp.config.rules import at_least, one_of
-from stereo_exp.errors import UserError
 from stereo_exp.quant.targets import target_classes
 
 TASKS = ("train", "eval", "infer", "export", "compile", "align", "bench")
@@ -122,6 +123,6 @@ NODES: dict[str, dict[str, type]] = {
         "motorcycle": data.Motorcycle,
     },
     "loss": {"smooth_l1": loss.SmoothL1, "distribution": loss.Distribution},
-    "optim": {"adam": training.Adam, "adamw": training.AdamW, "muon": training.Muon},
+    "optim": {"adam": training.Adam, "adamw": training.AdamW},
     "tracker": {"mlflow": training.MLflowTracker, "none": training.NoTracker},
 }

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config.rules import at_least, fraction, one_of, positive
-from stereo_exp.errors import UserError
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -84,11 +84,6 @@ class AdamW(Optim):
 
 
 @dataclass
-class Muon(Optim):
-    name: str = "muon"
-
-
-@dataclass
 class Train:
     resume: str = "never"
     """`never` starts afresh; `auto` goes on from the last unfinished run of this name, stage and configuration;
@@ -151,3 +146,31 @@ class MLflowTracker(Tracker):
 @dataclass
 class NoTracker(Tracker):
     name: str = "none"
+
+
+# Schema of `loss`.
+
+
+@dataclass
+class Loss:
+    name: str = MISSING
+    """Which loss; set by the option `loss=`."""
+
+
+@dataclass
+class SmoothL1(Loss):
+    name: str = "smooth_l1"
+
+
+@dataclass
+class Distribution(Loss):
+    name: str = "distribution"
+    weight: float = 10.0
+    """Px of loss for each nat of cross-entropy between the disparity distribution and the truth."""
+    volumes: float = 0.0
+    """Share of `weight` for the cross-entropy of each correlation volume itself, before any aggregation; 0 leaves the
+    volumes alone."""
+
+    def __post_init__(self) -> None:
+        at_least("loss.weight", self.weight, 0)
+        at_least("loss.volumes", self.volumes, 0)

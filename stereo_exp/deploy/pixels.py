@@ -10,8 +10,7 @@ import re
 
 import numpy as np
 
-from stereo_exp.model.confidence import NEIGHBOURHOOD
-from stereo_exp.model.postprocess import UPSAMPLING
+from stereo_exp.model.regression import NEIGHBOURHOOD, UPSAMPLING
 
 DISPARITY, CONFIDENCE = "disparity", "confidence"
 SHUFFLE = 2

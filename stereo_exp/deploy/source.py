@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from stereo_exp.checkpoint import Checkpoint, load_checkpoint, load_weights
-from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
-from stereo_exp.model import MODELS
-from stereo_exp.quant.fold import fold_batchnorm
-from stereo_exp.quant.graph import export_trunk
+from stereo_exp.model.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -58,35 +52,3 @@ class Source:
     def target(self) -> str | None:
         """Quantisation target; None for a float network."""
         return None if self.stage == "float" else self.config.quant.target.name
-
-
-def load_source(path: Path) -> Source:
-    """The network of a checkpoint of any stage, on the CPU.
-
-    Raises:
-        CheckpointError: it is missing, damaged, or does not fit its own config.
-    """
-    checkpoint = load_checkpoint(path)
-    config = bind(checkpoint.meta["config"])
-    if checkpoint.meta["stage"] == "float":
-        model = MODELS[config.model.name](config.model)
-        load_weights(model, checkpoint)
-        return Source(checkpoint, config, model.eval(), export_trunk(fold_batchnorm(model)), ())  # type: ignore[arg-type]
-    from stereo_exp.quant.convert import convert
-    from stereo_exp.quant.state import restore_quantised
-
-    prepared = restore_quantised(checkpoint, config)
-    # Of `calib` and `qat` too: converted, they compute the same numbers to the last bit.
-    network = convert(prepared).eval()
-    is_fake = checkpoint.meta["stage"] != "int_infer"
-    weights = {name: p.detach() for name, p in prepared.trunk.named_parameters()} if is_fake else {}
-    return Source(checkpoint, config, network, network.trunk, tuple(_tensors(prepared.trunk)), weights)
-
-
-def _tensors(prepared: GraphModule) -> Iterator[QuantisedTensor]:
-    from stereo_exp.quant.fake import ActivationQuantiser
-
-    for node in prepared.graph.nodes:
-        module = prepared.get_submodule(str(node.target)) if node.op == "call_module" else None
-        if isinstance(module, ActivationQuantiser):
-            yield QuantisedTensor(module.label, float(module.scale), int(module.zero_point), module.numbers.bits)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from stereo_exp.model.head.cost_volume import CorrelationVolume
+from stereo_exp.model.cost_volume import CorrelationVolume
 
 
 class Cost(NamedTuple):

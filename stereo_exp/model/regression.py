@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stereo_exp.model.head.aanet_spx import HeadLogits
+from stereo_exp.model.aanet_spx import HeadLogits
 
 
 class StereoOutput(NamedTuple):
@@ -47,3 +47,54 @@ class Regression(nn.Module):
             unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), self.unfold)
             weights = F.softmax(logits.superpixel.float(), dim=1)
             return StereoOutput(low, unfolded, weights, logits.disparity, logits.volumes)
+
+
+# From the network's output to disparity in pixels: superpixel up-sampling, float, no parameters.
+
+
+UPSAMPLING = 8
+
+
+def full_disparity(output: StereoOutput, maxdisp: int) -> Tensor:
+    """Disparity at full size: every pixel mixes its cell's four coarse neighbours with its own weights.
+
+    Nearest up-sampling, so that the 8×8 cell of (y, x) uses the values at, above and left of it only (trap T5).
+
+    Returns:
+        B×H×W in px, in [0, maxdisp).
+    """
+    spread = F.interpolate(output.unfolded, scale_factor=UPSAMPLING, mode="nearest")
+    return (spread * output.weights).sum(1) * maxdisp
+
+
+def coarse_disparity(output: StereoOutput, maxdisp: int) -> Tensor:
+    """The low map, bilinear to full size (align-corners off): B×H×W in px. Only the loss looks at it."""
+    low = F.interpolate(output.low, scale_factor=UPSAMPLING, mode="bilinear", align_corners=False)
+    return low.squeeze(1) * maxdisp
+
+
+# How sure the matching is, read off the disparity distribution; float, no parameters.
+
+
+NEIGHBOURHOOD = 1.5
+"""Candidates on either side of the expected value whose probability counts as agreeing with it (8 px each)."""
+
+
+def full_confidence(output: StereoOutput) -> Tensor:
+    """Probability that the distribution puts near its own expected value, at full size.
+
+    One peak gives almost 1; two peaks, whose mean lies between them, and flat distributions give little. Upsampled
+    like the disparity: nearest, the cell's four coarse neighbours mixed with the pixel's superpixel weights; what lies
+    outside the image counts as 0.
+
+    Returns:
+        B×H×W in [0, 1].
+    """
+    probability = F.softmax(output.logits.float(), dim=1)
+    number = probability.shape[1]
+    candidates = torch.arange(number, dtype=torch.float32, device=probability.device).view(1, -1, 1, 1)
+    near = (candidates - output.low * number).abs() <= NEIGHBOURHOOD
+    low = (probability * near).sum(1, keepdim=True)
+    unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), torch.eye(4, device=low.device).view(4, 1, 2, 2))
+    spread = F.interpolate(unfolded, scale_factor=UPSAMPLING, mode="nearest")
+    return (spread * output.weights).sum(1)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from stereo_exp.model.head.aanet_spx import HeadLogits
-from stereo_exp.model.regression import Regression, StereoOutput
+from stereo_exp.model.aanet_spx import HeadLogits
+from stereo_exp.model.colour import normalise
+from stereo_exp.model.regression import Regression, StereoOutput, full_disparity
 
 
 class StereoNetPlus(nn.Module):
     """Two normalised images to a coarse disparity and superpixel weights.
 
-    Shape: left, right B×3×H×W (H and W multiples of 32, see `stereo_exp.data.colour.normalise`) -> `StereoOutput`.
+    Shape: left, right B×3×H×W (H and W multiples of 32, see `stereo_exp.model.colour.normalise`) -> `StereoOutput`.
     """
 
     def __init__(self, backbone: nn.Module, neck: nn.Module, head: nn.Module) -> None:
@@ -37,3 +38,16 @@ def build(config: object) -> StereoNetPlus:
     neck = NECKS[config.neck.name](config.neck, backbone.channels[2:])  # type: ignore[attr-defined]
     channels = [*backbone.channels[:2], *[neck.channels] * 3]
     return StereoNetPlus(backbone, neck, HEADS[config.head.name](config.head, channels, config.maxdisp))  # type: ignore[attr-defined]
+
+
+@torch.no_grad()
+def predict(model: nn.Module, left: Tensor, right: Tensor, maxdisp: int) -> Tensor:
+    """Disparity of raw pairs.
+
+    Args:
+        left, right: uint8 B×3×H×W RGB, H and W multiples of 32, on the model's device.
+
+    Returns:
+        float32 B×H×W in px. In float32 throughout: evaluation must not depend on what autocast a machine has.
+    """
+    return full_disparity(model(normalise(left), normalise(right)), maxdisp)

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 import torch
 
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.progress import Meter
 from stereo_exp.config.schema import Root
-from stereo_exp.data.batch import StereoBatch
-from stereo_exp.data.colour import normalise
-from stereo_exp.errors import UserError
-from stereo_exp.progress import Meter
+from stereo_exp.data.loader import StereoBatch
+from stereo_exp.model.colour import normalise
 from stereo_exp.quant.bounds import raise_floors
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.network import QuantisedStereoNet

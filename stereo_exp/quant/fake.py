@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stereo_exp.quant.arithmetic import dequantise, quantise
 from stereo_exp.quant.observers import OBSERVERS
 from stereo_exp.quant.pt2e import FakeQuantizeBase
-from stereo_exp.quant.targets import Target, TensorFormat
+from stereo_exp.quant.targets import Target, TensorFormat, dequantise, quantise
 
 # Stands for "no floor" under a weight's scale.
 _NO_FLOOR = 2.0**-60

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Interpreter, Node
 
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
 from stereo_exp.quant import integer_ops as integers
 from stereo_exp.quant import ops
 from stereo_exp.quant.integer_ops import Integers

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stereo_exp.registry import Registry
+from stereo_exp.base.registry import Registry
 
 OBSERVERS = Registry(
     "quant/observer",

@@ -16,19 +16,14 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
 from stereo_exp.quant import ops
-from stereo_exp.quant.fake import (
-    ActivationQuantiser,
-    PerChannelBiasQuantiser,
-    PerChannelWeightQuantiser,
-    Quantiser,
-)
-from stereo_exp.quant.labels import label_nodes
+from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
+from stereo_exp.quant.ops import label_nodes
 from stereo_exp.quant.pt2e import DerivedQuantizationSpec, QuantizationAnnotation, QuantizationSpec, Quantizer
 from stereo_exp.quant.targets import Target, TensorFormat
 
-# Normalised images are multiples of 1/128 in [-1, 1) (`stereo_exp.data.colour`): quantising them loses nothing.
+# Normalised images are multiples of 1/128 in [-1, 1) (`stereo_exp.model.colour`): quantising them loses nothing.
 INPUT_SCALE = 2.0**-7
 _ANNOTATION = "quantization_annotation"
 

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from stereo_exp.checkpoint import Checkpoint, load_weights
+from stereo_exp.base.errors import CheckpointError, UserError
 from stereo_exp.config.schema import Root
-from stereo_exp.errors import CheckpointError, UserError
 from stereo_exp.model import MODELS
-from stereo_exp.quant.arithmetic import dequantise, quantise
+from stereo_exp.model.checkpoint import Checkpoint, load_weights
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.network import QuantisedStereoNet, build_quantised
-from stereo_exp.quant.stored import GRAPH, Rows
+from stereo_exp.quant.targets import dequantise, quantise
+from stereo_exp.quant.trunk import GRAPH, Rows
 
 # What only training needs, to go on where it was interrupted; the scales hold what became of it.
 _TRAINING_ONLY = (".log_scale", ".range")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
 
 FORMAT = "stereo_exp.compiled/1"
 MANIFEST = "manifest.json"

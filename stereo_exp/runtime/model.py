@@ -12,12 +12,11 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from stereo_exp.data.transforms import padded_size
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
+from stereo_exp.geometry.images import Image, as_pair, padded, padded_size
+from stereo_exp.geometry.refine import MAX_SCALE, enlargement, predicted
 from stereo_exp.runtime.engines import AUTO, load_engine
-from stereo_exp.runtime.images import Image, as_pair, padded
 from stereo_exp.runtime.manifest import FULL, read_manifest
-from stereo_exp.runtime.scaled import MAX_SCALE, enlargement, predicted
 from stereo_exp.runtime.tiles import Blend, plan
 
 
@@ -71,7 +70,7 @@ class StereoModel:
             tile: height and width of overlapping tiles in which to compute an image that is too large for the
                 memory; None computes it whole. A model that was compiled for one size tiles by itself.
             refine: correct the disparity by semi-global matching, which makes it finer and its outlines sharper; see
-                `stereo_exp.runtime.refine`. OpenCV does that, on as many threads as `cv2.setNumThreads` says.
+                `stereo_exp.geometry.refine`. OpenCV does that, on as many threads as `cv2.setNumThreads` says.
 
         Raises:
             UserError: images of unequal sizes or of a wrong type, a file that cannot be read, or tiles too small.

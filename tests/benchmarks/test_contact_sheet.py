@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from real.sets import default_root
 
-from stereo_exp.errors import UserError
-from stereo_exp.predict.predictor import Prediction
+from stereo_exp.base.errors import UserError
+from stereo_exp.suite.predict import Prediction
 
 
 def test_the_sheet_shows_every_pair(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcom
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of experiment=smoke's network with random weights."""
-    from stereo_exp.checkpoint import save_checkpoint
     from stereo_exp.model import MODELS
+    from stereo_exp.model.checkpoint import save_checkpoint
 
     config = bind(composed("experiment=smoke", "tracker=none"))
     path = tmp_path_factory.mktemp("checkpoint") / "best.safetensors"

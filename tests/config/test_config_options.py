@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from stereo_exp.checkpoint import network_facts, read_meta
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind, conf_dir
 from stereo_exp.config.schema import NODES, STAGES, TASKS, Root
-from stereo_exp.errors import UserError
+from stereo_exp.model.checkpoint import read_meta
+from stereo_exp.suite.restore import network_facts
 from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES
 
 # What an option needs beside its name.

@@ -16,9 +16,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind
 from stereo_exp.config.schema import NODES, Root
-from stereo_exp.errors import UserError
 
 DEFAULT = json.dumps(asdict(bind(composed())))
 

@@ -7,14 +7,16 @@ import pytest
 import torch
 from composing import composed
 
-from data_tools.render import render_scene, sample_scene
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind, conf_dir
 from stereo_exp.data.augment import AUGMENTATIONS, Augment, Photometric, Scale, VerticalFlip, build_augment
 from stereo_exp.data.loader import train_loader
-from stereo_exp.data.sample import Calibration, StereoSample, StereoSource
-from stereo_exp.data.shuffle import sample_rng
-from stereo_exp.data.transforms import random_crop
-from stereo_exp.errors import UserError
+from stereo_exp.data.order import sample_rng
+from stereo_exp.data.source import StereoSource
+from stereo_exp.geometry.images import random_crop
+from stereo_exp.geometry.pair import Calibration, StereoSample
+from stereo_exp.shapes.raster import render_scene
+from stereo_exp.shapes.scenes import sample_scene
 
 PRESETS = sorted(path.stem for path in (conf_dir() / "augment").glob("*.yaml"))
 CROP = (96, 160)

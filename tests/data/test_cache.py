@@ -13,17 +13,16 @@ import numpy as np
 import pytest
 from composing import composed
 
-from data_tools.render import render_dataset
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind
-from stereo_exp.data import cache as cache_module
-from stereo_exp.data.cache import GB, ShardCache, is_deleted
-from stereo_exp.data.datasets import open_dataset
 from stereo_exp.data.loader import train_loader
-from stereo_exp.data.packing import pack
-from stereo_exp.data.remote import RemoteFolder
-from stereo_exp.data.shard_format import ShardIndex
-from stereo_exp.data.sources.shards import ShardSource
-from stereo_exp.errors import UserError
+from stereo_exp.data.shards import remote as cache_module
+from stereo_exp.data.shards.format import ShardIndex
+from stereo_exp.data.shards.packing import pack
+from stereo_exp.data.shards.read import ShardSource
+from stereo_exp.data.shards.remote import GB, RemoteFolder, ShardCache, is_deleted
+from stereo_exp.shapes.writer import render_dataset
+from stereo_exp.suite.datasets import open_dataset
 
 SHARDS, PER_SHARD = 6, 4
 

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scene_folder import scene_names
 
+from stereo_exp.base.errors import DataError, UserError
 from stereo_exp.data.augment import build_augment
-from stereo_exp.data.batch import StereoBatch, collate
-from stereo_exp.data.loader import eval_loader, train_loader
-from stereo_exp.data.packing import pack
-from stereo_exp.data.sample import StereoSample, StereoSource
-from stereo_exp.data.sources.folder import FolderSource
+from stereo_exp.data.loader import StereoBatch, collate, eval_loader, train_loader
+from stereo_exp.data.shards.packing import pack
+from stereo_exp.data.shards.read import ShardSource
+from stereo_exp.data.source import StereoSource
 from stereo_exp.data.sources.motorcycle import MotorcycleSource
-from stereo_exp.data.sources.shards import ShardSource
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.data.sources.sceneflow import FolderSource
+from stereo_exp.geometry.pair import StereoSample
 
 SIZES = [(40, 70)] * 7
 

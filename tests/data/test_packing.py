@@ -15,12 +15,14 @@ import pytest
 import webdataset
 from scene_folder import SPOILS, scene_names, spoil_missing, spoil_nan
 
-from stereo_exp.data import packing, shard_file
-from stereo_exp.data.formats import encode_png, read_pfm
-from stereo_exp.data.packing import pack
-from stereo_exp.data.sources.folder import FolderSource
-from stereo_exp.data.sources.shards import ShardSource
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.data.shards import packing
+from stereo_exp.data.shards import write as shard_file
+from stereo_exp.data.shards.packing import pack
+from stereo_exp.data.shards.read import ShardSource
+from stereo_exp.data.sources.sceneflow import FolderSource
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.geometry.formats.pfm import read_pfm
 
 SIZES = [(20, 30)] * 5 + [(24, 33)] * 2
 

@@ -10,15 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pair_folders import made_pair, write_image
 
+from stereo_exp.base.errors import DataError, UserError
 from stereo_exp.config.dataset import Mix, Pairs
-from stereo_exp.data.datasets import open_dataset
-from stereo_exp.data.datasets.truth import require_truth
-from stereo_exp.data.formats.disparity_png import write_disparity_png
-from stereo_exp.data.formats.pfm import write_pfm
-from stereo_exp.data.sample import Calibration
-from stereo_exp.data.sources.pair_pattern import find_pairs
-from stereo_exp.data.sources.pair_table import read_pair_table
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.data.sources.pairs import find_pairs, read_pair_table
+from stereo_exp.geometry.formats.disparity import write_disparity_png
+from stereo_exp.geometry.formats.pfm import write_pfm
+from stereo_exp.geometry.pair import Calibration
+from stereo_exp.suite.datasets import open_dataset, require_truth
 
 PAIR = made_pair()
 WRITERS = {

@@ -11,13 +11,13 @@ from pair_folders import FAR, NEAR, made_pair, write_image, write_integer_scene,
 from scene_folder import write_scene
 from test_sources import photometric_error
 
+from stereo_exp.base.errors import DataError, UserError
 from stereo_exp.config.dataset import Eth3d, Kitti2012, Kitti2015, Middlebury, Pairs, SceneFlow
 from stereo_exp.config.schema import NODES
-from stereo_exp.data.datasets import DATASETS, open_dataset
 from stereo_exp.data.loader import eval_loader
-from stereo_exp.data.sample import Calibration, checked
-from stereo_exp.data.sources.left_right import seen_by_both
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.geometry.occlusion import seen_by_both
+from stereo_exp.geometry.pair import Calibration, checked
+from stereo_exp.suite.datasets import DATASETS, open_dataset
 
 PAIR = made_pair()
 # Case -> its config for a root, and what writes it; images are tall where the number of rows tells the scale.

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from composing import composed
 
-from data_tools.render import render_dataset
+from stereo_exp.base.errors import DataError, UserError
 from stereo_exp.config import bind
-from stereo_exp.data.datasets import open_dataset
 from stereo_exp.data.loader import eval_loader
-from stereo_exp.data.packing import pack
-from stereo_exp.data.remote import is_remote
-from stereo_exp.data.sample import StereoSource
-from stereo_exp.data.sources.shards import ShardSource
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.data.shards.packing import pack
+from stereo_exp.data.shards.read import ShardSource
+from stereo_exp.data.shards.remote import is_remote
+from stereo_exp.data.source import StereoSource
+from stereo_exp.shapes.writer import render_dataset
+from stereo_exp.suite.datasets import open_dataset
 
 
 class Counting(SimpleHTTPRequestHandler):

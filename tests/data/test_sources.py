@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from scene_folder import SPOILS, scene_names
 
-from stereo_exp.data.sources.folder import FolderSource
+from stereo_exp.base.errors import DataError, UserError
 from stereo_exp.data.sources.motorcycle import CALIBRATION, MotorcycleSource
-from stereo_exp.data.sources.pair_list import find_pair_list
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.data.sources.sceneflow import FolderSource, find_pair_list
 
 
 def test_folder_reads_what_was_written(make_scenes):

@@ -6,11 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.data.augment import AUGMENTATIONS, Augment, Photometric, VerticalFlip, build_augment
-from stereo_exp.data.colour import normalise, rgb_to_yuv
-from stereo_exp.data.sample import StereoSample
-from stereo_exp.data.transforms import pad_to, padded_size, random_crop
-from stereo_exp.errors import UserError
+from stereo_exp.geometry.images import pad_to, padded_size, random_crop
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.model.colour import normalise, rgb_to_yuv
 
 
 def make_sample(height, width):

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_tools.render import KINDS, PARAMETERS, render_dataset
-from data_tools.render.__main__ import main
-from data_tools.render.sheet import contact_sheet
+from data_tools.render import main
+from stereo_exp.base.errors import UserError
 from stereo_exp.config.dataset import SCENES, Shapes
-from stereo_exp.data.datasets.shapes import prepare
-from stereo_exp.data.formats import read_rgb
-from stereo_exp.errors import UserError
+from stereo_exp.geometry.formats.image import read_rgb
+from stereo_exp.shapes.scenes import KINDS
+from stereo_exp.shapes.writer import PARAMETERS, contact_sheet, render_dataset
+from stereo_exp.suite.datasets import prepare
 
 SMALL = {"num_train": 1, "num_test": 1, "height": 64, "width": 64, "render_workers": 1}
 

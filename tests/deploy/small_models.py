@@ -10,11 +10,11 @@ import onnx
 import torch
 from composing import composed
 
-from stereo_exp.checkpoint import save_checkpoint
 from stereo_exp.config import bind
-from stereo_exp.data.batch import collate
-from stereo_exp.data.sample import StereoSample
+from stereo_exp.data.loader import collate
 from stereo_exp.deploy.source import Source
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.model.checkpoint import save_checkpoint
 
 SMALL = (
     "experiment=smoke",

@@ -14,17 +14,17 @@ import torch
 import yaml
 from small_models import SMALL, Network, views
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import deploy as schema
-from stereo_exp.data.batch import collate
-from stereo_exp.data.colour import normalise
-from stereo_exp.data.sample import StereoSample
+from stereo_exp.data.loader import collate
 from stereo_exp.deploy import engines
-from stereo_exp.errors import UserError
-from stereo_exp.evaluate import predict
-from stereo_exp.run.context import RunContext
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.model.colour import normalise
+from stereo_exp.model.stereonetplus import predict
 from stereo_exp.runtime.manifest import read_manifest
 from stereo_exp.runtime.model import StereoModel
-from stereo_exp.tasks import dispatch
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.tasks import dispatch
 
 Make = Callable[..., RunContext]
 

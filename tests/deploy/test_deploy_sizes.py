@@ -13,13 +13,13 @@ import pytest
 import yaml
 from small_models import SMALL, Network, images
 
-from stereo_exp.data.batch import collate
-from stereo_exp.data.sample import StereoSample
-from stereo_exp.evaluate import predict
-from stereo_exp.run.context import RunContext
+from stereo_exp.data.loader import collate
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.model.stereonetplus import predict
 from stereo_exp.runtime.manifest import read_manifest
 from stereo_exp.runtime.model import StereoModel
-from stereo_exp.tasks import dispatch
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.tasks import dispatch
 
 Make = Callable[..., RunContext]
 ASKED, USED = (100, 190), [128, 192]

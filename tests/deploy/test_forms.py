@@ -10,14 +10,12 @@ import pytest
 import torch
 from small_models import Network, images
 
-from stereo_exp.data.colour import normalise
-from stereo_exp.deploy.build import Options, build
+from stereo_exp.deploy.build import FullForm, Options, build
 from stereo_exp.deploy.forms import full_form, trunk_form
 from stereo_exp.deploy.onnx_export import integers_name
-from stereo_exp.deploy.program import FullForm
 from stereo_exp.deploy.rewrites import rewrite
-from stereo_exp.model.confidence import full_confidence
-from stereo_exp.model.postprocess import full_disparity
+from stereo_exp.model.colour import normalise
+from stereo_exp.model.regression import full_confidence, full_disparity
 from stereo_exp.runtime.engines import load_engine
 from stereo_exp.runtime.engines.onnxruntime import exact_options
 from stereo_exp.runtime.manifest import ALIGN, FULL, TRUNK, Manifest
@@ -107,7 +105,7 @@ def test_program_loads_without_this_package(tmp_path: Path, pow2: Network) -> No
     import subprocess
     import sys
 
-    from stereo_exp.deploy.program import save_program
+    from stereo_exp.deploy.build import save_program
 
     path = save_program(pow2.source, tmp_path / "model.pt2")
     assert [p.name for p in tmp_path.iterdir()] == ["model.pt2"]

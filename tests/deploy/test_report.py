@@ -20,9 +20,8 @@ from small_models import Network
 from stereo_exp.config import bind
 from stereo_exp.config.deploy import Device
 from stereo_exp.deploy.forms import full_form, trunk_form
+from stereo_exp.deploy.report import Figures, figures_of, seconds, write_report
 from stereo_exp.deploy.report.layers import Layer, layers
-from stereo_exp.deploy.report.roofline import Figures, figures_of, seconds
-from stereo_exp.deploy.report.static import write_report
 from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.model import MODELS
 from stereo_exp.model.profile import profile

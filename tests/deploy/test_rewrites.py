@@ -16,15 +16,14 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 from small_models import Network, images
 
-from stereo_exp.data.colour import normalise
 from stereo_exp.deploy.build import OPSET
 from stereo_exp.deploy.engines import openvino
 from stereo_exp.deploy.forms import LOGITS, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import REWRITES, Rewrite, rewrite
-from stereo_exp.deploy.rewrites.pixel_shuffle import shuffled_weight
-from stereo_exp.deploy.rewrites.shuffle_behind_conv import weight_before_shuffle
+from stereo_exp.deploy.rewrites.shuffles import shuffled_weight, weight_before_shuffle
 from stereo_exp.deploy.surgery import edit, nodes_of, swept
+from stereo_exp.model.colour import normalise
 from stereo_exp.runtime.engines.onnxruntime import exact_options
 from stereo_exp.runtime.engines.openvino import OpenVinoEngine
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from stereo_exp.data.formats import encode_png
-from stereo_exp.errors import UserError
-from stereo_exp.frames.opening import open_frames
+from stereo_exp.base.errors import UserError
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.geometry.frames import open_frames
 
 
 def image(seed: int, size: tuple[int, int] = (32, 64)) -> np.ndarray:

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from stereo_exp.model.confidence import full_confidence
-from stereo_exp.model.head.aanet_spx import HeadLogits
-from stereo_exp.model.regression import Regression
+from stereo_exp.model.aanet_spx import HeadLogits
+from stereo_exp.model.regression import Regression, full_confidence
 
 CANDIDATES = 24
 

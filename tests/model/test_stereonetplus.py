@@ -9,11 +9,10 @@ from torch import nn
 
 from stereo_exp.config.model import FPN, AANetSpx, MixVarGENet, MobileNetV2, StereoNetPlus
 from stereo_exp.model import MODELS
-from stereo_exp.model.backbone.mixvargenet import MixVarGEUnit
-from stereo_exp.model.head.aanet_spx import HeadLogits
-from stereo_exp.model.postprocess import coarse_disparity, full_disparity
+from stereo_exp.model.aanet_spx import HeadLogits
+from stereo_exp.model.mixvargenet import MixVarGEUnit
 from stereo_exp.model.profile import profile
-from stereo_exp.model.regression import Regression, StereoOutput
+from stereo_exp.model.regression import Regression, StereoOutput, coarse_disparity, full_disparity
 
 BACKBONES = {
     "mixvargenet": MixVarGENet(),
@@ -274,7 +273,7 @@ def test_a_perfect_match_wins_at_the_true_candidate(shift: int) -> None:
     # Columns of random codes, shifted by whole cells of 1/8: correlation peaks at the shift.
     codes = F.normalize(torch.randn(1, 16, 4, 24), dim=1)
     right = torch.roll(codes, -shift // 8, dims=-1)
-    from stereo_exp.model.head.cost_volume import correlation_volume
+    from stereo_exp.model.cost_volume import correlation_volume
 
     best = correlation_volume(codes, right, 8).argmax(1)
     assert (best[..., 8:] == shift // 8).all()

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from data_tools.render import render_scene, sample_scene
-from stereo_exp.data.sample import StereoSample
+from stereo_exp.geometry.occlusion import consistent, hidden
+from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.model.regression import StereoOutput
-from stereo_exp.predict.left_right import consistent, hidden
-from stereo_exp.predict.predictor import Predictor
+from stereo_exp.shapes.raster import render_scene
+from stereo_exp.shapes.scenes import sample_scene
+from stereo_exp.suite.predict import Predictor
 
 
 def test_occluded_pixels_disagree_and_the_others_agree() -> None:

@@ -10,11 +10,11 @@ import torch
 from small_networks import outputs, random_pairs, same, small_config
 from torch import Tensor, nn
 
-from stereo_exp.data.batch import StereoBatch, collate
-from stereo_exp.data.colour import normalise
+from stereo_exp.data.loader import StereoBatch, collate
 from stereo_exp.model import MODELS
-from stereo_exp.model.backbone.mixvargenet import MixVarGEUnit
-from stereo_exp.prune.narrow import narrow
+from stereo_exp.model.colour import normalise
+from stereo_exp.model.mixvargenet import MixVarGEUnit
+from stereo_exp.quant.narrow import narrow
 
 WIDE, SLIM = "[2,4,4,2,2]", "[1,2,2,1,1]"
 BATCHES = [random_pairs(seed) for seed in range(2)]

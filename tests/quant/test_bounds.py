@@ -18,13 +18,12 @@ from torch.fx import GraphModule
 from stereo_exp.config.quant import MinMax
 from stereo_exp.model.layers import LEAKY_SLOPE
 from stereo_exp.quant.bounds import CALIBRATION_BITS, accumulator_bounds, raise_floors
-from stereo_exp.quant.convert import convert
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.integer import compare
-from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.quant.network import QuantisedStereoNet, convert
 from stereo_exp.quant.pt2e import prepare_qat_pt2e
 from stereo_exp.quant.quantiser import NetworkQuantiser
-from stereo_exp.quant.targets.pow2 import Pow2
+from stereo_exp.quant.targets import Pow2
 
 Array = np.ndarray[Any, Any]
 ENGINES = ("onnxruntime", "openvino")

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 
 from stereo_exp.config.quant import MinMax
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser
-from stereo_exp.quant.targets.affine import Affine
-from stereo_exp.quant.targets.base import Target
-from stereo_exp.quant.targets.pow2 import Pow2
+from stereo_exp.quant.targets import Affine, Pow2, Target
 
 TARGETS = [Pow2(), Affine()]
 

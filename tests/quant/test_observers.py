@@ -11,10 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config.quant import Mse, Percentile
 from stereo_exp.config.schema import NODES
-from stereo_exp.errors import UserError
-from stereo_exp.quant.arithmetic import dequantise, quantise
 from stereo_exp.quant.observers import (
     OBSERVERS,
     HistogramObserver,
@@ -23,7 +22,7 @@ from stereo_exp.quant.observers import (
     MseObserver,
     PercentileObserver,
 )
-from stereo_exp.quant.targets.pow2 import Pow2
+from stereo_exp.quant.targets import Pow2, dequantise, quantise
 
 BINS = 256
 # Numbers on a grid of 1/64 below 2^8, whose bins float32 finds without rounding.

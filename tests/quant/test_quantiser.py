@@ -10,22 +10,18 @@ from small_networks import small_config
 from torch import nn
 from torch.fx import GraphModule, Node
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import conf_dir
 from stereo_exp.config.quant import MinMax
-from stereo_exp.errors import UserError
 from stereo_exp.model import MODELS
-from stereo_exp.model.head.cost_volume import CorrelationVolume
+from stereo_exp.model.cost_volume import CorrelationVolume
 from stereo_exp.quant import ops
-from stereo_exp.quant.convert import convert
+from stereo_exp.quant.diagnosis import layers
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
-from stereo_exp.quant.fold import fold_batchnorm
-from stereo_exp.quant.graph import trunk_of
-from stereo_exp.quant.network import QuantisedStereoNet, build_quantised
+from stereo_exp.quant.network import QuantisedStereoNet, build_quantised, convert
 from stereo_exp.quant.quantiser import NetworkQuantiser
-from stereo_exp.quant.sensitivity import layers
-from stereo_exp.quant.targets.affine import Affine
-from stereo_exp.quant.targets.base import Target
-from stereo_exp.quant.targets.pow2 import Pow2
+from stereo_exp.quant.targets import Affine, Pow2, Target
+from stereo_exp.quant.trunk import fold_batchnorm, trunk_of
 
 Prepared = Callable[..., QuantisedStereoNet]
 

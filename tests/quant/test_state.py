@@ -11,11 +11,10 @@ import pytest
 import torch
 from small_networks import outputs, same, small_config
 
-from stereo_exp.checkpoint import load_checkpoint, save_checkpoint
-from stereo_exp.errors import CheckpointError
-from stereo_exp.quant.convert import convert
+from stereo_exp.base.errors import CheckpointError
+from stereo_exp.model.checkpoint import load_checkpoint, save_checkpoint
 from stereo_exp.quant.fake import ActivationQuantiser
-from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.quant.network import QuantisedStereoNet, convert
 from stereo_exp.quant.state import integer_state, restore_quantised
 
 Calibrated = Callable[..., QuantisedStereoNet]

@@ -14,15 +14,14 @@ import torch
 from small_networks import outputs, same, small_config
 
 from stereo_exp import weights
-from stereo_exp.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from stereo_exp.base.errors import CheckpointError
 from stereo_exp.config import bind
-from stereo_exp.errors import CheckpointError
-from stereo_exp.quant import graph
-from stereo_exp.quant.convert import convert
-from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from stereo_exp.quant import trunk as graph
+from stereo_exp.quant.network import QuantisedStereoNet, convert
 from stereo_exp.quant.state import build_from_config, integer_state, restore_quantised
-from stereo_exp.quant.stored import GRAPH, describe
-from stereo_exp.run.restore import restore_model
+from stereo_exp.quant.trunk import GRAPH, describe
+from stereo_exp.suite.restore import restore_model
 
 Calibrated = Callable[..., QuantisedStereoNet]
 RELEASED = weights.FOLDER / weights.RELEASES[weights.PUBLISHED]["int_infer"]

@@ -12,12 +12,12 @@ import pytest
 import torch
 from small_networks import random_pairs, small_config
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import conf_dir
-from stereo_exp.errors import UserError
 from stereo_exp.quant.calibrate import calibrate
+from stereo_exp.quant.diagnosis import layer_noise
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser
 from stereo_exp.quant.network import QuantisedStereoNet
-from stereo_exp.quant.noise import layer_noise
 from stereo_exp.quant.observers import OBSERVERS
 from stereo_exp.quant.targets import target_classes
 

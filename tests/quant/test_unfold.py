@@ -10,8 +10,8 @@ import torch
 from small_networks import outputs, random_pairs, small_config
 from torch import nn
 
-from stereo_exp.data.colour import normalise
 from stereo_exp.model import MODELS
+from stereo_exp.model.colour import normalise
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.quant.unfold import unfold
 

@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from stereo_exp import weights
-from stereo_exp.checkpoint import BEST, lineage_of, load_checkpoint, read_meta, save_checkpoint
+from stereo_exp.base.errors import CheckpointError
 from stereo_exp.config import bind
 from stereo_exp.config.schema import STAGES
-from stereo_exp.errors import CheckpointError
-from stereo_exp.quant.stored import GRAPH
-from stereo_exp.run.context import RunContext
-from stereo_exp.run.find import find_checkpoint, find_start
-from stereo_exp.weights.__main__ import main as make_release
-from stereo_exp.weights.publish import publish
+from stereo_exp.model.checkpoint import BEST, lineage_of, load_checkpoint, read_meta, save_checkpoint
+from stereo_exp.quant.trunk import GRAPH
+from stereo_exp.suite.publish import main as make_release
+from stereo_exp.suite.publish import publish
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.find import find_checkpoint, find_start
 
 Make = Callable[..., RunContext]
 FILES = weights.RELEASES[weights.PUBLISHED]
@@ -127,7 +127,7 @@ def test_release_for_another_network(make_context: Make, key: str, words: tuple[
 
 def test_weights_that_are_not_there(make_context: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    monkeypatch.setattr("stereo_exp.run.find.FOLDER", tmp_path)
+    monkeypatch.setattr("stereo_exp.suite.runs.find.FOLDER", tmp_path)
     with pytest.raises(CheckpointError, match=r"checkpoint=release: the released weights are missing.*install"):
         find_checkpoint(make_context("checkpoint=release"))
     with pytest.raises(CheckpointError, match="make one with") as caught:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from matcher import ENGINES, shifted_pair
 
-from stereo_exp.data.formats import encode_png
+from stereo_exp.geometry.formats.image import encode_png
 
 # Installed packages that may be imported; what the engines themselves bring comes after `import` of them.
 _GUARD = """

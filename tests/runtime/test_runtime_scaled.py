@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matcher import shifted_pair, write_matcher
 
+from stereo_exp.geometry.images import resized
+from stereo_exp.geometry.refine import Maps, enlargement, predicted
 from stereo_exp.runtime import StereoModel
-from stereo_exp.runtime.images import resized
-from stereo_exp.runtime.scaled import Maps, enlargement, predicted
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_refining_sees(monkeypatch: pytest.MonkeyPatch, scale: float, size:
         seen.append((left.shape[:2], right.shape[:2], disparity.shape))
         return disparity + 1
 
-    monkeypatch.setattr("stereo_exp.runtime.scaled.refined", refined)
+    monkeypatch.setattr("stereo_exp.geometry.refine.refined", refined)
     bare = np.zeros((60, 120, 3), np.uint8)
     disparity, _ = predicted(Recorder(), bare, bare, scale, refine=True)
     assert seen == [(size, size, size)]

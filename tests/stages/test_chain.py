@@ -11,8 +11,8 @@ import cv2
 import pytest
 from entrypoint import Chain, stage
 
-from stereo_exp.checkpoint import load_checkpoint
-from stereo_exp.stages.int_infer import against_float
+from stereo_exp.model.checkpoint import load_checkpoint
+from stereo_exp.suite.stages.int_infer import against_float
 
 STAGES = ["float", "calib", "qat", "int_infer"]
 SCORES = ("epe", "epe_px", "d1", "bad1", "bad2", "bad3", "n_images", "n_skipped")

@@ -11,10 +11,9 @@ from collections.abc import Callable
 
 import pytest
 
-from stereo_exp.run.context import RunContext
-from stereo_exp.track import TRACKERS, open_tracker
-from stereo_exp.track.base import Tracker
-from stereo_exp.track.jsonl import METRICS_FILE, JsonLines, read_metrics
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.track.base import TRACKERS, Tracker, open_tracker
+from stereo_exp.suite.track.jsonl import METRICS_FILE, JsonLines, read_metrics
 
 MakeContext = Callable[..., RunContext]
 

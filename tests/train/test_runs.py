@@ -174,7 +174,8 @@ def test_infer_writes_four_panels_and_files(root: Path, trained: dict, tmp_path:
     import cv2
     import numpy as np
 
-    from stereo_exp.data.formats import encode_png, read_pfm
+    from stereo_exp.geometry.formats.image import encode_png
+    from stereo_exp.geometry.formats.pfm import read_pfm
 
     rng = np.random.default_rng(0)
     for view in ("left", "right"):
@@ -217,7 +218,7 @@ def test_infer_on_a_sequence(root: Path, trained: dict, tmp_path: Path) -> None:
     import cv2
     import numpy as np
 
-    from stereo_exp.data.formats import encode_png
+    from stereo_exp.geometry.formats.image import encode_png
 
     rng = np.random.default_rng(0)
     for view in ("left", "right"):

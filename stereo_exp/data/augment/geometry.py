@@ -9,9 +9,9 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from stereo_exp.data.augment.right_truth import right_disparity
-from stereo_exp.data.augment.rules import check_order, check_ranges
-from stereo_exp.data.sample import Calibration, StereoSample
+from stereo_exp.data.augment.base import check_order, check_ranges
+from stereo_exp.geometry.occlusion import right_disparity
+from stereo_exp.geometry.pair import Calibration, StereoSample
 
 Size = tuple[int, int]
 

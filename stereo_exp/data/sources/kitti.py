@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.data.formats.calib import read_kitti_calib
-from stereo_exp.data.formats.disparity_png import read_disparity_png
-from stereo_exp.data.sample import Calibration
-from stereo_exp.data.sources.files import FilesSource, PairFiles, mask_of_size
-from stereo_exp.data.sources.layout import Layout
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
+from stereo_exp.data.sources.files import FilesSource, Layout, PairFiles, mask_of_size
+from stereo_exp.geometry.calibration import read_kitti_calib
+from stereo_exp.geometry.formats.disparity import read_disparity_png
+from stereo_exp.geometry.pair import Calibration
 
 _SPLIT = "training"
 

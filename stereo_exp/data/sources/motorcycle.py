@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from stereo_exp.data.sample import Calibration, StereoSample, StereoSource
+from stereo_exp.data.source import StereoSource
+from stereo_exp.geometry.pair import Calibration, StereoSample
 
 # Quarter-size calibration, from the docstring of skimage.data.stereo_motorcycle.
 CALIBRATION = Calibration(focal=994.978, baseline=0.193001, doffs=31.086, centre=(311.193, 254.877))

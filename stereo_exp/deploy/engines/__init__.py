@@ -6,15 +6,22 @@ manifest, and which rewrites of its own format it made at that `compile.opt`, in
 to begin with; it cannot be run here.
 """
 
-from importlib.util import find_spec
+from __future__ import annotations
 
-from stereo_exp.errors import UserError
-from stereo_exp.registry import Registry
+from importlib.util import find_spec
+from pathlib import Path
+
+import onnx
+
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.files import write_bytes
+from stereo_exp.base.registry import Registry
+from stereo_exp.runtime.manifest import FileEntry, file_entry
 
 ENGINES = Registry(
     "compile.engines",
     {
-        "onnxruntime": "stereo_exp.deploy.engines.onnxruntime:write",
+        "onnxruntime": "stereo_exp.deploy.engines:write",
         "openvino": "stereo_exp.deploy.engines.openvino:write",
     },
 )
@@ -38,3 +45,13 @@ def check_installed(engine: str, key: str = "compile.engines") -> None:
         if find_spec(package) is None:
             fix = f'pip install "stereo_exp[{extra}]"'
             raise UserError(key, engine, f"needs {package}, which is not installed", fix)
+
+
+# ONNX Runtime takes ONNX as it is.
+
+
+def write(model: onnx.ModelProto, folder: Path, name: str, opt: int) -> tuple[FileEntry, dict[str, int]]:
+    """`onnxruntime/<name>.onnx`."""
+    path = f"onnxruntime/{name}.onnx"
+    write_bytes(folder / path, model.SerializeToString(deterministic=True))
+    return file_entry(folder, path), {}

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import yaml
 
-from stereo_exp.atomic import write_bytes, write_text
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.files import write_bytes, write_text
 from stereo_exp.config.schema import Root
-from stereo_exp.data.batch import StereoBatch, first_pairs
-from stereo_exp.data.colour import normalise
-from stereo_exp.data.splits import Splits
+from stereo_exp.data.loader import StereoBatch, first_pairs
+from stereo_exp.deploy.align import fit
 from stereo_exp.deploy.forms import VIEWS, network_form
 from stereo_exp.deploy.lower import lower
 from stereo_exp.deploy.onnx_export import OLDEST_OPSET, export_trunk_onnx
-from stereo_exp.deploy.parity import fit
 from stereo_exp.deploy.source import Source
-from stereo_exp.errors import UserError
+from stereo_exp.model.colour import normalise
+from stereo_exp.suite.splits import Splits
 
 OPSET = 11
 FOLDER = "openexplorer"

@@ -9,7 +9,7 @@ import onnx
 from onnx import helper, shape_inference
 from onnxscript import optimizer
 
-from stereo_exp.deploy.quiet import quiet
+from stereo_exp.deploy.surgery import quiet
 
 # Operators that compute; what moves or views, constants and arithmetic on sizes are no layers.
 _COMPUTE = {

@@ -6,8 +6,8 @@ import logging
 import os
 from importlib.util import find_spec
 
-from stereo_exp.errors import UserError
-from stereo_exp.registry import Registry
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.registry import Registry
 from stereo_exp.runtime.engines.base import Engine, OperatorTime
 from stereo_exp.runtime.manifest import FULL, Manifest, check_file
 

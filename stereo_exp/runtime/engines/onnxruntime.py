@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused
-from stereo_exp.runtime.engines.processor import sums_bytes_exactly
+from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused, sums_bytes_exactly
 
 
 def exact_options() -> Any:

@@ -1,0 +1,152 @@
+"""Pairs of images as the compiled forms take them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.geometry.formats.image import read_rgb
+from stereo_exp.geometry.pair import StereoSample
+
+Image = str | Path | np.ndarray
+"""A file, or uint8 H×W×3 RGB, H×W×1 or H×W grey."""
+
+
+def as_pair(left: Image, right: Image) -> tuple[np.ndarray, np.ndarray]:
+    """Both views as uint8 H×W×3 RGB.
+
+    Raises:
+        UserError: a file is missing or damaged, an array is of another type or shape, or the views differ in size.
+    """
+    views = as_rgb(left, "left"), as_rgb(right, "right")
+    check_one_size(*views, "right", None if isinstance(right, np.ndarray) else right)
+    return views
+
+
+def check_one_size(left: np.ndarray, right: np.ndarray, key: str, name: object = None) -> None:
+    """Refuse views H×W×3 that differ in size.
+
+    Args:
+        key: what the user set the right view by.
+        name: the file or device that it came from; None: an array.
+
+    Raises:
+        UserError: they differ.
+    """
+    if left.shape[:2] != right.shape[:2]:
+        found, wanted = (f"{view.shape[1]}x{view.shape[0]}" for view in (right, left))
+        raise UserError(
+            key,
+            found if name is None else f"{name} ({found})",
+            f"must be as large as the left image, {wanted}",
+            "give the two views of one rectified pair",
+        )
+
+
+def as_rgb(image: Image, key: str) -> np.ndarray:
+    """One view as uint8 H×W×3 RGB, contiguous; `key` names it in errors.
+
+    Raises:
+        UserError: the file is missing or damaged, or the array is of another type or shape.
+    """
+    if not isinstance(image, np.ndarray):
+        try:
+            return read_rgb(Path(image))
+        except DataError as error:
+            # No data set, from which the file could be restored or left out.
+            raise UserError(key, image, error.rule, "give a PNG, PPM or JPEG file") from None
+    is_colour = image.ndim == 3 and image.shape[2] == 3
+    is_grey = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1)
+    if image.dtype != np.uint8 or not (is_colour or is_grey) or image.size == 0:
+        raise UserError(
+            key,
+            f"{image.dtype} {'×'.join(map(str, image.shape))}",
+            "must be uint8 H×W×3 in RGB order, or H×W grey",
+            "convert it, e.g. with cv2.cvtColor(image, cv2.COLOR_BGR2RGB)",
+        )
+    if is_grey:
+        return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
+    return np.ascontiguousarray(image)
+
+
+def padded(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Zeros at the bottom and the right up to `size`, as training's evaluation pads (`stereo_exp.data.loader`)."""
+    height, width = image.shape[:2]
+    if (height, width) == size:
+        return image
+    out = np.zeros((*size, image.shape[2]), image.dtype)
+    out[:height, :width] = image
+    return out
+
+
+def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The image at (height, width).
+
+    Views, H×W×C, are averaged over areas where they shrink and bicubic where they grow, which keeps their detail; maps,
+    H×W, are bilinear, for a bicubic one overshoots at every edge.
+    """
+    if image.ndim == 2:
+        method = cv2.INTER_LINEAR
+    else:
+        method = cv2.INTER_AREA if size[0] < image.shape[0] else cv2.INTER_CUBIC
+    return cv2.resize(image, (size[1], size[0]), interpolation=method)
+
+
+# Geometry that both views and the truth go through together: crop and pad, on numpy.
+
+
+STRIDE = 32
+"""The network halves its input five times."""
+UNKNOWN = -1.0
+"""Disparity of padding; masked everywhere, as 0 is."""
+
+
+def padded_size(size: tuple[int, int], stride: int = STRIDE) -> tuple[int, int]:
+    """The smallest (height, width) that holds `size` and is a multiple of `stride` both ways."""
+    height, width = size
+    return -(-height // stride) * stride, -(-width // stride) * stride
+
+
+def pad_to(sample: StereoSample, size: tuple[int, int]) -> StereoSample:
+    """Pad at the bottom and the right to at least `size`: images with 0, truth with -1, `noc` with false."""
+    bottom, right = (max(0, wanted - found) for wanted, found in zip(size, sample.size, strict=True))
+    if not bottom and not right:
+        return sample
+
+    def padded(values: np.ndarray, fill: float) -> np.ndarray:
+        edges = ((0, bottom), (0, right)) + ((0, 0),) * (values.ndim - 2)
+        return np.pad(values, edges, constant_values=fill)
+
+    return replace(
+        sample,
+        left=padded(sample.left, 0),
+        right=padded(sample.right, 0),
+        disparity=None if sample.disparity is None else padded(sample.disparity, UNKNOWN),
+        noc=None if sample.noc is None else padded(sample.noc, False),
+    )
+
+
+def crop_window(size: tuple[int, int], crop: tuple[int, int], rng: np.random.Generator) -> tuple[slice, slice]:
+    """A window of crop height × width at a place drawn uniformly from those inside an image of `size`."""
+    top, left = (int(rng.integers(0, have - want + 1)) for have, want in zip(size, crop, strict=True))
+    return slice(top, top + crop[0]), slice(left, left + crop[1])
+
+
+def random_crop(sample: StereoSample, crop: tuple[int, int], rng: np.random.Generator) -> StereoSample:
+    """Cut the same window out of both views and the truth; a smaller image is padded to the crop first.
+
+    The window is the same in both views, so that disparity stays what it was.
+    """
+    sample = pad_to(sample, crop)
+    window = crop_window(sample.size, crop, rng)
+    return replace(
+        sample,
+        left=sample.left[window],
+        right=sample.right[window],
+        disparity=None if sample.disparity is None else sample.disparity[window],
+        noc=None if sample.noc is None else sample.noc[window],
+    )

@@ -1,0 +1,117 @@
+"""Paint in perspective: a tile with its reductions in one picture, and how points in space fall upon it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from stereo_exp.shapes.space import Rig
+
+_SMALLEST = 8  # pixels on a side of the last reduction
+
+
+def for_channels(field: np.ndarray) -> np.ndarray:
+    """h×w as h×w×3, laid out in full: numpy is slow where it stretches a field over three channels."""
+    return cv2.merge((field, field, field))
+
+
+class Atlas:
+    """A square tile and its reductions by √2 each, side by side, so that one look-up serves all distances.
+
+    `tile` is uint8 s×s×3. Reductions keep a surface that is seen small from sampling single pixels, which would
+    differ between the views (mip-mapping; Williams, SIGGRAPH 1983). The tile goes on by mirroring.
+    """
+
+    def __init__(self, tile: np.ndarray) -> None:
+        self.side = tile.shape[0]
+        count = 2 * int(math.log2(self.side / _SMALLEST)) + 1
+        sides = [round(self.side * 2 ** (-k / 2)) for k in range(count)]
+        self.image = np.zeros((self.side, sum(sides), 3), np.uint8)
+        offsets = np.concatenate([[0], np.cumsum(sides)[:-1]])
+        full = tile
+        for k, (side, offset) in enumerate(zip(sides, offsets, strict=True)):
+            if k % 2:  # halfway to the next halving; linear look-up of less than a halving does not alias
+                level = cv2.resize(full, (side, side), interpolation=cv2.INTER_LINEAR)
+            else:
+                level = full = cv2.resize(full, (side, side), interpolation=cv2.INTER_AREA) if k else tile
+            self.image[:side, offset : offset + side] = level
+        # Tables for any byte, as OpenCV looks them up several times faster than numpy takes elements.
+        self._scales = np.full(256, (sides[-1] - 1) / self.side, np.float32)
+        self._scales[:count] = [(side - 1) / self.side for side in sides]
+        self._offsets = np.full(256, offsets[-1], np.float32)
+        self._offsets[:count] = offsets
+
+    def colours(
+        self, column: np.ndarray, row: np.ndarray, level: np.ndarray | float, tint: tuple[float, float, float]
+    ) -> np.ndarray:
+        """RGB times `tint`, float32 h×w×3, at tile pixels; `level` is log2 of the tile pixels that a pixel spans."""
+        column, row = self._fold(column), self._fold(row)
+        if np.ndim(level) == 0:
+            index = min(max(round(2 * float(level)), 0), 255)
+            column *= self._scales[index]
+            column += self._offsets[index]
+            row *= self._scales[index]
+        else:
+            places = cv2.convertScaleAbs(np.maximum(level, 0), alpha=2)
+            scale = cv2.LUT(places, self._scales)
+            column *= scale
+            column += cv2.LUT(places, self._offsets)
+            row *= scale
+        # The table makes float32 of the bytes and tints them in one pass.
+        table = np.arange(256, dtype=np.float32)[:, None] * np.array(tint, np.float32)
+        return cv2.LUT(cv2.remap(self.image, column, row, cv2.INTER_LINEAR), table[None])
+
+    def _fold(self, position: np.ndarray) -> np.ndarray:
+        """Mirrored into 0..side."""
+        side = np.float32(self.side)
+        position = np.abs(position) * np.float32(0.5 / self.side)
+        position -= np.floor(position)
+        position *= 2 * side
+        return np.minimum(position, 2 * side - position)
+
+
+@dataclass(frozen=True, eq=False)
+class PlanePaint:
+    """A tile upon a plane in space.
+
+    Args:
+        atlas: the tile.
+        rig: whose left camera sees the plane.
+        column, row: the tile's axes in the camera's frame, tile pixels a metre.
+        offset: tile pixels (column, row) of the camera's own position.
+        distance: of the plane from the left camera, metres.
+        tint: factor of each channel.
+    """
+
+    atlas: Atlas
+    rig: Rig
+    column: np.ndarray
+    row: np.ndarray
+    offset: tuple[float, float]
+    distance: float
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def colours(self, x: np.ndarray, y: np.ndarray, disparity: np.ndarray) -> np.ndarray:
+        """See `Paint`."""
+        # Only pixels that lose against something nearer are as far as this or behind the camera.
+        depth = np.float32(self.rig.power) / np.maximum(disparity, np.float32(0.05))
+        positions = []
+        for axis, offset in ((self.column, self.offset[0]), (self.row, self.offset[1])):
+            a, b, c = (np.float32(v) for v in self.rig.affine(axis))
+            position = (b * x.astype(np.float32)) + (a + c * y.astype(np.float32))
+            position *= depth
+            position += np.float32(offset)
+            positions.append(position)
+        density = math.sqrt(float(self.column @ self.column))
+        # A pixel spans Z³ / (f²·h) square metres of the plane, h being its distance. The root averages over the
+        # two directions; the rows are the same in both views, so that the quarter more goes to the columns.
+        area = density**2 / (self.rig.focal**2 * max(self.distance, 1e-3))
+        level: np.ndarray | float
+        if disparity.size < 400:
+            level = 0.5 * math.log2(area) + 1.5 * math.log2(float(depth.mean())) + 0.5
+        else:
+            level = np.float32(1.5) * np.log2(depth) + np.float32(0.5 * math.log2(area) + 0.5)
+        return self.atlas.colours(positions[0], positions[1], level, self.tint)

@@ -1,0 +1,331 @@
+"""Data sets by name: from a `dataset` config node and a split to a source of pairs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from filelock import FileLock
+
+from stereo_exp.base.errors import UserError, keys_below
+from stereo_exp.base.registry import Registry
+from stereo_exp.config.dataset import (
+    Dataset,
+    Eth3d,
+    Kitti2012,
+    Kitti2015,
+    Listed,
+    Middlebury,
+    Mix,
+    Motorcycle,
+    Pairs,
+    SceneFlow,
+    Shapes,
+)
+from stereo_exp.data.shards.format import INDEX_NAME
+from stereo_exp.data.shards.packing import pack
+from stereo_exp.data.shards.read import ShardSource
+from stereo_exp.data.shards.remote import GB, RemoteFolder, ShardCache, is_remote
+from stereo_exp.data.source import StereoSource
+from stereo_exp.data.sources.eth3d import Eth3dSource
+from stereo_exp.data.sources.files import FilesSource, Layout, select
+from stereo_exp.data.sources.kitti import KITTI2012, KITTI2015, KittiSource
+from stereo_exp.data.sources.middlebury import MiddleburySource
+from stereo_exp.data.sources.mix import MixSource
+from stereo_exp.data.sources.motorcycle import MotorcycleSource
+from stereo_exp.data.sources.pairs import PairsSource, find_pairs, read_pair_table
+from stereo_exp.data.sources.sceneflow import FolderSource
+from stereo_exp.geometry.pair import Calibration
+
+DATASETS = Registry(
+    "dataset",
+    {
+        "shapes": "stereo_exp.suite.datasets:open_shapes",
+        "sceneflow": "stereo_exp.suite.datasets:open_sceneflow",
+        "kitti2012": "stereo_exp.suite.datasets:open_2012",
+        "kitti2015": "stereo_exp.suite.datasets:open_2015",
+        "middlebury": "stereo_exp.suite.datasets:open_middlebury",
+        "eth3d": "stereo_exp.suite.datasets:open_eth3d",
+        "pairs": "stereo_exp.suite.datasets:open_pairs",
+        "mix": "stereo_exp.suite.datasets:open_mix",
+        "motorcycle": "stereo_exp.suite.datasets:open_motorcycle",
+    },
+)
+
+
+def open_dataset(config: Dataset, split: str) -> StereoSource:
+    """The pairs of one split, `train` or `test`.
+
+    Raises:
+        UserError: the data set is not where the config says, or has no such split.
+    """
+    return DATASETS[config.name](config, split)
+
+
+# Splits of sets that publish one list of pairs with truth: all of it, or what the user's list names.
+
+
+def listed(source: FilesSource, config: Listed, split: str) -> StereoSource:
+    """The source with the pairs of one split left in it; without a list for that split, all of them."""
+    name = {"train": config.train_list, "test": config.test_list}[split]
+    source.pairs = tuple(select(source.pairs, Path(name) if name else None))
+    return source
+
+
+# `dataset=eth3d`.
+
+
+def open_eth3d(config: Eth3d, split: str) -> StereoSource:
+    """The source of `train` or `test`: every pair with truth, or those of the split's list."""
+    assert config.root is not None
+    return listed(Eth3dSource(Path(config.root)), config, split)
+
+
+# `dataset=kitti2012` and `dataset=kitti2015`.
+
+
+def open_2012(config: Kitti2012, split: str) -> StereoSource:
+    """The source of `train` or `test`: every pair with truth, or those of the split's list."""
+    assert config.root is not None
+    return listed(KittiSource(Path(config.root), KITTI2012, grey=config.grey), config, split)
+
+
+def open_2015(config: Kitti2015, split: str) -> StereoSource:
+    """The source of `train` or `test`: every pair with truth, or those of the split's list."""
+    assert config.root is not None
+    return listed(KittiSource(Path(config.root), KITTI2015), config, split)
+
+
+# `dataset=middlebury`.
+
+
+def open_middlebury(config: Middlebury, split: str) -> StereoSource:
+    """The source of `train` or `test`: every pair with truth, or those of the split's list."""
+    assert config.root is not None
+    return listed(MiddleburySource(Path(config.root), scale=config.scale), config, split)
+
+
+# `dataset=mix`: several data sets in one run.
+
+
+def open_mix(config: Mix, split: str) -> StereoSource:
+    """The parts' `train` or `test`, under their names."""
+    sources = {}
+    for name, part in config.parts.items():
+        with keys_below("dataset", f"dataset.parts.{name}"):
+            sources[name] = open_dataset(part, split)
+    return MixSource(sources, config.weights)
+
+
+# `dataset=motorcycle`: one real pair, to evaluate on.
+
+
+def open_motorcycle(config: Motorcycle, split: str) -> StereoSource:
+    """The source of `test`; there is nothing to train on."""
+    if split != "test":
+        raise UserError(
+            "dataset",
+            config.name,
+            "is one pair, for evaluation only",
+            "train on dataset=shapes, then add task=eval",
+        )
+    return MotorcycleSource()
+
+
+# `dataset=pairs`: one's own data, by patterns under a folder or by a CSV file.
+
+
+def open_pairs(config: Pairs, split: str) -> StereoSource:
+    """The source of `train` or `test`: every pair, with or without truth, or those of the split's list."""
+    root = None if config.root is None else Path(config.root)
+    if config.csv is not None:
+        pairs = read_pair_table(Path(config.csv), root)
+    else:
+        assert root is not None and config.left is not None and config.right is not None
+        pairs = find_pairs(root, config.left, config.right, config.disparity)
+    calibration = None
+    if config.focal is not None and config.baseline is not None:
+        calibration = Calibration(config.focal, config.baseline, config.doffs)
+    return listed(PairsSource(pairs, scale=config.scale, calibration=calibration), config, split)
+
+
+# `dataset=sceneflow`: shards where there are any under the root, else the data set's own folders and lists.
+
+
+PARTS = ("FlyingThings3D", "Driving", "Monkaa")
+LAYOUT = Layout(
+    "sceneflow",
+    "SceneFlow",
+    "SceneFlow_finalpass_train.txt, SceneFlow_finalpass_test.txt and the folders that they list, "
+    "FlyingThings3D/{frames_finalpass,disparity}/..., or shards, {train,test}/index.json",
+    "lmb.informatik.uni-freiburg.de, Scene Flow Datasets; shards: python -m data_tools.pack",
+)
+
+
+def open_sceneflow(config: SceneFlow, split: str) -> StereoSource:
+    """The source of `train` or `test`."""
+    assert config.root is not None
+    window = config.shuffle_window
+    if is_remote(config.root):
+        remote = RemoteFolder(config.root, split, ShardCache(Path(config.cache), config.cache_gb))
+        remote.fetch_index()
+        source = ShardSource(remote.folder, remote=remote, window=window)
+        _check_cache(source, config, split)
+        return _of_pass(source, config)
+    root = Path(config.root)
+    LAYOUT.folder(root)
+    if (root / split / INDEX_NAME).is_file():
+        return _of_pass(ShardSource(root / split, window=window), config)
+    if not any(root.glob("SceneFlow_*.txt")):
+        raise _refusal(root, split)
+    if window is not None:
+        fix = "pack it (python -m data_tools.pack --help), or leave dataset.shuffle_window out"
+        raise UserError("dataset.shuffle_window", window, f"needs shards, and {root} holds files", fix)
+    return FolderSource(root, split, render_pass=config.render_pass)
+
+
+def _refusal(root: Path, split: str) -> UserError:
+    """The error for a folder without lists or shards of the split: it may be one step from what is wanted."""
+    if (root / INDEX_NAME).is_file():
+        rule, fix = "holds the shards of one split", f"give the folder above it: dataset.root={root.resolve().parent}"
+    elif packed := sorted(path.parent.name for path in root.glob(f"*/{INDEX_NAME}")):
+        rule = f"holds shards of {', '.join(packed)}, none of {split}"
+        fix = f"pack it: python -m data_tools.pack --split-name {split} --src-data-dir DIR --target-data-dir {root}"
+    elif any((root / part).is_dir() for part in PARTS):
+        rule, fix = "has no list files", f"write them with: python -m data_tools.check {root} --write-lists"
+    elif root.resolve().name in PARTS:
+        rule, fix = "is one part of SceneFlow", f"give the folder above it: dataset.root={root.resolve().parent}"
+    else:
+        return LAYOUT.refusal(root)
+    return UserError("dataset.root", root, rule, fix)
+
+
+def _check_cache(source: ShardSource, config: SceneFlow, split: str) -> None:
+    """Refuse a cache from which shards would be dropped while they are still in use, to be fetched again and again."""
+    if config.cache_gb is None:
+        return
+    sizes = [shard.bytes for shard in source.index.shards]
+    fix = "raise dataset.cache_gb"
+    if split != "train":
+        needed, rule = max(sizes), "must hold the largest shard"
+    elif source.window is None:
+        needed, rule = sum(sizes), "must hold the whole set while all of its pairs are shuffled"
+        fix += ", or draw shard after shard: dataset.shuffle_window=8"
+    else:
+        needed, rule = (source.window + 1) * max(sizes), "must hold the shards of the window and one more"
+        fix += " or lower dataset.shuffle_window"
+    if config.cache_gb * GB < needed:
+        raise UserError("dataset.cache_gb", config.cache_gb, f"{rule}, {needed / GB:.3g} GB", fix)
+
+
+def _of_pass(source: ShardSource, config: SceneFlow) -> ShardSource:
+    if source.index.render_pass != config.render_pass:
+        raise UserError(
+            "dataset.render_pass",
+            config.render_pass,
+            f"the shards in {source.folder} hold {source.index.render_pass}",
+            f"add dataset.render_pass={source.index.render_pass} or give other shards",
+        )
+    return source
+
+
+# `dataset=shapes`: our procedural scenes, rendered and packed the first time they are asked for.
+
+
+log = logging.getLogger(__name__)
+SPLITS = ("train", "test")
+_SAMPLES_PER_SHARD = 64
+
+
+def open_shapes(config: Shapes, split: str) -> StereoSource:
+    """The shards of `train` or `test`, made now where they are missing."""
+    return ShardSource(prepare(config) / split)
+
+
+def prepare(config: Shapes) -> Path:
+    """Render and pack the set unless it is there; returns its folder, one for each set of parameters."""
+    from stereo_exp.shapes.writer import GENERATOR_VERSION
+
+    assert config.root is not None
+    folder = Path(config.root) / (
+        f"{config.num_train}+{config.num_test}_{config.height}x{config.width}"
+        f"_seed{config.render_seed}_v{GENERATOR_VERSION}_{_digest(config.scenes)}"
+    )
+    if all((folder / split / INDEX_NAME).is_file() for split in SPLITS):
+        return folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            "dataset.root", config.root, f"cannot be written ({error.strerror})", "give a folder that can"
+        ) from None
+    # Processes of one run, or two runs at once, must not render the same set twice.
+    with FileLock(folder.with_name(f".{folder.name}.lock")):
+        if not all((folder / split / INDEX_NAME).is_file() for split in SPLITS):
+            _make(config, folder)
+    return folder
+
+
+def _digest(scenes: dict[str, float]) -> str:
+    """Eight hexadecimal digits that stand for the shares of the kinds, whatever their order and scale."""
+    total = sum(scenes.values())
+    shares = {name: round(share / total, 6) for name, share in sorted(scenes.items()) if share}
+    return hashlib.sha256(json.dumps(shares).encode()).hexdigest()[:8]
+
+
+def _make(config: Shapes, folder: Path) -> None:
+    from stereo_exp.base.progress import Meter
+    from stereo_exp.shapes.writer import render_dataset
+
+    total = config.num_train + config.num_test
+    workers = config.render_workers or len(os.sched_getaffinity(0))
+    log.info("rendering %d pairs of shapes into %s (once; interrupt and repeat as you like)", total, folder)
+    scenes = folder / "scenes"
+    with Meter("render", total) as meter:
+        render_dataset(
+            scenes,
+            train=config.num_train,
+            test=config.num_test,
+            height=config.height,
+            width=config.width,
+            seed=config.render_seed,
+            scenes=config.scenes,
+            workers=workers,
+            progress=lambda done, _: meter.advance(done - meter.done),
+        )
+    for split in SPLITS:
+        pack(scenes, folder, split, num_workers=workers, samples_per_shard=_SAMPLES_PER_SHARD)
+    # The shards hold it all; the set can be drawn again from its seed.
+    shutil.rmtree(scenes)
+
+
+# Which sets can be trained on: those with truth. To calibrate, or to look at predictions, images are enough.
+
+
+def require_truth(config: Dataset, source: StereoSource) -> None:
+    """Refuse to train on a set, or on a part of a mixture, none of whose pairs has truth.
+
+    Args:
+        config: what `source` was opened from.
+
+    Raises:
+        UserError: so it is; told with the key that names the truth.
+    """
+    if isinstance(config, Mix) and isinstance(source, MixSource):
+        for name, part in config.parts.items():
+            with keys_below("dataset", f"dataset.parts.{name}"):
+                require_truth(part, source.parts[name])
+    elif not source.has_truth:
+        key, value, fix = "dataset.disparity", None, "dataset.disparity=disparity/*.pfm"
+        if isinstance(config, Pairs) and config.csv is not None:
+            key, value, fix = "dataset.csv", config.csv, "a column `disparity`"
+        raise UserError(
+            key,
+            value,
+            "there is no truth to train on",
+            f"add {fix}; without, stage=calib calibrates and task=eval shows predictions",
+        )

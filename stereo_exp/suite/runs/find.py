@@ -1,0 +1,304 @@
+"""Finding checkpoints by name: the one to use, and that of the stage before."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stereo_exp.base.errors import CheckpointError, UserError
+from stereo_exp.config.model import widened, with_defaults
+from stereo_exp.config.schema import Root
+from stereo_exp.model.checkpoint import BEST, first_difference, read_meta
+from stereo_exp.runtime.manifest import MANIFEST, Manifest, read_manifest
+from stereo_exp.suite.restore import check_same_network, network_facts
+from stereo_exp.suite.runs.context import RUN_FILE, RunContext, chain_of
+from stereo_exp.weights import FOLDER, RELEASE, RELEASES, checkpoint_named, network_with, released
+
+# Folders of earlier runs, by name and stage, and what to type for one more. No torch in here.
+
+
+# Settings of a run that say nothing about the network.
+_ABOUT_THIS_TASK = (
+    "task=",
+    "stage=",
+    "checkpoint=",
+    "init_from=",
+    "infer.",
+    "eval.",
+    "bench.",
+    "align.",
+    "export.",
+    "dataset",
+    "quant.stage.",
+)
+
+
+def command_for(context: RunContext, stage: str, task: str = "train") -> str:
+    """What to type for a run of `stage` like this one."""
+    kept = [o for o in context.overrides if not o.startswith(_ABOUT_THIS_TASK)]
+    named = [] if any(o.startswith(("name=", "experiment=")) for o in kept) else [f"name={context.config.name}"]
+    done = [] if task == "train" else [f"task={task}"]
+    return " ".join(["python -m stereo_exp", *done, f"stage={stage}", *named, *kept])
+
+
+def runs_of(context: RunContext, stage: str) -> Iterator[Path]:
+    """Folders of runs of this name and stage: first the same chain of this sweep, then newest first."""
+    own = own_chain(context, stage)
+    yield from own
+    yield from (f for f in _folders(context, stage) if f not in own)
+
+
+def own_chain(context: RunContext, stage: str) -> list[Path]:
+    """Folders of the jobs of this sweep that share this job's overrides, newest first; none outside of a sweep."""
+    # Hydra's path of the sweep is absolute but may lead through symbolic links; ours does not.
+    sweep = context.sweep_dir and context.sweep_dir.resolve()
+    return [f for f in _folders(context, stage) if f.parent == sweep and _chain(f) == context.chain()]
+
+
+def _folders(context: RunContext, stage: str) -> list[Path]:
+    config = context.config
+    base = Path(config.root).resolve() / config.name
+    folders = [*base.glob(f"{stage}/*"), *base.glob(f"sweep/*/*_{stage}")]
+    folders = [f for f in folders if (f / RUN_FILE).is_file() and f.resolve() != context.dir.resolve()]
+    return sorted(folders, key=_started, reverse=True)
+
+
+def _started(folder: Path) -> float:
+    return (folder / RUN_FILE).stat().st_mtime
+
+
+def _chain(folder: Path) -> list[str]:
+    return chain_of(json.loads((folder / RUN_FILE).read_text())["overrides"])
+
+
+log = logging.getLogger(__name__)
+
+# The stages that a stage may start from, the preferred one first.
+STAGES_BEFORE = {
+    "float": ("float", "calib", "qat"),
+    "calib": ("float",),
+    "qat": ("calib", "qat"),
+    "int_infer": ("qat", "calib"),
+}
+
+Meta = Mapping[str, Any]
+
+
+def find_start(context: RunContext) -> Path | None:
+    """The checkpoint that the stage starts from: `init_from=` where given, else the newest of the stage before.
+
+    None for a float run without `init_from`: it starts from random weights; from a quantised network it takes the
+    weights back. `init_from=release` says where a chain begins: `float` and `calib` take the released float weights (in
+    a sweep whose own float run began there, `calib` takes that run's); the stages behind take the newest whose chain
+    began there.
+
+    Raises:
+        CheckpointError: there is none (with the command that makes one), or it is of another network, target or stage.
+    """
+    config = context.config
+    before = STAGES_BEFORE[config.stage]
+    if config.init_from == RELEASE:
+        return _start_of_release(context, before)
+    if config.init_from is not None:
+        path = Path(config.init_from)
+        meta = read_meta(path)
+        if meta["stage"] not in before:
+            raise CheckpointError(
+                "init_from",
+                config.init_from,
+                f"is a {meta['stage']} checkpoint; stage={config.stage} starts from {' or '.join(before)}",
+                f"give one of those, or leave it out to {_without(config)}",
+            )
+        _check_start(meta, context, path)
+        return path
+    if config.stage == "float":
+        return None
+    return _stage_before(context, before)
+
+
+def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
+    """The checkpoint to use: `checkpoint=` where given, else the newest of this name and stage, else the released one.
+
+    In a sweep the job with the same overrides comes first, so that each chain finds its own. Among the others the
+    newest whose network (and quantisation target) is the configured one wins. The released weights step in only
+    under the default name: another that is mistyped must not get figures of another network.
+
+    Args:
+        stage: None takes the configured one.
+
+    Raises:
+        CheckpointError: there is none (with the command that makes one), or only of other networks.
+    """
+    config = context.config
+    stage = stage or config.stage
+    if config.checkpoint is not None:
+        path = checkpoint_named(config.checkpoint, stage, "checkpoint", _release_of(context))
+        check_same_network(read_meta(path), context.config_dict(), path)
+        return path
+    found = _newest(context, stage)
+    if found is not None:
+        return found
+    fits = _release_fits(context, stage)
+    if fits and config.name == config.model.name:
+        log.info("no %s checkpoint of name=%s: using the released weights (checkpoint=release)", stage, config.name)
+        return released(stage, "checkpoint", _release_of(context))
+    raise _none(context, stage, "checkpoint", fits)
+
+
+def _check_start(meta: Meta, context: RunContext, path: Path) -> None:
+    """A float network takes weights back from any quantisation, and from one with wider units."""
+    config = context.config_dict()
+    if context.config.stage != "float":
+        check_same_network(meta, config, path)
+        return
+    model = widened(config["model"], with_defaults(meta["config"]["model"]))
+    check_same_network(meta, {**config, "model": model}, path, "float")
+
+
+def _without(config: Root) -> str:
+    return "start from random weights" if config.stage == "float" else f"take the newest of name={config.name}"
+
+
+def _start_of_release(context: RunContext, before: tuple[str, ...]) -> Path:
+    if "float" not in before:
+        return _stage_before(context, before, _began_at_release)
+    own = own_chain(context, "float") if context.config.stage != "float" else []
+    trained = [run / BEST for run in own if (run / BEST).is_file()]
+    path = trained[0] if trained else released("float", "init_from", _release_of(context))
+    _check_start(read_meta(path), context, path)
+    if not trained and context.config.stage != "float":
+        _tell_of_a_trained_one(context)
+    return path
+
+
+def _tell_of_a_trained_one(context: RunContext) -> None:
+    """A float run of this name that went on from the release is likely the one that was meant."""
+    for _, path in _checkpoints(context, "float", _began_at_release):
+        log.warning(
+            "init_from=release: starting from the released weights, not from %s, which was trained on from them; "
+            "leave init_from out to take that",
+            path,
+        )
+        return
+
+
+def _began_at_release(meta: Meta) -> bool:
+    lineage = meta.get("lineage") or [{}]
+    return Path(lineage[0].get("checkpoint") or "").name in {files["float"] for files in RELEASES.values()}
+
+
+def _stage_before(
+    context: RunContext, before: tuple[str, ...], wanted: Callable[[Meta], bool] = lambda meta: True
+) -> Path:
+    # A stage never starts from its own kind unless told to: that would be resuming.
+    candidates = [stage for stage in before if stage != context.config.stage]
+    foreign: CheckpointError | None = None
+    for stage in candidates:
+        try:
+            found = _newest(context, stage, wanted)
+        except CheckpointError as error:
+            foreign = foreign or error
+            continue
+        if found is not None:
+            return found
+        log.info("no %s checkpoint of name=%s", stage, context.config.name)
+    last = candidates[-1]
+    raise foreign or _none(context, last, "init_from", last == "float" and _release_fits(context, last))
+
+
+def _checkpoints(context: RunContext, stage: str, wanted: Callable[[Meta], bool]) -> Iterator[tuple[Meta, Path]]:
+    """The wanted ones of the run's name, the newest first."""
+    for run in runs_of(context, stage):
+        path = run / BEST
+        if path.is_file() and wanted(meta := read_meta(path)):
+            yield meta, path
+
+
+def _newest(context: RunContext, stage: str, wanted: Callable[[Meta], bool] = lambda meta: True) -> Path | None:
+    """The newest checkpoint of the run's name with its network.
+
+    Raises:
+        CheckpointError: there are some, but only of other networks.
+    """
+    config, others = context.config_dict(), []
+    for meta, path in _checkpoints(context, stage, wanted):
+        if first_difference(network_facts(config, stage), network_facts(meta["config"], stage), "") is None:
+            log.info("checkpoint %s: the newest of name=%s stage=%s with this network", path, config["name"], stage)
+            return path
+        others.append((meta, path))
+    if others:
+        meta, path = others[0]
+        check_same_network(meta, config, path)
+    return None
+
+
+def _release_fits(context: RunContext, stage: str) -> bool:
+    """Whether the released weights of a stage are there, and of the configured network and target."""
+    files = RELEASES[_release_of(context)]
+    if stage not in files or not (FOLDER / files[stage]).is_file():
+        return False
+    there = read_meta(FOLDER / files[stage])["config"]
+    return first_difference(network_facts(context.config_dict(), stage), network_facts(there, stage), "") is None
+
+
+def _release_of(context: RunContext) -> str:
+    """Which of the released networks is meant where this one is configured."""
+    return network_with(context.config_dict()["model"]["backbone"].get("expansion"))
+
+
+def _none(context: RunContext, stage: str, key: str, or_release: bool) -> CheckpointError:
+    config = context.config
+    from_release = config.init_from == RELEASE and key == "init_from"
+    began = " and began at the released weights" if from_release else ""
+    ways = [f"make one with: {command_for(context, stage)}{' init_from=release' if from_release else ''}"]
+    if or_release:
+        ways.append(f"take the released weights with {key}=release")
+    return CheckpointError(
+        key,
+        (config.init_from if key == "init_from" else config.checkpoint) or "null",
+        f"no {stage} run named {config.name} in {config.root} has a checkpoint{began}",
+        ", or ".join([*ways, f"give {key}=FILE"]),
+    )
+
+
+# Finding the compiled model to run: the folder named, or the newest of this name and stage.
+
+
+COMPILED_FOLDER = "compiled"
+
+
+def find_compiled(context: RunContext, key: str, folder: str | None) -> Manifest:
+    """The manifest of the compiled model to use.
+
+    Args:
+        key: the config key that may name a folder, for messages.
+        folder: its value; None looks for the newest that `task=compile` made of this name and stage for
+            `model.maxdisp`. In a sweep the job with the same overrides comes first.
+
+    Raises:
+        UserError: there is none, with the command that makes one.
+    """
+    if folder is not None:
+        return read_manifest(folder, check_files=False)
+    config = context.config
+    others = set()
+    for run in runs_of(context, config.stage):
+        if not (run / COMPILED_FOLDER / MANIFEST).is_file():
+            continue
+        manifest = read_manifest(run / COMPILED_FOLDER, check_files=False)
+        if manifest.model.maxdisp == config.model.maxdisp:
+            log.info(
+                "compiled model %s: the newest of name=%s stage=%s", run / COMPILED_FOLDER, config.name, config.stage
+            )
+            return manifest
+        others.add(manifest.model.maxdisp)
+    of = f" for model.maxdisp={config.model.maxdisp}, only for {', '.join(map(str, sorted(others)))}" if others else ""
+    raise UserError(
+        key,
+        "null",
+        f"no {config.stage} run named {config.name} in {Path(config.root)} has a compiled model{of}",
+        f"make one with: {command_for(context, config.stage, 'compile')}, or give {key}=DIR",
+    )

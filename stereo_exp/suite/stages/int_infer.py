@@ -1,0 +1,155 @@
+"""`stage=int_infer`: the integer network, converted, proved and evaluated; nothing is trained."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from stereo_exp.base.process import Process
+from stereo_exp.base.progress import Meter
+from stereo_exp.config import bind
+from stereo_exp.config.quant import IntScheme
+from stereo_exp.data.loader import first_pairs
+from stereo_exp.geometry.metrics import PERIOD, periodic_share
+from stereo_exp.model.checkpoint import Checkpoint, lineage_of, load_checkpoint
+from stereo_exp.model.colour import normalise
+from stereo_exp.model.stereonetplus import predict
+from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.suite.evaluate import evaluate, flat
+from stereo_exp.suite.pictures import draw_against_float, draw_test_pictures
+from stereo_exp.suite.restore import restore_model
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.find import find_start
+from stereo_exp.suite.splits import Splits
+from stereo_exp.suite.stages.calib import save
+from stereo_exp.suite.track.base import open_tracker
+from stereo_exp.suite.train.device import choose
+
+log = logging.getLogger(__name__)
+_CHECKERBOARD_PAIRS = 4
+_LINK = ("stage", "epe", "dataset", "against_float", "checkpoint")
+
+
+def train(context: RunContext) -> dict[str, Any]:
+    """Convert, prove, evaluate; returns the report's part.
+
+    `chain`: the stages that led here with their EPE, each on the data set that it was trained with. For exact targets
+    `integers_equal`: the share of all quantised values and outputs that the independent integer evaluator computes
+    alike. `checkerboard`: see `periodic_share`, of integer minus float disparity, the mean over the first test pairs,
+    where the float checkpoint is still there.
+
+    Raises:
+        UserError: of an exact target, float32 might round a sum.
+    """
+
+    start_path = find_start(context)
+    assert start_path is not None
+    return _convert(context, load_checkpoint(start_path))
+
+
+def against_float(chain: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The links with `against_float`: their EPE through that of the float network that was quantised last; None where
+    that was measured on another data set."""
+    base = last_float(chain)
+    links = []
+    for link in chain:
+        # Checkpoints from before this was written down do not say which data set it was.
+        comparable = base["epe"] and link["epe"] is not None and base.get("dataset") in (None, link.get("dataset"))
+        links.append({**link, "against_float": link["epe"] / base["epe"] if comparable else None})
+    return links
+
+
+def last_float(chain: list[dict[str, Any]]) -> dict[str, Any]:
+    """The float network that was quantised: before it there may be others that it went on from."""
+    return next((link for link in reversed(chain) if link["stage"] == "float"), chain[0])
+
+
+def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
+    from stereo_exp.quant.bounds import prove
+    from stereo_exp.quant.network import convert
+    from stereo_exp.quant.state import integer_state, restore_quantised
+    from stereo_exp.quant.trunk import GRAPH, describe
+
+    config, scheme = context.config, context.config.quant.stage
+    assert isinstance(scheme, IntScheme)
+    device = choose(config.machine).device
+    prepared = restore_quantised(start, bind(start.meta["config"]))
+    graph = {GRAPH: describe(prepared.trunk)}
+    splits = Splits(config, training=False)
+    result: dict[str, Any] = {"init_from": str(start.path), "target": config.quant.target.name}
+    with open_tracker(context) as tracker:
+        tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
+        if config.quant.target.exact:
+            prove(prepared.trunk, start.path)
+            log.info("proved: no sum takes more than the 24 bits of a float32, which carries every integer exactly")
+        network = convert(prepared)
+        if config.quant.target.exact and scheme.verify_pairs:
+            result |= _verify(network, splits, scheme.verify_pairs)
+        network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        scores = evaluate(network, splits, config.model.maxdisp, device)
+        checkpoint = save(context, integer_state(prepared), start, scores, tracker.run_id, **graph)
+        tracker.log(start.meta["step"], flat(scores, "final"))
+        pictures = draw_test_pictures(context, network, splits, device)
+        lineage = lineage_of(start)
+        floating = Path(last_float(lineage)["checkpoint"])
+        if floating.is_file():
+            original, _ = restore_model(floating, device)
+            result["checkerboard"] = _checkerboard(network, original, splits, config.model.maxdisp, device)
+            if config.eval.pictures:
+                picture, difference = draw_against_float(
+                    context.dir / "pictures" / "int_against_float.png", network, original, config.model.maxdisp, device
+                )
+                pictures.append(picture)
+                result["motorcycle_px_from_float"] = float(abs(difference).mean())
+        for picture in pictures:
+            tracker.artifact(picture)
+    chain = against_float([*lineage, {"stage": "int_infer", "epe": scores["epe"], "dataset": config.dataset.name}])
+    return {
+        "checkpoint": str(checkpoint),
+        **result,
+        **scores,
+        "pictures": [str(p) for p in pictures],
+        "chain": [{key: link.get(key) for key in _LINK} for link in chain],
+    }
+
+
+def _checkerboard(
+    network: nn.Module, original: nn.Module, splits: Splits, maxdisp: int, device: torch.device
+) -> float | None:
+    shares: list[float] = []
+    for batch in splits.test(Process()):
+        left, right = batch.left.to(device), batch.right.to(device)
+        if len(batch):
+            difference = (predict(network, left, right, maxdisp) - predict(original, left, right, maxdisp)).cpu()
+            for i, (height, width) in enumerate(batch.sizes):
+                if min(height, width) >= PERIOD:
+                    shares.append(periodic_share(difference[i, :height, :width].numpy()))
+        if len(shares) >= _CHECKERBOARD_PAIRS:
+            break
+    return sum(shares) / len(shares) if shares else None
+
+
+def _verify(network: QuantisedStereoNet, splits: Splits, pairs: int) -> dict[str, Any]:
+    from stereo_exp.quant.integer import compare
+
+    equal = total = count = 0
+    first: str | None = None
+    with Meter("verify integers", pairs) as meter:
+        for left, right in first_pairs(splits.test(Process()), pairs):
+            for name, same, values in compare(network.trunk, normalise(left), normalise(right)):
+                equal, total = equal + same, total + values
+                first = first or (name if same < values else None)
+            count += 1
+            meter.advance(equal=f"{100 * equal / total:.4f} %")
+    if first is not None:
+        log.warning("integers differ from the independent evaluator's, first in %s", first)
+    return {
+        "integers_equal": equal / total if total else None,
+        "integers_compared": total,
+        "first_difference": first,
+        "verified_pairs": count,
+    }

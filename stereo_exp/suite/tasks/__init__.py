@@ -1,0 +1,40 @@
+"""What can be done with a network: one module for each task, found by name."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from stereo_exp.base.errors import EXIT_CHECK_FAILED
+from stereo_exp.base.registry import Registry
+from stereo_exp.suite.runs.context import RunContext
+
+TASKS = Registry(
+    "task",
+    {
+        "train": "stereo_exp.suite.tasks.train:run",
+        "eval": "stereo_exp.suite.tasks.eval:run",
+        "infer": "stereo_exp.suite.tasks.infer:run",
+        "align": "stereo_exp.suite.tasks.align:run",
+        "bench": "stereo_exp.suite.tasks.bench:run",
+        "export": "stereo_exp.suite.tasks.export:run",
+        "compile": "stereo_exp.suite.tasks.compile:run",
+    },
+)
+
+
+def dispatch(context: RunContext) -> dict[str, Any]:
+    """Run the task that the config names and leave its report.
+
+    Raises:
+        UserError: the task's own complaints.
+        SystemExit: the task's check did not pass: what its report says under `failed`. The report is there by then.
+    """
+    from stereo_exp.suite.runs.report import finish, started
+
+    begin = started()
+    report = finish(context, TASKS[context.config.task](context), begin)
+    if report.get("failed"):
+        print(f"failed: {report['failed']}", file=sys.stderr)
+        raise SystemExit(EXIT_CHECK_FAILED)
+    return report
