@@ -187,7 +187,7 @@ def _torch_frame(options: argparse.Namespace, folder: Path, bf16: bool) -> Frame
 
     def frame() -> Any:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            return full_disparity(model(*(normalise(v) for v in views)), manifest.model.maxdisp)
+            return full_disparity(model(*(normalise(v) for v in views)))
 
     return frame
 

@@ -60,20 +60,3 @@ def exit_on_user_error() -> Iterator[None]:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(EXIT_USER_ERROR) from None
-
-
-@contextmanager
-def keys_below(node: str, place: str) -> Iterator[None]:
-    """What is said of `node.KEY` in here is about `place.KEY`: a config node that stands inside another.
-
-    Errors about files (`DataError`) keep their paths.
-    """
-    try:
-        yield
-    except DataError:
-        raise
-    except UserError as error:
-        if not error.key.startswith(f"{node}."):
-            raise
-        key, fix = (text.replace(f"{node}.", f"{place}.") for text in (error.key, error.fix))
-        raise type(error)(key, error.value, error.rule, fix) from None

@@ -1,48 +1,141 @@
-"""Names to code, imported on first use.
+"""The table of options: for every group, names with the schema of their keys and the code that they stand for.
 
-A registry holds `name -> "module:attribute"`. Nothing is imported until the name is asked for, so that
-`--help`, tab completion and config errors never wait for torch. Config files carry names only, no `_target_`:
-a config from a stranger's checkpoint can choose among our options and do nothing else.
+One declaration makes an option, ours or a plug-in's:
+
+    @option("model/backbone", "half", "my_package.half:HalfNet")
+    @dataclass
+    class Half(Backbone):
+        name: str = "half"
+        width: float = 0.5
+
+The code is named by `module:attribute` and imported when the option is used, so that `--help`, tab completion and
+config errors never wait for torch; a plug-in may hand over the object itself. Config files carry names only, no
+`_target_`: a config from a stranger's checkpoint can choose among the options of this table and do nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from stereo_exp.base.errors import UserError
 
+Schema = TypeVar("Schema", bound=type)
+NOT_BUILT_FROM = {"build": False}
+"""Metadata of a schema's field that says something to its readers and nothing to the builder."""
 
-class Registry:
-    """Names of lazily imported objects; iterates over the names.
 
-    Args:
-        key: the config key by which users choose, for error messages.
-        entries: name -> "package.module:attribute".
+@dataclass(frozen=True)
+class Option:
+    """One choice of a group.
+
+    Attributes:
+        group: as users type it, `model/backbone`.
+        name: as users type it.
+        schema: the dataclass of its keys; None where an option has none of its own.
+        builder: what the option stands for, `module:attribute` or the object itself; None: a choice without code.
     """
 
-    def __init__(self, key: str, entries: Mapping[str, str]) -> None:
-        self.key = key
-        self._entries = dict(entries)
+    group: str
+    name: str
+    schema: type | None
+    builder: str | Callable[..., Any] | None
 
-    def __getitem__(self, name: str) -> Any:
-        try:
-            module, attribute = self._entries[name].split(":")
-        except KeyError:
-            raise UserError(
-                self.key,
-                name,
-                f"must be one of {', '.join(self)}",
-                f"choose one, e.g. {self.key}={next(iter(self))}",
-            ) from None
+    def load(self) -> Any:
+        """What the option stands for, imported now."""
+        if not isinstance(self.builder, str):
+            return self.builder
+        module, attribute = self.builder.split(":")
         return getattr(import_module(module), attribute)
 
+
+class Group(Mapping[str, Option]):
+    """The options of one group, in the order of their declaration."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self._options: dict[str, Option] = {}
+
+    def __getitem__(self, name: str) -> Option:
+        try:
+            return self._options[name]
+        except KeyError:
+            rule = f"must be one of {', '.join(self)}"
+            raise UserError(self.key, name, rule, f"choose one, e.g. {self.key}={next(iter(self), 'NAME')}") from None
+
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return name in self._options
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+        return iter(self._options)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._options)
+
+    def add(self, option: Option) -> None:
+        """Declare one; of two with one name the same declaration counts once.
+
+        Raises:
+            UserError: the name is taken by another option.
+        """
+        there = self._options.get(option.name)
+        if there is not None and _origin(there) != _origin(option):
+            rule = f"is declared twice: by {_origin(there)} and by {_origin(option)}"
+            raise UserError(self.key, option.name, rule, "give one of them another name")
+        self._options[option.name] = option
+
+
+GROUPS: dict[str, Group] = {}
+"""Every group by what users type."""
+
+
+def group(key: str) -> Group:
+    """The options of a group, which is made when it is asked for."""
+    return GROUPS.setdefault(key, Group(key))
+
+
+def option(key: str, name: str, builder: str | Callable[..., Any] | None = None) -> Callable[[Schema], Schema]:
+    """Decorates the dataclass of an option's keys.
+
+    Args:
+        key: the group.
+        name: the option; also what the dataclass's field `name` has for its default.
+        builder: called with the fields of the dataclass, but for `name`, as keyword arguments, and with what the group
+            hands over besides (docs/plugins.md). None: the dataclass itself.
+    """
+
+    def declare_schema(schema: Schema) -> Schema:
+        group(key).add(Option(key, name, schema, schema if builder is None else builder))
+        return schema
+
+    return declare_schema
+
+
+def declare(key: str, **builders: str) -> Group:
+    """Options without keys of their own: name -> `module:attribute`; returns the group."""
+    for name, builder in builders.items():
+        group(key).add(Option(key, name, None, builder))
+    return group(key)
+
+
+def build(key: str, node: Any, **given: Any) -> Any:
+    """What a config node describes: its option's builder, called with the node's fields.
+
+    Args:
+        key: the group.
+        node: an instance of the option's schema.
+        given: further arguments, which the group hands over.
+    """
+    return group(key)[node.name].load()(**arguments(node), **given)
+
+
+def arguments(node: Any) -> dict[str, Any]:
+    """What a config node says to its builder: its fields but for `name`."""
+    return {f.name: getattr(node, f.name) for f in fields(node) if f.name != "name" and f.metadata.get("build", True)}
+
+
+def _origin(option: Option) -> str:
+    schema = "" if option.schema is None else f"{option.schema.__module__}.{option.schema.__qualname__}"
+    return schema or str(option.builder)

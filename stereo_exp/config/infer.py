@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.config.rules import at_least, finite, fraction, one_of, positive
-from stereo_exp.geometry.calibration import UNITS
-from stereo_exp.geometry.frames import kind_of
+
+# Lengths in metres, centimetres, millimetres: what calibration files are written in.
+UNITS = ("m", "cm", "mm")
 
 
 @dataclass
@@ -54,14 +55,12 @@ class Infer:
 
     def __post_init__(self) -> None:
         finite("infer.doffs", self.doffs)
-        one_of("infer.calib_unit", self.calib_unit, tuple(UNITS))
+        one_of("infer.calib_unit", self.calib_unit, UNITS)
         fraction("infer.min_confidence", self.min_confidence)
         if self.scale is not None and not 0 < self.scale <= 8:
             raise UserError("infer.scale", self.scale, "must be above 0 and at most 8", "try infer.scale=1.5")
         if self.left is None and self.right is not None:
             raise UserError("infer.left", "null", "both views are needed", "add infer.left=FILE")
-        if self.left is not None and self.right is None and kind_of(self.left) != "video":
-            raise UserError("infer.right", "null", "both views are needed", "add infer.right=FILE")
         if (self.focal is None) != (self.baseline is None):
             missing = "infer.baseline" if self.baseline is None else "infer.focal"
             raise UserError(missing, "null", "depth needs focal length (px) and baseline (m)", f"add {missing}=VALUE")

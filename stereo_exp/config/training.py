@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from omegaconf import MISSING
 
 from stereo_exp.base.errors import UserError
+from stereo_exp.base.registry import declare, option
+from stereo_exp.config.marks import RUN, free, makes
 from stereo_exp.config.rules import at_least, fraction, one_of, positive
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -73,11 +75,13 @@ class Optim:
         return round(steps * self.warmup_scale)
 
 
+@option("optim", "adam", "torch.optim:Adam")
 @dataclass
 class Adam(Optim):
     name: str = "adam"
 
 
+@option("optim", "adamw", "torch.optim:AdamW")
 @dataclass
 class AdamW(Optim):
     name: str = "adamw"
@@ -97,7 +101,7 @@ class Train:
     compile: bool = False
     """Have torch.compile fuse the network's kernels: for long runs, since compiling takes a minute or more; needs a C++
     compiler, and Triton on a GPU."""
-    freeze_norm: bool = False
+    freeze_norm: bool = makes(RUN, default=False)
     """BatchNorm keeps its statistics while training: for going on from trained weights."""
     max_bad_steps: int = 20
     """Steps in a row with a non-finite loss or gradient after which training stops."""
@@ -111,13 +115,13 @@ class Train:
 
 @dataclass
 class Machine:
-    device: str = "auto"
+    device: str = free("auto")
     """`auto` takes CUDA where there is one, else the CPU."""
     precision: str = "auto"
     """Autocast: `fp32`, `bf16`, or `auto`, which takes bf16 where the device has instructions for it."""
     processes: int = 1
     """Training processes, one for each GPU (or several on a CPU), started by the run itself."""
-    threads: int | None = None
+    threads: int | None = free(None)
     """CPU threads of each process; None leaves torch its choice."""
 
     def __post_init__(self) -> None:
@@ -134,6 +138,7 @@ class Tracker:
     """Where runs are tracked beside metrics.jsonl; set by the option `tracker=`."""
 
 
+@option("tracker", "mlflow", "stereo_exp.suite.track.mlflow:MLflowRun")
 @dataclass
 class MLflowTracker(Tracker):
     name: str = "mlflow"
@@ -143,6 +148,7 @@ class MLflowTracker(Tracker):
     """MLflow experiment that takes the run."""
 
 
+@option("tracker", "none", "stereo_exp.suite.track.base:Tracker")
 @dataclass
 class NoTracker(Tracker):
     name: str = "none"
@@ -157,11 +163,13 @@ class Loss:
     """Which loss; set by the option `loss=`."""
 
 
+@option("loss", "smooth_l1", "stereo_exp.model.losses:smooth_l1_loss")
 @dataclass
 class SmoothL1(Loss):
     name: str = "smooth_l1"
 
 
+@option("loss", "distribution", "stereo_exp.model.losses:distribution_loss")
 @dataclass
 class Distribution(Loss):
     name: str = "distribution"
@@ -174,3 +182,18 @@ class Distribution(Loss):
     def __post_init__(self) -> None:
         at_least("loss.weight", self.weight, 0)
         at_least("loss.volumes", self.volumes, 0)
+
+
+# Augmentations have their keys and rules beside their code: each is a dataclass that changes a pair.
+_AUGMENT = "stereo_exp.data.augment"
+declare(
+    "augment",
+    photometric=f"{_AUGMENT}.photometric:Photometric",
+    vertical_flip=f"{_AUGMENT}.geometry:VerticalFlip",
+    scale=f"{_AUGMENT}.geometry:Scale",
+    hflip_swap=f"{_AUGMENT}.geometry:HflipSwap",
+    vertical_jitter=f"{_AUGMENT}.geometry:VerticalJitter",
+    erase=f"{_AUGMENT}.photometric:Erase",
+    noise=f"{_AUGMENT}.photometric:Noise",
+    jpeg=f"{_AUGMENT}.photometric:Jpeg",
+)

@@ -70,7 +70,7 @@ class Reference:
         for node, (name, zero_point) in self._tensors.items():
             integers[name] = recorder.seen[node].numpy().astype(np.int32) - zero_point
         regression: Any = self._source.model.regression
-        disparity = full_disparity(regression(logits), self._source.config.model.maxdisp)
+        disparity = full_disparity(regression(logits))
         return Answer(integers, (logits.disparity.numpy(), logits.superpixel.numpy()), disparity.numpy())
 
 
@@ -289,7 +289,7 @@ def measure(
                 continue
             pair = collate([sample], [0])
             left, right = (fit(view, size).repeat(repeats, 1, 1, 1) for view in (pair.left, pair.right))
-            wanted = predict(source.model, left, right, source.config.model.maxdisp).numpy()
+            wanted = predict(source.model, left, right).numpy()
             found = _run_onnx(session, form, source, left, right)
             difference = np.abs(found.astype(np.float64) - wanted)
             worst, total = max(worst, float(difference.max())), total + float(difference.sum())
@@ -317,7 +317,7 @@ def _run_onnx(session: Any, form: str, source: Source, left: torch.Tensor, right
     found = session.run(["unfolded", "weights"], dict(zip(("left", "right"), views, strict=True)))
     unfolded, weights = (torch.from_numpy(x) for x in found)
     output = StereoOutput(unfolded[:, 3:], unfolded, weights, unfolded)
-    return full_disparity(output, source.config.model.maxdisp).numpy()
+    return full_disparity(output).numpy()
 
 
 def fit(view: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:

@@ -70,10 +70,10 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
         meter.advance(form="trunk exported")
         trunk = trunk_form(exported)
         for engine in options.engines:
-            write = ENGINES[engine]
+            write = ENGINES[engine].load()
             plain, changes[engine] = rewrite(trunk, engine, options.opt)
             unrolled = engine in UNROLLED and options.opt >= UNROLLED[engine]
-            whole = full_form(plain, source.num_candidates, source.config.model.maxdisp, unrolled)
+            whole = full_form(plain, source.num_candidates, source.maxdisp, unrolled)
             forms = {FULL: whole, TRUNK: plain}
             if source.tensors:
                 watched, _ = rewrite(trunk, engine, options.opt, keep_tensors=True)
@@ -91,7 +91,7 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
             name=str(meta["config"]["name"]),
             stage=source.stage,
             target=source.target,
-            maxdisp=source.config.model.maxdisp,
+            maxdisp=source.maxdisp,
             checkpoint=str(source.checkpoint.path),
             epe=(meta.get("scores") or {}).get("epe"),
         ),
@@ -107,7 +107,7 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
     write_text(folder / MANIFEST, manifest.to_json())
     # Without what trades multiplications by zero for faster kernels: the report counts the network's own work.
     level = min(options.opt, COUNTED_LEVEL)
-    counted, _ = rewrite(full_form(trunk, source.num_candidates, source.config.model.maxdisp), "openvino", level)
+    counted, _ = rewrite(full_form(trunk, source.num_candidates, source.maxdisp), "openvino", level)
     return Built(manifest, changes, counted)
 
 
@@ -165,13 +165,13 @@ _STEP = 32
 class FullForm(nn.Module):
     """uint8 B×H×W×3 RGB left, right -> disparity B×H×W px, confidence B×H×W in 0…1."""
 
-    def __init__(self, model: nn.Module, maxdisp: int) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model, self.maxdisp = model, maxdisp
+        self.model = model
 
     def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
         output = self.model(*(normalise(view.permute(0, 3, 1, 2)) for view in (left, right)))
-        return full_disparity(output, self.maxdisp), full_confidence(output)
+        return full_disparity(output), full_confidence(output)
 
 
 def save_program(source: Source, path: Path) -> Path:
@@ -185,7 +185,7 @@ def save_program(source: Source, path: Path) -> Path:
     rows, columns = (torch.export.Dim(name, min=2, max=1024) for name in ("rows", "columns"))
     sizes = {0: batch, 1: _STEP * rows, 2: _STEP * columns}
     example = tuple(torch.zeros(2, 4 * _STEP, 5 * _STEP, 3, dtype=torch.uint8) for _ in range(2))
-    module = FullForm(source.model, source.config.model.maxdisp)
+    module = FullForm(source.model)
     with quiet(), torch.no_grad():
         program = torch.export.export(module, example, dynamic_shapes=(sizes, dict(sizes)), strict=False)
         with replacing(path) as temporary:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from stereo_exp.config.schema import Root
 from stereo_exp.model.checkpoint import Checkpoint
+from stereo_exp.quant.targets import Target
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,15 @@ class Source:
     """What a checkpoint gives to deployment."""
 
     checkpoint: Checkpoint
-    config: Root
-    """The checkpoint's own."""
     model: nn.Module
     """The whole network, as evaluation runs it: left, right normalised -> `StereoOutput`."""
     trunk: GraphModule
     """The part up to the two maps of logits, BatchNorm folded; quantised ones with integer weights and with quantise
     and dequantise operators."""
-    tensors: tuple[QuantisedTensor, ...]
+    tensors: tuple[QuantisedTensor, ...] = ()
     """The quantised activations in the order of the graph; none in a float network."""
+    quantisation: Target | None = None
+    """The target; None for a float network."""
     float_weights: dict[str, Tensor] = field(default_factory=dict)
     """Weights of `calib` and `qat` before they are rounded, by name."""
 
@@ -49,6 +49,16 @@ class Source:
         return str(self.checkpoint.meta["stage"])
 
     @property
+    def maxdisp(self) -> int:
+        """The network's range in px."""
+        return int(self.model.maxdisp)  # type: ignore[arg-type]
+
+    @property
     def target(self) -> str | None:
-        """Quantisation target; None for a float network."""
-        return None if self.stage == "float" else self.config.quant.target.name
+        """The quantisation target's name; None for a float network."""
+        return None if self.quantisation is None else self.quantisation.name
+
+    @property
+    def exact(self) -> bool:
+        """Whether every engine computes the same integers: of float networks, there are none to differ."""
+        return self.quantisation is not None and self.quantisation.exact

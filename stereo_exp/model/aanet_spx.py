@@ -73,8 +73,3 @@ class AANetSuperpixelHead(nn.Module):
 
     def extra_repr(self) -> str:
         return f"num_candidates={self.num_candidates}"
-
-
-def build(config: object, channels: Sequence[int], maxdisp: int) -> AANetSuperpixelHead:
-    """From an `AANetSpx` config node, the channels of the maps, and `model.maxdisp`."""
-    return AANetSuperpixelHead(channels, maxdisp, config.hidden, config.num_modules)  # type: ignore[attr-defined]

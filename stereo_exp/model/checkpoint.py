@@ -140,17 +140,6 @@ def lineage_of(start: Checkpoint | None) -> list[dict[str, Any]]:
     return [*meta.get("lineage", []), entry]
 
 
-def first_difference(a: Any, b: Any, key: str) -> tuple[str, Any, Any] | None:
-    """The first key at which two configs differ, with both values; a `name`, which says what else there is, first."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        for name in sorted(a.keys() | b.keys(), key=lambda each: (each != "name", each)):
-            found = first_difference(a.get(name), b.get(name), f"{key}.{name}")
-            if found is not None:
-                return found
-        return None
-    return None if a == b else (key, a, b)
-
-
 def load_weights(model: nn.Module, checkpoint: Checkpoint, prefix: str = "model") -> None:
     """Put the weights under `prefix/` into `model`.
 

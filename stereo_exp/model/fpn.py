@@ -27,8 +27,3 @@ class FPN(nn.Module):
             coarse = F.interpolate(self.top_down[i](out[0]), scale_factor=2, mode="bilinear", align_corners=False)
             out.insert(0, self.lateral[i](maps[i]) + coarse)
         return out
-
-
-def build(config: object, in_channels: Sequence[int]) -> FPN:
-    """From an `FPN` config node and the backbone's channels at strides 8, 16 and 32."""
-    return FPN(in_channels, config.channels)  # type: ignore[attr-defined]

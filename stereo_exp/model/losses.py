@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 from torch import Tensor
 
-from stereo_exp.base.registry import Registry
 from stereo_exp.model.regression import UPSAMPLING, StereoOutput, coarse_disparity
 
 if TYPE_CHECKING:
@@ -24,17 +23,8 @@ if TYPE_CHECKING:
     from stereo_exp.model.regression import StereoOutput
 
 
-Loss = Callable[["StereoOutput", "Tensor", "Tensor", "Tensor", int], "Tensor"]
-"""(network output, final disparity B×H×W px, truth B×H×W px, mask B×H×W bool, maxdisp) -> scalar."""
-
-LOSSES = Registry(
-    "loss",
-    {
-        "smooth_l1": "stereo_exp.model.losses:build_smooth_l1",
-        "distribution": "stereo_exp.model.losses:build_distribution",
-    },
-)
-
+Loss = Callable[["StereoOutput", "Tensor", "Tensor", "Tensor"], "Tensor"]
+"""(network output, final disparity B×H×W px, truth B×H×W px, mask B×H×W bool) -> scalar."""
 
 # `loss=smooth_l1`: the published loss of StereoNetPlus.
 
@@ -64,11 +54,11 @@ def smooth_l1(predictions: Sequence[Tensor], truth: Tensor, mask: Tensor) -> Ten
     return total
 
 
-def build_smooth_l1(config: object) -> Loss:
-    """From a `SmoothL1` config node; it has no choices."""
+def smooth_l1_loss() -> Loss:
+    """`smooth_l1` of the coarse and the final map."""
 
-    def loss(output: StereoOutput, final: Tensor, truth: Tensor, mask: Tensor, maxdisp: int) -> Tensor:
-        return smooth_l1((coarse_disparity(output, maxdisp), final), truth, mask)
+    def loss(output: StereoOutput, final: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+        return smooth_l1((coarse_disparity(output), final), truth, mask)
 
     return loss
 
@@ -108,17 +98,20 @@ def volumes_cross_entropy(volumes: Sequence[Tensor], truth: Tensor) -> Tensor:
     return total
 
 
-def build_distribution(config: object) -> Loss:
-    """From a `Distribution` config node."""
-    weight: float = config.weight  # type: ignore[attr-defined]
-    share: float = config.volumes  # type: ignore[attr-defined]
+def distribution_loss(weight: float = 10.0, volumes: float = 0.0) -> Loss:
+    """`smooth_l1_loss`, and the cross-entropy of the disparity distribution.
 
-    def loss(output: StereoOutput, final: Tensor, truth: Tensor, mask: Tensor, maxdisp: int) -> Tensor:
-        published = smooth_l1((coarse_disparity(output, maxdisp), final), truth, mask)
+    Args:
+        weight: px of loss for each nat.
+        volumes: share of `weight` for the cross-entropy of each correlation volume itself; 0 leaves them alone.
+    """
+
+    def loss(output: StereoOutput, final: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+        published = smooth_l1((coarse_disparity(output), final), truth, mask)
         entropy = matching_cross_entropy(output.logits, truth)
         # A quantised network has no volumes to show: its features have long learnt to match.
-        if share and output.volumes:
-            entropy = entropy + share * volumes_cross_entropy(output.volumes, truth)
+        if volumes and output.volumes:
+            entropy = entropy + volumes * volumes_cross_entropy(output.volumes, truth)
         return published + weight * entropy
 
     return loss

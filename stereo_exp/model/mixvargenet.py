@@ -90,8 +90,3 @@ class MixVarGENet(PyramidBackbone):
 
 def _scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width / GROUP_BASE)) * GROUP_BASE
-
-
-def build(config: object) -> MixVarGENet:
-    """From a `MixVarGENet` config node."""
-    return MixVarGENet(config.width, config.units, config.expansion)  # type: ignore[attr-defined]

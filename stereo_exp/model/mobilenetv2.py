@@ -65,8 +65,3 @@ def _scaled(channels: int, width: float) -> int:
     asked = channels * width
     rounded = max(CHANNEL_STEP, int(asked + CHANNEL_STEP / 2) // CHANNEL_STEP * CHANNEL_STEP)
     return rounded if rounded >= 0.9 * asked else rounded + CHANNEL_STEP
-
-
-def build(config: object) -> MobileNetV2:
-    """From a `MobileNetV2` config node."""
-    return MobileNetV2(config.width)  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from stereo_exp.model.aanet_spx import HeadLogits
 
 
 class StereoOutput(NamedTuple):
-    """What the network returns; disparities are normalised by maxdisp."""
+    """What the network returns. Px are in `full_disparity` and `coarse_disparity`; in here disparities are shares."""
 
     low: Tensor
     """B×1×H/8×W/8 in [0, 1): the expected value over the candidates (at most 23/24 of maxdisp 192, trap T6)."""
@@ -24,6 +24,8 @@ class StereoOutput(NamedTuple):
     """B×D×H/8×W/8: the disparity distribution before its softmax, for the loss and for confidence."""
     volumes: tuple[Tensor, ...] = ()
     """In training: the correlation volumes as the features alone make them, see `HeadLogits`."""
+    maxdisp: int = 0
+    """The range of the network in px, which the shares are of."""
 
 
 class Regression(nn.Module):
@@ -32,8 +34,9 @@ class Regression(nn.Module):
     candidates: Tensor
     unfold: Tensor
 
-    def __init__(self, num_candidates: int) -> None:
+    def __init__(self, num_candidates: int, maxdisp: int) -> None:
         super().__init__()
+        self.maxdisp = maxdisp
         values = torch.arange(num_candidates, dtype=torch.float32) / num_candidates
         # Constants of the architecture: neither trained nor kept in checkpoints.
         self.register_buffer("candidates", values.view(1, -1, 1, 1), persistent=False)
@@ -46,7 +49,7 @@ class Regression(nn.Module):
             low = (probability * self.candidates).sum(1, keepdim=True)
             unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), self.unfold)
             weights = F.softmax(logits.superpixel.float(), dim=1)
-            return StereoOutput(low, unfolded, weights, logits.disparity, logits.volumes)
+            return StereoOutput(low, unfolded, weights, logits.disparity, logits.volumes, self.maxdisp)
 
 
 # From the network's output to disparity in pixels: superpixel up-sampling, float, no parameters.
@@ -55,7 +58,7 @@ class Regression(nn.Module):
 UPSAMPLING = 8
 
 
-def full_disparity(output: StereoOutput, maxdisp: int) -> Tensor:
+def full_disparity(output: StereoOutput) -> Tensor:
     """Disparity at full size: every pixel mixes its cell's four coarse neighbours with its own weights.
 
     Nearest up-sampling, so that the 8×8 cell of (y, x) uses the values at, above and left of it only (trap T5).
@@ -64,13 +67,13 @@ def full_disparity(output: StereoOutput, maxdisp: int) -> Tensor:
         B×H×W in px, in [0, maxdisp).
     """
     spread = F.interpolate(output.unfolded, scale_factor=UPSAMPLING, mode="nearest")
-    return (spread * output.weights).sum(1) * maxdisp
+    return (spread * output.weights).sum(1) * output.maxdisp
 
 
-def coarse_disparity(output: StereoOutput, maxdisp: int) -> Tensor:
+def coarse_disparity(output: StereoOutput) -> Tensor:
     """The low map, bilinear to full size (align-corners off): B×H×W in px. Only the loss looks at it."""
     low = F.interpolate(output.low, scale_factor=UPSAMPLING, mode="bilinear", align_corners=False)
-    return low.squeeze(1) * maxdisp
+    return low.squeeze(1) * output.maxdisp
 
 
 # How sure the matching is, read off the disparity distribution; float, no parameters.

@@ -9,7 +9,6 @@ import torch
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.progress import Meter
-from stereo_exp.config.schema import Root
 from stereo_exp.data.loader import StereoBatch
 from stereo_exp.model.colour import normalise
 from stereo_exp.quant.bounds import raise_floors
@@ -22,7 +21,7 @@ _MAX_SILENT = 0.25
 
 
 @torch.no_grad()
-def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_batches: int, config: Root) -> int:
+def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_batches: int) -> int:
     """Set every scale of `network`, which rounds from then on; returns the number of pairs seen.
 
     Raises:
@@ -47,11 +46,11 @@ def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_b
                 pairs += len(batch)
             meter.advance(pairs=str(pairs))
     if not pairs:
-        raise UserError("dataset", config.dataset.name, "calibration saw no pairs", "mend the data, see the log")
+        raise UserError("dataset", None, "calibration saw no pairs", "mend the data, see the log")
     if not varied:
         raise UserError(
             "dataset",
-            config.dataset.name,
+            None,
             "every calibration image is constant, which says nothing about ranges",
             "calibrate on real images",
         )

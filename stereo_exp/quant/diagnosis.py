@@ -148,17 +148,17 @@ def layers(network: QuantisedStereoNet) -> dict[str, list[Quantiser]]:
 
 
 @torch.no_grad()
-def rank_layers(network: QuantisedStereoNet, batches: Sequence[StereoBatch], maxdisp: int) -> list[dict[str, Any]]:
+def rank_layers(network: QuantisedStereoNet, batches: Sequence[StereoBatch]) -> list[dict[str, Any]]:
     """`name`, `epe_lost` (px, against the float network) and `tensors` (names for `quant.lift`), worst first."""
     ranking: list[dict[str, Any]] = []
     parts = layers(network)
     network.quantise(False)
-    base = _epe(network, batches, maxdisp)
+    base = _epe(network, batches)
     with Meter("sensitivity", len(parts)) as meter:
         for name, quantisers in parts.items():
             for quantiser in quantisers:
                 quantiser.quantising = True
-            lost = _epe(network, batches, maxdisp) - base
+            lost = _epe(network, batches) - base
             for quantiser in quantisers:
                 quantiser.quantising = False
             tensors = [q.label for q in quantisers if q.label and not q.label.endswith(".bias")]
@@ -168,11 +168,11 @@ def rank_layers(network: QuantisedStereoNet, batches: Sequence[StereoBatch], max
     return sorted(ranking, key=lambda r: -r["epe_lost"])
 
 
-def _epe(network: QuantisedStereoNet, batches: Sequence[StereoBatch], maxdisp: int) -> float:
-    metrics = StereoMetrics(maxdisp)
+def _epe(network: QuantisedStereoNet, batches: Sequence[StereoBatch]) -> float:
+    metrics = StereoMetrics(network.maxdisp)
     device = next(network.parameters()).device
     for batch in batches:
-        predictions = predict(network, batch.left.to(device), batch.right.to(device), maxdisp).cpu()
+        predictions = predict(network, batch.left.to(device), batch.right.to(device)).cpu()
         for i, (height, width) in enumerate(batch.sizes):
             if batch.disparity is not None:
                 metrics.update(predictions[i, :height, :width], batch.disparity[i, :height, :width])

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from stereo_exp.config.schema import Root
 from stereo_exp.model.aanet_spx import HeadLogits
 from stereo_exp.model.regression import StereoOutput
 from stereo_exp.model.stereonetplus import StereoNetPlus
 from stereo_exp.quant import ops
+from stereo_exp.quant.observers import MinMaxObserver
 from stereo_exp.quant.pt2e import convert_pt2e
+from stereo_exp.quant.targets import Target
 from stereo_exp.quant.trunk import Rows, fold_batchnorm, trunk_of
 
 
@@ -32,6 +33,7 @@ class QuantisedStereoNet(nn.Module):
     def __init__(self, trunk: GraphModule, regression: nn.Module) -> None:
         super().__init__()
         self.trunk, self.regression = trunk, regression
+        self.maxdisp: int = regression.maxdisp  # type: ignore[assignment]
 
     def forward(self, left: Tensor, right: Tensor) -> StereoOutput:
         return self.regression(HeadLogits(*self.trunk(left, right)))
@@ -64,26 +66,33 @@ class QuantisedStereoNet(nn.Module):
             quantiser.quantising = enabled
 
 
-def build_quantised(model: StereoNetPlus, config: Root, stored: Rows | None = None) -> QuantisedStereoNet:
+def build_quantised(
+    model: StereoNetPlus,
+    target: Target,
+    observer: Callable[[], MinMaxObserver],
+    lift: Sequence[str] = (),
+    lift_bits: int = 16,
+    stored: Rows | None = None,
+) -> QuantisedStereoNet:
     """Fold, export and prepare a float network; nothing is rounded or observed yet.
 
     Args:
-        model: on the CPU, built from `config.model`.
-        config: its `model` and `quant` count here.
+        model: on the CPU.
+        target: what the integer arithmetic may use.
+        observer: makes what takes the ranges, one for each activation.
+        lift: tensors that get `lift_bits`, by name or pattern.
         stored: the graph from a checkpoint, which saves the export.
 
     Raises:
-        UserError: `quant.lift` names no tensor, or torchao is not installed.
+        UserError: `lift` names no tensor, or torchao is not installed.
         ValueError: `stored` is not a graph of this network.
     """
     from stereo_exp.quant.pt2e import prepare_qat_pt2e
     from stereo_exp.quant.quantiser import NetworkQuantiser
 
     regression = model.regression
-    graph = trunk_of(fold_batchnorm(model), config.model, stored)  # type: ignore[arg-type]
-    quant = config.quant
-    quantiser = NetworkQuantiser(quant.target, quant.observer, quant.lift, quant.lift_bits)
-    trunk = prepare_qat_pt2e(graph, quantiser)
+    graph = trunk_of(fold_batchnorm(model), stored)  # type: ignore[arg-type]
+    trunk = prepare_qat_pt2e(graph, NetworkQuantiser(target, observer, lift, lift_bits))
     _rename(trunk)
     for parameter in trunk.parameters():
         parameter.requires_grad_(True)

@@ -8,7 +8,7 @@ one layer: its accumulators stay unrounded. So do those of the last convolutions
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from torch.fx import GraphModule, Node
 from stereo_exp.base.errors import UserError
 from stereo_exp.quant import ops
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
+from stereo_exp.quant.observers import MinMaxObserver
 from stereo_exp.quant.ops import label_nodes
 from stereo_exp.quant.pt2e import DerivedQuantizationSpec, QuantizationAnnotation, QuantizationSpec, Quantizer
 from stereo_exp.quant.targets import Target, TensorFormat
@@ -33,14 +34,16 @@ class NetworkQuantiser(Quantizer):
 
     Args:
         target: what the hardware can do.
-        observer: config node of the activations' observer.
+        observer: makes what takes the ranges, one for each activation.
         lift: labels or patterns of tensors that get `lift_bits` bits.
 
     Attributes:
         created: every fake quantiser by label, after `prepare`.
     """
 
-    def __init__(self, target: Target, observer: Any, lift: Sequence[str] = (), lift_bits: int = 16) -> None:
+    def __init__(
+        self, target: Target, observer: Callable[[], MinMaxObserver], lift: Sequence[str] = (), lift_bits: int = 16
+    ) -> None:
         self.target, self.observer, self.lift, self.lift_bits = target, observer, tuple(lift), lift_bits
         self.created: dict[str, Quantiser] = {}
         self._labels: dict[Any, str] = {}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
-
-from omegaconf import MISSING
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from stereo_exp.base.errors import UserError
 
@@ -33,21 +31,19 @@ class Target:
     real value = (integer − zero point) · scale
     """
 
-    name: str = MISSING
-    """What the hardware can do; set by the option `quant/target=`."""
     weight_bits: int = 8
     """Bits of weights; symmetric, a scale for each output channel."""
     activation_bits: int = 8
     """Bits of activations; a scale for each tensor."""
 
+    name: ClassVar[str] = ""
     #: Scales are powers of two and accumulators stay below 2^24, so that float32 carries the integers exactly.
-    exact = False
+    exact: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for key in ("weight_bits", "activation_bits"):
             if not 2 <= getattr(self, key) <= 8:
-                name = f"quant.target.{key}"
-                raise UserError(name, getattr(self, key), "must be 2 to 8", f"try {name}=8")
+                raise UserError(key, getattr(self, key), "must be 2 to 8", f"try {key}=8")
 
     def weight_format(self, bits: int | None = None) -> TensorFormat:
         """Symmetric, the lowest integer left out: −127…127 for 8 bits."""
@@ -69,20 +65,6 @@ class Target:
     def snap(self, scale: Tensor) -> Tensor:
         """The nearest scale that the target has; differentiable, for learned scales."""
         raise NotImplementedError
-
-
-__all__ = ["Target", "TensorFormat", "target_classes"]
-
-
-def target_classes() -> dict[str, type[Target]]:
-    """Every target by name: the subclasses of `Target` in this package's files, and those defined elsewhere."""
-    found: dict[str, type[Target]] = {}
-    waiting = [Target]
-    while waiting:
-        for cls in waiting.pop().__subclasses__():
-            waiting.append(cls)
-            found[cls.__dataclass_fields__["name"].default] = cls  # type: ignore[index]
-    return found
 
 
 # The one definition of quantising, shared by calibration, training and conversion.
@@ -113,7 +95,7 @@ _MIN_SCALE = 2.0**-30
 
 @dataclass
 class Affine(Target):
-    name: str = "affine"
+    name = "affine"
 
     def activation_format(self, bits: int | None = None) -> TensorFormat:
         bits = bits or self.activation_bits
@@ -142,8 +124,7 @@ MIN_EXPONENT, MAX_EXPONENT = -30, 30
 
 @dataclass
 class Pow2(Target):
-    name: str = "pow2"
-
+    name = "pow2"
     exact = True
 
     def activation_format(self, bits: int | None = None) -> TensorFormat:

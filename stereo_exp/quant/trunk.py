@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import copy
 import itertools
-import json
 import logging
 import operator
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -28,7 +26,6 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import Graph, GraphModule, Interpreter, Node
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from stereo_exp.config.model import Model
 from stereo_exp.model.stereonetplus import StereoNetPlus
 from stereo_exp.quant import ops
 
@@ -43,7 +40,7 @@ _NAMES = {op: name for name, op in _OPERATORS.items()}
 
 Rows = list[list[Any]]
 GRAPH = "graph"
-"""Where the JSON of an `int_infer` checkpoint holds its rows."""
+"""Where the JSON of a quantised network's checkpoint holds its rows."""
 
 
 def describe(trunk: GraphModule) -> Rows:
@@ -204,9 +201,6 @@ def folded_pairs(model: nn.Module) -> dict[str, str]:
 _EXAMPLE = (2, 3, 128, 160)
 _SMALL = (2, 3, 64, 96)
 _STEP = 32
-# An export takes far longer than all else that prepares a network, and the stages of a chain need the same one.
-_KEPT = 4
-_exports: dict[str, GraphModule] = {}
 
 
 class Trunk(nn.Module):
@@ -222,28 +216,20 @@ class Trunk(nn.Module):
         return logits.disparity, logits.superpixel
 
 
-def trunk_of(model: StereoNetPlus, config: Model, stored: Rows | None = None) -> GraphModule:
-    """`export_trunk`, exporting once for each architecture in this process, or not at all.
+def trunk_of(model: StereoNetPlus, stored: Rows | None = None) -> GraphModule:
+    """`export_trunk`, or what it made once before.
 
     Args:
         model: folded, on the CPU.
-        config: what it was built from.
-        stored: the same graph from a checkpoint (see `stereo_exp.quant.trunk`).
+        stored: the same graph from a checkpoint (see `describe`), which saves the export.
 
     Raises:
         ValueError: `stored` is not a graph of this network.
     """
-    if stored is not None:
-        example = (torch.rand(_SMALL, generator=torch.Generator().manual_seed(i)) for i in range(2))
-        return rebuild(stored, Trunk(model).eval(), tuple(example))
-    key = json.dumps(asdict(config), sort_keys=True)
-    if key not in _exports:
-        while len(_exports) >= _KEPT:
-            del _exports[next(iter(_exports))]
-        _exports[key] = export_trunk(model)
-    graph = copy.deepcopy(_exports[key])
-    graph.load_state_dict(Trunk(model).state_dict())
-    return graph
+    if stored is None:
+        return export_trunk(model)
+    example = (torch.rand(_SMALL, generator=torch.Generator().manual_seed(i)) for i in range(2))
+    return rebuild(stored, Trunk(model).eval(), tuple(example))
 
 
 def export_trunk(model: StereoNetPlus) -> GraphModule:

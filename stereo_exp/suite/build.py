@@ -1,15 +1,60 @@
-"""Image sizes as users give them, and as the network takes them."""
+"""From config nodes to the objects that they describe: libraries below get values, never a node."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import overload
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, overload
 
+from stereo_exp.base.registry import arguments, build, group
 from stereo_exp.config.rules import IMAGE_STEP
 from stereo_exp.geometry.images import padded_size
 
+if TYPE_CHECKING:
+    from stereo_exp.config.model import Model
+    from stereo_exp.config.quant import Observer, Quant, Target
+    from stereo_exp.config.training import Loss
+    from stereo_exp.model.stereonetplus import StereoNetPlus
+    from stereo_exp.quant.network import QuantisedStereoNet
+
 log = logging.getLogger(__name__)
+
+
+def build_network(model: Model) -> StereoNetPlus:
+    """The float network of a `model` node, with random weights drawn from torch's generator."""
+    backbone = build("model/backbone", model.backbone)
+    neck = build("model/neck", model.neck, in_channels=backbone.channels[2:])
+    channels = [*backbone.channels[:2], *[neck.channels] * 3]
+    head = build("model/head", model.head, channels=channels, maxdisp=model.maxdisp)
+    return group("model")[model.name].load()(backbone, neck, head, model.maxdisp)
+
+
+def build_target(target: Target) -> Any:
+    """The quantisation target of a `quant/target` node."""
+    return build("quant/target", target)
+
+
+def make_observer(observer: Observer) -> Callable[[], Any]:
+    """What makes one observer of a `quant/observer` node for each activation."""
+    return partial(group("quant/observer")[observer.name].load(), **arguments(observer))
+
+
+def quantise_network(network: StereoNetPlus, quant: Quant, stored: Any = None) -> QuantisedStereoNet:
+    """A float network, prepared for the quantisation that a `quant` node describes; nothing is rounded yet.
+
+    Args:
+        stored: its graph from a checkpoint, which saves the export.
+    """
+    from stereo_exp.quant.network import build_quantised
+
+    target, observer = build_target(quant.target), make_observer(quant.observer)
+    return build_quantised(network, target, observer, quant.lift, quant.lift_bits, stored)
+
+
+def build_loss(loss: Loss) -> Any:
+    """The training loss of a `loss` node."""
+    return build("loss", loss)
 
 
 @overload

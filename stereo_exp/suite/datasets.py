@@ -8,22 +8,17 @@ import logging
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
-from stereo_exp.base.errors import UserError, keys_below
-from stereo_exp.base.registry import Registry
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.registry import build
+from stereo_exp.config.bind import at_place
 from stereo_exp.config.dataset import (
     Dataset,
-    Eth3d,
-    Kitti2012,
-    Kitti2015,
-    Listed,
-    Middlebury,
     Mix,
-    Motorcycle,
     Pairs,
-    SceneFlow,
     Shapes,
 )
 from stereo_exp.data.shards.format import INDEX_NAME
@@ -41,119 +36,100 @@ from stereo_exp.data.sources.pairs import PairsSource, find_pairs, read_pair_tab
 from stereo_exp.data.sources.sceneflow import FolderSource
 from stereo_exp.geometry.pair import Calibration
 
-DATASETS = Registry(
-    "dataset",
-    {
-        "shapes": "stereo_exp.suite.datasets:open_shapes",
-        "sceneflow": "stereo_exp.suite.datasets:open_sceneflow",
-        "kitti2012": "stereo_exp.suite.datasets:open_2012",
-        "kitti2015": "stereo_exp.suite.datasets:open_2015",
-        "middlebury": "stereo_exp.suite.datasets:open_middlebury",
-        "eth3d": "stereo_exp.suite.datasets:open_eth3d",
-        "pairs": "stereo_exp.suite.datasets:open_pairs",
-        "mix": "stereo_exp.suite.datasets:open_mix",
-        "motorcycle": "stereo_exp.suite.datasets:open_motorcycle",
-    },
-)
 
-
-def open_dataset(config: Dataset, split: str) -> StereoSource:
-    """The pairs of one split, `train` or `test`.
+def open_split(dataset: Dataset, split: str) -> StereoSource:
+    """The pairs of one split, `train` or `test`, of a `dataset` node.
 
     Raises:
         UserError: the data set is not where the config says, or has no such split.
     """
-    return DATASETS[config.name](config, split)
+    return build("dataset", dataset, split=split)
 
 
 # Splits of sets that publish one list of pairs with truth: all of it, or what the user's list names.
 
 
-def listed(source: FilesSource, config: Listed, split: str) -> StereoSource:
+def _listed(source: FilesSource, split: str, train_list: str | None, test_list: str | None) -> StereoSource:
     """The source with the pairs of one split left in it; without a list for that split, all of them."""
-    name = {"train": config.train_list, "test": config.test_list}[split]
+    name = {"train": train_list, "test": test_list}[split]
     source.pairs = tuple(select(source.pairs, Path(name) if name else None))
     return source
 
 
-# `dataset=eth3d`.
+def open_eth3d(split: str, root: str, train_list: str | None = None, test_list: str | None = None) -> StereoSource:
+    """`dataset=eth3d`: every pair with truth, or those of the split's list."""
+    return _listed(Eth3dSource(Path(root)), split, train_list, test_list)
 
 
-def open_eth3d(config: Eth3d, split: str) -> StereoSource:
-    """The source of `train` or `test`: every pair with truth, or those of the split's list."""
-    assert config.root is not None
-    return listed(Eth3dSource(Path(config.root)), config, split)
+def open_kitti2012(
+    split: str, root: str, train_list: str | None = None, test_list: str | None = None, grey: bool = False
+) -> StereoSource:
+    """`dataset=kitti2012`: every pair with truth, or those of the split's list."""
+    return _listed(KittiSource(Path(root), KITTI2012, grey=grey), split, train_list, test_list)
 
 
-# `dataset=kitti2012` and `dataset=kitti2015`.
+def open_kitti2015(split: str, root: str, train_list: str | None = None, test_list: str | None = None) -> StereoSource:
+    """`dataset=kitti2015`: every pair with truth, or those of the split's list."""
+    return _listed(KittiSource(Path(root), KITTI2015), split, train_list, test_list)
 
 
-def open_2012(config: Kitti2012, split: str) -> StereoSource:
-    """The source of `train` or `test`: every pair with truth, or those of the split's list."""
-    assert config.root is not None
-    return listed(KittiSource(Path(config.root), KITTI2012, grey=config.grey), config, split)
+def open_middlebury(
+    split: str,
+    root: str,
+    train_list: str | None = None,
+    test_list: str | None = None,
+    scale: float | None = None,
+) -> StereoSource:
+    """`dataset=middlebury`: every pair with truth, or those of the split's list."""
+    return _listed(MiddleburySource(Path(root), scale=scale), split, train_list, test_list)
 
 
-def open_2015(config: Kitti2015, split: str) -> StereoSource:
-    """The source of `train` or `test`: every pair with truth, or those of the split's list."""
-    assert config.root is not None
-    return listed(KittiSource(Path(config.root), KITTI2015), config, split)
-
-
-# `dataset=middlebury`.
-
-
-def open_middlebury(config: Middlebury, split: str) -> StereoSource:
-    """The source of `train` or `test`: every pair with truth, or those of the split's list."""
-    assert config.root is not None
-    return listed(MiddleburySource(Path(config.root), scale=config.scale), config, split)
-
-
-# `dataset=mix`: several data sets in one run.
-
-
-def open_mix(config: Mix, split: str) -> StereoSource:
-    """The parts' `train` or `test`, under their names."""
+def open_mix(split: str, root: str | None, parts: dict[str, Dataset], weights: dict[str, float]) -> StereoSource:
+    """`dataset=mix`: several data sets in one run; the parts' `train` or `test`, under their names."""
     sources = {}
-    for name, part in config.parts.items():
-        with keys_below("dataset", f"dataset.parts.{name}"):
-            sources[name] = open_dataset(part, split)
-    return MixSource(sources, config.weights)
+    for name, part in parts.items():
+        with at_place("dataset", f"dataset.parts.{name}"):
+            sources[name] = open_split(part, split)
+    return MixSource(sources, weights)
 
 
-# `dataset=motorcycle`: one real pair, to evaluate on.
-
-
-def open_motorcycle(config: Motorcycle, split: str) -> StereoSource:
-    """The source of `test`; there is nothing to train on."""
+def open_motorcycle(split: str, root: str | None = None) -> StereoSource:
+    """`dataset=motorcycle`: one real pair, to evaluate on; there is nothing to train on."""
     if split != "test":
         raise UserError(
             "dataset",
-            config.name,
+            "motorcycle",
             "is one pair, for evaluation only",
             "train on dataset=shapes, then add task=eval",
         )
     return MotorcycleSource()
 
 
-# `dataset=pairs`: one's own data, by patterns under a folder or by a CSV file.
-
-
-def open_pairs(config: Pairs, split: str) -> StereoSource:
-    """The source of `train` or `test`: every pair, with or without truth, or those of the split's list."""
-    root = None if config.root is None else Path(config.root)
-    if config.csv is not None:
-        pairs = read_pair_table(Path(config.csv), root)
+def open_pairs(
+    split: str,
+    root: str | None = None,
+    train_list: str | None = None,
+    test_list: str | None = None,
+    csv: str | None = None,
+    left: str | None = None,
+    right: str | None = None,
+    disparity: str | None = None,
+    scale: float | None = None,
+    focal: float | None = None,
+    baseline: float | None = None,
+    doffs: float = 0.0,
+) -> StereoSource:
+    """`dataset=pairs`: one's own data, by patterns under a folder or by a CSV file, with or without truth."""
+    folder = None if root is None else Path(root)
+    if csv is not None:
+        pairs = read_pair_table(Path(csv), folder)
     else:
-        assert root is not None and config.left is not None and config.right is not None
-        pairs = find_pairs(root, config.left, config.right, config.disparity)
+        assert folder is not None and left is not None and right is not None
+        pairs = find_pairs(folder, left, right, disparity)
     calibration = None
-    if config.focal is not None and config.baseline is not None:
-        calibration = Calibration(config.focal, config.baseline, config.doffs)
-    return listed(PairsSource(pairs, scale=config.scale, calibration=calibration), config, split)
-
-
-# `dataset=sceneflow`: shards where there are any under the root, else the data set's own folders and lists.
+    if focal is not None and baseline is not None:
+        calibration = Calibration(focal, baseline, doffs)
+    return _listed(PairsSource(pairs, scale=scale, calibration=calibration), split, train_list, test_list)
 
 
 PARTS = ("FlyingThings3D", "Driving", "Monkaa")
@@ -166,26 +142,26 @@ LAYOUT = Layout(
 )
 
 
-def open_sceneflow(config: SceneFlow, split: str) -> StereoSource:
-    """The source of `train` or `test`."""
-    assert config.root is not None
-    window = config.shuffle_window
-    if is_remote(config.root):
-        remote = RemoteFolder(config.root, split, ShardCache(Path(config.cache), config.cache_gb))
+def open_sceneflow(
+    split: str, root: str, render_pass: str, cache: str, cache_gb: float | None, shuffle_window: int | None
+) -> StereoSource:
+    """`dataset=sceneflow`: shards where there are any under the root, else the data set's own folders and lists."""
+    if is_remote(root):
+        remote = RemoteFolder(root, split, ShardCache(Path(cache), cache_gb))
         remote.fetch_index()
-        source = ShardSource(remote.folder, remote=remote, window=window)
-        _check_cache(source, config, split)
-        return _of_pass(source, config)
-    root = Path(config.root)
-    LAYOUT.folder(root)
-    if (root / split / INDEX_NAME).is_file():
-        return _of_pass(ShardSource(root / split, window=window), config)
-    if not any(root.glob("SceneFlow_*.txt")):
-        raise _refusal(root, split)
-    if window is not None:
+        source = ShardSource(remote.folder, remote=remote, window=shuffle_window)
+        _check_cache(source, cache_gb, split)
+        return _of_pass(source, render_pass)
+    folder = Path(root)
+    LAYOUT.folder(folder)
+    if (folder / split / INDEX_NAME).is_file():
+        return _of_pass(ShardSource(folder / split, window=shuffle_window), render_pass)
+    if not any(folder.glob("SceneFlow_*.txt")):
+        raise _refusal(folder, split)
+    if shuffle_window is not None:
         fix = "pack it (python -m data_tools.pack --help), or leave dataset.shuffle_window out"
-        raise UserError("dataset.shuffle_window", window, f"needs shards, and {root} holds files", fix)
-    return FolderSource(root, split, render_pass=config.render_pass)
+        raise UserError("dataset.shuffle_window", shuffle_window, f"needs shards, and {folder} holds files", fix)
+    return FolderSource(folder, split, render_pass=render_pass)
 
 
 def _refusal(root: Path, split: str) -> UserError:
@@ -204,9 +180,9 @@ def _refusal(root: Path, split: str) -> UserError:
     return UserError("dataset.root", root, rule, fix)
 
 
-def _check_cache(source: ShardSource, config: SceneFlow, split: str) -> None:
+def _check_cache(source: ShardSource, cache_gb: float | None, split: str) -> None:
     """Refuse a cache from which shards would be dropped while they are still in use, to be fetched again and again."""
-    if config.cache_gb is None:
+    if cache_gb is None:
         return
     sizes = [shard.bytes for shard in source.index.shards]
     fix = "raise dataset.cache_gb"
@@ -218,22 +194,19 @@ def _check_cache(source: ShardSource, config: SceneFlow, split: str) -> None:
     else:
         needed, rule = (source.window + 1) * max(sizes), "must hold the shards of the window and one more"
         fix += " or lower dataset.shuffle_window"
-    if config.cache_gb * GB < needed:
-        raise UserError("dataset.cache_gb", config.cache_gb, f"{rule}, {needed / GB:.3g} GB", fix)
+    if cache_gb * GB < needed:
+        raise UserError("dataset.cache_gb", cache_gb, f"{rule}, {needed / GB:.3g} GB", fix)
 
 
-def _of_pass(source: ShardSource, config: SceneFlow) -> ShardSource:
-    if source.index.render_pass != config.render_pass:
+def _of_pass(source: ShardSource, render_pass: str) -> ShardSource:
+    if source.index.render_pass != render_pass:
         raise UserError(
             "dataset.render_pass",
-            config.render_pass,
+            render_pass,
             f"the shards in {source.folder} hold {source.index.render_pass}",
             f"add dataset.render_pass={source.index.render_pass} or give other shards",
         )
     return source
-
-
-# `dataset=shapes`: our procedural scenes, rendered and packed the first time they are asked for.
 
 
 log = logging.getLogger(__name__)
@@ -241,12 +214,16 @@ SPLITS = ("train", "test")
 _SAMPLES_PER_SHARD = 64
 
 
-def open_shapes(config: Shapes, split: str) -> StereoSource:
-    """The shards of `train` or `test`, made now where they are missing."""
-    return ShardSource(prepare(config) / split)
+def open_shapes(split: str, **keys: Any) -> StereoSource:
+    """`dataset=shapes`: our procedural scenes, rendered and packed the first time they are asked for.
+
+    Args:
+        keys: those of the node.
+    """
+    return ShardSource(prepare_shapes(Shapes(**keys)) / split)
 
 
-def prepare(config: Shapes) -> Path:
+def prepare_shapes(config: Shapes) -> Path:
     """Render and pack the set unless it is there; returns its folder, one for each set of parameters."""
     from stereo_exp.shapes.writer import GENERATOR_VERSION
 
@@ -317,7 +294,7 @@ def require_truth(config: Dataset, source: StereoSource) -> None:
     """
     if isinstance(config, Mix) and isinstance(source, MixSource):
         for name, part in config.parts.items():
-            with keys_below("dataset", f"dataset.parts.{name}"):
+            with at_place("dataset", f"dataset.parts.{name}"):
                 require_truth(part, source.parts[name])
     elif not source.has_truth:
         key, value, fix = "dataset.disparity", None, "dataset.disparity=disparity/*.pfm"

@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 def evaluate(
     model: nn.Module,
     splits: Splits,
-    maxdisp: int,
     device: torch.device,
     process: Process = Process(),  # noqa: B008 (immutable)
 ) -> dict[str, Any]:
@@ -33,6 +32,7 @@ def evaluate(
     Of a mixture also those of each data set, under `sets` by its name. Every process gets the same result.
     Where no pair has truth the network does not run: all pairs are skipped, the metrics NaN; a line says so.
     """
+    maxdisp: int = model.maxdisp  # type: ignore[assignment]
     everything = StereoMetrics(maxdisp)
     by_set = {name: StereoMetrics(maxdisp) for name in splits.test_sets}
     if not splits.test_has_truth:
@@ -49,7 +49,7 @@ def evaluate(
                 everything.num_skipped += 1
                 log.warning("skipped %s: %s", key, reason)
             if len(batch):
-                predictions = predict(model, batch.left.to(device), batch.right.to(device), maxdisp).cpu()
+                predictions = predict(model, batch.left.to(device), batch.right.to(device)).cpu()
                 for i, index in enumerate(batch.indices):
                     _add(everything, batch, i, predictions[i])
                     if by_set:
@@ -94,9 +94,7 @@ def flat(scores: Mapping[str, Any], prefix: str) -> dict[str, float]:
 
 
 @torch.no_grad()
-def sequence_stability(
-    model: nn.Module, splits: Splits, maxdisp: int, device: torch.device, config: Temporal
-) -> dict[str, Any]:
+def sequence_stability(model: nn.Module, splits: Splits, device: torch.device, config: Temporal) -> dict[str, Any]:
     """`plain` and `filtered`, see `Stability.compute`, over the test split in its order."""
     model.eval()
     plain, filtered = Stability(config.change), Stability(config.change)
@@ -104,7 +102,7 @@ def sequence_stability(
     with Meter("stability", splits.num_test) as meter:
         for batch in splits.test(Process()):
             if len(batch):
-                predictions = predict(model, batch.left.to(device), batch.right.to(device), maxdisp).cpu()
+                predictions = predict(model, batch.left.to(device), batch.right.to(device)).cpu()
             for i in range(len(batch)):
                 height, width = batch.sizes[i]
                 image = batch.left[i, :, :height, :width].permute(1, 2, 0).numpy()

@@ -101,7 +101,7 @@ _DIFFERENCE_LIMIT = 2.0
 
 
 def draw_against_float(
-    path: Path, integer: nn.Module, floating: nn.Module, maxdisp: int, device: torch.device
+    path: Path, integer: nn.Module, floating: nn.Module, device: torch.device
 ) -> tuple[Path, np.ndarray]:
     """Draw left view, both disparities of Motorcycle and their difference.
 
@@ -112,7 +112,7 @@ def draw_against_float(
     batch = collate([sample], [0])
     left, right = batch.left.to(device), batch.right.to(device)
     height, width = sample.size
-    ours, theirs = (predict(m, left, right, maxdisp)[0, :height, :width].cpu().numpy() for m in (integer, floating))
+    ours, theirs = (predict(m, left, right)[0, :height, :width].cpu().numpy() for m in (integer, floating))
     difference = ours - theirs
     limits = disparity_limits(theirs)
     panels = [
@@ -134,7 +134,7 @@ _ERROR_LIMIT = 8.0
 
 def draw_test_pictures(context: RunContext, model: nn.Module, splits: Splits, device: torch.device) -> list[Path]:
     """Draw the first `eval.pictures` pairs of the test split into the run's `pictures/`; returns the files."""
-    wanted, maxdisp = context.config.eval.pictures, context.config.model.maxdisp
+    wanted = context.config.eval.pictures
     files: list[Path] = []
     if not wanted:
         return files
@@ -143,11 +143,11 @@ def draw_test_pictures(context: RunContext, model: nn.Module, splits: Splits, de
         if not len(batch):
             continue
         with torch.no_grad():
-            predictions = predict(model, batch.left.to(device), batch.right.to(device), maxdisp).cpu()
+            predictions = predict(model, batch.left.to(device), batch.right.to(device)).cpu()
         for i in range(len(batch)):
             name = re.sub(r"\W+", "_", batch.keys[i]).strip("_")
             path = context.dir / "pictures" / f"{len(files):02d}_{name}.png"
-            files.append(_draw_pair(path, batch, i, predictions[i], maxdisp))
+            files.append(_draw_pair(path, batch, i, predictions[i], int(model.maxdisp)))  # type: ignore[arg-type]
             if len(files) == wanted:
                 return files
     return files

@@ -140,7 +140,6 @@ class Prediction:
 class Predictor:
     """Args:
     model: in evaluation mode, on `device`.
-    maxdisp: px.
     left_right: predict the right view as well and distrust what disagrees.
     min_confidence: distrust what is below.
     scale: enlarge (or shrink) the pair by this first, and what comes of it back. Above 1 disparities are finer, of a
@@ -151,7 +150,6 @@ class Predictor:
     def __init__(
         self,
         model: nn.Module,
-        maxdisp: int,
         device: torch.device,
         *,
         left_right: bool = False,
@@ -159,7 +157,7 @@ class Predictor:
         scale: float | None = None,
         refine: bool = False,
     ) -> None:
-        self.model, self.maxdisp, self.device = model, maxdisp, device
+        self.model, self.device = model, device
         self.left_right, self.min_confidence, self.scale = left_right, min_confidence, scale
         self.refine = refine
 
@@ -183,6 +181,6 @@ class Predictor:
         batch = collate([StereoSample(key, left, right)], [0])
         output = self.model(*(normalise(view.to(self.device)) for view in (batch.left, batch.right)))
         height, width = left.shape[:2]
-        maps = full_disparity(output, self.maxdisp), full_confidence(output)
+        maps = full_disparity(output), full_confidence(output)
         disparity, confidence = (m[0, :height, :width].cpu().numpy() for m in maps)
         return disparity, confidence

@@ -11,12 +11,15 @@ from typing import Any
 
 from stereo_exp.base.errors import CheckpointError, exit_on_user_error
 from stereo_exp.config import bind
-from stereo_exp.model.checkpoint import Checkpoint, first_difference, load_checkpoint, save_checkpoint
-from stereo_exp.suite.restore import network_facts
+from stereo_exp.config.marks import TASK, keys_of
+from stereo_exp.config.schema import Root
+from stereo_exp.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from stereo_exp.suite.restore import network_difference, network_of, restore
 from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, network_with
 
-# What a run does with the network, which says nothing about the weights.
-_OF_THE_RUN = ("infer", "temporal", "export", "compile", "bench", "align", "eval")
+# What a run does with the network, which says nothing about the weights; these keys a released file still has.
+_KEPT = ("task", "stage", "init_from", "checkpoint", "dataset")
+_OF_THE_TASK = frozenset(keys_of(Root, TASK)) - frozenset(_KEPT)
 _NAME = "release"
 
 
@@ -36,14 +39,15 @@ def publish(
     """
     files = RELEASES[network]
     checkpoints = {stage: _checked(load_checkpoint(sources[stage]), stage) for stage in files}
-    models = {stage: network_facts(c.meta["config"], "float") for stage, c in checkpoints.items()}
-    for stage, facts in models.items():
-        difference = first_difference(models["float"], facts, "")
+    networks = {stage: network_of(c.meta) for stage, c in checkpoints.items()}
+    original = networks["float"].model
+    for stage, checkpoint in checkpoints.items():
+        difference = network_difference(checkpoint.meta, original, networks["float"].quant, "float")
         if difference is not None:
             key, there, here = difference
-            rule = f"its {key.lstrip('.')} is {here}, that of the float network {there}"
+            rule = f"its {key} is {here}, that of the float network {there}"
             raise CheckpointError(sources[stage], None, rule, "give two checkpoints of one chain")
-    found = network_with(models["float"]["model"]["backbone"].get("expansion"))
+    found = network_with(getattr(original.backbone, "expansion", None))
     if found != network:
         rule = f"is of the {found} network, not of the {network} one"
         raise CheckpointError(sources["float"], None, rule, f"say --network {found}")
@@ -57,7 +61,7 @@ def publish(
 
 def released_meta(meta: Mapping[str, Any], commit: str | None) -> dict[str, Any]:
     """The JSON of a released checkpoint: the recipe stays, paths, stores and ids of runs go."""
-    config = {key: value for key, value in meta["config"].items() if key not in _OF_THE_RUN}
+    config = {key: value for key, value in meta["config"].items() if key not in _OF_THE_TASK}
     config |= {"root": "outputs", "name": _NAME, "init_from": None, "checkpoint": None, "tracker": {"name": "none"}}
     config["dataset"] = _without_places(config["dataset"])
     # As it was, not with today's defaults for keys that it did not have; but it must bind.
@@ -93,10 +97,9 @@ def _proved_graph_of(checkpoint: Checkpoint) -> dict[str, Any]:
         CheckpointError: float32 might round a sum of the network.
     """
     from stereo_exp.quant.bounds import prove
-    from stereo_exp.quant.state import restore_quantised
     from stereo_exp.quant.trunk import GRAPH, describe
 
-    trunk = restore_quantised(checkpoint, bind(checkpoint.meta["config"])).trunk
+    trunk = restore(checkpoint).trunk
     prove(trunk, checkpoint.path)
     return {GRAPH: describe(trunk)}
 
@@ -123,7 +126,7 @@ def _without_places(dataset: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-# Make the released files: `python -m stereo_exp.weights FLOAT INT [--network slim] [--commit HASH]`.
+# Make the released files: `python -m stereo_exp.suite.publish FLOAT INT [--network slim] [--commit HASH]`.
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""A network as a checkpoint holds it, ready to predict."""
+"""From a checkpoint to its network: the one place where that is done, for every stage and every task."""
 
 from __future__ import annotations
 
@@ -10,65 +10,92 @@ import torch
 from torch import nn
 from torch.fx import GraphModule
 
-from stereo_exp.base.errors import CheckpointError
-from stereo_exp.config import bind
-from stereo_exp.config.model import with_defaults
+from stereo_exp.base.errors import CheckpointError, UserError
+from stereo_exp.config.bind import Network, bind_network
+from stereo_exp.config.marks import NETWORK, facts, first_difference
+from stereo_exp.config.model import Model
+from stereo_exp.config.quant import Quant
 from stereo_exp.deploy.source import QuantisedTensor, Source
-from stereo_exp.model import MODELS
-from stereo_exp.model.checkpoint import (
-    Checkpoint,
-    first_difference,
-    load_checkpoint,
-    load_weights,
-)
-from stereo_exp.quant.trunk import export_trunk, fold_batchnorm
+from stereo_exp.model.checkpoint import Checkpoint, load_checkpoint, load_weights
+from stereo_exp.quant.trunk import GRAPH, export_trunk, fold_batchnorm
+from stereo_exp.suite.build import build_network, build_target, quantise_network
+
+
+def network_of(meta: Mapping[str, Any]) -> Network:
+    """The nodes that describe a checkpoint's network, from its JSON.
+
+    They go through `bind_network`, so that a stranger's checkpoint can only choose among the options that are there.
+    """
+    return bind_network(meta["config"])
+
+
+def restore(checkpoint: Checkpoint, quant: Quant | None = None) -> Any:
+    """The network that a checkpoint holds, on the CPU.
+
+    Args:
+        quant: how to prepare a quantised one, where not as the checkpoint was.
+
+    Returns:
+        Of `float` the float network; of the other stages the fake-quantised one, rounding.
+
+    Raises:
+        CheckpointError: names or shapes do not fit, or its graph is damaged or of another network.
+        UserError: its config breaks our rules, or torchao is not installed.
+    """
+    config = network_of(checkpoint.meta)
+    network = build_network(config.model)
+    if checkpoint.meta["stage"] == "float":
+        load_weights(network, checkpoint)
+        return network
+    from stereo_exp.quant.state import load_quantised
+
+    stored = checkpoint.meta.get(GRAPH)
+    try:
+        prepared = quantise_network(network, quant or config.quant, stored)
+    except ValueError as error:
+        if stored is None or isinstance(error, UserError):
+            raise
+        rule, fix = f"holds a graph that is not of its network ({error})", "copy it again or use another checkpoint"
+        raise CheckpointError(checkpoint.path, None, rule, fix) from None
+    load_quantised(prepared, checkpoint)
+    prepared.quantise(True)
+    return prepared
 
 
 def restore_model(path: Path, device: torch.device) -> tuple[nn.Module, Checkpoint]:
-    """Build the network that the checkpoint's config and stage describe, with its weights, in evaluation mode.
-
-    The config goes through `bind`, so that a stranger's checkpoint can only choose among our options.
+    """The network of a checkpoint as its stage computes, on a device, in evaluation mode.
 
     Raises:
-        CheckpointError: see `load_checkpoint`; UserError: its config breaks our rules, or torchao is not installed.
+        CheckpointError: see `load_checkpoint` and `restore`.
     """
     checkpoint = load_checkpoint(path)
-    config = bind(checkpoint.meta["config"])
-    network: nn.Module
-    if checkpoint.meta["stage"] == "float":
-        network = MODELS[config.model.name](config.model)
-        load_weights(network, checkpoint)
-    else:
+    network = restore(checkpoint)
+    if checkpoint.meta["stage"] == "int_infer":
         from stereo_exp.quant.network import convert
-        from stereo_exp.quant.state import restore_quantised
 
-        network = restore_quantised(checkpoint, config)
-        if checkpoint.meta["stage"] == "int_infer":
-            network = convert(network)
-    return network.to(device, memory_format=torch.channels_last).eval(), checkpoint  # type: ignore[call-overload]
+        network = convert(network)
+    return network.to(device, memory_format=torch.channels_last).eval(), checkpoint
 
 
 def load_source(path: Path) -> Source:
-    """The network of a checkpoint of any stage, on the CPU.
+    """What deployment takes of a checkpoint of any stage, on the CPU.
 
     Raises:
         CheckpointError: it is missing, damaged, or does not fit its own config.
     """
     checkpoint = load_checkpoint(path)
-    config = bind(checkpoint.meta["config"])
+    network = restore(checkpoint)
     if checkpoint.meta["stage"] == "float":
-        model = MODELS[config.model.name](config.model)
-        load_weights(model, checkpoint)
-        return Source(checkpoint, config, model.eval(), export_trunk(fold_batchnorm(model)), ())  # type: ignore[arg-type]
+        return Source(checkpoint, network.eval(), export_trunk(fold_batchnorm(network)))  # type: ignore[arg-type]
     from stereo_exp.quant.network import convert
-    from stereo_exp.quant.state import restore_quantised
 
-    prepared = restore_quantised(checkpoint, config)
     # Of `calib` and `qat` too: converted, they compute the same numbers to the last bit.
-    network = convert(prepared).eval()
+    converted = convert(network).eval()
     is_fake = checkpoint.meta["stage"] != "int_infer"
-    weights = {name: p.detach() for name, p in prepared.trunk.named_parameters()} if is_fake else {}
-    return Source(checkpoint, config, network, network.trunk, tuple(_tensors(prepared.trunk)), weights)
+    weights = {name: p.detach() for name, p in network.trunk.named_parameters()} if is_fake else {}
+    target = build_target(network_of(checkpoint.meta).quant.target)
+    tensors = tuple(_tensors(network.trunk))
+    return Source(checkpoint, converted, converted.trunk, tensors, target, weights)
 
 
 def _tensors(prepared: GraphModule) -> Iterator[QuantisedTensor]:
@@ -80,38 +107,48 @@ def _tensors(prepared: GraphModule) -> Iterator[QuantisedTensor]:
             yield QuantisedTensor(module.label, float(module.scale), int(module.zero_point), module.numbers.bits)
 
 
-def network_facts(config: Mapping[str, Any], stage: str) -> dict[str, Any]:
-    """What of a config makes the network that a checkpoint of `stage` holds.
-
-    Keys of the network that came after the checkpoint have their defaults: what it was built with.
-    """
-    facts: dict[str, Any] = {"model": with_defaults(config["model"])}
-    if stage != "float":
-        quant = config["quant"]
-        facts["quant"] = {"target": quant["target"], "lift": list(quant["lift"]), "lift_bits": quant["lift_bits"]}
-    return facts
+def network_facts(model: Model, quant: Quant, stage: str) -> dict[str, Any]:
+    """What makes the network that a checkpoint of `stage` holds: of a float one, the `model` node alone."""
+    found = facts(Network(model, quant), NETWORK)
+    return found if stage != "float" else {"model": found["model"]}
 
 
-def check_same_network(
-    checkpoint: Mapping[str, Any], config: Mapping[str, Any], path: Path | None, stage: str | None = None
-) -> None:
-    """Refuse a checkpoint whose network, or quantisation target, is not the configured one, naming the first key.
+def network_difference(
+    checkpoint: Mapping[str, Any], model: Model, quant: Quant, stage: str | None = None
+) -> tuple[str, Any, Any] | None:
+    """The first key by which a checkpoint's network, or its quantisation target, is not the configured one.
 
     Args:
         checkpoint: its JSON.
-        config: the run's whole config.
+        model, quant: the configured nodes.
         stage: what the weights are taken for; None: that of the checkpoint.
+
+    Returns:
+        Key, value here, value there; None where they are the same network. A checkpoint whose network this package
+        cannot build differs by what is wrong with it.
     """
     stage = stage or checkpoint["stage"]
-    there = network_facts(checkpoint["config"], stage)
-    difference = first_difference(network_facts(config, stage), there, "")
-    if difference is not None:
-        key, here, found = difference
-        key = key.removeprefix(".")
-        # As it can be typed: without spaces, and what a group's option brings along by the option.
-        asked = f"{key.removesuffix('.name').replace('.', '/') if key.endswith('.name') else key}={found}"
-        fix = f"add {asked.replace(' ', '')} or choose another checkpoint"
-        if key.startswith("quant.target."):
-            key, here, found = "quant/target", config["quant"]["target"]["name"], there["quant"]["target"]["name"]
-            fix = f"add quant/target={found} or choose another checkpoint"
-        raise CheckpointError(key, here, f"the checkpoint {path} has {found}", fix)
+    try:
+        theirs = network_of(checkpoint)
+    except UserError as error:
+        return error.key, None, error.value
+    return first_difference(network_facts(model, quant, stage), network_facts(theirs.model, theirs.quant, stage))
+
+
+def check_same_network(
+    checkpoint: Mapping[str, Any], model: Model, quant: Quant, path: Path | None, stage: str | None = None
+) -> None:
+    """Refuse a checkpoint whose network, or quantisation target, is not the configured one, naming the first key.
+
+    Args: see `network_difference`.
+    """
+    difference = network_difference(checkpoint, model, quant, stage)
+    if difference is None:
+        return
+    key, here, found = difference
+    if key.startswith("quant.target."):
+        key, here, found = "quant/target", quant.target.name, checkpoint["config"]["quant"]["target"]["name"]
+    # As it can be typed: without spaces, and what a group's option brings along by the option.
+    asked = f"{key.removesuffix('.name').replace('.', '/') if key.endswith('.name') else key}={found}"
+    fix = f"add {asked.replace(' ', '')} or choose another checkpoint"
+    raise CheckpointError(key, here, f"the checkpoint {path} has {found}", fix)

@@ -6,10 +6,10 @@ import torch
 
 from stereo_exp.base.process import Process
 from stereo_exp.config.schema import Root
-from stereo_exp.data.augment import build_augment
+from stereo_exp.data.augment import Augment
 from stereo_exp.data.loader import StereoLoader, eval_loader, train_loader
 from stereo_exp.data.order import steps_per_epoch
-from stereo_exp.suite.datasets import open_dataset, require_truth
+from stereo_exp.suite.datasets import open_split, require_truth
 
 
 class Splits:
@@ -26,11 +26,11 @@ class Splits:
 
     def __init__(self, config: Root, training: bool = True, truth: bool = True) -> None:
         self._dataset, self._loader, self._seed = config.dataset, config.loader, config.seed
-        self._augment = build_augment([{"name": name, **args} for name, args in config.augment.items()])
-        self._train = open_dataset(config.dataset, "train") if training else None
+        self._augment = Augment(list(config.augment.values()))
+        self._train = open_split(config.dataset, "train") if training else None
         if self._train is not None and truth:
             require_truth(config.dataset, self._train)
-        self._test = open_dataset(config.dataset, "test")
+        self._test = open_split(config.dataset, "test")
 
     @property
     def num_test(self) -> int:

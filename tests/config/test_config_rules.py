@@ -11,14 +11,14 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from composing import composed
+from composing import NODES, composed
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind
-from stereo_exp.config.schema import NODES, Root
+from stereo_exp.config.schema import Root
 
 DEFAULT = json.dumps(asdict(bind(composed())))
 

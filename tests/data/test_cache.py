@@ -22,7 +22,7 @@ from stereo_exp.data.shards.packing import pack
 from stereo_exp.data.shards.read import ShardSource
 from stereo_exp.data.shards.remote import GB, RemoteFolder, ShardCache, is_deleted
 from stereo_exp.shapes.writer import render_dataset
-from stereo_exp.suite.datasets import open_dataset
+from stereo_exp.suite.datasets import open_split
 
 SHARDS, PER_SHARD = 6, 4
 
@@ -54,7 +54,7 @@ def largest(packed: Path) -> int:
 def opened(packed: Path, tmp_path: Path, *overrides: str, split: str = "train") -> ShardSource:
     root = address(packed, tmp_path / "log")
     config = bind(composed("dataset=sceneflow", f'dataset.root="{root}"', f"dataset.cache={tmp_path}/c", *overrides))
-    source = open_dataset(config.dataset, split)
+    source = open_split(config.dataset, split)
     assert isinstance(source, ShardSource)
     return source
 
@@ -205,4 +205,4 @@ def test_senseless_values_are_told(override: str, told: str) -> None:
 def test_a_folder_of_files_has_no_shards_to_draw_from(packed: Path) -> None:
     config = bind(composed("dataset=sceneflow", f"dataset.root={packed.parent / 'set'}", "dataset.shuffle_window=2"))
     with pytest.raises(UserError, match=r"dataset.shuffle_window=2: needs shards.*data_tools.pack"):
-        open_dataset(config.dataset, "train")
+        open_split(config.dataset, "train")

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from augmenting import build_augment
 from hypothesis import given
 from hypothesis import strategies as st
 from scene_folder import scene_names
 
 from stereo_exp.base.errors import DataError, UserError
-from stereo_exp.data.augment import build_augment
 from stereo_exp.data.loader import StereoBatch, collate, eval_loader, train_loader
 from stereo_exp.data.shards.packing import pack
 from stereo_exp.data.shards.read import ShardSource

@@ -22,7 +22,7 @@ from stereo_exp.data.shards.read import ShardSource
 from stereo_exp.data.shards.remote import is_remote
 from stereo_exp.data.source import StereoSource
 from stereo_exp.shapes.writer import render_dataset
-from stereo_exp.suite.datasets import open_dataset
+from stereo_exp.suite.datasets import open_split
 
 
 class Counting(SimpleHTTPRequestHandler):
@@ -60,7 +60,7 @@ def address(packed: Path) -> Iterator[str]:
 
 def opened(root: str, cache: Path) -> StereoSource:
     overrides = ["dataset=sceneflow", f'dataset.root="{root}"', f"dataset.cache={cache}"]
-    return open_dataset(bind(composed(*overrides)).dataset, "test")
+    return open_split(bind(composed(*overrides)).dataset, "test")
 
 
 @pytest.mark.parametrize("workers", [0, 2])

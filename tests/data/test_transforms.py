@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from augmenting import AUGMENTATIONS, build_augment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.data.augment import AUGMENTATIONS, Augment, Photometric, VerticalFlip, build_augment
+from stereo_exp.data.augment import Augment, Photometric, VerticalFlip
 from stereo_exp.geometry.images import pad_to, padded_size, random_crop
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.model.colour import normalise, rgb_to_yuv

@@ -23,8 +23,8 @@ from stereo_exp.deploy.forms import full_form, trunk_form
 from stereo_exp.deploy.report import Figures, figures_of, seconds, write_report
 from stereo_exp.deploy.report.layers import Layer, layers
 from stereo_exp.deploy.rewrites import rewrite
-from stereo_exp.model import MODELS
 from stereo_exp.model.profile import profile
+from stereo_exp.suite.build import build_network
 
 SIZE = (96, 160)
 DEVICE = Device("a device", 1.0, 50.0, 10.0)
@@ -42,7 +42,7 @@ def counted(network: Network, level: int = 1) -> list[Layer]:
 def test_convolutions_are_counted_as_the_profile_counts_them(name: str, request: pytest.FixtureRequest) -> None:
     network: Network = request.getfixturevalue(name)
     config = network.source.config
-    wanted = profile(MODELS[config.model.name](config.model), *SIZE)
+    wanted = profile(build_network(config.model), *SIZE)
     found = counted(network)
     sums: dict[str, int] = {}
     for layer in found:
@@ -56,7 +56,7 @@ def test_convolutions_are_counted_as_the_profile_counts_them(name: str, request:
 def test_parameters(pow2: Network) -> None:
     """Folding takes BatchNorm's parameters away and gives every convolution a bias."""
     config = pow2.source.config
-    weights = sum(p.numel() for p in MODELS[config.model.name](config.model).parameters() if p.ndim == 4)
+    weights = sum(p.numel() for p in build_network(config.model).parameters() if p.ndim == 4)
     own = [layer for layer in counted(pow2) if layer.part in ("backbone", "neck", "head")]
     biases = sum(layer.output[1] for layer in own if layer.kind in ("Conv", "ConvTranspose"))
     bias_free = 4  # the last convolution of the superpixel branch

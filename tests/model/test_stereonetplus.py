@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from stereo_exp.config.model import FPN, AANetSpx, MixVarGENet, MobileNetV2, StereoNetPlus
-from stereo_exp.model import MODELS
 from stereo_exp.model.aanet_spx import HeadLogits
 from stereo_exp.model.mixvargenet import MixVarGEUnit
 from stereo_exp.model.profile import profile
 from stereo_exp.model.regression import Regression, StereoOutput, coarse_disparity, full_disparity
+from stereo_exp.suite.build import build_network
 
 BACKBONES = {
     "mixvargenet": MixVarGENet(),
@@ -26,7 +26,7 @@ BACKBONES = {
 def build(maxdisp: int = 192, backbone: str = "tiny") -> nn.Module:
     torch.manual_seed(0)
     config = StereoNetPlus(maxdisp=maxdisp, backbone=BACKBONES[backbone], neck=FPN(), head=AANetSpx())
-    return MODELS["stereonetplus"](config)
+    return build_network(config)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_shapes_and_ranges(backbone: str, maxdisp: int) -> None:
     # Trap T6: the last candidate is maxdisp − 8 px.
     assert output.low.max() <= 1 - 8 / maxdisp
     torch.testing.assert_close(output.weights.sum(1), torch.ones(2, 64, 96))
-    for disparity in (full_disparity(output, maxdisp), coarse_disparity(output, maxdisp)):
+    for disparity in (full_disparity(output), coarse_disparity(output)):
         assert disparity.shape == (2, 64, 96)
         assert disparity.min() >= 0
         assert disparity.max() < maxdisp

@@ -7,15 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from composing import NODES
 from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.config.quant import Mse, Percentile
-from stereo_exp.config.schema import NODES
 from stereo_exp.quant.observers import (
-    OBSERVERS,
     HistogramObserver,
     MinMaxObserver,
     MovingAverageObserver,
@@ -23,6 +22,7 @@ from stereo_exp.quant.observers import (
     PercentileObserver,
 )
 from stereo_exp.quant.targets import Pow2, dequantise, quantise
+from stereo_exp.suite.build import make_observer
 
 BINS = 256
 # Numbers on a grid of 1/64 below 2^8, whose bins float32 finds without rounding.
@@ -47,7 +47,8 @@ def int8_error(low: Tensor, high: Tensor, values: Tensor, weights: Tensor) -> Te
 
 
 def test_every_option_has_an_observer() -> None:
-    assert set(OBSERVERS) == set(NODES["quant.observer"])
+    made = {type(make_observer(schema())()) for schema in NODES["quant.observer"].values()}
+    assert made == {MinMaxObserver, MovingAverageObserver, PercentileObserver, MseObserver}
 
 
 @given(batches)
@@ -151,10 +152,10 @@ def test_mse_range_has_the_least_error_of_all(kind: str) -> None:
         assert (share < 1) == (kind == "laplace"), "a long tail is cut off, a uniform range is kept"
 
 
-@pytest.mark.parametrize("name", list(OBSERVERS))
+@pytest.mark.parametrize("name", list(NODES["quant.observer"]))
 def test_silence_is_a_range_of_nothing(name: str) -> None:
     config = NODES["quant.observer"][name]()
-    observer = OBSERVERS[name](config)
+    observer = make_observer(config)()
     assert observer.is_empty
     observer.update(torch.zeros(2, 3))
     assert not observer.is_empty

@@ -19,10 +19,9 @@ from torch import nn
 
 from stereo_exp.base.errors import CheckpointError
 from stereo_exp.config import bind
-from stereo_exp.model import MODELS
+from stereo_exp.config.marks import first_difference
 from stereo_exp.model.checkpoint import (
     FORMAT,
-    first_difference,
     load_checkpoint,
     load_weights,
     optimiser_tensors,
@@ -30,7 +29,8 @@ from stereo_exp.model.checkpoint import (
     restore_optimiser,
     save_checkpoint,
 )
-from stereo_exp.suite.restore import check_same_network
+from stereo_exp.suite.build import build_network
+from stereo_exp.suite.restore import check_same_network, network_of
 
 META = {
     "stage": "float",
@@ -238,11 +238,11 @@ def test_a_changed_value_is_found(a: dict[str, Any], key: str, value: int) -> No
 
 
 def test_another_network_is_refused_with_the_key_to_set(tmp_path: Path) -> None:
-    here = {"model": {"maxdisp": 96, "backbone": {"name": "tiny"}}}
-    there = {"stage": "float", "config": {"model": {"maxdisp": 64, "backbone": {"name": "tiny"}}}}
+    here, theirs = (bind(composed("experiment=smoke", f"model.maxdisp={n}")) for n in (96, 64))
+    there = {"stage": "float", "config": asdict(theirs)}
     with pytest.raises(CheckpointError, match=r"model\.maxdisp=96: .* has 64; add model\.maxdisp=64"):
-        check_same_network(there, here, tmp_path / "c")
-    check_same_network(there, {"model": {**here["model"], "maxdisp": 64}}, None)
+        check_same_network(there, here.model, here.quant, tmp_path / "c")
+    check_same_network(there, theirs.model, theirs.quant, None)
 
 
 def test_a_checkpoint_from_before_expansion_is_of_the_network_that_has_the_default(tmp_path: Path) -> None:
@@ -250,14 +250,14 @@ def test_a_checkpoint_from_before_expansion_is_of_the_network_that_has_the_defau
     path, config = tmp_path / "c.safetensors", bind(composed("experiment=smoke"))
     older = asdict(config)
     del older["model"]["backbone"]["expansion"]
-    model = MODELS[config.model.name](config.model)
+    model = build_network(config.model)
     save_checkpoint(path, {**META, "config": older}, {"model": model.state_dict()})
     checkpoint = load_checkpoint(path)
-    check_same_network(checkpoint.meta, asdict(config), path)
-    theirs = bind(checkpoint.meta["config"])
+    check_same_network(checkpoint.meta, config.model, config.quant, path)
+    theirs = network_of(checkpoint.meta)
     assert theirs.model == config.model
-    load_weights(MODELS[theirs.model.name](theirs.model), checkpoint)
-    narrower = asdict(bind(composed("experiment=smoke", "model.backbone.expansion=[1,2,2,1,1]")))
+    load_weights(build_network(theirs.model), checkpoint)
+    narrower = bind(composed("experiment=smoke", "model.backbone.expansion=[1,2,2,1,1]"))
     told = r"model\.backbone\.expansion=\[1.*\]: .* has \[2.*\]; add model\.backbone\.expansion=\[2"
     with pytest.raises(CheckpointError, match=told):
-        check_same_network(checkpoint.meta, narrower, path)
+        check_same_network(checkpoint.meta, narrower.model, narrower.quant, path)

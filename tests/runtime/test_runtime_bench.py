@@ -96,12 +96,12 @@ def check_profile(context: RunContext, report: dict) -> None:
 def test_accuracy_is_what_task_eval_defines(make_context: Make, compiled: Path, pairs: Path) -> None:
     from stereo_exp.geometry.metrics import StereoMetrics
     from stereo_exp.runtime import StereoModel
-    from stereo_exp.suite.datasets import open_dataset
+    from stereo_exp.suite.datasets import open_split
 
     context = make_context(*QUICK, "bench.mode=accuracy", f"bench.model={compiled}", *of_pairs(pairs))
     report = dispatch(context)
     metrics, model = StereoMetrics(MAXDISP), StereoModel(compiled, threads=1)
-    source = open_dataset(context.config.dataset, "test")
+    source = open_split(context.config.dataset, "test")
     for sample in map(source.read, range(len(source))):
         metrics.update(model(sample.left, sample.right).disparity, sample.disparity)
     wanted = metrics.compute()

@@ -11,17 +11,18 @@ from collections.abc import Callable
 
 import pytest
 
+from stereo_exp.base.registry import group
 from stereo_exp.suite.runs.context import RunContext
-from stereo_exp.suite.track.base import TRACKERS, Tracker, open_tracker
+from stereo_exp.suite.track.base import Tracker, open_tracker
 from stereo_exp.suite.track.jsonl import METRICS_FILE, JsonLines, read_metrics
 
 MakeContext = Callable[..., RunContext]
 
 
 def test_every_option_has_a_tracker() -> None:
-    from stereo_exp.config.schema import NODES
+    from composing import NODES
 
-    assert set(TRACKERS) == set(NODES["tracker"])
+    assert all(issubclass(group("tracker")[name].load(), Tracker) for name in NODES["tracker"])
 
 
 def test_one_compact_object_a_line(make_context: MakeContext) -> None:

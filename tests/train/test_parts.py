@@ -14,21 +14,20 @@ from stereo_exp.base.process import Process
 from stereo_exp.config.model import FPN, AANetSpx, MixVarGENet, StereoNetPlus
 from stereo_exp.config.training import Adam, AdamW, Distribution, Machine, Optim
 from stereo_exp.data.loader import StereoBatch
-from stereo_exp.model import MODELS
-from stereo_exp.model.losses import LOSSES
+from stereo_exp.suite.build import build_loss, build_network
 from stereo_exp.suite.train.device import Compute, choose
 from stereo_exp.suite.train.optim import EMA, build_optimiser, warmup_cosine
 from stereo_exp.suite.train.step import train_step
 
 CPU = Compute(torch.device("cpu"), None)
-LOSS = LOSSES["distribution"](Distribution())
+LOSS = build_loss(Distribution())
 
 
 def tiny_model() -> nn.Module:
     torch.manual_seed(0)
     backbone = MixVarGENet(width=0.25, units=[0, 0, 0, 0, 0])
     config = StereoNetPlus(maxdisp=32, backbone=backbone, neck=FPN(), head=AANetSpx(num_modules=1))
-    return MODELS["stereonetplus"](config)
+    return build_network(config)
 
 
 def batch(truth: float | torch.Tensor = 10.0, size: tuple[int, int] = (32, 64)) -> StereoBatch:

@@ -1,11 +1,10 @@
 """Changes of training pairs that keep them true: geometry of both views and the truth, and what cameras do."""
 
-from stereo_exp.data.augment.base import AUGMENTATIONS, Augment, Augmentation, WholeAugmentation, build_augment
+from stereo_exp.data.augment.base import Augment, Augmentation, WholeAugmentation
 from stereo_exp.data.augment.geometry import HflipSwap, Scale, VerticalFlip, VerticalJitter
 from stereo_exp.data.augment.photometric import Erase, Jpeg, Noise, Photometric
 
 __all__ = [
-    "AUGMENTATIONS",
     "Augment",
     "Augmentation",
     "Erase",
@@ -17,5 +16,4 @@ __all__ = [
     "VerticalFlip",
     "VerticalJitter",
     "WholeAugmentation",
-    "build_augment",
 ]

@@ -1,35 +1,20 @@
 """Augmentations by name. The reference recipe has none but its crop, so all of them are off unless asked for.
 
-To add one: a frozen dataclass with checked arguments, `before_crop`, and `__call__(sample, rng)`, and its line
-in `AUGMENTATIONS`.
+One is a frozen dataclass with checked arguments, `before_crop`, and `__call__(sample, rng)`; its fields are the keys
+of the configuration below `augment`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import Registry
 from stereo_exp.geometry.images import random_crop
 from stereo_exp.geometry.pair import StereoSample
-
-AUGMENTATIONS = Registry(
-    "augment",
-    {
-        "photometric": "stereo_exp.data.augment.photometric:Photometric",
-        "vertical_flip": "stereo_exp.data.augment.geometry:VerticalFlip",
-        "scale": "stereo_exp.data.augment.geometry:Scale",
-        "hflip_swap": "stereo_exp.data.augment.geometry:HflipSwap",
-        "vertical_jitter": "stereo_exp.data.augment.geometry:VerticalJitter",
-        "erase": "stereo_exp.data.augment.photometric:Erase",
-        "noise": "stereo_exp.data.augment.photometric:Noise",
-        "jpeg": "stereo_exp.data.augment.photometric:Jpeg",
-    },
-)
 
 
 class Augmentation(Protocol):
@@ -79,26 +64,6 @@ class Augment:
         for op in self._after:
             sample = op(sample, rng)
         return sample
-
-
-def build_augment(specs: Sequence[Mapping[str, Any]]) -> Augment:
-    """Build what a config lists, e.g. `[{"name": "photometric", "gamma": 0.2}, {"name": "vertical_flip"}]`.
-
-    Raises:
-        UserError: no such augmentation, no such argument, or a value out of range.
-    """
-    ops = []
-    for spec in specs:
-        arguments = dict(spec)
-        name = arguments.pop("name", None)
-        op = AUGMENTATIONS[str(name)]
-        known = [field.name for field in fields(op)]
-        for argument in arguments:
-            if argument not in known:
-                rule = f"{name} takes {', '.join(known)}"
-                raise UserError(f"augment.{name}", argument, rule, "use one of these")
-        ops.append(op(**arguments))
-    return Augment(ops)
 
 
 # What the arguments of an augmentation must keep.

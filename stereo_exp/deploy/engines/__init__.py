@@ -2,8 +2,8 @@
 
 An engine's `write(model, folder, name, opt)` leaves the files of one form in `folder` and returns their entry for the
 manifest, and which rewrites of its own format it made at that `compile.opt`, in how many places. A tool chain's
-`write(source, folder, config, size)` leaves what a vendor's tools take, in a folder of its own, and returns the files
-to begin with; it cannot be run here.
+`write(source, folder, batches, pairs, size)` leaves what a vendor's tools take, in a folder of its own, and returns the
+files to begin with; it cannot be run here.
 """
 
 from __future__ import annotations
@@ -15,17 +15,15 @@ import onnx
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.files import write_bytes
-from stereo_exp.base.registry import Registry
+from stereo_exp.base.registry import declare
 from stereo_exp.runtime.manifest import FileEntry, file_entry
 
-ENGINES = Registry(
+ENGINES = declare(
     "compile.engines",
-    {
-        "onnxruntime": "stereo_exp.deploy.engines:write",
-        "openvino": "stereo_exp.deploy.engines.openvino:write",
-    },
+    onnxruntime="stereo_exp.deploy.engines:write",
+    openvino="stereo_exp.deploy.engines.openvino:write",
 )
-TOOL_CHAINS = Registry("compile.engines", {"openexplorer": "stereo_exp.deploy.engines.openexplorer:write"})
+TOOL_CHAINS = declare("compile.tool_chains", openexplorer="stereo_exp.deploy.engines.openexplorer:write")
 # Package -> the extra that brings it; what an engine's files are written with.
 _EXPORT = {"onnx": "export", "onnx_ir": "export", "onnxscript": "export"}
 _NEEDS = {

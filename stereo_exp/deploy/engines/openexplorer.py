@@ -15,7 +15,6 @@ import yaml
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.files import write_bytes, write_text
-from stereo_exp.config.schema import Root
 from stereo_exp.data.loader import StereoBatch, first_pairs
 from stereo_exp.deploy.align import fit
 from stereo_exp.deploy.forms import VIEWS, network_form
@@ -23,7 +22,6 @@ from stereo_exp.deploy.lower import lower
 from stereo_exp.deploy.onnx_export import OLDEST_OPSET, export_trunk_onnx
 from stereo_exp.deploy.source import Source
 from stereo_exp.model.colour import normalise
-from stereo_exp.suite.splits import Splits
 
 OPSET = 11
 FOLDER = "openexplorer"
@@ -31,11 +29,14 @@ FOLDER = "openexplorer"
 _MARCH = "bayes"
 
 
-def write(source: Source, folder: Path, config: Root, size: tuple[int, int]) -> list[Path]:
+def write(
+    source: Source, folder: Path, batches: Iterable[StereoBatch], pairs: int, size: tuple[int, int]
+) -> list[Path]:
     """Leave `openexplorer/` in `folder`: `network.onnx`, `calibration/<view>_f32/*.bin`, `config.yaml`.
 
     Args:
-        config: the run's: `compile` says how many calibration pairs, `dataset` whose training split gives them.
+        batches: of training pairs, to calibrate with.
+        pairs: how many of them.
         size: height and width of the network's images, multiples of 32; the tools want them fixed.
 
     Raises:
@@ -43,12 +44,12 @@ def write(source: Source, folder: Path, config: Root, size: tuple[int, int]) -> 
     """
     if source.stage != "float":
         rule = "takes the float network; its tools calibrate and quantise themselves"
-        raise UserError("compile.engines", "openexplorer", rule, "add stage=float")
-    base, pairs = folder / FOLDER, config.compile.calibration_pairs
+        raise UserError("engines", "openexplorer", rule, "take the float network")
+    base = folder / FOLDER
     trunk = export_trunk_onnx(source, OLDEST_OPSET, size, 1)
     model = lower(network_form(trunk, source.num_candidates), OPSET)
     write_bytes(base / "network.onnx", model.SerializeToString(deterministic=True))
-    count = _write_calibration(base / "calibration", size, Splits(config, truth=False).calibration(1, pairs), pairs)
+    count = _write_calibration(base / "calibration", size, batches, pairs)
     write_text(base / "config.yaml", _config(size, count))
     return [base / "network.onnx", base / "config.yaml"]
 

@@ -7,7 +7,7 @@ import os
 from importlib.util import find_spec
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import Registry
+from stereo_exp.base.registry import declare
 from stereo_exp.runtime.engines.base import Engine, OperatorTime
 from stereo_exp.runtime.manifest import FULL, Manifest, check_file
 
@@ -16,12 +16,10 @@ __all__ = ["AUTO", "ENGINES", "Engine", "OperatorTime", "choose_engine", "load_e
 log = logging.getLogger(__name__)
 AUTO = "auto"
 # The first that is there wins: OpenVINO has the faster int8 kernels on CPUs.
-ENGINES = Registry(
+ENGINES = declare(
     "engine",
-    {
-        "openvino": "stereo_exp.runtime.engines.openvino:OpenVinoEngine",
-        "onnxruntime": "stereo_exp.runtime.engines.onnxruntime:OnnxRuntimeEngine",
-    },
+    openvino="stereo_exp.runtime.engines.openvino:OpenVinoEngine",
+    onnxruntime="stereo_exp.runtime.engines.onnxruntime:OnnxRuntimeEngine",
 )
 
 
@@ -71,7 +69,7 @@ def load_engine(
     name = choose_engine(manifest, engine)
     path = manifest.file(name, form)
     check_file(manifest.folder, manifest.engines[name][form])
-    return ENGINES[name](path, manifest.input.names, usable_threads(threads), in_flight, profiling)
+    return ENGINES[name].load()(path, manifest.input.names, usable_threads(threads), in_flight, profiling)
 
 
 def usable_threads(threads: int | None) -> int:

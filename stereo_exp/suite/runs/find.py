@@ -9,36 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from stereo_exp.base.errors import CheckpointError, UserError
-from stereo_exp.config.model import widened, with_defaults
+from stereo_exp.config.marks import TASK, keys_of
+from stereo_exp.config.model import widened
+from stereo_exp.config.quant import Quant
 from stereo_exp.config.schema import Root
-from stereo_exp.model.checkpoint import BEST, first_difference, read_meta
+from stereo_exp.model.checkpoint import BEST, read_meta
 from stereo_exp.runtime.manifest import MANIFEST, Manifest, read_manifest
-from stereo_exp.suite.restore import check_same_network, network_facts
+from stereo_exp.suite.restore import check_same_network, network_difference, network_of
 from stereo_exp.suite.runs.context import RUN_FILE, RunContext, chain_of
 from stereo_exp.weights import FOLDER, RELEASE, RELEASES, checkpoint_named, network_with, released
 
 # Folders of earlier runs, by name and stage, and what to type for one more. No torch in here.
 
 
-# Settings of a run that say nothing about the network.
-_ABOUT_THIS_TASK = (
-    "task=",
-    "stage=",
-    "checkpoint=",
-    "init_from=",
-    "infer.",
-    "eval.",
-    "bench.",
-    "align.",
-    "export.",
-    "dataset",
-    "quant.stage.",
-)
+# Settings of a run that say nothing about the network: what is typed for one group, `quant.stage.freeze_at=`, too.
+_ABOUT_THIS_TASK = (*keys_of(Root, TASK), *(f"quant.{key}" for key in keys_of(Quant, TASK)))
+
+
+def _is_about_this_task(override: str) -> bool:
+    key = override.lstrip("+~").partition("=")[0].partition("@")[0].replace("/", ".")
+    return any(key == each or key.startswith(f"{each}.") for each in _ABOUT_THIS_TASK)
 
 
 def command_for(context: RunContext, stage: str, task: str = "train") -> str:
     """What to type for a run of `stage` like this one."""
-    kept = [o for o in context.overrides if not o.startswith(_ABOUT_THIS_TASK)]
+    kept = [o for o in context.overrides if not _is_about_this_task(o)]
     named = [] if any(o.startswith(("name=", "experiment=")) for o in kept) else [f"name={context.config.name}"]
     done = [] if task == "train" else [f"task={task}"]
     return " ".join(["python -m stereo_exp", *done, f"stage={stage}", *named, *kept])
@@ -136,7 +131,7 @@ def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
     stage = stage or config.stage
     if config.checkpoint is not None:
         path = checkpoint_named(config.checkpoint, stage, "checkpoint", _release_of(context))
-        check_same_network(read_meta(path), context.config_dict(), path)
+        check_same_network(read_meta(path), config.model, config.quant, path)
         return path
     found = _newest(context, stage)
     if found is not None:
@@ -150,12 +145,12 @@ def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
 
 def _check_start(meta: Meta, context: RunContext, path: Path) -> None:
     """A float network takes weights back from any quantisation, and from one with wider units."""
-    config = context.config_dict()
-    if context.config.stage != "float":
-        check_same_network(meta, config, path)
+    config = context.config
+    if config.stage != "float":
+        check_same_network(meta, config.model, config.quant, path)
         return
-    model = widened(config["model"], with_defaults(meta["config"]["model"]))
-    check_same_network(meta, {**config, "model": model}, path, "float")
+    model = widened(config.model, network_of(meta).model)
+    check_same_network(meta, model, config.quant, path, "float")
 
 
 def _without(config: Root) -> str:
@@ -223,15 +218,15 @@ def _newest(context: RunContext, stage: str, wanted: Callable[[Meta], bool] = la
     Raises:
         CheckpointError: there are some, but only of other networks.
     """
-    config, others = context.config_dict(), []
+    config, others = context.config, []
     for meta, path in _checkpoints(context, stage, wanted):
-        if first_difference(network_facts(config, stage), network_facts(meta["config"], stage), "") is None:
-            log.info("checkpoint %s: the newest of name=%s stage=%s with this network", path, config["name"], stage)
+        if network_difference(meta, config.model, config.quant, stage) is None:
+            log.info("checkpoint %s: the newest of name=%s stage=%s with this network", path, config.name, stage)
             return path
         others.append((meta, path))
     if others:
         meta, path = others[0]
-        check_same_network(meta, config, path)
+        check_same_network(meta, config.model, config.quant, path)
     return None
 
 
@@ -240,13 +235,13 @@ def _release_fits(context: RunContext, stage: str) -> bool:
     files = RELEASES[_release_of(context)]
     if stage not in files or not (FOLDER / files[stage]).is_file():
         return False
-    there = read_meta(FOLDER / files[stage])["config"]
-    return first_difference(network_facts(context.config_dict(), stage), network_facts(there, stage), "") is None
+    there = read_meta(FOLDER / files[stage])
+    return network_difference(there, context.config.model, context.config.quant, stage) is None
 
 
 def _release_of(context: RunContext) -> str:
     """Which of the released networks is meant where this one is configured."""
-    return network_with(context.config_dict()["model"]["backbone"].get("expansion"))
+    return network_with(getattr(context.config.model.backbone, "expansion", None))
 
 
 def _none(context: RunContext, stage: str, key: str, or_release: bool) -> CheckpointError:

@@ -7,21 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.base.errors import CheckpointError
-from stereo_exp.config.model import with_defaults
-from stereo_exp.model.checkpoint import LAST, first_difference, read_meta
+from stereo_exp.base.errors import CheckpointError, UserError
+from stereo_exp.config import bind
+from stereo_exp.config.marks import RUN, facts, first_difference
+from stereo_exp.model.checkpoint import LAST, read_meta
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import runs_of
 
 log = logging.getLogger(__name__)
-# What must be equal for a run to go on where another stopped; the rest (tracker, pictures, …) may change.
-_RESUME_KEYS = ("seed", "model", "quant", "dataset", "loader", "augment", "loss", "optim", "machine")
-# These change how fast data arrives, not which.
-_FREE_KEYS = {
-    "loader": ("workers", "eval_batch_size"),
-    "dataset": ("root", "render_workers"),
-    "machine": ("device", "threads"),
-}
 
 
 def find_resumable(context: RunContext) -> Path | None:
@@ -33,14 +26,14 @@ def find_resumable(context: RunContext) -> Path | None:
     config = context.config
     if config.train.resume == "never":
         return None
-    wanted = _resume_facts(context.config_dict())
+    wanted = facts(config, RUN)
     if config.train.resume != "auto":
         path = Path(config.train.resume) / LAST
-        difference = first_difference(wanted, _resume_facts(read_meta(path)["config"]), "")
+        difference = _difference(wanted, read_meta(path))
         if difference is not None:
             key, here, there = difference
             raise CheckpointError(
-                key.lstrip("."),
+                key,
                 here,
                 f"the run to go on with has {there}",
                 "give it the same value to resume",
@@ -52,7 +45,7 @@ def find_resumable(context: RunContext) -> Path | None:
         if not path.is_file():
             continue
         meta = read_meta(path)
-        if first_difference(wanted, _resume_facts(meta["config"]), "") is not None:
+        if _difference(wanted, meta) is not None:
             continue
         if meta["step"] >= meta["num_steps"]:
             log.info("train.resume=auto: %s is finished, starting afresh", run)
@@ -63,12 +56,10 @@ def find_resumable(context: RunContext) -> Path | None:
     return None
 
 
-def _resume_facts(config: Mapping[str, Any]) -> dict[str, Any]:
-    facts = {}
-    for key in _RESUME_KEYS:
-        value = with_defaults(config[key]) if key == "model" else config[key]
-        free = _FREE_KEYS.get(key, ())
-        facts[key] = {k: v for k, v in value.items() if k not in free} if isinstance(value, Mapping) else value
-    # The one key of `train` that changes what is learned.
-    facts["train"] = {"freeze_norm": config["train"].get("freeze_norm", False)}
-    return facts
+def _difference(wanted: Mapping[str, Any], meta: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+    """The first key by which a run's configuration is not the one asked for, with both values."""
+    try:
+        return first_difference(wanted, facts(bind(meta["config"]), RUN))
+    except UserError as error:
+        # Written before a key was renamed, or with an option that is gone.
+        return error.key, None, error.value

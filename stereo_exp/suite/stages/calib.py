@@ -13,11 +13,13 @@ from stereo_exp import __version__
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.process import Process
 from stereo_exp.config.quant import CalibScheme
-from stereo_exp.model import MODELS
-from stereo_exp.model.checkpoint import BEST, Checkpoint, lineage_of, load_checkpoint, load_weights, save_checkpoint
-from stereo_exp.quant.network import QuantisedStereoNet, build_quantised
+from stereo_exp.model.checkpoint import BEST, Checkpoint, lineage_of, load_checkpoint, save_checkpoint
+from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.quant.trunk import GRAPH, describe
+from stereo_exp.suite.build import quantise_network
 from stereo_exp.suite.evaluate import evaluate, flat
 from stereo_exp.suite.pictures import draw_test_pictures
+from stereo_exp.suite.restore import restore
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_start
 from stereo_exp.suite.splits import Splits
@@ -52,8 +54,7 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
     assert isinstance(scheme, CalibScheme)
     device = choose(config.machine).device
     torch.manual_seed(config.seed)
-    model = MODELS[config.model.name](config.model)
-    load_weights(model, start)
+    model = restore(start)
     splits = Splits(config, truth=False)
     if config.quant.sensitivity and not splits.test_has_truth:
         raise UserError(
@@ -64,11 +65,12 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         )
     with open_tracker(context) as tracker:
         tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
-        network = build_quantised(model, config).to(device, memory_format=torch.channels_last)  # type: ignore
+        network = quantise_network(model, config.quant).to(device, memory_format=torch.channels_last)  # type: ignore
+        graph = describe(network.trunk)
         batches = splits.calibration(scheme.batch_size, scheme.num_batches)
-        pairs = calibrate(network, batches, min(scheme.num_batches, len(batches)), config)
-        scores = evaluate(network, splits, config.model.maxdisp, device)
-        checkpoint = save(context, network.state_dict(), start, scores, tracker.run_id)
+        pairs = calibrate(network, batches, min(scheme.num_batches, len(batches)))
+        scores = evaluate(network, splits, device)
+        checkpoint = save(context, network.state_dict(), start, scores, tracker.run_id, **{GRAPH: graph})
         tracker.log(start.meta["step"], flat(scores, "final"))
         layers = layer_noise(network, islice(splits.test(Process()), _NOISE_PAIRS))
         pictures = [draw_noise(context.dir / "pictures" / "layer_noise.png", layers)]
@@ -86,11 +88,11 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
             "layers": layers,
         }
         if config.quant.sensitivity:
-            result["sensitivity"] = _rank(network, splits, config.quant.sensitivity_pairs, config.model.maxdisp)
+            result["sensitivity"] = _rank(network, splits, config.quant.sensitivity_pairs)
     return result
 
 
-def _rank(network: QuantisedStereoNet, splits: Splits, pairs: int, maxdisp: int) -> list[dict[str, Any]]:
+def _rank(network: QuantisedStereoNet, splits: Splits, pairs: int) -> list[dict[str, Any]]:
     from stereo_exp.quant.diagnosis import rank_layers
 
     chosen, count = [], 0
@@ -99,7 +101,7 @@ def _rank(network: QuantisedStereoNet, splits: Splits, pairs: int, maxdisp: int)
         count += len(batch)
         if count >= pairs:
             break
-    return rank_layers(network, chosen, maxdisp)
+    return rank_layers(network, chosen)
 
 
 def save(

@@ -15,11 +15,11 @@ from torch import nn
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.process import Process
-from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
 from stereo_exp.data.loader import StereoLoader
-from stereo_exp.model import MODELS
-from stereo_exp.model.checkpoint import Checkpoint, load_checkpoint, load_weights
+from stereo_exp.model.checkpoint import Checkpoint, load_checkpoint
+from stereo_exp.suite.build import build_network
+from stereo_exp.suite.restore import network_of, restore
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_start
 from stereo_exp.suite.runs.launch import launch
@@ -43,7 +43,7 @@ def _train(context: RunContext, process: Process, start_path: Path | None, resum
     config = context.config
     compute = choose(config.machine, process.rank)
     torch.manual_seed(config.seed)
-    model = MODELS[config.model.name](config.model)
+    model = build_network(config.model)
     start = None if start_path is None else load_checkpoint(start_path)
     if start is not None and resume is None:
         _take_weights(model.to(compute.device), start, config)
@@ -52,28 +52,23 @@ def _train(context: RunContext, process: Process, start_path: Path | None, resum
 
 
 def _take_weights(model: nn.Module, start: Checkpoint, config: Root) -> None:
-    theirs = bind(start.meta["config"])
-    if theirs.model == config.model:
-        _take_same(model, start, theirs, config)
+    theirs = network_of(start.meta).model
+    source = restore(start)
+    if start.meta["stage"] != "float":
+        from stereo_exp.quant.unfold import unfold
+
+        device = next(model.parameters()).device
+        unfolded = build_network(theirs).to(device)
+        if not unfold(source.to(device), unfolded, _batches(config)):
+            raise _no_pairs(config, "BatchNorm has no statistics")
+        source = unfolded
+    if theirs == config.model:
+        model.load_state_dict(source.state_dict())
         return
     from stereo_exp.quant.narrow import narrow
 
-    device = next(model.parameters()).device
-    wide = MODELS[theirs.model.name](theirs.model).to(device)
-    _take_same(wide, start, theirs, config)
-    if not narrow(wide, model, _batches(config)):
+    if not narrow(source.to(next(model.parameters()).device), model, _batches(config)):
         raise _no_pairs(config, "channels cannot be compared")
-
-
-def _take_same(model: nn.Module, start: Checkpoint, theirs: Root, config: Root) -> None:
-    if start.meta["stage"] == "float":
-        load_weights(model, start)
-        return
-    from stereo_exp.quant.state import restore_quantised
-    from stereo_exp.quant.unfold import unfold
-
-    if not unfold(restore_quantised(start, theirs), model, _batches(config)):
-        raise _no_pairs(config, "BatchNorm has no statistics")
 
 
 def _batches(config: Root) -> StereoLoader:

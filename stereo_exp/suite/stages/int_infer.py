@@ -11,7 +11,6 @@ from torch import nn
 
 from stereo_exp.base.process import Process
 from stereo_exp.base.progress import Meter
-from stereo_exp.config import bind
 from stereo_exp.config.quant import IntScheme
 from stereo_exp.data.loader import first_pairs
 from stereo_exp.geometry.metrics import PERIOD, periodic_share
@@ -19,9 +18,10 @@ from stereo_exp.model.checkpoint import Checkpoint, lineage_of, load_checkpoint
 from stereo_exp.model.colour import normalise
 from stereo_exp.model.stereonetplus import predict
 from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.suite.build import build_target
 from stereo_exp.suite.evaluate import evaluate, flat
 from stereo_exp.suite.pictures import draw_against_float, draw_test_pictures
-from stereo_exp.suite.restore import restore_model
+from stereo_exp.suite.restore import restore, restore_model
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_start
 from stereo_exp.suite.splits import Splits
@@ -71,26 +71,27 @@ def last_float(chain: list[dict[str, Any]]) -> dict[str, Any]:
 def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
     from stereo_exp.quant.bounds import prove
     from stereo_exp.quant.network import convert
-    from stereo_exp.quant.state import integer_state, restore_quantised
+    from stereo_exp.quant.state import integer_state
     from stereo_exp.quant.trunk import GRAPH, describe
 
     config, scheme = context.config, context.config.quant.stage
     assert isinstance(scheme, IntScheme)
     device = choose(config.machine).device
-    prepared = restore_quantised(start, bind(start.meta["config"]))
+    prepared = restore(start)
     graph = {GRAPH: describe(prepared.trunk)}
     splits = Splits(config, training=False)
+    target = build_target(config.quant.target)
     result: dict[str, Any] = {"init_from": str(start.path), "target": config.quant.target.name}
     with open_tracker(context) as tracker:
         tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
-        if config.quant.target.exact:
+        if target.exact:
             prove(prepared.trunk, start.path)
             log.info("proved: no sum takes more than the 24 bits of a float32, which carries every integer exactly")
         network = convert(prepared)
-        if config.quant.target.exact and scheme.verify_pairs:
+        if target.exact and scheme.verify_pairs:
             result |= _verify(network, splits, scheme.verify_pairs)
         network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        scores = evaluate(network, splits, config.model.maxdisp, device)
+        scores = evaluate(network, splits, device)
         checkpoint = save(context, integer_state(prepared), start, scores, tracker.run_id, **graph)
         tracker.log(start.meta["step"], flat(scores, "final"))
         pictures = draw_test_pictures(context, network, splits, device)
@@ -98,10 +99,10 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         floating = Path(last_float(lineage)["checkpoint"])
         if floating.is_file():
             original, _ = restore_model(floating, device)
-            result["checkerboard"] = _checkerboard(network, original, splits, config.model.maxdisp, device)
+            result["checkerboard"] = _checkerboard(network, original, splits, device)
             if config.eval.pictures:
                 picture, difference = draw_against_float(
-                    context.dir / "pictures" / "int_against_float.png", network, original, config.model.maxdisp, device
+                    context.dir / "pictures" / "int_against_float.png", network, original, device
                 )
                 pictures.append(picture)
                 result["motorcycle_px_from_float"] = float(abs(difference).mean())
@@ -117,14 +118,12 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _checkerboard(
-    network: nn.Module, original: nn.Module, splits: Splits, maxdisp: int, device: torch.device
-) -> float | None:
+def _checkerboard(network: nn.Module, original: nn.Module, splits: Splits, device: torch.device) -> float | None:
     shares: list[float] = []
     for batch in splits.test(Process()):
         left, right = batch.left.to(device), batch.right.to(device)
         if len(batch):
-            difference = (predict(network, left, right, maxdisp) - predict(original, left, right, maxdisp)).cpu()
+            difference = (predict(network, left, right) - predict(original, left, right)).cpu()
             for i, (height, width) in enumerate(batch.sizes):
                 if min(height, width) >= PERIOD:
                     shares.append(periodic_share(difference[i, :height, :width].numpy()))

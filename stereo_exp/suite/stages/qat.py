@@ -13,6 +13,7 @@ from stereo_exp.base.process import Process
 from stereo_exp.config.quant import QatScheme
 from stereo_exp.model.checkpoint import load_checkpoint
 from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.suite.restore import restore
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_start
 from stereo_exp.suite.runs.launch import launch
@@ -32,15 +33,11 @@ def train(context: RunContext) -> dict[str, Any]:
 
 
 def _train(context: RunContext, process: Process, start_path: Path, resume: Path | None) -> dict[str, Any]:
-    from stereo_exp.quant.state import build_from_config, load_quantised
-
     config = context.config
     compute = choose(config.machine, process.rank)
     torch.manual_seed(config.seed)
     start = load_checkpoint(start_path)
-    network = build_from_config(config)
-    load_quantised(network, start)
-    network.quantise(True)
+    network = restore(start, config.quant)
     log.info("starting from %s (step %d)", start.path, start.meta["step"])
     assert isinstance(config.quant.stage, QatScheme)
     policy = _Scales(network, config.quant.stage)

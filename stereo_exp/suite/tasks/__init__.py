@@ -6,21 +6,8 @@ import sys
 from typing import Any
 
 from stereo_exp.base.errors import EXIT_CHECK_FAILED
-from stereo_exp.base.registry import Registry
+from stereo_exp.config.schema import TASKS
 from stereo_exp.suite.runs.context import RunContext
-
-TASKS = Registry(
-    "task",
-    {
-        "train": "stereo_exp.suite.tasks.train:run",
-        "eval": "stereo_exp.suite.tasks.eval:run",
-        "infer": "stereo_exp.suite.tasks.infer:run",
-        "align": "stereo_exp.suite.tasks.align:run",
-        "bench": "stereo_exp.suite.tasks.bench:run",
-        "export": "stereo_exp.suite.tasks.export:run",
-        "compile": "stereo_exp.suite.tasks.compile:run",
-    },
-)
 
 
 def dispatch(context: RunContext) -> dict[str, Any]:
@@ -33,7 +20,7 @@ def dispatch(context: RunContext) -> dict[str, Any]:
     from stereo_exp.suite.runs.report import finish, started
 
     begin = started()
-    report = finish(context, TASKS[context.config.task](context), begin)
+    report = finish(context, TASKS[context.config.task].load()(context), begin)
     if report.get("failed"):
         print(f"failed: {report['failed']}", file=sys.stderr)
         raise SystemExit(EXIT_CHECK_FAILED)

@@ -20,7 +20,7 @@ from stereo_exp.geometry.metrics import StereoMetrics
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.runtime.manifest import Manifest
 from stereo_exp.suite.build import network_size
-from stereo_exp.suite.datasets import open_dataset
+from stereo_exp.suite.datasets import open_split
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_compiled
 from stereo_exp.suite.track.base import open_tracker
@@ -44,7 +44,7 @@ def run(context: RunContext) -> dict[str, Any]:
     source = load_source(path)
     engines = [Aligned(manifest, name, config.threads) for name in config.engines or manifest.engines]
     reference, metrics = Reference(source), StereoMetrics(manifest.model.maxdisp)
-    data = open_dataset(context.config.dataset, "test")
+    data = open_split(context.config.dataset, "test")
     with open_tracker(context) as tracker:
         tracker.tag(checkpoint=str(path), compiled=str(manifest.folder), parent_run=source.checkpoint.meta["run_id"])
         with Meter("align", num_pairs(data, config.pairs)) as meter:
@@ -60,8 +60,7 @@ def run(context: RunContext) -> dict[str, Any]:
                 differing = sum(len(engine.result.differing()) for engine in engines)
                 meter.advance(differing=str(differing))
         results = [engine.result for engine in engines]
-        exact = source.target is not None and source.config.quant.target.exact
-        limits = _limits(config, source.target, exact, Limits)
+        limits = _limits(config, source.target, source.exact, Limits)
         broken = [problem for result in results if (problem := limits.broken(result)) is not None]
         for result in results:
             numbers = {

@@ -107,10 +107,10 @@ def _latency(context: RunContext, load: Load) -> Result:
 
 def _accuracy(context: RunContext, load: Load) -> Result:
     from stereo_exp.data.source import num_pairs
-    from stereo_exp.suite.datasets import open_dataset
+    from stereo_exp.suite.datasets import open_split
 
     config = context.config
-    source = open_dataset(config.dataset, "test")
+    source = open_split(config.dataset, "test")
     count = num_pairs(source, config.bench.pairs)
     with (
         StereoModel(load.manifest.folder, load.engine, load.threads) as model,

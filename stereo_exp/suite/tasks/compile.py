@@ -26,6 +26,7 @@ def run(context: RunContext) -> dict[str, Any]:
     """
     from stereo_exp.deploy.engines import ENGINES, TOOL_CHAINS, check_installed
     from stereo_exp.suite.restore import load_source
+    from stereo_exp.suite.splits import Splits
 
     config = context.config.compile
     path = find_checkpoint(context)
@@ -39,7 +40,9 @@ def run(context: RunContext) -> dict[str, Any]:
         tracker.tag(checkpoint=str(path), parent_run=source.checkpoint.meta["run_id"])
         for name in config.engines:
             if name in TOOL_CHAINS:
-                result[name] = [str(p) for p in TOOL_CHAINS[name](source, context.dir, context.config, report_size)]
+                batches = Splits(context.config, truth=False).calibration(1, config.calibration_pairs)
+                files = TOOL_CHAINS[name].load()(source, context.dir, batches, config.calibration_pairs, report_size)
+                result[name] = [str(file) for file in files]
         if engines := [name for name in config.engines if name in ENGINES]:
             result |= _compile(context, source, engines, size, report_size)
             tracker.artifact(Path(result["report_html"]))
@@ -60,7 +63,7 @@ def _compile(
         "stage": source.stage,
         "target": source.target,
         "opt": config.opt,
-        "maxdisp": source.config.model.maxdisp,
+        "maxdisp": source.maxdisp,
     }
     totals = write_report(built.full, context.dir, facts, report_size, config.device)
     return {

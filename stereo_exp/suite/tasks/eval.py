@@ -30,8 +30,7 @@ def _evaluate(context: RunContext, process: Process, path: Path) -> dict[str, An
     model, checkpoint = restore_model(path, device)
     with open_tracker(context, process.is_main) as tracker:
         tracker.tag(checkpoint=str(path), parent_run=checkpoint.meta["run_id"])
-        maxdisp = config.model.maxdisp
-        scores = evaluate(model, splits, maxdisp, device, process)
+        scores = evaluate(model, splits, device, process)
         result: dict[str, Any] = {"checkpoint": str(path), "dataset": config.dataset.name, **scores}
         if process.is_main:
             tracker.log(checkpoint.meta["step"], flat(scores, "test"))
@@ -42,5 +41,5 @@ def _evaluate(context: RunContext, process: Process, path: Path) -> dict[str, An
             if config.eval.stability:
                 from stereo_exp.suite.evaluate import sequence_stability
 
-                result["stability"] = sequence_stability(model, splits, maxdisp, device, config.temporal)
+                result["stability"] = sequence_stability(model, splits, device, config.temporal)
     return result

@@ -29,7 +29,7 @@ def run(context: RunContext) -> dict[str, Any]:
     """
     from stereo_exp.data.source import num_pairs, read_pairs
     from stereo_exp.deploy.engines import check_installed
-    from stereo_exp.suite.datasets import open_dataset
+    from stereo_exp.suite.datasets import open_split
     from stereo_exp.suite.restore import load_source
 
     config = context.config.export
@@ -55,7 +55,7 @@ def run(context: RunContext) -> dict[str, Any]:
         }
         if config.parity_pairs:
             dataset = context.config.dataset
-            data = open_dataset(dataset, "test")
+            data = open_split(dataset, "test")
             pairs = read_pairs(data, config.parity_pairs, dataset.on_error)
             parity = measure(file, config.form, source, pairs, num_pairs(data, config.parity_pairs), size)
             result |= {"parity_max_px": parity.max_px, "parity_mean_px": parity.mean_px, "parity_pairs": parity.pairs}
@@ -74,7 +74,7 @@ def _export(source: Any, config: Export, size: tuple[int, int] | None) -> bytes:
     if source.float_weights:
         trunk = with_fake_weights(trunk, source.float_weights)
     if config.form == "full":
-        model = full_form(trunk_form(trunk), source.num_candidates, source.config.model.maxdisp)
+        model = full_form(trunk_form(trunk), source.num_candidates, source.maxdisp)
     else:
         model = network_form(trunk, source.num_candidates)
     if config.opset < OLDEST_OPSET:
@@ -83,16 +83,17 @@ def _export(source: Any, config: Export, size: tuple[int, int] | None) -> bytes:
 
 
 def _costs(source: Any, size: tuple[int, int]) -> dict[str, Any]:
-    from stereo_exp.model import MODELS
     from stereo_exp.model.profile import profile
+    from stereo_exp.suite.build import build_network
+    from stereo_exp.suite.restore import network_of
 
-    total = profile(MODELS[source.config.model.name](source.config.model), *size)["total"]
+    total = profile(build_network(network_of(source.checkpoint.meta).model), *size)["total"]
     return {"parameters": total.parameters, "gmac": round(total.macs / 1e9, 3), "gmac_size": list(size)}
 
 
 def _limit(source: Any, config: Export) -> float | None:
     """The difference that passes, px; None judges none."""
-    if config.tolerance is None and source.stage != "float" and not source.config.quant.target.exact:
+    if config.tolerance is None and source.stage != "float" and not source.exact:
         return None
     return EXACT_TOLERANCE if config.tolerance is None else config.tolerance
 

@@ -43,7 +43,6 @@ def run(context: RunContext) -> dict[str, Any]:
     model, checkpoint = restore_model(path, device)
     predictor = Predictor(
         model,
-        config.model.maxdisp,
         device,
         left_right=config.infer.left_right,
         min_confidence=config.infer.min_confidence,

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stereo_exp.base.registry import Registry
+from stereo_exp.base.registry import group
 
 if TYPE_CHECKING:
     from stereo_exp.suite.runs.context import RunContext
@@ -86,19 +86,10 @@ class Trackers(Tracker):
             member.finish(status)
 
 
-TRACKERS = Registry(
-    "tracker",
-    {
-        "mlflow": "stereo_exp.suite.track.mlflow:MLflowRun",
-        "none": "stereo_exp.suite.track.base:Tracker",
-    },
-)
-
-
 def open_tracker(context: RunContext, is_main: bool = True) -> AbstractContextManager[Tracker]:
     """The trackers of a run, as a context manager; processes other than the main one get one that does nothing."""
     if not is_main:
         return Tracker(context)
     from stereo_exp.suite.track.jsonl import JsonLines
 
-    return Trackers(context, [JsonLines(context), TRACKERS[context.config.tracker.name](context)])
+    return Trackers(context, [JsonLines(context), group("tracker")[context.config.tracker.name].load()(context)])

@@ -28,7 +28,7 @@ from stereo_exp.model.checkpoint import (
     restore_optimiser,
     save_checkpoint,
 )
-from stereo_exp.model.losses import LOSSES
+from stereo_exp.suite.build import build_loss
 from stereo_exp.suite.evaluate import evaluate, flat
 from stereo_exp.suite.pictures import draw_test_pictures
 from stereo_exp.suite.runs.context import RunContext
@@ -85,11 +85,11 @@ class Trainer:
         self.context, self.splits, self.compute = context, splits, compute
         self.process, self.tracker = process, tracker
         config = context.config
-        self.maxdisp = config.model.maxdisp
+        self.maxdisp: int = model.maxdisp  # type: ignore[assignment]
         self.model = model.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if process.world_size > 1 and compute.device.type == "cuda":
             self.model = nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
-        self.loss = LOSSES[config.loss.name](config.loss)
+        self.loss = build_loss(config.loss)
         self.optimiser = build_optimiser(config.optim, self.model)
         self.ema = EMA(self.model, config.optim.ema_decay) if config.optim.ema_decay > 0 else None
         self.steps_per_epoch = splits.steps_per_epoch(process.world_size)
@@ -190,7 +190,7 @@ class Trainer:
         model = self.evaluated_model()
         # Processes on CPUs have BatchNorm statistics of their own; rank 0's are the ones that are saved.
         self.process.broadcast(model.state_dict().values())
-        scores = evaluate(model, self.splits, self.maxdisp, self.compute.device, self.process)
+        scores = evaluate(model, self.splits, self.compute.device, self.process)
         epe = float(scores["epe"])
         self.tracker.log(self.progress.step, flat(scores, "test"))
         log.info("step %d: test EPE %.4f px", self.progress.step, epe)

@@ -8,13 +8,8 @@ import math
 import torch
 from torch import nn
 
-from stereo_exp.base.registry import Registry
+from stereo_exp.base.registry import group
 from stereo_exp.config.training import Optim
-
-OPTIMISERS = Registry(
-    "optim",
-    {"adam": "torch.optim:Adam", "adamw": "torch.optim:AdamW"},
-)
 
 
 def build_optimiser(config: Optim, model: nn.Module) -> torch.optim.Optimizer:
@@ -32,7 +27,7 @@ def build_optimiser(config: Optim, model: nn.Module) -> torch.optim.Optimizer:
         {"params": plain, "weight_decay": 0.0},
     ]
     beta1, beta2 = config.betas
-    return OPTIMISERS[config.name](groups, lr=config.lr * config.lr_scale, betas=(beta1, beta2))
+    return group("optim")[config.name].load()(groups, lr=config.lr * config.lr_scale, betas=(beta1, beta2))
 
 
 # Exponential moving average of the weights.

@@ -55,8 +55,8 @@ def train_step(
     left, right = (v.contiguous(memory_format=torch.channels_last) for v in (left, right))
     with compute.precision():
         output = model(left, right)
-    final = full_disparity(output, maxdisp)
-    loss = loss_function(output, final, truth, mask, maxdisp)
+    final = full_disparity(output)
+    loss = loss_function(output, final, truth, mask)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     limit = grad_clip if grad_clip is not None else float("inf")
