@@ -3,6 +3,6 @@
 `python -m data_tools.check ROOT` prints the report; `check` is the same as a function.
 """
 
-from data_tools.check.__main__ import CheckResult, check
+from data_tools.check.check import CheckResult, check
 
 __all__ = ["CheckResult", "check"]

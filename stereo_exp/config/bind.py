@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
@@ -27,7 +27,7 @@ class Network:
     """What of a config makes the network that a checkpoint holds."""
 
     model: Model = makes(NETWORK, default=MISSING)
-    quant: Quant = MISSING
+    quant: Quant = field(default_factory=Quant)
 
 
 def bind(config: DictConfig | Mapping[str, Any]) -> Root:

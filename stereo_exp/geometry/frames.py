@@ -241,6 +241,8 @@ def open_frames(left: str, right: str | None) -> Frames:
     kinds = [kind_of(view) for view in (left, right) if view is not None]
     if len(set(kinds)) > 1:
         raise UserError("infer.right", right, f"is a {kinds[1]}, infer.left a {kinds[0]}", "give two of one kind")
+    if right is None and kinds[0] != "video":
+        raise UserError("infer.right", "null", "both views are needed", "add infer.right=FILE")
     if kinds[0] == "camera":
         return CameraFrames(int(left), int(str(right)))
     if kinds[0] == "video":

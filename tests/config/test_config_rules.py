@@ -71,7 +71,6 @@ def plain(**values: object) -> dict[str, Any]:
         (["optim.ema_decay=1"], "optim.ema_decay", 1.0, "optim.ema_decay=0"),
         (["machine.device=gpu"], "machine.device", "gpu", "machine.device=auto"),
         (["machine.precision=fp16"], "machine.precision", "fp16", "machine.precision=auto"),
-        (["infer.left=l.png"], "infer.right", "null", "infer.right=FILE"),
         (["infer.right=r.png"], "infer.left", "null", "infer.left=FILE"),
         (["infer.focal=1000"], "infer.baseline", "null", "infer.baseline=VALUE"),
         (["infer.baseline=0.1"], "infer.focal", "null", "infer.focal=VALUE"),

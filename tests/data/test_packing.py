@@ -155,7 +155,7 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(make_scenes, tmp_path):
     # The child sleeps before its ninth pair, so that the kill meets it in the middle of a shard.
     child = f"""
 import time
-from stereo_exp.data import shard_writer
+from stereo_exp.data.shards import write as shard_writer
 read, count = shard_writer.read_members, 0
 def slow(*arguments):
     global count
@@ -163,7 +163,7 @@ def slow(*arguments):
     if count == 10: time.sleep(60)
     return read(*arguments)
 shard_writer.read_members = slow
-from stereo_exp.data.packing import pack
+from stereo_exp.data.shards.packing import pack
 pack({str(root)!r}, {str(out.parent)!r}, "train", samples_per_shard=2, num_workers=1)
 """
     process = subprocess.Popen([sys.executable, "-c", child])

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
-from data_tools.check import __main__ as check
-from data_tools.check.__main__ import main
+from data_tools.check import check
+from data_tools.check.check import main
 from data_tools.check.lists import list_text
 from data_tools.check.pairs import truth_fit
 from data_tools.check.problems import Findings

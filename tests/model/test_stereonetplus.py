@@ -222,7 +222,7 @@ def test_unit_adds_before_its_relu() -> None:
 def test_t5_unfold_is_row_major_from_the_top_left() -> None:
     low = torch.rand(1, 1, 3, 4)
     logits = torch.full((1, 24, 3, 4), -1e4)
-    regression = Regression(24)
+    regression = Regression(24, 192)
     logits[0, 5] = 0.0
     output = regression(HeadLogits(logits, torch.zeros(1, 4, 24, 32)))
     torch.testing.assert_close(output.low, torch.full((1, 1, 3, 4), 5 / 24))
@@ -235,9 +235,9 @@ def test_t5_unfold_is_row_major_from_the_top_left() -> None:
 def test_t5_a_cell_never_uses_values_right_of_or_below_it() -> None:
     low = torch.zeros(1, 1, 3, 3)
     low[0, 0, 1, 1] = 0.5
-    unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), Regression(24).unfold)
-    output = StereoOutput(low, unfolded, torch.full((1, 4, 24, 24), 0.25), torch.zeros(1, 24, 3, 3))
-    touched = full_disparity(output, 192)[0] > 0
+    unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), Regression(24, 192).unfold)
+    output = StereoOutput(low, unfolded, torch.full((1, 4, 24, 24), 0.25), torch.zeros(1, 24, 3, 3), (), 192)
+    touched = full_disparity(output)[0] > 0
     assert touched[8:, 8:].all()
     assert not touched[:8].any()
     assert not touched[:, :8].any()
@@ -245,12 +245,12 @@ def test_t5_a_cell_never_uses_values_right_of_or_below_it() -> None:
 
 def test_postprocess_is_the_published_formula() -> None:
     output = StereoOutput(
-        torch.rand(2, 1, 4, 6), torch.rand(2, 4, 4, 6), torch.rand(2, 4, 32, 48), torch.zeros(2, 12, 4, 6)
+        torch.rand(2, 1, 4, 6), torch.rand(2, 4, 4, 6), torch.rand(2, 4, 32, 48), torch.zeros(2, 12, 4, 6), (), 96
     )
     nearest = output.unfolded.repeat_interleave(8, 2).repeat_interleave(8, 3)
-    torch.testing.assert_close(full_disparity(output, 96), (nearest * output.weights).sum(1) * 96)
+    torch.testing.assert_close(full_disparity(output), (nearest * output.weights).sum(1) * 96)
     bilinear = F.interpolate(output.low * 96, (32, 48), mode="bilinear", align_corners=False)[:, 0]
-    torch.testing.assert_close(coarse_disparity(output, 96), bilinear)
+    torch.testing.assert_close(coarse_disparity(output), bilinear)
 
 
 def test_views_share_their_weights() -> None:

@@ -23,7 +23,7 @@ from stereo_exp.runtime.engines import AUTO
 from stereo_exp.runtime.engines import ENGINES as REGISTERED
 from stereo_exp.runtime.host import device_name, pinned
 from stereo_exp.suite.runs.context import RunContext
-from stereo_exp.suite.runs.find import find_compiled
+from stereo_exp.suite.runs.folders import find_compiled
 from stereo_exp.suite.tasks import dispatch
 
 Make = Callable[..., RunContext]

@@ -107,9 +107,9 @@ sys.modules["mlflow"] = None  # any import of it fails, as where it is not insta
 from pathlib import Path
 from composing import composed
 from stereo_exp.config import bind
-from stereo_exp.errors import exit_on_user_error
-from stereo_exp.run.context import RunContext
-from stereo_exp.track import open_tracker
+from stereo_exp.base.errors import exit_on_user_error
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.track.base import open_tracker
 config = bind(composed("tracker={tracker}", "root={tmp_path}"))
 with exit_on_user_error(), open_tracker(RunContext(config, Path("{tmp_path}/run"))) as tracker:
     tracker.log(1, {{"a": 1.0}})

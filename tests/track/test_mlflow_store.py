@@ -128,7 +128,7 @@ from pathlib import Path
 from composing import composed
 from mlflow_runs import record
 from stereo_exp.config import bind
-from stereo_exp.run.context import RunContext
+from stereo_exp.suite.runs.context import RunContext
 root, job = sys.argv[1:]
 run_dir = Path(root) / job
 run_dir.mkdir()

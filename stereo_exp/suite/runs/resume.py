@@ -12,7 +12,7 @@ from stereo_exp.config import bind
 from stereo_exp.config.marks import RUN, facts, first_difference
 from stereo_exp.model.checkpoint import LAST, read_meta
 from stereo_exp.suite.runs.context import RunContext
-from stereo_exp.suite.runs.find import runs_of
+from stereo_exp.suite.runs.folders import runs_of
 
 log = logging.getLogger(__name__)
 

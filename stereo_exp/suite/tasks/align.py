@@ -22,7 +22,7 @@ from stereo_exp.runtime.manifest import Manifest
 from stereo_exp.suite.build import network_size
 from stereo_exp.suite.datasets import open_split
 from stereo_exp.suite.runs.context import RunContext
-from stereo_exp.suite.runs.find import find_compiled
+from stereo_exp.suite.runs.folders import find_compiled
 from stereo_exp.suite.track.base import open_tracker
 from stereo_exp.weights import checkpoint_named
 

@@ -24,7 +24,7 @@ from stereo_exp.runtime.manifest import Manifest
 from stereo_exp.runtime.model import StereoModel
 from stereo_exp.suite.build import network_size
 from stereo_exp.suite.runs.context import RunContext
-from stereo_exp.suite.runs.find import find_compiled
+from stereo_exp.suite.runs.folders import find_compiled
 from stereo_exp.suite.track.base import open_tracker
 
 Result = dict[str, Any]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from stereo_exp.suite.build import network_size
 from stereo_exp.suite.runs.context import RunContext
-from stereo_exp.suite.runs.find import COMPILED_FOLDER as FOLDER
 from stereo_exp.suite.runs.find import find_checkpoint
+from stereo_exp.suite.runs.folders import COMPILED_FOLDER as FOLDER
 from stereo_exp.suite.track.base import open_tracker
 
 if TYPE_CHECKING:
