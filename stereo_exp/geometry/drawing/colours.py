@@ -77,14 +77,21 @@ def disparity_limits(*maps: np.ndarray) -> tuple[float, float]:
 
 
 def place_ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
-    """At most `most` (two or more) evenly spaced round numbers from `low` to `high`, with what to write beside them."""
+    """Round numbers from `low` to `high`, evenly spaced, with what to write beside them.
+
+    Args:
+        most: how many there may be, two or more; there are as many as a step of 1, 2 or 5 times a power of ten gives,
+            at least one.
+    """
     span = high - low
     if not span > 0:
         return [(low, f"{low:g}")]
-    rough = span / max(most - 1, 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    power = 10.0 ** (math.floor(math.log10(span / most)))
+    for step in (factor * power for factor in (1, 2, 5, 10, 20)):
+        # A number that rounding puts beside an end is meant to be at it.
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first < most:
+            break
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     # Adding 0 makes the minus of -0 vanish.
     return [(step * i, f"{step * i + 0.0:.{decimals}f}") for i in range(first, last + 1)]

@@ -130,7 +130,7 @@ def _draw_scale(picture: np.ndarray, panel: Panel, corner: tuple[int, int], heig
     picture[top : top + height, left:right] = table[levels][:, None]
     cv2.rectangle(picture, (left - 1, top - 1), (right, bottom + 1), _FRAME)
     low, high = panel.limits or (0.0, 1.0)
-    for value, text in place_ticks(low, high, max(2, height // _TICK_DISTANCE)):
+    for value, text in place_ticks(low, high, max(3, height // _TICK_DISTANCE)):
         share = (value - low) / (high - low) if high > low else 0.5
         y = round(bottom - share * (bottom - top))
         cv2.line(picture, (right + 1, y), (right + _TICK_LENGTH, y), BLACK)
