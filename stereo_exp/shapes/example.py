@@ -12,7 +12,7 @@ from stereo_exp.shapes import props
 from stereo_exp.shapes.paint import Atlas, PlanePaint
 from stereo_exp.shapes.photometry import Camera
 from stereo_exp.shapes.pigment import mixed
-from stereo_exp.shapes.scene import Scene
+from stereo_exp.shapes.scene import Scene, largest_disparity
 from stereo_exp.shapes.space import Rig, rotation
 from stereo_exp.shapes.stage import Stage
 from stereo_exp.shapes.stains import Glare
@@ -25,7 +25,7 @@ FOCAL, BASELINE = 760.0, 0.12
 _SEED = 23
 _EYE, _CEILING, _DEPTH, _LEFT, _RIGHT = 1.3, 1.35, 4.2, 2.3, 2.5
 """From the left camera to floor, ceiling, back wall and side walls, metres."""
-_LIMIT = 190.0
+_LIMIT = largest_disparity(WIDTH)
 _SIDE = 256
 
 Colour = tuple[int, int, int]
