@@ -24,12 +24,12 @@ from stereo_exp.base.files import replacing
 from stereo_exp.base.progress import Meter
 from stereo_exp.data.sources.motorcycle import MotorcycleSource
 from stereo_exp.geometry.calibration import read_calibration
+from stereo_exp.geometry.drawing import DISPARITY_MAP
 from stereo_exp.geometry.frames import open_frames
 from stereo_exp.geometry.pair import Calibration, StereoSample
 from stereo_exp.geometry.points import depth
 from stereo_exp.geometry.rectify import Rig
 from stereo_exp.geometry.refine import refined
-from stereo_exp.suite.pictures import DISPARITY_MAP
 from stereo_exp.suite.predict import Prediction
 
 SHEET = Path("docs/images/release_contact_sheet.jpg")

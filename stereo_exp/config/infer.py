@@ -15,7 +15,7 @@ UNITS = ("m", "cm", "mm")
 class Infer:
     left: str | None = None
     """Left view: an image, a folder or pattern of images, a video, or a camera's number; with neither view given, the
-    Motorcycle pair."""
+    rendered pair that comes along."""
     right: str | None = None
     """Right view, of the same kind and size. Left out for a video that holds both views side by side."""
     out: str | None = None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.files import replacing, write_bytes
+from stereo_exp.geometry.drawing.colours import colour_map
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.formats.pfm import write_pfm
 
@@ -17,7 +17,6 @@ PNG_SCALE = 256
 MM_PER_M = 1000
 """Depth as 16 bits is in mm, 0 = unknown."""
 _UINT16_MAX = 65535
-_UNKNOWN_GREY = 128
 
 
 def to_uint16(values: np.ndarray) -> np.ndarray:
@@ -48,15 +47,5 @@ def write_map(path: Path, values: np.ndarray, png_scale: float) -> Path:
 
 def write_picture(path: Path, disparity: np.ndarray, maxdisp: float) -> Path:
     """Disparity in colours, 0 to `maxdisp` px whatever the picture holds, so that frames of a sequence compare."""
-    write_bytes(path, encode_png(coloured(disparity, (0.0, maxdisp))))
+    write_bytes(path, encode_png(colour_map(disparity, (0.0, maxdisp))))
     return path
-
-
-def coloured(disparity: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    """uint8 H×W×3 RGB of H×W px, with the ends of the colour scale at `limits`; grey where it is not finite."""
-    low, high = limits
-    known = np.isfinite(disparity)
-    levels = np.clip((np.where(known, disparity, low) - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
-    picture = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB)
-    picture[~known] = _UNKNOWN_GREY
-    return picture

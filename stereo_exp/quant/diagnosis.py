@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.fx import Node
 
-from stereo_exp.base.files import replacing
 from stereo_exp.base.progress import Meter
 from stereo_exp.data.loader import StereoBatch
 from stereo_exp.geometry.metrics import StereoMetrics
@@ -21,7 +18,6 @@ from stereo_exp.model.stereonetplus import predict
 from stereo_exp.quant.fake import ActivationQuantiser, Quantiser
 from stereo_exp.quant.network import QuantisedStereoNet
 
-_SHOWN = 40
 _NO_NOISE_DB = 200.0
 
 
@@ -97,27 +93,6 @@ def _decibel(signal: float, noise: float) -> float:
     if noise == 0:
         return _NO_NOISE_DB
     return round(10 * math.log10(signal / noise), 2) if signal > 0 else 0.0
-
-
-def draw_noise(path: Path, records: list[dict[str, Any]]) -> Path:
-    """Bars of the worst layers' signal-to-noise ratio, worst on top."""
-    from matplotlib.figure import Figure
-
-    shown = records[:_SHOWN]
-    figure = Figure(figsize=(9, 0.22 * len(shown) + 1.2), dpi=110, layout="constrained")
-    axes = figure.subplots()
-    rows = np.arange(len(shown))
-    axes.barh(rows, [r["own_snr_db"] for r in shown], color="#c6d5e8", label="its own rounding alone")
-    axes.barh(rows, [r["snr_db"] for r in shown], height=0.45, color="#c0392b", label="all layers up to here")
-    axes.set_yticks(rows, [r["name"] for r in shown], fontsize=7)
-    axes.invert_yaxis()
-    axes.set_xlabel("signal to noise, dB (more is better)")
-    axes.set_title(f"Quantised against float: the worst {len(shown)} of {len(records)} tensors", fontsize=10)
-    axes.legend(loc="lower right", fontsize=8)
-    axes.grid(axis="x", alpha=0.3)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png")
-    return path
 
 
 # Which layers cost most: the EPE lost when only one layer is quantised.

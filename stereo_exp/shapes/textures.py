@@ -78,7 +78,8 @@ def load(name: str, level: int) -> np.ndarray:
 def _folder() -> Path:
     found = importlib.util.find_spec("skimage")
     if found is None or not found.submodule_search_locations:
-        raise UserError("scikit-image", "missing", "shapes paints with its photographs", "pip install scikit-image")
+        fix = "pip install stereo_exp[train] brings it"
+        raise UserError("scikit-image", "missing", "shapes paints with its photographs", fix)
     return Path(next(iter(found.submodule_search_locations))) / "data"
 
 

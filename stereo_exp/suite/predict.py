@@ -13,6 +13,7 @@ from torch import nn
 from stereo_exp.base.errors import UserError
 from stereo_exp.config.infer import Infer
 from stereo_exp.data.loader import collate
+from stereo_exp.geometry.drawing import DEPTH_MAP, Panel, write_panels
 from stereo_exp.geometry.occlusion import consistent
 from stereo_exp.geometry.pair import Calibration, StereoSample
 from stereo_exp.geometry.points import depth as depth_in_metres
@@ -21,7 +22,6 @@ from stereo_exp.geometry.refine import enlargement, predicted
 from stereo_exp.geometry.write import MM_PER_M, PNG_SCALE, write_map
 from stereo_exp.model.colour import normalise
 from stereo_exp.model.regression import full_confidence, full_disparity
-from stereo_exp.suite.pictures import DEPTH_MAP, Panel, draw
 
 _NO_CALIBRATION = (
     "no depth: focal length and baseline are not known\n(infer.calib=FILE, or infer.focal= in px, infer.baseline= in m)"
@@ -76,7 +76,7 @@ def write_one(
         files["depth_png"] = write_map(out / "depth_mm.png", result.depth, MM_PER_M)
         if config.points and calibration is not None:
             files["points"] = _write_points(out / "points.ply", result, calibration, config.max_depth)
-    files["picture"] = draw(out / "panels.png", _panels(result, limits), heading=result.sample.key)
+    files["picture"] = write_panels(out / "panels.png", _panels(result, limits), heading=result.sample.key)
     return files
 
 

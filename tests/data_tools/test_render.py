@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from stereo_exp.base.errors import UserError
 from stereo_exp.geometry.formats.image import read_rgb
 from stereo_exp.geometry.formats.pfm import read_pfm
+from stereo_exp.shapes import textures
 from stereo_exp.shapes.photometry import Camera
 from stereo_exp.shapes.raster import Pair, render_scene
 from stereo_exp.shapes.scene import Scene, largest_disparity
@@ -177,6 +178,13 @@ def test_paint_is_the_same_in_both_views_and_textured_as_named(kind: str) -> Non
         if kind in ("flat", "faint")
         else np.median(spreads) > (4 if kind in ("rough", "fabric") else 8)
     )
+
+
+def test_photographs_without_scikit_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    monkeypatch.setattr(textures, "_folder", textures._folder.__wrapped__)
+    with pytest.raises(UserError, match=r"its photographs; pip install stereo_exp\[train\] brings it"):
+        load.__wrapped__("coins.png", 0)
 
 
 def test_photographs_are_in_the_wheel_and_not_evaluation_data() -> None:

@@ -54,6 +54,21 @@ def test_the_guard_blocks(engine: str) -> None:
     assert "torch is blocked" in run_guarded("import torch", HEAVY).stderr
 
 
+def test_the_pair_that_comes_along_is_drawn_with_opencv_alone(tmp_path: Path) -> None:
+    code = """
+from pathlib import Path
+from stereo_exp.geometry.drawing import Panel, write_panels
+from stereo_exp.geometry.example import example_pair
+pair = example_pair()
+write_panels(Path(sys.argv[1]), [Panel("left", pair.left), Panel("disparity", pair.disparity, limits=(0, 64))])
+print(pair.size, pair.calibration.baseline)
+"""
+    done = run_guarded(code, [*HEAVY, *ENGINES], tmp_path / "panels.png")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "(544, 960) 0.12"
+    assert (tmp_path / "panels.png").stat().st_size > 100_000
+
+
 CLI = """
 import runpy
 sys.argv = ["python -m stereo_exp.runtime", *sys.argv[1:]]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.data.source import StereoSource
 from stereo_exp.geometry.pair import Calibration, StereoSample
 
 # Quarter-size calibration, from the docstring of skimage.data.stereo_motorcycle.
 CALIBRATION = Calibration(focal=994.978, baseline=0.193001, doffs=31.086, centre=(311.193, 254.877))
+
+_FIX = "pip install stereo_exp[train] brings it"
 
 
 class MotorcycleSource(StereoSource):
@@ -17,11 +20,16 @@ class MotorcycleSource(StereoSource):
     scikit-image marks unknown pixels with infinity (its docstring says NaN): both become 0. Its docstring has
     the views the other way round too; in fact left (x, y) matches right (x - d, y), as everywhere in this
     project.
+
+    Raises:
+        UserError: scikit-image is not installed.
     """
 
     def __init__(self) -> None:
-        from skimage.data import stereo_motorcycle  # scikit-image takes a while to import
-
+        try:
+            from skimage.data import stereo_motorcycle  # takes a while to import
+        except ImportError:
+            raise UserError("scikit-image", "missing", "it brings the Motorcycle pair", _FIX) from None
         self._left, self._right, disparity = stereo_motorcycle()
         self._disparity = np.where(np.isfinite(disparity), disparity, 0).astype(np.float32)
 

@@ -18,7 +18,7 @@ from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.quant.trunk import GRAPH, describe
 from stereo_exp.suite.build import quantise_network
 from stereo_exp.suite.evaluate import evaluate, flat
-from stereo_exp.suite.pictures import draw_test_pictures
+from stereo_exp.suite.pictures import draw_noise, draw_test_pictures
 from stereo_exp.suite.restore import restore
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_start
@@ -48,7 +48,7 @@ def train(context: RunContext) -> dict[str, Any]:
 
 def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
     from stereo_exp.quant.calibrate import calibrate
-    from stereo_exp.quant.diagnosis import draw_noise, layer_noise
+    from stereo_exp.quant.diagnosis import layer_noise
 
     config, scheme = context.config, context.config.quant.stage
     assert isinstance(scheme, CalibScheme)

@@ -13,6 +13,7 @@ from stereo_exp.base.process import Process
 from stereo_exp.base.progress import Meter
 from stereo_exp.config.quant import IntScheme
 from stereo_exp.data.loader import first_pairs
+from stereo_exp.geometry.example import example_pair
 from stereo_exp.geometry.metrics import PERIOD, periodic_share
 from stereo_exp.model.checkpoint import Checkpoint, lineage_of, load_checkpoint
 from stereo_exp.model.colour import normalise
@@ -39,8 +40,9 @@ def train(context: RunContext) -> dict[str, Any]:
 
     `chain`: the stages that led here with their EPE, each on the data set that it was trained with. For exact targets
     `integers_equal`: the share of all quantised values and outputs that the independent integer evaluator computes
-    alike. `checkerboard`: see `periodic_share`, of integer minus float disparity, the mean over the first test pairs,
-    where the float checkpoint is still there.
+    alike. Where the float checkpoint is still there, `checkerboard`: see `periodic_share`, of integer minus float
+    disparity, the mean over the first test pairs; and, with `eval.pictures`, `px_from_float`: the mean absolute
+    difference on the pair that `px_from_float_pair` names.
 
     Raises:
         UserError: of an exact target, float32 might round a sum.
@@ -101,11 +103,10 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
             original, _ = restore_model(floating, device)
             result["checkerboard"] = _checkerboard(network, original, splits, device)
             if config.eval.pictures:
-                picture, difference = draw_against_float(
-                    context.dir / "pictures" / "int_against_float.png", network, original, device
-                )
+                path, sample = context.dir / "pictures" / "int_against_float.png", example_pair()
+                picture, difference = draw_against_float(path, sample, network, original, device)
                 pictures.append(picture)
-                result["motorcycle_px_from_float"] = float(abs(difference).mean())
+                result |= {"px_from_float": float(abs(difference).mean()), "px_from_float_pair": sample.key}
         for picture in pictures:
             tracker.artifact(picture)
     chain = against_float([*lineage, {"stage": "int_infer", "epe": scores["epe"], "dataset": config.dataset.name}])

@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.base.progress import Meter
 from stereo_exp.config.infer import Infer
 from stereo_exp.config.schema import Root
-from stereo_exp.data.sources.motorcycle import MotorcycleSource
 from stereo_exp.geometry.calibration import read_calibration
+from stereo_exp.geometry.drawing import Film, disparity_limits
 from stereo_exp.geometry.epipolar import pair_geometry
+from stereo_exp.geometry.example import example_pair
 from stereo_exp.geometry.frames import open_frames
 from stereo_exp.geometry.pair import Calibration, StereoSample
 from stereo_exp.geometry.rectify import Rectifier, Rig
 from stereo_exp.geometry.refine import enlargement
 from stereo_exp.geometry.temporal import Stability, TemporalFilter
-from stereo_exp.suite.pictures import Film, disparity_limits
 from stereo_exp.suite.predict import Predictor, Result, with_depth, write_frame, write_one
 from stereo_exp.suite.restore import restore_model
 from stereo_exp.suite.runs.context import RunContext
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 def run(context: RunContext) -> dict[str, Any]:
-    """Predict what `infer.left` and `infer.right` name; without them that is Motorcycle."""
+    """Predict what `infer.left` and `infer.right` name; without them that is the pair that comes along."""
     config = context.config
     path = find_checkpoint(context)
     pairs = Pairs(config.infer)
@@ -71,7 +72,7 @@ class Pairs:
         """Of the pairs as they are handed out; of a rig, once the first has been."""
         self._rectifier: Rectifier | None = None
         if config.left is None:
-            self._frames: Any = [MotorcycleSource().read(0)]
+            self._frames: Any = [example_pair()]
             self.calibration, self.is_sequence = self._frames[0].calibration, False
         else:
             self._frames = open_frames(config.left, config.right)
@@ -91,7 +92,12 @@ class Pairs:
         return min(len(self._frames), limit) if limit else len(self._frames)
 
     def __iter__(self) -> Iterator[StereoSample]:
+        size: tuple[int, int] | None = None
         for index, raw in enumerate(islice(self._frames, self.config.max_frames)):
+            size = size or raw.size
+            if raw.size != size:
+                found = f"{raw.size[1]}x{raw.size[0]}"
+                raise UserError("infer.left", found, "the images differ in size", "sort them")
             sample = raw
             if self._rectifier is not None:
                 left, right = self._rectifier(raw.left, raw.right)
