@@ -26,8 +26,8 @@ ENGINES = Registry(
     },
 )
 TOOL_CHAINS = Registry("compile.engines", {"openexplorer": "stereo_exp.deploy.engines.openexplorer:write"})
-# Package -> the extra that brings it; what an engine's files are written with.
-_EXPORT = {"onnx": "export", "onnx_ir": "export", "onnxscript": "export"}
+# Package -> the extra that brings it; what an engine's files and the report beside them are written with.
+_EXPORT = {"jinja2": "export", "onnx": "export", "onnx_ir": "export", "onnxscript": "export"}
 _NEEDS = {
     "onnxruntime": _EXPORT,
     "openvino": {**_EXPORT, "openvino": "openvino"},
