@@ -16,10 +16,11 @@ def install(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """ruff: mistakes, import order, format."""
-    session.install("-c", "constraints.txt", "ruff")
+    """ruff: mistakes, import order, format; import-linter: who may import whom."""
+    session.install("-c", "constraints.txt", "ruff", "import-linter")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-logo")
 
 
 @nox.session
