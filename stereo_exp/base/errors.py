@@ -32,7 +32,7 @@ class UserError(ValueError):
         shown = "" if value is None else f"={_one_line(value)}"
         super().__init__(f"{_one_line(self.key, None)}{shown}: {_one_line(rule, None)}; {_one_line(fix, None)}")
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[object, ...]:
         # A worker process hands its exception over by pickling it; the default would pass one argument.
         return type(self), (self.key, self.value, self.rule, self.fix)
 
