@@ -12,9 +12,10 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from stereo_exp.base.errors import UserError, exit_on_user_error
-from stereo_exp.config import bind, conf_dir, register
+from stereo_exp.config import bind, conf_dir, load_plugins
 from stereo_exp.config.help import help_text
 from stereo_exp.config.messages import from_hydra
+from stereo_exp.config.plugins import outside_options
 
 # Hydra 1.4 warns when version_base is given, 1.3 when it is missing.
 _COMPAT = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
@@ -38,15 +39,17 @@ def job(config: DictConfig) -> float | None:
 def main() -> None:
     """Compose the config from the command line and run the job, or the jobs of a sweep."""
     if {"--help", "-h"} & set(sys.argv[1:]):
-        print(help_text(sys.argv[1:]))
+        with exit_on_user_error():
+            load_plugins(sys.argv[1:])
+        print(help_text(sys.argv[1:], outside_options()))
         return
     global _started
     _started = False
-    register()
     # Hydra would print several lines and exit with 1; with this it raises, and we tell it in our one line.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"
     with exit_on_user_error():
+        load_plugins(sys.argv[1:])
         try:
             hydra.main(config_path=str(conf_dir()), config_name="config", **_COMPAT)(job)()
         except (HydraException, OmegaConfBaseException) as error:

@@ -6,7 +6,7 @@ types under schema/ as if they could be chosen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -52,9 +52,9 @@ Completion in bash: eval "$(stereo-exp -sc install=bash)"
 Exit codes: 0 done, 2 a mistake in the configuration, data or checkpoint (told in one line), 1 a bug."""
 
 
-def help_text(arguments: Sequence[str] = ()) -> str:
-    """The text of `--help`; a `--config-dir` among the arguments adds its options."""
-    options: dict[str, set[str]] = {}
+def help_text(arguments: Sequence[str] = (), more: Mapping[str, Iterable[str]] | None = None) -> str:
+    """The text of `--help`; a `--config-dir` among the arguments adds its options, `more` those of plug-ins, by group."""
+    options: dict[str, set[str]] = {group: set(names) for group, names in (more or {}).items()}
     for folder in (conf_dir(), *_config_dirs(arguments)):
         for path in sorted(folder.rglob("*.yaml")):
             group = path.parent.relative_to(folder).as_posix()

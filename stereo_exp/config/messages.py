@@ -30,6 +30,10 @@ def from_hydra(error: Exception, arguments: Sequence[str]) -> UserError:
     if unknown := _UNKNOWN_OPTION.search(text):
         group, _, option = unknown[1].rpartition("/")
         options = unknown[3].split()
+        if group.startswith("schema/"):
+            rule = "has a YAML file, and no package that is loaded declares it"
+            fix = "add plugins=[PACKAGE], the package that does"
+            return UserError(group.removeprefix("schema/"), option, rule, fix)
         return UserError(
             group, option, f"must be one of {', '.join(options)}", f"try {group}={_nearest(option, options)}"
         )
