@@ -129,6 +129,11 @@ def group(key: str) -> Group:
     return GROUPS.setdefault(key, Group(key))
 
 
+def outside(key: str) -> tuple[str, ...]:
+    """The options of a group that plug-ins add."""
+    return tuple(each.name for each in GROUPS[key].values() if not each.is_ours) if key in GROUPS else ()
+
+
 def option(key: str, name: str, builder: str | Callable[..., Any] | None = None) -> Callable[[Schema], Schema]:
     """Decorates the dataclass of an option's keys.
 
@@ -147,7 +152,7 @@ def option(key: str, name: str, builder: str | Callable[..., Any] | None = None)
 
 
 def declare(key: str, **builders: str) -> Group:
-    """Options without keys of their own: name -> `module:attribute`; returns the group."""
+    """Options without keys of their own, engines for one: name -> `module:attribute`; returns the group."""
     for name, builder in builders.items():
         group(key).add(Option(key, name, None, builder))
     return group(key)

@@ -123,7 +123,9 @@ def _check_plugins(merged: Any, chosen: list[tuple[str, Option]]) -> None:
 
 def chosen_nodes() -> list[tuple[str, Group]]:
     """Config nodes whose keys depend on the option that is chosen, with their groups; parents first."""
-    with_schema = (options for options in GROUPS.values() if any(each.schema for each in options.values()))
+    # Augmentations are told by their place, see `_nodes_in_dicts`.
+    groups = (options for key, options in GROUPS.items() if key != "augment")
+    with_schema = (options for options in groups if any(each.schema for each in options.values()))
     return sorted(((options.key.replace("/", "."), options) for options in with_schema), key=lambda p: p[0].count("."))
 
 

@@ -53,7 +53,7 @@ Exit codes: 0 done, 2 a mistake in the configuration, data or checkpoint (told i
 
 
 def help_text(arguments: Sequence[str] = (), more: Mapping[str, Iterable[str]] | None = None) -> str:
-    """The text of `--help`; a `--config-dir` among the arguments adds its options, `more` those of plug-ins, by group."""
+    """The text of `--help`; a `--config-dir` among the arguments adds its options, `more` others by group."""
     options: dict[str, set[str]] = {group: set(names) for group, names in (more or {}).items()}
     for folder in (conf_dir(), *_config_dirs(arguments)):
         for path in sorted(folder.rglob("*.yaml")):

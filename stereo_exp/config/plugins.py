@@ -15,6 +15,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from importlib import import_module, invalidate_caches
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -139,7 +140,7 @@ def _named(arguments: Iterable[str]) -> Iterator[str]:
 def _user_folders(arguments: Sequence[str]) -> list[Path]:
     """What Hydra will look into behind the plug-ins: `--config-dir` and `hydra.searchpath`."""
     flags = ("--config-dir", "-cd")
-    found: list[Any] = [b for a, b in zip(arguments, arguments[1:], strict=False) if a in flags]
+    found: list[Any] = [b for a, b in pairwise(arguments) if a in flags]
     found += [a.partition("=")[2] for a in arguments if a.startswith("--config-dir=")]
     for text in _texts(arguments, "hydra.searchpath"):
         for value in _values(text):
