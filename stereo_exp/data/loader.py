@@ -16,7 +16,7 @@ from stereo_exp.base.errors import DataError, UserError
 from stereo_exp.data.augment import Augment
 from stereo_exp.data.order import EvalBatches, Place, TrainBatches, sample_rng
 from stereo_exp.data.source import StereoSource
-from stereo_exp.geometry.images import STRIDE, UNKNOWN, padded_size
+from stereo_exp.geometry.images import STRIDE, UNKNOWN, padded, padded_size
 from stereo_exp.geometry.pair import StereoSample, checked
 
 # Several pairs in tensors, and what became of those that could not be read.
@@ -27,7 +27,7 @@ class StereoBatch:
     """B pairs, padded at the bottom and the right to one size that is a multiple of 32.
 
     Attributes:
-        left, right: uint8 B×3×H×W, RGB; padding 0.
+        left, right: uint8 B×3×H×W, RGB; padding repeats the edges, see `stereo_exp.geometry.images.padded`.
         disparity: float32 B×H×W, px; 0 or less = unknown, padding -1. None: no pair of the batch has truth,
             which never happens in training.
         noc: bool B×H×W, true where not occluded. None unless every pair of the batch has it.
@@ -85,12 +85,12 @@ def collate(
         )
     )
     shape = (len(samples), height, width)
-    left, right = (np.zeros((len(samples), 3, height, width), np.uint8) for _ in range(2))
+    left, right = (np.empty((len(samples), 3, height, width), np.uint8) for _ in range(2))
     disparity, noc = np.full(shape, UNKNOWN, np.float32), np.zeros(shape, np.bool_)
     for row, sample in enumerate(samples):
         h, w = sample.size
-        left[row, :, :h, :w] = sample.left.transpose(2, 0, 1)
-        right[row, :, :h, :w] = sample.right.transpose(2, 0, 1)
+        left[row] = padded(sample.left, (height, width)).transpose(2, 0, 1)
+        right[row] = padded(sample.right, (height, width)).transpose(2, 0, 1)
         if sample.disparity is not None:
             disparity[row, :h, :w] = sample.disparity
         if sample.noc is not None:

@@ -16,6 +16,7 @@ from stereo_exp.base.errors import UserError
 from stereo_exp.base.progress import Meter
 from stereo_exp.data.loader import collate
 from stereo_exp.deploy.source import Source
+from stereo_exp.geometry.images import padded
 from stereo_exp.geometry.metrics import StereoMetrics
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.model.aanet_spx import HeadLogits
@@ -321,9 +322,10 @@ def _run_onnx(session: Any, form: str, source: Source, left: torch.Tensor, right
 
 
 def fit(view: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
-    """B×3×H×W cropped and padded, at the bottom and the right, to `size`; None leaves it."""
+    """B×3×H×W cropped and padded (see `padded`), at the bottom and the right, to `size`; None leaves it."""
     if size is None:
         return view
     height, width = size
-    view = view[..., :height, :width]
-    return torch.nn.functional.pad(view, (0, width - view.shape[-1], 0, height - view.shape[-2]))
+    images = view[..., :height, :width].permute(0, 2, 3, 1).numpy()
+    fitted = np.stack([padded(image, size) for image in images])
+    return torch.from_numpy(fitted).permute(0, 3, 1, 2).contiguous()

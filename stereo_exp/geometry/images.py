@@ -74,12 +74,22 @@ def as_rgb(image: Image, key: str) -> np.ndarray:
 
 
 def padded(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Zeros at the bottom and the right up to `size`, as training's evaluation pads (`stereo_exp.data.loader`)."""
+    """The image with its last row and its last column repeated up to `size`, at the bottom and the right.
+
+    Every view that a network sees is padded so: in batches, compiled models, tiles, exports. A border of zeros would be
+    an edge that the scene does not have.
+
+    Args:
+        image: H×W×C, at least one pixel, no larger than `size`.
+        size: (height, width).
+    """
     height, width = image.shape[:2]
     if (height, width) == size:
         return image
-    out = np.zeros((*size, image.shape[2]), image.dtype)
+    out = np.empty((*size, image.shape[2]), image.dtype)
     out[:height, :width] = image
+    out[:height, width:] = image[:, -1:]
+    out[height:] = out[height - 1]
     return out
 
 
@@ -112,21 +122,21 @@ def padded_size(size: tuple[int, int], stride: int = STRIDE) -> tuple[int, int]:
 
 
 def pad_to(sample: StereoSample, size: tuple[int, int]) -> StereoSample:
-    """Pad at the bottom and the right to at least `size`: images with 0, truth with -1, `noc` with false."""
-    bottom, right = (max(0, wanted - found) for wanted, found in zip(size, sample.size, strict=True))
+    """Pad at the bottom and the right to at least `size`: images as `padded`, truth with -1, `noc` with false."""
+    height, width = (max(pair) for pair in zip(size, sample.size, strict=True))
+    bottom, right = height - sample.size[0], width - sample.size[1]
     if not bottom and not right:
         return sample
 
-    def padded(values: np.ndarray, fill: float) -> np.ndarray:
-        edges = ((0, bottom), (0, right)) + ((0, 0),) * (values.ndim - 2)
-        return np.pad(values, edges, constant_values=fill)
+    def filled(values: np.ndarray, fill: float) -> np.ndarray:
+        return np.pad(values, ((0, bottom), (0, right)), constant_values=fill)
 
     return replace(
         sample,
-        left=padded(sample.left, 0),
-        right=padded(sample.right, 0),
-        disparity=None if sample.disparity is None else padded(sample.disparity, UNKNOWN),
-        noc=None if sample.noc is None else padded(sample.noc, False),
+        left=padded(sample.left, (height, width)),
+        right=padded(sample.right, (height, width)),
+        disparity=None if sample.disparity is None else filled(sample.disparity, UNKNOWN),
+        noc=None if sample.noc is None else filled(sample.noc, False),
     )
 
 

@@ -37,11 +37,8 @@ def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_b
                 log.warning("skipped %s: %s", key, reason)
             if len(batch):
                 left, right = batch.left.to(device), batch.right.to(device)
-                # Without the padding, which differs from any image but a black one.
-                varied = varied or any(
-                    bool((image[:, :h, :w] != image[:, :1, :1]).any())
-                    for image, (h, w) in zip(left, batch.sizes, strict=True)
-                )
+                # Padding repeats the edges: of a constant image it is constant, too.
+                varied = varied or bool((left != left[..., :1, :1]).any())
                 network.trunk(normalise(left), normalise(right))
                 pairs += len(batch)
             meter.advance(pairs=str(pairs))

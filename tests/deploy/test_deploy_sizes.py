@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 import yaml
 from small_models import SMALL, Network, images
 
 from stereo_exp.data.loader import collate
+from stereo_exp.deploy.align import fit
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.model.stereonetplus import predict
 from stereo_exp.runtime.manifest import read_manifest
@@ -94,6 +96,13 @@ def test_open_sizes_rounded_where_they_are_used(
     report, _ = run(make_context, floating, "align", *align, *pairs)
     assert (report["size"], report["aligned"]) == (USED, True)
     assert told(caplog) == ["compile.report_size", "bench.size", "align.size"]
+
+
+def test_views_are_cropped_and_their_edges_repeated() -> None:
+    view = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 3, 40, 70), np.uint8))
+    found = fit(view, (64, 64)).numpy()
+    np.testing.assert_array_equal(found, np.pad(view[..., :64].numpy(), ((0, 0), (0, 0), (0, 24), (0, 0)), "edge"))
+    assert fit(view, None) is view
 
 
 @pytest.mark.parametrize(
