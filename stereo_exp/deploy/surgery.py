@@ -1,4 +1,8 @@
-"""What rewriting a graph takes: reading constants, putting nodes in place of others, sweeping up."""
+"""What rewriting a graph takes: reading constants, putting nodes in place of others, sweeping up.
+
+Where what is replaced always looks the same, `replace_pattern` finds it; where it does not, `nodes_of` and `only_user`
+walk the graph, and `replace_nodes` puts in what was made. Exporters are kept `quiet` meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,13 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass, TopologicalSortPass
-
-# Silence for what exporters say about their own steps.
-
+from onnxscript.rewriter.pattern import RewriteRule
 
 _TALKATIVE = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "nncf")
 
@@ -38,13 +41,13 @@ def edit(model: onnx.ModelProto, change: Callable[[ir.Model], object]) -> onnx.M
     """A copy of `model` after `change`, sorted, without nodes and constants that nothing uses any more."""
     edited = ir.from_proto(model)
     change(edited)
-    swept(edited)
+    sweep(edited)
     proto = ir.to_proto(edited)
     onnx.checker.check_model(proto)
     return proto
 
 
-def swept(model: ir.Model) -> ir.Model:
+def sweep(model: ir.Model) -> ir.Model:
     """`model` itself, sorted, without nodes and constants that nothing uses."""
     with quiet():
         TopologicalSortPass()(model)
@@ -67,6 +70,19 @@ def constant(value: ir.Value | None) -> np.ndarray | None:
     if value is None or value.const_value is None:
         return None
     return value.const_value.numpy()
+
+
+def find_producer(value: ir.Value) -> ir.Node:
+    """The operator that gives `value`, which is no input and no constant."""
+    node = value.producer()
+    assert node is not None
+    return node
+
+
+def skip_dequantise(value: ir.Value | None) -> ir.Value | None:
+    """The integers behind a dequantise operator; of anything else the value itself."""
+    producer = None if value is None else value.producer()
+    return producer.inputs[0] if producer is not None and producer.op_type == "DequantizeLinear" else value
 
 
 def add_constant(model: ir.Model, name: str, array: np.ndarray) -> ir.Value:
@@ -110,3 +126,32 @@ def only_user(value: ir.Value) -> ir.Node | None:
     """The node that reads `value`, where exactly one does and the graph does not put it out."""
     users = [use.node for use in value.uses()]
     return users[0] if len(users) == 1 and not value.is_graph_output() else None
+
+
+def replace_pattern(
+    model: ir.Model,
+    pattern: Callable[..., Any],
+    replacement: Callable[..., Any],
+    condition: Callable[..., bool] | None = None,
+    is_shared: bool = False,
+) -> int:
+    """Put something else wherever a pattern of operators is found, by `onnxscript.rewriter`.
+
+    Args:
+        pattern: (op, inputs...) -> the last operator's output, by what must be found. The values between are bound to
+            the names that `_outputs` gives them.
+        replacement: (op, **values by name) -> what takes that output's place; None leaves the place as it is.
+        condition: (context, **values by name) -> whether to.
+        is_shared: others may read what lies between; without it such a place is left as it is.
+
+    Returns:
+        In how many places.
+    """
+    rule = RewriteRule(pattern, replacement, condition, remove_nodes=not is_shared)
+    return int(rule.apply_to_model(model))
+
+
+def repeat_node(op: Any, value: ir.Value, *inputs: ir.Value | None) -> ir.Value:
+    """For a replacement: the operator that gives `value`, with its name and attributes, on other inputs."""
+    node = find_producer(value)
+    return getattr(op, node.op_type)(*inputs, _domain=node.domain, _name=node.name, **node.attributes)

@@ -21,8 +21,8 @@ from stereo_exp.deploy.engines import openvino
 from stereo_exp.deploy.forms import LOGITS, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import REWRITES, Rewrite, rewrite
-from stereo_exp.deploy.rewrites.shuffles import shuffled_weight, weight_before_shuffle
-from stereo_exp.deploy.surgery import edit, nodes_of, swept
+from stereo_exp.deploy.rewrites.shuffles import shuffle_weight, weight_before_shuffle
+from stereo_exp.deploy.surgery import edit, nodes_of, repeat_node, replace_pattern, sweep
 from stereo_exp.model.colour import normalise
 from stereo_exp.runtime.engines.onnxruntime import exact_options
 from stereo_exp.runtime.engines.openvino import OpenVinoEngine
@@ -55,7 +55,7 @@ def before(network: Network, entry: Rewrite) -> onnx.ModelProto:
         for earlier in REWRITES[: REWRITES.index(entry)]:
             if set(entry.engines) <= set(earlier.engines) and earlier.level <= entry.level:
                 earlier.change(model)
-                swept(model)
+                sweep(model)
 
     return edit(trunk_form(network.exported), run_earlier)
 
@@ -162,7 +162,7 @@ def test_pixel_shuffle_is_the_transposed_convolution(
     x = torch.randint(-128, 128, (2, channels_in, height, width), generator=generator).double()
     weight = torch.randint(-127, 128, (channels_in, channels_out, 4, 4), generator=generator).double()
     wanted = torch.nn.functional.conv_transpose2d(x, weight, stride=2, padding=1)
-    parities = torch.nn.functional.conv2d(x, torch.from_numpy(shuffled_weight(weight.numpy())), padding=1)
+    parities = torch.nn.functional.conv2d(x, torch.from_numpy(shuffle_weight(weight.numpy())), padding=1)
     assert torch.equal(torch.nn.functional.pixel_shuffle(parities, 2), wanted)
 
 
@@ -225,6 +225,31 @@ def test_integers_of_every_colour_channel(pow2: Network) -> None:
     (found,) = run(quantised, ["left.integers"], (image, image))
     wanted = normalise(torch.from_numpy(image).permute(0, 3, 1, 2)).numpy() * 128 + 128
     np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_pattern_whose_values_others_read(is_shared: bool) -> None:
+    node, info = helper.make_node, helper.make_tensor_value_info
+    nodes = [node("Mul", ["x", "x"], ["square"]), node("Floor", ["square"], ["a"], name="floor")]
+    outputs = [info(name, onnx.TensorProto.FLOAT, [1]) for name in ("a", "b")]
+    graph = helper.make_graph(
+        [*nodes, node("Neg", ["square"], ["b"])], "g", [info("x", onnx.TensorProto.FLOAT, [1])], outputs
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+    def change(edited: ir.Model) -> None:
+        def pattern(op, x):  # type: ignore[no-untyped-def]
+            return op.Floor(op.Mul(x, x), _outputs=["floor"])
+
+        def replacement(op, x, floor):  # type: ignore[no-untyped-def]
+            return repeat_node(op, floor, x)
+
+        assert replace_pattern(edited, pattern, replacement, is_shared=is_shared) == is_shared
+
+    changed = edit(model, change)
+    assert [(n.op_type, list(n.output)) for n in changed.graph.node if n.op_type == "Mul"] == [("Mul", ["square"])]
+    floor = next(n for n in changed.graph.node if n.op_type == "Floor")
+    assert (floor.name, list(floor.input), list(floor.output)) == ("floor", ["x" if is_shared else "square"], ["a"])
 
 
 def quantised_pad() -> onnx.ModelProto:

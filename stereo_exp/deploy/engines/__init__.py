@@ -24,8 +24,8 @@ ENGINES = declare(
     openvino="stereo_exp.deploy.engines.openvino:write",
 )
 TOOL_CHAINS = declare("compile.tool_chains", openexplorer="stereo_exp.deploy.engines.openexplorer:write")
-# Package -> the extra that brings it; what an engine's files are written with.
-_EXPORT = {"onnx": "export", "onnx_ir": "export", "onnxscript": "export"}
+# Package -> the extra that brings it; what an engine's files and the report beside them are written with.
+_EXPORT = {"jinja2": "export", "onnx": "export", "onnx_ir": "export", "onnxscript": "export"}
 _NEEDS = {
     "onnxruntime": _EXPORT,
     "openvino": {**_EXPORT, "openvino": "openvino"},

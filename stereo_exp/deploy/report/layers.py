@@ -54,7 +54,7 @@ class Layer:
         return self.bytes_read + self.bytes_weights + self.bytes_written
 
 
-def layers(model: onnx.ModelProto, size: tuple[int, int], batch: int = 1) -> list[Layer]:
+def count_layers(model: onnx.ModelProto, size: tuple[int, int], batch: int = 1) -> list[Layer]:
     """The layers of a `full` or `trunk` form at one size, in the order of the graph.
 
     Args:

@@ -12,8 +12,9 @@ from stereo_exp.suite.runs.folders import COMPILED_FOLDER as FOLDER
 from stereo_exp.suite.track.base import open_tracker
 
 if TYPE_CHECKING:
+    from stereo_exp.config.deploy import Device
+    from stereo_exp.deploy.report import Figures
     from stereo_exp.deploy.source import Source
-
 
 PROGRAM = "model.pt2"
 
@@ -65,7 +66,7 @@ def _compile(
         "opt": config.opt,
         "maxdisp": source.maxdisp,
     }
-    totals = write_report(built.full, context.dir, facts, report_size, config.device)
+    totals = write_report(built.full, context.dir, facts, report_size, find_figures(config.device))
     return {
         "compiled": str(folder),
         "program": str(program),
@@ -79,3 +80,12 @@ def _compile(
         "engines": {engine: list(forms) for engine, forms in built.manifest.engines.items()},
         "rewrites": built.changes,
     }
+
+
+def find_figures(device: Device) -> Figures:
+    """Of a described device what its config says; measured where the config gives no figures."""
+    from stereo_exp.deploy.report import describe_device, measure_device
+
+    if device.int8_tops is None or device.float32_gflops is None or device.bandwidth_gbs is None:
+        return measure_device(device.title)
+    return describe_device(device.title, device.int8_tops, device.float32_gflops, device.bandwidth_gbs)
