@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -15,6 +16,8 @@ from real.sets import add_data_option
 from stereo_exp.base.errors import CheckpointError
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.geometry.sgbm import Sgbm
+from stereo_exp.geometry.sizing import Rule
+from stereo_exp.model.checkpoint import sizing_of
 from stereo_exp.runtime.manifest import sha256_of
 from stereo_exp.suite.predict import Predictor
 from stereo_exp.suite.restore import restore_model
@@ -69,7 +72,7 @@ def load_network(
             OPTIONS[method], path, f"is a {meta['stage']} checkpoint", f"give one of stage={STAGES[method]}"
         )
     facts = {"stage": meta["stage"], "step": meta["step"], "sha256": sha256_of(path)}
-    return Predictor(model, torch.device(device)), facts
+    return Predictor(model, torch.device(device), Rule(sizing=sizing_of(checkpoint))), facts
 
 
 def load_methods(options: argparse.Namespace, wanted: Sequence[str]) -> tuple[dict[str, Method], int, dict[str, Any]]:
@@ -91,8 +94,8 @@ def load_methods(options: argparse.Namespace, wanted: Sequence[str]) -> tuple[di
             "give two of one chain",
         )
     matcher = Sgbm(floating.model.maxdisp)
-    fine = Predictor(integer.model, integer.device, refine=True)
-    as_given = Predictor(integer.model, integer.device, scale=1)
+    fine = Predictor(integer.model, integer.device, replace(integer.rule, refine=True))
+    as_given = Predictor(integer.model, integer.device)
     methods: dict[str, Method] = {
         FLOAT: lambda sample: floating(sample).disparity,
         INT8: lambda sample: integer(sample).disparity,

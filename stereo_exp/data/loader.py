@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.sizes import STRIDE
 from stereo_exp.data.augment import Augment
 from stereo_exp.data.order import EvalBatches, Place, TrainBatches, sample_rng
 from stereo_exp.data.source import StereoSource
-from stereo_exp.geometry.images import STRIDE, UNKNOWN, padded, padded_size
+from stereo_exp.geometry.images import UNKNOWN, padded, padded_size
 from stereo_exp.geometry.pair import StereoSample, checked
 
 # Several pairs in tensors, and what became of those that could not be read.
@@ -50,6 +51,11 @@ class StereoBatch:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def crop(self, i: int, values: Tensor) -> Tensor:
+        """What of values B×…×H×W belongs to pair `i`, without its padding: …×H×W of its own size."""
+        height, width = self.sizes[i]
+        return values[i, ..., :height, :width]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> StereoBatch:
         """The batch with its tensors on a device."""

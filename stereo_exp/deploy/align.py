@@ -317,7 +317,7 @@ def _run_onnx(session: Any, form: str, source: Source, left: torch.Tensor, right
     views = [normalise(view).numpy() for view in (left, right)]
     found = session.run(["unfolded", "weights"], dict(zip(("left", "right"), views, strict=True)))
     unfolded, weights = (torch.from_numpy(x) for x in found)
-    output = StereoOutput(unfolded[:, 3:], unfolded, weights, unfolded)
+    output = StereoOutput(unfolded[:, 3:], unfolded, weights, unfolded, (), source.maxdisp)
     return full_disparity(output).numpy()
 
 

@@ -24,6 +24,7 @@ from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.deploy.source import QuantisedTensor, Source
 from stereo_exp.deploy.surgery import quiet
+from stereo_exp.model.checkpoint import sizing_of
 from stereo_exp.model.colour import normalise
 from stereo_exp.model.regression import full_confidence, full_disparity
 from stereo_exp.runtime.manifest import ALIGN, FULL, MANIFEST, TRUNK, FileEntry, Manifest, ModelEntry, TensorEntry
@@ -100,6 +101,7 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
         opt=options.opt,
         engines=engines,
         tensors=tuple(tensors),
+        sizing=sizing_of(source.checkpoint),
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         folder=folder,

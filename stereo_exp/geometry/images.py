@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.sizes import STRIDE
 from stereo_exp.geometry.formats.image import read_rgb
 from stereo_exp.geometry.pair import StereoSample
 
@@ -109,8 +110,6 @@ def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 # Geometry that both views and the truth go through together: crop and pad, on numpy.
 
 
-STRIDE = 32
-"""The network halves its input five times."""
 UNKNOWN = -1.0
 """Disparity of padding; masked everywhere, as 0 is."""
 

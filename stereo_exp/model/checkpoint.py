@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,13 @@ from torch import Tensor, nn
 
 from stereo_exp.base.errors import CheckpointError
 from stereo_exp.base.files import write_bytes
+from stereo_exp.geometry.sizing import Sizing
 
 FORMAT = "stereo_exp/1"
 # What every reader of a checkpoint may count on.
 _META_KEYS = ("stage", "step", "num_steps", "config", "run_id")
+SIZING = "sizing"
+"""Where the JSON holds the figures of `Sizing`; absent: its defaults."""
 BEST, LAST = "checkpoints/best.safetensors", "checkpoints/last.safetensors"
 _PICKLE_MAGICS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x1f\x8b")
 
@@ -119,6 +122,25 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
             path, None, f"its header lacks {', '.join(missing)}", "copy it again or use another checkpoint"
         )
     return Checkpoint(meta, tensors, path)
+
+
+def sizing_of(checkpoint: Checkpoint) -> Sizing:
+    """The size that a checkpoint's network likes to see pairs at; where its JSON says nothing, the defaults.
+
+    Raises:
+        CheckpointError: what it says is no such thing.
+    """
+    found = checkpoint.meta.get(SIZING)
+    try:
+        return Sizing() if found is None else Sizing(**found)
+    except (TypeError, ValueError) as error:
+        rule, fix = f"is no sizing of a network ({error})", "copy the checkpoint again or use another one"
+        raise CheckpointError(checkpoint.path, f"{SIZING}={found}", rule, fix) from None
+
+
+def sizing_entry(start: Checkpoint | None) -> dict[str, Any]:
+    """What the JSON of a checkpoint says of the size, whose weights came from `start`: what that one says."""
+    return {} if start is None or start.meta.get(SIZING) is None else {SIZING: asdict(sizing_of(start))}
 
 
 def lineage_of(start: Checkpoint | None) -> list[dict[str, Any]]:

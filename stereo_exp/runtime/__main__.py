@@ -65,8 +65,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--doffs", type=float, default=0.0, help="difference of the principal points in px")
     made.add_argument("--engine", default=AUTO, help=f"{AUTO} (default), {', '.join(ENGINES)}")
     made.add_argument("--threads", type=int, help="CPU threads (default: every core)")
-    made.add_argument("--scale", type=float, help="resize the images by this first (default: enlarge what is smaller "
-                        "than 544x960)")  # fmt: skip
+    made.add_argument("--scale", type=float, help="resize the images by this first (default: enlarge what is small)")
     made.add_argument("--refine", action="store_true", help="correct it by semi-global matching: finer, sharper")
     made.add_argument("--tile", type=_size, help="HxW: compute in overlapping tiles of this size")
     return made

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from stereo_exp.base.errors import UserError
+from stereo_exp.base.sizes import STRIDE
+from stereo_exp.geometry.sizing import Sizing
 
 FORMAT = "stereo_exp.compiled/1"
 MANIFEST = "manifest.json"
@@ -92,8 +94,10 @@ class Manifest:
     """Engine -> form -> file."""
     tensors: tuple[TensorEntry, ...] = ()
     """In the order of the graph; empty for a float network."""
-    multiple: int = 32
+    multiple: int = STRIDE
     """What height and width must be multiples of."""
+    sizing: Sizing = field(default_factory=Sizing)
+    """The size that the network likes to see pairs at; folders from before it was written down have the defaults."""
     input: InputEntry = field(default_factory=InputEntry)
     outputs: tuple[str, ...] = ("disparity", "confidence")
     """Of the `full` form."""
@@ -200,6 +204,7 @@ def _from_json(facts: Mapping[str, Any], folder: Path) -> Manifest:
     values["tensors"] = tuple(TensorEntry(**t) for t in facts["tensors"])
     values["input"] = InputEntry(**{**facts["input"], "names": tuple(facts["input"]["names"])})
     values["outputs"] = tuple(facts["outputs"])
+    values["sizing"] = Sizing(**facts.get("sizing", {}))
     return Manifest(**{**values, "folder": folder})
 
 

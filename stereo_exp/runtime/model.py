@@ -13,8 +13,9 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from stereo_exp.base.errors import UserError
+from stereo_exp.base.sizes import MAX_SCALE
 from stereo_exp.geometry.images import Image, as_pair, padded, padded_size
-from stereo_exp.geometry.refine import MAX_SCALE, enlargement, predicted
+from stereo_exp.geometry.sizing import Predicted, Rule
 from stereo_exp.runtime.engines import AUTO, load_engine
 from stereo_exp.runtime.manifest import FULL, read_manifest
 from stereo_exp.runtime.tiles import Blend, plan
@@ -66,7 +67,8 @@ class StereoModel:
         Args:
             left, right: files, or uint8 H×W×3 RGB, or H×W grey; any size, the same for both.
             scale: resize the images by this first and the result back. 0.5 doubles the range of disparities and is
-                about four times as fast. None enlarges what is small, as `task=infer` does: see `enlargement`.
+                about four times as fast. None enlarges what is small, as `task=infer` does: see
+                `stereo_exp.geometry.sizing`.
             tile: height and width of overlapping tiles in which to compute an image that is too large for the
                 memory; None computes it whole. A model that was compiled for one size tiles by itself.
             refine: correct the disparity by semi-global matching, which makes it finer and its outlines sharper; see
@@ -75,19 +77,20 @@ class StereoModel:
         Raises:
             UserError: images of unequal sizes or of a wrong type, a file that cannot be read, or tiles too small.
         """
+        found = self.predict(left, right, Rule(scale, refine, sizing=self.manifest.sizing), tile)
+        return Disparity(found.disparity, found.confidence)
+
+    def predict(self, left: Image, right: Image, rule: Rule, tile: tuple[int, int] | None = None) -> Predicted:
+        """What `rule` makes of one rectified pair with this model; the rest as for `__call__`."""
         views = as_pair(left, right)
-        if scale is None:
-            scale = self.enlargement(views[0].shape[:2])
-        if not 0 < scale <= MAX_SCALE:
-            raise UserError("scale", scale, f"must be above 0 and at most {MAX_SCALE:g}", "try scale=0.5")
-        return Disparity(*predicted(partial(self._maps, tile=tile), *views, scale, refine))
+        if rule.scale is not None and not 0 < rule.scale <= MAX_SCALE:
+            raise UserError("scale", rule.scale, f"must be above 0 and at most {MAX_SCALE:g}", "try scale=0.5")
+        return rule(partial(self._maps, tile=tile), *views, self.manifest.multiple, self.manifest.size)
 
     def enlargement(self, size: tuple[int, int]) -> float:
-        """What `scale=None` is for images of (height, width): no more than fits into a model's one size."""
-        scale, fixed = enlargement(size), self.manifest.size
-        if fixed is None:
-            return scale
-        return max(1.0, min(scale, fixed[0] / size[0], fixed[1] / size[1]))
+        """By how much `scale=None` enlarges the width of images of (height, width), and so their disparities: no more
+        than fits into a model's one size."""
+        return self.manifest.sizing.seen(size, self.manifest.multiple, self.manifest.size)[1] / size[1]
 
     def submit(
         self,

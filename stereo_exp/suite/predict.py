@@ -14,11 +14,10 @@ from stereo_exp.base.errors import UserError
 from stereo_exp.config.infer import Infer
 from stereo_exp.data.loader import collate
 from stereo_exp.geometry.drawing import DEPTH_MAP, Panel, write_panels
-from stereo_exp.geometry.occlusion import consistent
 from stereo_exp.geometry.pair import Calibration, StereoSample
 from stereo_exp.geometry.points import depth as depth_in_metres
 from stereo_exp.geometry.points import points_in_metres, write_ply
-from stereo_exp.geometry.refine import enlargement, predicted
+from stereo_exp.geometry.sizing import AS_GIVEN, Predicted, Rule
 from stereo_exp.geometry.write import MM_PER_M, PNG_SCALE, write_map
 from stereo_exp.model.colour import normalise
 from stereo_exp.model.regression import full_confidence, full_disparity
@@ -122,65 +121,25 @@ def _panels(result: Result, limits: tuple[float, float]) -> list[Panel]:
 # A network on pairs of any size, one at a time.
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What the network says about a pair, at the pair's size.
-
-    Attributes:
-        disparity: float32 H×W px.
-        confidence: float32 H×W in 0…1.
-        trusted: bool H×W, pixels that every check passed; all of them where nothing was checked.
-    """
-
-    disparity: np.ndarray
-    confidence: np.ndarray
-    trusted: np.ndarray
-
-
 class Predictor:
-    """Args:
-    model: in evaluation mode, on `device`.
-    left_right: predict the right view as well and distrust what disagrees.
-    min_confidence: distrust what is below.
-    scale: enlarge (or shrink) the pair by this first, and what comes of it back. Above 1 disparities are finer, of a
-        range shorter by as much, and cost its square in time. None: `enlargement` of the pair's size.
-    refine: correct the disparity by semi-global matching; see `predicted`.
+    """A network in torch, on pairs of any size.
+
+    Args:
+        model: in evaluation mode, on `device`.
+        rule: how pairs are predicted.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        device: torch.device,
-        *,
-        left_right: bool = False,
-        min_confidence: float = 0.0,
-        scale: float | None = None,
-        refine: bool = False,
-    ) -> None:
-        self.model, self.device = model, device
-        self.left_right, self.min_confidence, self.scale = left_right, min_confidence, scale
-        self.refine = refine
+    def __init__(self, model: nn.Module, device: torch.device, rule: Rule = AS_GIVEN) -> None:
+        self.model, self.device, self.rule = model, device, rule
 
-    def __call__(self, sample: StereoSample) -> Prediction:
+    def __call__(self, sample: StereoSample) -> Predicted:
         """Predict one pair; its truth, if any, is not looked at."""
-        disparity, confidence = self._predict(sample.key, sample.left, sample.right)
-        trusted = confidence >= self.min_confidence
-        if self.left_right:
-            # Seen in a mirror, the right view is the left one.
-            mirrored = (np.ascontiguousarray(view[:, ::-1]) for view in (sample.right, sample.left))
-            right, _ = self._predict(sample.key, *mirrored)
-            trusted &= consistent(disparity, right[:, ::-1])
-        return Prediction(disparity, confidence, trusted)
-
-    def _predict(self, key: str, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        scale = enlargement(left.shape[:2]) if self.scale is None else self.scale
-        return predicted(partial(self._at_size, key), left, right, scale, self.refine)
+        return self.rule(partial(self._maps, sample.key), sample.left, sample.right)
 
     @torch.no_grad()
-    def _at_size(self, key: str, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _maps(self, key: str, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         batch = collate([StereoSample(key, left, right)], [0])
         output = self.model(*(normalise(view.to(self.device)) for view in (batch.left, batch.right)))
-        height, width = left.shape[:2]
         maps = full_disparity(output), full_confidence(output)
-        disparity, confidence = (m[0, :height, :width].cpu().numpy() for m in maps)
+        disparity, confidence = (batch.crop(0, each).cpu().numpy() for each in maps)
         return disparity, confidence

@@ -6,6 +6,7 @@ import argparse
 import json
 import subprocess
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from stereo_exp.base.errors import CheckpointError, exit_on_user_error
 from stereo_exp.config import bind
 from stereo_exp.config.marks import TASK, keys_of
 from stereo_exp.config.schema import Root
-from stereo_exp.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from stereo_exp.geometry.sizing import Sizing
+from stereo_exp.model.checkpoint import SIZING, Checkpoint, load_checkpoint, save_checkpoint
 from stereo_exp.suite.restore import network_difference, network_of, restore
 from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, network_with
 
@@ -24,7 +26,11 @@ _NAME = "release"
 
 
 def publish(
-    sources: Mapping[str, Path], commit: str | None, folder: Path = FOLDER, network: str = PUBLISHED
+    sources: Mapping[str, Path],
+    commit: str | None,
+    folder: Path = FOLDER,
+    network: str = PUBLISHED,
+    sizing: Sizing | None = None,
 ) -> dict[str, Path]:
     """Write the released file of each stage.
 
@@ -32,6 +38,7 @@ def publish(
         sources: stage -> its `best` checkpoint, for every released stage.
         commit: of the code that trained them.
         network: which of `RELEASES` they become.
+        sizing: the size at which these weights were found to see pairs best; None leaves what the checkpoints say.
 
     Raises:
         CheckpointError: one is of another stage, holds the state of training, is not a `pow2` network, the two are
@@ -55,6 +62,7 @@ def publish(
     for stage, checkpoint in checkpoints.items():
         written[stage] = folder / files[stage]
         meta = released_meta(checkpoint.meta, commit) | (_proved_graph_of(checkpoint) if stage == "int_infer" else {})
+        meta |= {} if sizing is None else {SIZING: asdict(sizing)}
         save_checkpoint(written[stage], meta, {"model": checkpoint.part("model")})
     return written
 
@@ -66,7 +74,7 @@ def released_meta(meta: Mapping[str, Any], commit: str | None) -> dict[str, Any]
     config["dataset"] = _without_places(config["dataset"])
     # As it was, not with today's defaults for keys that it did not have; but it must bind.
     bind(config)
-    kept = ("stage", "step", "num_steps", "version", "torch", "scores")
+    kept = ("stage", "step", "num_steps", "version", "torch", "scores", SIZING)
     # A chain that starts here begins at the released file: `lineage_of` adds that; what lies before is history.
     links = [part for link in meta.get("lineage", []) for part in (*link.get("history", []), link)]
     history = [{key: link.get(key) for key in ("stage", "step", "epe")} for link in links]
@@ -136,6 +144,8 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("int_infer", type=Path, help="best.safetensors of the int_infer run")
     found.add_argument("--commit", help="of the code that trained them; default: this checkout's")
     found.add_argument("--network", choices=RELEASES, default=PUBLISHED, help="which of the released ones they become")
+    found.add_argument("--sizing", type=float, nargs=3, metavar=("PIXELS", "LEAST", "MOST"), help="the size at which "
+                       "these weights see pairs best; default: what the checkpoints say")  # fmt: skip
     found.add_argument("--out", type=Path, default=FOLDER, help="folder; default: the package's own")
     return found
 
@@ -145,7 +155,11 @@ def main() -> None:
     arguments = parser().parse_args()
     sources = {"float": arguments.float, "int_infer": arguments.int_infer}
     with exit_on_user_error():
-        written = publish(sources, arguments.commit or commit_here(), arguments.out, arguments.network)
+        sizing = None
+        if arguments.sizing is not None:
+            pixels, least, most = arguments.sizing
+            sizing = Sizing(int(pixels), least, most)
+        written = publish(sources, arguments.commit or commit_here(), arguments.out, arguments.network, sizing)
     sizes = {stage: path.stat().st_size for stage, path in written.items()}
     for stage, path in written.items():
         print(f"{stage:10} {sizes[stage] / 1e6:.2f} MB  {path}")

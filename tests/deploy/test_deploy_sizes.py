@@ -60,7 +60,7 @@ def test_compiled_then_run_measured_and_compared(
 
     left, right = (view[0] for view in images(*ASKED))
     batch = collate([StereoSample("x", left, right)], [0])
-    wanted = predict(floating.source.model, batch.left, batch.right, 64)[0, : ASKED[0], : ASKED[1]].numpy()
+    wanted = predict(floating.source.model, batch.left, batch.right)[0, : ASKED[0], : ASKED[1]].numpy()
     for engine in ("onnxruntime", "openvino"):
         with StereoModel(folder, engine, threads=1) as model:
             found = model(left, right)

@@ -6,6 +6,7 @@ import torch
 
 from stereo_exp.geometry.occlusion import consistent, hidden
 from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.geometry.sizing import Rule
 from stereo_exp.model.regression import StereoOutput
 from stereo_exp.shapes.raster import render_scene
 from stereo_exp.shapes.scenes import sample_scene
@@ -57,12 +58,12 @@ class Mean(torch.nn.Module):
 
 def test_predictor_crops_and_distrusts() -> None:
     sample = StereoSample("a", np.full((50, 70, 3), 200, np.uint8), np.full((50, 70, 3), 100, np.uint8))
-    plain = Predictor(Mean(), torch.device("cpu"))(sample)
+    plain = Predictor(Mean(), torch.device("cpu"), Rule())(sample)
     assert plain.disparity.shape == plain.confidence.shape == plain.trusted.shape == (50, 70)
     assert plain.trusted.all()
-    assert not Predictor(Mean(), torch.device("cpu"), min_confidence=0.9)(sample).trusted.any()
+    assert not Predictor(Mean(), torch.device("cpu"), Rule(min_confidence=0.9))(sample).trusted.any()
     # In the mirror the bright view is again the first one: both directions say the same where the match is in view.
-    checked = Predictor(Mean(), torch.device("cpu"), left_right=True)(sample)
+    checked = Predictor(Mean(), torch.device("cpu"), Rule(left_right=True))(sample)
     shift = round(float(checked.disparity.max()))
     assert not checked.trusted[:, : max(shift - 1, 0)].any()
 
@@ -80,7 +81,7 @@ class Eighth(torch.nn.Module):
 @pytest.mark.parametrize("scale", [0.5, 1.5, 2.0])
 def test_disparities_of_a_scaled_pair_are_pixels_of_the_pair(scale: float) -> None:
     sample = StereoSample("a", np.zeros((64, 128, 3), np.uint8), np.zeros((64, 128, 3), np.uint8))
-    found = Predictor(Eighth(), torch.device("cpu"), scale=scale, left_right=True)(sample)
+    found = Predictor(Eighth(), torch.device("cpu"), Rule(scale, left_right=True))(sample)
     assert found.disparity.shape == found.confidence.shape == found.trusted.shape == (64, 128)
     np.testing.assert_allclose(found.disparity[2:-2, 2:-2], 24 / scale, rtol=1e-6)
 
@@ -89,7 +90,7 @@ def test_the_predictor_refines_both_views() -> None:
     """A plane 30 px away; the network says 24 px everywhere."""
     texture = np.random.default_rng(0).integers(0, 256, (64, 190, 3), np.uint8)
     sample = StereoSample("a", *(np.ascontiguousarray(view) for view in (texture[:, :160], texture[:, 30:])))
-    found = Predictor(Eighth(), torch.device("cpu"), refine=True, left_right=True)(sample)
+    found = Predictor(Eighth(), torch.device("cpu"), Rule(refine=True, left_right=True))(sample)
     np.testing.assert_allclose(found.disparity[:, 34:-4], 30, atol=0.1)
     assert found.trusted[:, 34:-4].all()
 

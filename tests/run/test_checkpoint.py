@@ -20,6 +20,7 @@ from torch import nn
 from stereo_exp.base.errors import CheckpointError
 from stereo_exp.config import bind
 from stereo_exp.config.marks import first_difference
+from stereo_exp.geometry.sizing import Sizing
 from stereo_exp.model.checkpoint import (
     FORMAT,
     load_checkpoint,
@@ -28,6 +29,8 @@ from stereo_exp.model.checkpoint import (
     read_meta,
     restore_optimiser,
     save_checkpoint,
+    sizing_entry,
+    sizing_of,
 )
 from stereo_exp.suite.build import build_network
 from stereo_exp.suite.restore import check_same_network, network_of
@@ -53,6 +56,25 @@ def _parts(seed: int = 0) -> dict[str, dict[str, torch.Tensor]]:
         },
         "rng": {"cpu": torch.get_rng_state()},
     }
+
+
+def test_the_size_that_weights_like_travels_with_them(tmp_path: Path) -> None:
+    path, figures = tmp_path / "c.safetensors", {"pixels": 250_000, "least": 1.2, "most": 1.5}
+    save_checkpoint(path, {**META, "sizing": figures}, _parts())
+    assert sizing_of(load_checkpoint(path)) == Sizing(250_000, 1.2, 1.5)
+    assert sizing_entry(load_checkpoint(path)) == {"sizing": figures}
+    # What checkpoints mean that do not say: older ones, and those of a network nobody has looked at.
+    save_checkpoint(path, META, _parts())
+    assert sizing_of(load_checkpoint(path)) == Sizing()
+    assert sizing_entry(load_checkpoint(path)) == sizing_entry(None) == {}
+
+
+@pytest.mark.parametrize("wrong", [{"pixels": -1}, {"pixels": "many"}, {"wide": 3}, [1, 2], 7])
+def test_a_size_that_is_none_is_told(tmp_path: Path, wrong: Any) -> None:
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, {**META, "sizing": wrong}, _parts())
+    with pytest.raises(CheckpointError, match="no sizing"):
+        sizing_of(load_checkpoint(path))
 
 
 def test_round_trip(tmp_path: Path) -> None:

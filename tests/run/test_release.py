@@ -14,7 +14,8 @@ from stereo_exp import weights
 from stereo_exp.base.errors import CheckpointError
 from stereo_exp.config import bind
 from stereo_exp.config.schema import STAGES
-from stereo_exp.model.checkpoint import BEST, lineage_of, load_checkpoint, read_meta, save_checkpoint
+from stereo_exp.geometry.sizing import Sizing
+from stereo_exp.model.checkpoint import BEST, lineage_of, load_checkpoint, read_meta, save_checkpoint, sizing_of
 from stereo_exp.quant.trunk import GRAPH
 from stereo_exp.suite.publish import main as make_release
 from stereo_exp.suite.publish import publish
@@ -228,7 +229,7 @@ def test_the_tool_makes_what_it_reads(network: str, tmp_path: Path, monkeypatch:
         meta.pop(GRAPH, None)
         save_checkpoint(sources[stage], meta, {"model": checkpoint.part("model")})
     words = ["weights", *map(str, sources.values()), "--commit", "c0ffee", "--out", str(tmp_path / "out")]
-    words += [] if network == weights.PUBLISHED else ["--network", network]
+    words += [] if network == weights.PUBLISHED else ["--network", network, "--sizing", "250000", "1.2", "1.5"]
     monkeypatch.setattr("sys.argv", words)
     make_release()
     for stage, path in sources.items():
@@ -238,6 +239,7 @@ def test_the_tool_makes_what_it_reads(network: str, tmp_path: Path, monkeypatch:
         assert "/mnt" not in text
         assert "abc" not in text
         assert made.meta["commit"] == "c0ffee"
+        assert sizing_of(made) == (Sizing() if network == weights.PUBLISHED else Sizing(250_000, 1.2, 1.5))
         # With what lay before released weights that it began at.
         history = [{"stage": "float", "step": 9, "epe": 4.0}, {"stage": "float", "step": 3, "epe": 2.0}]
         assert made.meta["history"] == history

@@ -95,9 +95,10 @@ def test_command_line(compiled: Path, pair: tuple[Path, Path], tmp_path: Path) -
     assert "50x100 px" in done.stdout
     stored = cv2.imread(str(out), cv2.IMREAD_UNCHANGED)
     assert stored.dtype == np.uint16
-    assert np.median(stored) / 256 == pytest.approx(8, abs=0.02)
+    # Enlarged to 96×192, which needs no padding: 15.36 px lie between two of the matcher's candidates.
+    assert np.median(stored) / 256 == pytest.approx(8, abs=0.1)
     assert cv2.imread(str(picture)).shape == (50, 100, 3)
-    assert np.median(np.load(metres)) == pytest.approx(10, abs=0.05)
+    assert np.median(np.load(metres)) == pytest.approx(10, abs=0.15)
 
 
 @pytest.mark.parametrize(

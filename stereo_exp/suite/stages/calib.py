@@ -13,7 +13,14 @@ from stereo_exp import __version__
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.process import Process
 from stereo_exp.config.quant import CalibScheme
-from stereo_exp.model.checkpoint import BEST, Checkpoint, lineage_of, load_checkpoint, save_checkpoint
+from stereo_exp.model.checkpoint import (
+    BEST,
+    Checkpoint,
+    lineage_of,
+    load_checkpoint,
+    save_checkpoint,
+    sizing_entry,
+)
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.quant.trunk import GRAPH, describe
 from stereo_exp.suite.build import quantise_network
@@ -129,6 +136,7 @@ def save(
         "torch": torch.__version__,
         "scores": scores,
         "lineage": lineage_of(start),
+        **sizing_entry(start),
         **more,
     }
     save_checkpoint(path, meta, {"model": state})

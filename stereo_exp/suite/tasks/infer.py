@@ -23,8 +23,9 @@ from stereo_exp.geometry.example import example_pair
 from stereo_exp.geometry.frames import open_frames
 from stereo_exp.geometry.pair import Calibration, StereoSample
 from stereo_exp.geometry.rectify import Rectifier, Rig
-from stereo_exp.geometry.refine import enlargement
+from stereo_exp.geometry.sizing import Rule
 from stereo_exp.geometry.temporal import Stability, TemporalFilter
+from stereo_exp.model.checkpoint import sizing_of
 from stereo_exp.suite.predict import Predictor, Result, with_depth, write_frame, write_one
 from stereo_exp.suite.restore import restore_model
 from stereo_exp.suite.runs.context import RunContext
@@ -42,14 +43,9 @@ def run(context: RunContext) -> dict[str, Any]:
     pairs = Pairs(config.infer)
     device = choose(config.machine).device
     model, checkpoint = restore_model(path, device)
-    predictor = Predictor(
-        model,
-        device,
-        left_right=config.infer.left_right,
-        min_confidence=config.infer.min_confidence,
-        scale=config.infer.scale,
-        refine=config.infer.refine,
-    )
+    asked = config.infer
+    rule = Rule(asked.scale, asked.refine, asked.left_right, asked.min_confidence, sizing_of(checkpoint))
+    predictor = Predictor(model, device, rule)
     out = Path(config.infer.out) if config.infer.out else context.dir
     results = _predicted(pairs, predictor, config)
     with open_tracker(context) as tracker:
@@ -112,8 +108,10 @@ def _predicted(pairs: Pairs, predictor: Predictor, config: Root) -> Iterator[Res
     temporal = config.temporal
     steady = TemporalFilter(temporal.weight, temporal.change, temporal.jump) if temporal.filter else None
     for index, sample in enumerate(pairs):
-        if index == 0 and config.infer.scale is None and (scale := enlargement(sample.size)) > 1:
-            log.info("%s: enlarged by %.2f, because it is small; infer.scale=1 leaves it as it is", sample.key, scale)
+        seen = predictor.rule.seen(sample.size)
+        if index == 0 and config.infer.scale is None and seen != sample.size:
+            told = "%s: enlarged to %dx%d, because it is small; infer.scale=1 leaves it as it is"
+            log.info(told, sample.key, seen[1], seen[0])
         prediction = predictor(sample)
         disparity = prediction.disparity if steady is None else steady(sample.left, prediction.disparity)
         yield with_depth(sample, disparity, prediction.confidence, prediction.trusted, pairs.calibration)

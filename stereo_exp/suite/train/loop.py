@@ -27,6 +27,7 @@ from stereo_exp.model.checkpoint import (
     optimiser_tensors,
     restore_optimiser,
     save_checkpoint,
+    sizing_entry,
 )
 from stereo_exp.suite.build import build_loss
 from stereo_exp.suite.evaluate import evaluate, flat
@@ -220,6 +221,7 @@ class Trainer:
             "config": self.context.config_dict(),
             "run_id": self.tracker.run_id,
             "lineage": lineage_of(self.start),
+            **sizing_entry(self.start),
             "version": __version__,
             "torch": torch.__version__,
             **(extra or {}),

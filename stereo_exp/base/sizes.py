@@ -1,0 +1,9 @@
+"""Sizes that networks, data, configuration and engines share, each said once."""
+
+STRIDE = 32
+"""The network halves its images five times: height and width are multiples of this, in px. So is its disparity range,
+which the coarsest cost volume divides by as much."""
+USUAL_SIZE = (544, 960)
+"""Height and width in px of SceneFlow's images, padded: what is counted, timed and aimed at where nobody says."""
+MAX_SCALE = 8.0
+"""The most that a pair may be enlarged by before a network sees it."""
