@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-from torch import distributed as dist
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Process:
-    """This process among those of the run."""
+    """This process among those of the run. Of one alone torch is not imported."""
 
     rank: int = 0
     world_size: int = 1
@@ -25,17 +25,24 @@ class Process:
     def all_true(self, flag: Tensor) -> bool:
         """Whether a one-element bool tensor is true in every process."""
         if self.world_size > 1:
+            import torch
+            from torch import distributed
+
             flag = flag.to(torch.int32)
-            dist.all_reduce(flag, dist.ReduceOp.MIN)
+            distributed.all_reduce(flag, distributed.ReduceOp.MIN)
         return bool(flag)
 
     def barrier(self) -> None:
         """Wait until every process is here."""
         if self.world_size > 1:
-            dist.barrier()
+            from torch import distributed
+
+            distributed.barrier()
 
     def broadcast(self, tensors: Iterable[Tensor]) -> None:
         """Give every process rank 0's values."""
         if self.world_size > 1:
+            from torch import distributed
+
             for tensor in tensors:
-                dist.broadcast(tensor, 0)
+                distributed.broadcast(tensor, 0)

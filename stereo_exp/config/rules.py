@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 
 from stereo_exp.base.errors import UserError
+from stereo_exp.base.sizes import MAX_SCALE
 
 IMAGE_STEP = 32
 
@@ -34,6 +35,12 @@ def fraction(key: str, value: float) -> None:
     """0 ≤ `value` < 1."""
     if not 0 <= value < 1:
         raise UserError(key, value, "must be at least 0 and below 1", f"try {key}=0")
+
+
+def pair_scale(key: str, value: float | None) -> None:
+    """0 < `value` ≤ 8: what a pair is resized by; None leaves it open."""
+    if value is not None and not 0 < value <= MAX_SCALE:
+        raise UserError(key, value, f"must be above 0 and at most {MAX_SCALE:g}", f"try {key}=1.5")
 
 
 def one_of(key: str, value: str, choices: Collection[str]) -> None:

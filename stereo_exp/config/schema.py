@@ -16,7 +16,7 @@ from stereo_exp.config import training as loss
 from stereo_exp.config.deploy import Align, Bench
 from stereo_exp.config.infer import Infer, Temporal
 from stereo_exp.config.marks import NETWORK, RUN, TASK, makes
-from stereo_exp.config.rules import at_least, one_of
+from stereo_exp.config.rules import at_least, one_of, pair_scale
 
 TASKS = declare(
     "task",
@@ -46,9 +46,19 @@ class Eval:
     """Test images to draw (left, truth, prediction, error)."""
     stability: bool = False
     """The test split is a sequence: also tell how much disparity changes where the image does not."""
+    scale: float | None = makes(RUN, default=None)
+    """Resize a pair by this before the network sees it, and the result back; figures are always of the size of the
+    truth. None: `task=eval` and `bench.mode=accuracy` enlarge small pairs as `infer` does, by the rule that comes with
+    the weights; `task=train` evaluates pairs as they are, at every stage. The report says which, as `eval_scale`."""
+    refine: bool = makes(RUN, default=False)
+    """Evaluate what `infer.refine=true` gives: the network's disparity, corrected by semi-global matching."""
+    left_right: bool = makes(RUN, default=False)
+    """Evaluate what `infer.left_right=true` trusts, too: its share (`trusted`) and the metrics of that part
+    (`_trusted`); the others stay those of all pixels, as they are predicted. Twice the time."""
 
     def __post_init__(self) -> None:
         at_least("eval.pictures", self.pictures, 0)
+        pair_scale("eval.scale", self.scale)
 
 
 @dataclass

@@ -57,6 +57,12 @@ class StereoBatch:
         height, width = self.sizes[i]
         return values[i, ..., :height, :width]
 
+    def sample(self, i: int) -> StereoSample:
+        """Pair `i` as it was before padding, on the CPU; what the cameras were is not known any more."""
+        left, right = (np.ascontiguousarray(self.crop(i, v).permute(1, 2, 0).numpy()) for v in (self.left, self.right))
+        truth, noc = (None if v is None else self.crop(i, v).numpy() for v in (self.disparity, self.noc))
+        return StereoSample(self.keys[i], left, right, truth, noc)
+
     def to(self, device: torch.device | str, non_blocking: bool = False) -> StereoBatch:
         """The batch with its tensors on a device."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
@@ -70,7 +76,7 @@ class StereoBatch:
         return replace(self, **{name: function(tensor) for name, tensor in tensors.items()})
 
 
-def first_pairs(batches: Iterable[StereoBatch], limit: int) -> Iterator[tuple[Tensor, Tensor]]:
+def first_views(batches: Iterable[StereoBatch], limit: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Left and right, uint8 1×3×H×W each, of the first `limit` pairs, padded as their batches are."""
     pairs = ((b.left[i : i + 1], b.right[i : i + 1]) for b in batches for i in range(len(b)))
     return islice(pairs, limit)

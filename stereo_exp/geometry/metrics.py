@@ -39,21 +39,27 @@ class StereoMetrics:
 
     Args:
         maxdisp: truth at or above it does not count, px.
+        checked: predictions come with what a check trusts of them; that part is scored apart, too.
     """
 
-    def __init__(self, maxdisp: int) -> None:
-        self.maxdisp = maxdisp
-        # One row for all pixels, one for the non-occluded ones; behind the sums stand Σ image EPE and image count.
-        self._sums = np.zeros((2, _NUM_SUMS + 2))
+    def __init__(self, maxdisp: int, checked: bool = False) -> None:
+        self.maxdisp, self.checked = maxdisp, checked
+        # One row for all pixels, one for the non-occluded, one for the trusted ones; behind the sums stand Σ image EPE
+        # and image count.
+        self._sums = np.zeros((3, _NUM_SUMS + 2))
         self.num_skipped = 0
 
-    def update(self, prediction: Map, truth: Map | None, noc: Map | None = None) -> float | None:
+    def update(
+        self, prediction: Map, truth: Map | None, noc: Map | None = None, trusted: Map | None = None
+    ) -> float | None:
         """Add one image.
 
         Args:
             prediction: H×W in px, of the size of the truth; an array or a tensor on the CPU, like the others.
             truth: H×W in px; 0, negative and non-finite values are unknown. None: the pair has none.
             noc: H×W bool, pixels that both views see, where the data set has them.
+            trusted: H×W bool, pixels that a check trusts; the others count in the main figures all the same, as they
+                were predicted. None: all of them.
 
         Returns:
             The image's EPE in px, or None (and counted as skipped) where no pixel of the truth is known.
@@ -70,6 +76,8 @@ class StereoMetrics:
             self.num_skipped += 1
         if noc is not None:
             self._add(1, predicted, true, mask & np.asarray(noc))
+        if self.checked:
+            self._add(2, predicted, true, mask if trusted is None else mask & np.asarray(trusted))
         return epe
 
     def _add(self, row: int, prediction: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float | None:
@@ -94,16 +102,22 @@ class StereoMetrics:
     def compute(self) -> dict[str, float | int]:
         """`epe` (mean of image means), `epe_px` (mean over pixels), `d1`, `bad1`…`bad3` (shares of pixels, 0-1).
 
-        With `_noc` behind them where non-occlusion masks were given; `n_images`, `n_skipped`. NaN where no image
-        had a known pixel.
+        With `_noc` behind them where non-occlusion masks were given, with `_trusted` where predictions were checked,
+        and then `trusted`, the share of pixels with known truth that are; `n_images`, `n_skipped`. NaN where no image
+        had such a pixel.
         """
         out: dict[str, float | int] = {}
-        for row, suffix in enumerate(("", "_noc")):
+        all_pixels = self._sums[0, 0]
+        for row, suffix in enumerate(("", "_noc", "_trusted")):
             pixels, error, *off, image_epe, images = self._sums[row].tolist()
             if row == 0:
                 out.update(n_images=int(images), n_skipped=self.num_skipped)
-            elif not images:
-                break
+            elif row == 1 and not images:
+                continue
+            elif row == 2:
+                if not self.checked:
+                    break
+                out["trusted"] = pixels / all_pixels if all_pixels else float("nan")
             out[f"epe{suffix}"] = image_epe / images if images else float("nan")
             out[f"epe_px{suffix}"] = error / pixels if pixels else float("nan")
             for key, count in zip(("d1", *(f"bad{k}" for k in BAD_PX)), off, strict=True):

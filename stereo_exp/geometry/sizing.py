@@ -150,8 +150,8 @@ class Rule:
         return scaled(size, self.scale)
 
     def is_plain(self, size: tuple[int, int]) -> bool:
-        """Whether the disparity of a pair of `size` is the network's own answer to the pair as it is."""
-        return not self.refine and not self.left_right and self.seen(size) == size
+        """Whether all that comes of a pair of `size` is the network's own answer to the pair as it is."""
+        return not self.refine and not self.left_right and not self.min_confidence and self.seen(size) == size
 
     def __call__(
         self,

@@ -124,15 +124,18 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
     return Checkpoint(meta, tensors, path)
 
 
-def sizing_of(checkpoint: Checkpoint) -> Sizing:
-    """The size that a checkpoint's network likes to see pairs at; where its JSON says nothing, the defaults.
+def sizing_of(checkpoint: Checkpoint | None) -> Sizing:
+    """The size that a checkpoint's network likes to see pairs at; the defaults where its JSON says nothing, and of
+    random weights (None).
 
     Raises:
         CheckpointError: what it says is no such thing.
     """
-    found = checkpoint.meta.get(SIZING)
+    found = None if checkpoint is None else checkpoint.meta.get(SIZING)
+    if checkpoint is None or found is None:
+        return Sizing()
     try:
-        return Sizing() if found is None else Sizing(**found)
+        return Sizing(**found)
     except (TypeError, ValueError) as error:
         rule, fix = f"is no sizing of a network ({error})", "copy the checkpoint again or use another one"
         raise CheckpointError(checkpoint.path, f"{SIZING}={found}", rule, fix) from None

@@ -148,7 +148,7 @@ def _epe(network: QuantisedStereoNet, batches: Sequence[StereoBatch]) -> float:
     device = next(network.parameters()).device
     for batch in batches:
         predictions = predict(network, batch.left.to(device), batch.right.to(device)).cpu()
-        for i, (height, width) in enumerate(batch.sizes):
-            if batch.disparity is not None:
-                metrics.update(predictions[i, :height, :width], batch.disparity[i, :height, :width])
+        if batch.disparity is not None:
+            for i in range(len(batch)):
+                metrics.update(batch.crop(i, predictions), batch.crop(i, batch.disparity))
     return float(metrics.compute()["epe"])

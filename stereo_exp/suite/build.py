@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from stereo_exp.base.registry import arguments, build, group
+from stereo_exp.config.infer import Infer
 from stereo_exp.config.rules import IMAGE_STEP
 from stereo_exp.geometry.images import padded_size
+from stereo_exp.geometry.sizing import Rule, Sizing
 
 if TYPE_CHECKING:
     from stereo_exp.config.model import Model
     from stereo_exp.config.quant import Observer, Quant, Target
+    from stereo_exp.config.schema import Eval
     from stereo_exp.config.training import Loss
     from stereo_exp.model.stereonetplus import StereoNetPlus
     from stereo_exp.quant.network import QuantisedStereoNet
@@ -50,6 +54,24 @@ def quantise_network(network: StereoNetPlus, quant: Quant, stored: Any = None) -
 
     target, observer = build_target(quant.target), make_observer(quant.observer)
     return build_quantised(network, target, observer, quant.lift, quant.lift_bits, stored)
+
+
+def build_rule(asked: Eval | Infer, sizing: Sizing, as_given: bool = False) -> Rule:
+    """How pairs are predicted, of an `eval` or `infer` node.
+
+    Args:
+        sizing: what comes with the weights.
+        as_given: pairs are seen as they are where the node does not say.
+    """
+    scale = 1.0 if as_given and asked.scale is None else asked.scale
+    least = asked.min_confidence if isinstance(asked, Infer) else 0.0
+    return Rule(scale, asked.refine, asked.left_right, least, sizing)
+
+
+def eval_facts(rule: Rule) -> dict[str, Any]:
+    """At which scale an evaluation saw its pairs, for its report: `eval_scale`, None where the weights' own rule says
+    so, and that then, under `sizing`."""
+    return {"eval_scale": rule.scale, **({"sizing": asdict(rule.sizing)} if rule.scale is None else {})}
 
 
 def build_loss(loss: Loss) -> Any:

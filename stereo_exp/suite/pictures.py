@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,6 @@ import torch
 from torch import nn
 
 from stereo_exp.base.files import write_bytes
-from stereo_exp.base.process import Process
-from stereo_exp.data.loader import StereoBatch, collate
 from stereo_exp.geometry.drawing import (
     DIFFERENCE_MAP,
     ERROR_MAP,
@@ -25,9 +24,9 @@ from stereo_exp.geometry.drawing import (
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.metrics import valid_mask
 from stereo_exp.geometry.pair import StereoSample
-from stereo_exp.model.stereonetplus import predict
+from stereo_exp.suite.evaluate import Seen
+from stereo_exp.suite.predict import Predictor
 from stereo_exp.suite.runs.context import RunContext
-from stereo_exp.suite.splits import Splits
 
 # Errors at and above this many px look the same, so that pictures of different runs compare.
 _ERROR_LIMIT = 8.0
@@ -37,41 +36,26 @@ _LAYERS_SHOWN = 40
 _ALONE_COLOUR, _TOGETHER_COLOUR = (198, 213, 232), (192, 57, 43)
 
 
-def draw_test_pictures(context: RunContext, model: nn.Module, splits: Splits, device: torch.device) -> list[Path]:
-    """Draw the first `eval.pictures` pairs of the test split into the run's `pictures/`; returns the files.
+def draw_test_pictures(context: RunContext, pairs: Iterable[Seen], maxdisp: int) -> list[Path]:
+    """Draw pairs of the test split into the run's `pictures/`; returns the files.
 
     Each shows left view, truth, error and prediction; without truth left view and prediction.
     """
-    wanted = context.config.eval.pictures
     files: list[Path] = []
-    if not wanted:
-        return files
-    model.eval()
-    for batch in splits.test(Process()):
-        if not len(batch):
-            continue
-        with torch.no_grad():
-            predictions = predict(model, batch.left.to(device), batch.right.to(device)).cpu()
-        for i in range(len(batch)):
-            name = re.sub(r"\W+", "_", batch.keys[i]).strip("_")
-            path = context.dir / "pictures" / f"{len(files):02d}_{name}.png"
-            files.append(_draw_pair(path, batch, i, predictions[i], int(model.maxdisp)))  # type: ignore[arg-type]
-            if len(files) == wanted:
-                return files
+    for seen in pairs:
+        name = re.sub(r"\W+", "_", seen.sample.key).strip("_")
+        files.append(_draw_pair(context.dir / "pictures" / f"{len(files):02d}_{name}.png", seen, maxdisp))
     return files
 
 
-def _draw_pair(path: Path, batch: StereoBatch, i: int, prediction: torch.Tensor, maxdisp: int) -> Path:
-    height, width = batch.sizes[i]
-    left = batch.left[i, :, :height, :width].permute(1, 2, 0).numpy()
-    shown = prediction[:height, :width].numpy()
-    panels = [Panel("left", left)]
-    if batch.disparity is None:
+def _draw_pair(path: Path, seen: Seen, maxdisp: int) -> Path:
+    sample, shown = seen.sample, seen.disparity
+    panels = [Panel("left", sample.left)]
+    if sample.disparity is None:
         limits = disparity_limits(shown)
-        return write_panels(path, [*panels, Panel("disparity", shown, limits=limits)], heading=batch.keys[i])
-    truth = batch.disparity[i, :height, :width]
-    known = valid_mask(truth, maxdisp).numpy()
-    truth_map = np.where(known, truth.numpy(), np.nan)
+        return write_panels(path, [*panels, Panel("disparity", shown, limits=limits)], heading=sample.key)
+    known = valid_mask(sample.disparity, maxdisp)
+    truth_map = np.where(known, sample.disparity, np.nan)
     error = np.abs(truth_map - shown)
     limits = disparity_limits(truth_map)
     epe = f"{np.nanmean(error):.2f} px" if known.any() else "unknown"
@@ -80,7 +64,7 @@ def _draw_pair(path: Path, batch: StereoBatch, i: int, prediction: torch.Tensor,
         Panel("error (absolute)", error, ERROR_MAP, (0.0, _ERROR_LIMIT)),
         Panel("predicted disparity", shown, limits=limits),
     ]
-    return write_panels(path, panels, heading=f"{batch.keys[i]} · EPE {epe}")
+    return write_panels(path, panels, heading=f"{sample.key} · EPE {epe}")
 
 
 def draw_against_float(
@@ -91,10 +75,7 @@ def draw_against_float(
     Returns:
         The file, and integer minus float disparity, float32 H×W in px.
     """
-    batch = collate([sample], [0])
-    left, right = batch.left.to(device), batch.right.to(device)
-    height, width = sample.size
-    ours, theirs = (predict(m, left, right)[0, :height, :width].cpu().numpy() for m in (integer, floating))
+    ours, theirs = (Predictor(model, device)(sample).disparity for model in (integer, floating))
     difference = ours - theirs
     limits = disparity_limits(theirs)
     panels = [

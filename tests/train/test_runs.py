@@ -91,12 +91,19 @@ def test_resuming_a_finished_run_starts_afresh(root: Path, trained: dict) -> Non
 def test_evaluation_does_not_depend_on_workers(root: Path, trained: dict) -> None:
     scores = []
     for workers in (0, 2):
-        report = run(root, "task=eval", f"loader.workers={workers}", f"checkpoint={trained['checkpoint']}")
+        # As training evaluates: pairs as they are.
+        report = run(
+            root, "task=eval", "eval.scale=1", f"loader.workers={workers}", f"checkpoint={trained['checkpoint']}"
+        )
         scores.append({k: report[k] for k in ("epe", "epe_px", "d1", "bad1", "bad2", "bad3", "n_images", "n_skipped")})
     assert scores[0] == scores[1]
     assert scores[0]["n_images"] == 4
     # The trainer's own evaluation of its best weights is the same number.
     assert scores[0]["epe"] == pytest.approx(trained["epe"], rel=1e-6)
+    assert (trained["eval_scale"], report["eval_scale"]) == (1, 1)
+    enlarged = run(root, "task=eval", f"checkpoint={trained['checkpoint']}")
+    assert (enlarged["eval_scale"], enlarged["n_images"]) == (None, 4)
+    assert enlarged["epe"] != trained["epe"]
 
 
 def test_two_processes_train_and_evaluate_every_pair_once(root: Path, trained: dict) -> None:
@@ -104,7 +111,9 @@ def test_two_processes_train_and_evaluate_every_pair_once(root: Path, trained: d
     assert two["n_images"] == trained["n_images"] == 4
     assert two["num_steps"] == 3
     assert Path(two["checkpoint"]).is_file()
-    evaluated = run(root, "name=ranks", "task=eval", "machine.processes=2", f"checkpoint={two['checkpoint']}")
+    evaluated = run(
+        root, "name=ranks", "task=eval", "eval.scale=1", "machine.processes=2", f"checkpoint={two['checkpoint']}"
+    )
     assert evaluated["n_images"] == 4
     assert evaluated["epe"] == pytest.approx(two["epe"], rel=1e-5)
 
@@ -146,7 +155,7 @@ def test_a_compiled_network_learns_the_same(root: Path, monkeypatch: pytest.Monk
     assert found == pytest.approx(wanted, rel=0.1)
     assert compiled["epe"] == pytest.approx(plain["epe"], rel=0.2)
     # Its checkpoint is one like any other.
-    evaluated = run(root, "task=eval", f"checkpoint={compiled['checkpoint']}")
+    evaluated = run(root, "task=eval", "eval.scale=1", f"checkpoint={compiled['checkpoint']}")
     assert evaluated["epe"] == pytest.approx(compiled["epe"], rel=1e-6)
 
 

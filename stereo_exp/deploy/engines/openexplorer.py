@@ -15,7 +15,7 @@ import yaml
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.files import write_bytes, write_text
-from stereo_exp.data.loader import StereoBatch, first_pairs
+from stereo_exp.data.loader import StereoBatch, first_views
 from stereo_exp.deploy.align import fit
 from stereo_exp.deploy.forms import VIEWS, network_form
 from stereo_exp.deploy.lower import lower
@@ -57,7 +57,7 @@ def write(
 def _write_calibration(folder: Path, size: tuple[int, int], batches: Iterable[StereoBatch], pairs: int) -> int:
     """Raw float32, 1×3×H×W each, little-endian; returns how many pairs."""
     count = 0
-    for pair in first_pairs(batches, pairs):
+    for pair in first_views(batches, pairs):
         for name, view in zip(VIEWS, pair, strict=True):
             values = normalise(fit(view, size)).numpy().astype(np.dtype("<f4"))
             write_bytes(folder / f"{name}_f32" / f"{count:04d}.bin", values.tobytes())

@@ -20,11 +20,12 @@ from stereo_exp.model.checkpoint import (
     load_checkpoint,
     save_checkpoint,
     sizing_entry,
+    sizing_of,
 )
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.quant.trunk import GRAPH, describe
-from stereo_exp.suite.build import quantise_network
-from stereo_exp.suite.evaluate import evaluate, flat
+from stereo_exp.suite.build import build_rule, eval_facts, quantise_network
+from stereo_exp.suite.evaluate import evaluate, first_pairs, flat
 from stereo_exp.suite.pictures import draw_noise, draw_test_pictures
 from stereo_exp.suite.restore import restore
 from stereo_exp.suite.runs.context import RunContext
@@ -76,12 +77,14 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         graph = describe(network.trunk)
         batches = splits.calibration(scheme.batch_size, scheme.num_batches)
         pairs = calibrate(network, batches, min(scheme.num_batches, len(batches)))
-        scores = evaluate(network, splits, device)
+        rule = build_rule(config.eval, sizing_of(start), as_given=True)
+        scores, first = evaluate(network, splits, device, rule=rule, keep=config.eval.pictures)
         checkpoint = save(context, network.state_dict(), start, scores, tracker.run_id, **{GRAPH: graph})
         tracker.log(start.meta["step"], flat(scores, "final"))
         layers = layer_noise(network, islice(splits.test(Process()), _NOISE_PAIRS))
         pictures = [draw_noise(context.dir / "pictures" / "layer_noise.png", layers)]
-        pictures += draw_test_pictures(context, network, splits, device)
+        shown = first_pairs(network, splits, device, config.eval.pictures, rule, first)
+        pictures += draw_test_pictures(context, shown, network.maxdisp)
         for picture in pictures:
             tracker.artifact(picture)
         result = {
@@ -90,6 +93,7 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
             "target": config.quant.target.name,
             "observer": config.quant.observer.name,
             "num_calibration_pairs": pairs,
+            **eval_facts(rule),
             **scores,
             "pictures": [str(p) for p in pictures],
             "layers": layers,

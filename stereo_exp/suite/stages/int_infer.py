@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from stereo_exp.base.process import Process
 from stereo_exp.base.progress import Meter
 from stereo_exp.config.quant import IntScheme
-from stereo_exp.data.loader import first_pairs
+from stereo_exp.data.loader import first_views
 from stereo_exp.geometry.example import example_pair
 from stereo_exp.geometry.metrics import PERIOD, periodic_share
-from stereo_exp.model.checkpoint import Checkpoint, lineage_of, load_checkpoint
+from stereo_exp.model.checkpoint import Checkpoint, lineage_of, load_checkpoint, sizing_of
 from stereo_exp.model.colour import normalise
-from stereo_exp.model.stereonetplus import predict
 from stereo_exp.quant.network import QuantisedStereoNet
-from stereo_exp.suite.build import build_target
-from stereo_exp.suite.evaluate import evaluate, flat
+from stereo_exp.suite.build import build_rule, build_target, eval_facts
+from stereo_exp.suite.evaluate import Seen, evaluate, first_pairs, flat
 from stereo_exp.suite.pictures import draw_against_float, draw_test_pictures
+from stereo_exp.suite.predict import Predictor
 from stereo_exp.suite.restore import restore, restore_model
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_start
@@ -93,15 +93,19 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         if target.exact and scheme.verify_pairs:
             result |= _verify(network, splits, scheme.verify_pairs)
         network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        scores = evaluate(network, splits, device)
+        rule = build_rule(config.eval, sizing_of(start), as_given=True)
+        wanted = max(config.eval.pictures, _CHECKERBOARD_PAIRS)
+        scores, first = evaluate(network, splits, device, rule=rule, keep=wanted)
         checkpoint = save(context, integer_state(prepared), start, scores, tracker.run_id, **graph)
         tracker.log(start.meta["step"], flat(scores, "final"))
-        pictures = draw_test_pictures(context, network, splits, device)
+        shown = first_pairs(network, splits, device, config.eval.pictures, rule, first)
+        pictures = draw_test_pictures(context, shown, network.maxdisp)
         lineage = lineage_of(start)
         floating = Path(last_float(lineage)["checkpoint"])
         if floating.is_file():
             original, _ = restore_model(floating, device)
-            result["checkerboard"] = _checkerboard(network, original, splits, device)
+            compared = first_pairs(network, splits, device, _CHECKERBOARD_PAIRS, rule, first)
+            result["checkerboard"] = _checkerboard(compared, Predictor(original, device, rule))
             if config.eval.pictures:
                 path, sample = context.dir / "pictures" / "int_against_float.png", example_pair()
                 picture, difference = draw_against_float(path, sample, network, original, device)
@@ -113,23 +117,16 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
     return {
         "checkpoint": str(checkpoint),
         **result,
+        **eval_facts(rule),
         **scores,
         "pictures": [str(p) for p in pictures],
         "chain": [{key: link.get(key) for key in _LINK} for link in chain],
     }
 
 
-def _checkerboard(network: nn.Module, original: nn.Module, splits: Splits, device: torch.device) -> float | None:
-    shares: list[float] = []
-    for batch in splits.test(Process()):
-        left, right = batch.left.to(device), batch.right.to(device)
-        if len(batch):
-            difference = (predict(network, left, right) - predict(original, left, right)).cpu()
-            for i, (height, width) in enumerate(batch.sizes):
-                if min(height, width) >= PERIOD:
-                    shares.append(periodic_share(difference[i, :height, :width].numpy()))
-        if len(shares) >= _CHECKERBOARD_PAIRS:
-            break
+def _checkerboard(pairs: Iterable[Seen], original: Predictor) -> float | None:
+    differences = (seen.disparity - original(seen.sample).disparity for seen in pairs)
+    shares = [periodic_share(each) for each in differences if min(each.shape) >= PERIOD]
     return sum(shares) / len(shares) if shares else None
 
 
@@ -139,7 +136,7 @@ def _verify(network: QuantisedStereoNet, splits: Splits, pairs: int) -> dict[str
     equal = total = count = 0
     first: str | None = None
     with Meter("verify integers", pairs) as meter:
-        for left, right in first_pairs(splits.test(Process()), pairs):
+        for left, right in first_views(splits.test(Process()), pairs):
             for name, same, values in compare(network.trunk, normalise(left), normalise(right)):
                 equal, total = equal + same, total + values
                 first = first or (name if same < values else None)

@@ -8,8 +8,6 @@ from typing import Any
 
 from stereo_exp.base.progress import Meter
 from stereo_exp.config.deploy import Bench
-from stereo_exp.data.source import StereoSource, read_pairs
-from stereo_exp.geometry.metrics import StereoMetrics
 from stereo_exp.runtime.bench import (
     Load,
     Progress,
@@ -22,7 +20,8 @@ from stereo_exp.runtime.bench import (
 from stereo_exp.runtime.host import describe, pinned
 from stereo_exp.runtime.manifest import Manifest
 from stereo_exp.runtime.model import StereoModel
-from stereo_exp.suite.build import network_size
+from stereo_exp.suite.build import build_rule, eval_facts, network_size
+from stereo_exp.suite.evaluate import Scores, Seen
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.folders import find_compiled
 from stereo_exp.suite.track.base import open_tracker
@@ -106,22 +105,31 @@ def _latency(context: RunContext, load: Load) -> Result:
 
 
 def _accuracy(context: RunContext, load: Load) -> Result:
-    from stereo_exp.data.source import num_pairs
+    from stereo_exp.data.source import num_pairs, read_pairs
     from stereo_exp.suite.datasets import open_split
 
     config = context.config
     source = open_split(config.dataset, "test")
     count = num_pairs(source, config.bench.pairs)
+    rule = build_rule(config.eval, load.manifest.sizing)
+    scores = Scores(load.manifest.model.maxdisp, source.names, source.set_of, rule.left_right)
     with (
         StereoModel(load.manifest.folder, load.engine, load.threads) as model,
         _meter("accuracy", count) as progress,
     ):
-        scores = _score(model, source, progress, config.dataset.on_error, count)
+        for index, sample in enumerate(read_pairs(source, count, config.dataset.on_error)):
+            if sample is None:
+                scores.skip()
+            else:
+                found = model.predict(sample.left, sample.right, rule)
+                scores.add(Seen(index, sample, found.disparity, found.trusted))
+            progress(1)
     return {
         "engine": f"{model.engine.name} {model.engine.version}",
         "threads": model.engine.threads,
         "dataset": config.dataset.name,
-        **scores,
+        **eval_facts(rule),
+        **scores.compute(),
         "checkpoint_epe": load.manifest.model.epe,
     }
 
@@ -150,32 +158,3 @@ def _batch(load: Load) -> int:
 
 def _frames(load: Load) -> str:
     return f"{load.frames} frames of {load.size[0]}x{load.size[1]} after {load.warm_up} that do not count"
-
-
-def _score(
-    model: StereoModel, source: StereoSource, progress: Progress, on_error: str = "raise", limit: int | None = None
-) -> dict[str, Any]:
-    """Every pair of a split once, as `stereo_exp.suite.evaluate` does; see `StereoMetrics.compute`.
-
-    Args:
-        on_error: `raise` or `skip`, for a pair that cannot be read.
-        limit: only the first so many pairs.
-
-    Returns:
-        The metrics; of a mixture also those of each data set, under `sets`.
-    """
-    maxdisp = model.manifest.model.maxdisp
-    everything = StereoMetrics(maxdisp)
-    by_set = {name: StereoMetrics(maxdisp) for name in source.names}
-    for index, sample in enumerate(read_pairs(source, limit, on_error)):
-        if sample is None:
-            everything.num_skipped += 1
-        else:
-            found = model(sample.left, sample.right).disparity
-            for metrics in (everything, *([by_set[source.set_of(index)]] if by_set else [])):
-                metrics.update(found, sample.disparity, sample.noc)
-        progress(1)
-    scores: dict[str, Any] = dict(everything.compute())
-    if by_set:
-        scores["sets"] = {name: metrics.compute() for name, metrics in by_set.items()}
-    return scores

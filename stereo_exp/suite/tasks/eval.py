@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from stereo_exp.base.process import Process
-from stereo_exp.suite.evaluate import evaluate, flat
+from stereo_exp.model.checkpoint import sizing_of
+from stereo_exp.suite.build import build_rule, eval_facts
+from stereo_exp.suite.evaluate import evaluate, first_pairs, flat, sequence_stability
 from stereo_exp.suite.pictures import draw_test_pictures
 from stereo_exp.suite.restore import restore_model
 from stereo_exp.suite.runs.context import RunContext
@@ -30,16 +32,16 @@ def _evaluate(context: RunContext, process: Process, path: Path) -> dict[str, An
     model, checkpoint = restore_model(path, device)
     with open_tracker(context, process.is_main) as tracker:
         tracker.tag(checkpoint=str(path), parent_run=checkpoint.meta["run_id"])
-        scores = evaluate(model, splits, device, process)
-        result: dict[str, Any] = {"checkpoint": str(path), "dataset": config.dataset.name, **scores}
+        rule = build_rule(config.eval, sizing_of(checkpoint))
+        scores, first = evaluate(model, splits, device, process, rule, config.eval.pictures)
+        result: dict[str, Any] = {"checkpoint": str(path), "dataset": config.dataset.name, **eval_facts(rule), **scores}
         if process.is_main:
             tracker.log(checkpoint.meta["step"], flat(scores, "test"))
-            pictures = draw_test_pictures(context, model, splits, device)
+            shown = first_pairs(model, splits, device, config.eval.pictures, rule, first)
+            pictures = draw_test_pictures(context, shown, int(model.maxdisp))  # type: ignore[arg-type]
             for picture in pictures:
                 tracker.artifact(picture)
             result["pictures"] = [str(p) for p in pictures]
             if config.eval.stability:
-                from stereo_exp.suite.evaluate import sequence_stability
-
-                result["stability"] = sequence_stability(model, splits, device, config.temporal)
+                result["stability"] = sequence_stability(model, splits, device, config.temporal, rule)
     return result

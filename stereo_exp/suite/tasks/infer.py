@@ -23,9 +23,9 @@ from stereo_exp.geometry.example import example_pair
 from stereo_exp.geometry.frames import open_frames
 from stereo_exp.geometry.pair import Calibration, StereoSample
 from stereo_exp.geometry.rectify import Rectifier, Rig
-from stereo_exp.geometry.sizing import Rule
 from stereo_exp.geometry.temporal import Stability, TemporalFilter
 from stereo_exp.model.checkpoint import sizing_of
+from stereo_exp.suite.build import build_rule
 from stereo_exp.suite.predict import Predictor, Result, with_depth, write_frame, write_one
 from stereo_exp.suite.restore import restore_model
 from stereo_exp.suite.runs.context import RunContext
@@ -43,9 +43,7 @@ def run(context: RunContext) -> dict[str, Any]:
     pairs = Pairs(config.infer)
     device = choose(config.machine).device
     model, checkpoint = restore_model(path, device)
-    asked = config.infer
-    rule = Rule(asked.scale, asked.refine, asked.left_right, asked.min_confidence, sizing_of(checkpoint))
-    predictor = Predictor(model, device, rule)
+    predictor = Predictor(model, device, build_rule(config.infer, sizing_of(checkpoint)))
     out = Path(config.infer.out) if config.infer.out else context.dir
     results = _predicted(pairs, predictor, config)
     with open_tracker(context) as tracker:

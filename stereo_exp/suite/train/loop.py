@@ -28,9 +28,10 @@ from stereo_exp.model.checkpoint import (
     restore_optimiser,
     save_checkpoint,
     sizing_entry,
+    sizing_of,
 )
-from stereo_exp.suite.build import build_loss
-from stereo_exp.suite.evaluate import evaluate, flat
+from stereo_exp.suite.build import build_loss, build_rule, eval_facts
+from stereo_exp.suite.evaluate import evaluate, first_pairs, flat
 from stereo_exp.suite.pictures import draw_test_pictures
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.splits import Splits
@@ -83,6 +84,8 @@ class Trainer:
         before_step: Callable[[int, int], None] | None = None,
     ) -> None:
         self.start, self.before_step = start, before_step
+        self.rule = build_rule(context.config.eval, sizing_of(start), as_given=True)
+        """How the evaluations in between predict."""
         self.context, self.splits, self.compute = context, splits, compute
         self.process, self.tracker = process, tracker
         config = context.config
@@ -191,7 +194,7 @@ class Trainer:
         model = self.evaluated_model()
         # Processes on CPUs have BatchNorm statistics of their own; rank 0's are the ones that are saved.
         self.process.broadcast(model.state_dict().values())
-        scores = evaluate(model, self.splits, self.compute.device, self.process)
+        scores, _ = evaluate(model, self.splits, self.compute.device, self.process, self.rule)
         epe = float(scores["epe"])
         self.tracker.log(self.progress.step, flat(scores, "test"))
         log.info("step %d: test EPE %.4f px", self.progress.step, epe)
@@ -280,6 +283,7 @@ def run_training(
         result = {
             "checkpoint": str(best_path),
             "init_from": None if start is None else str(start.path),
+            **eval_facts(trainer.rule),
             **scores,
             "best_step": best.meta["step"],
             "num_steps": progress.step,
@@ -294,7 +298,8 @@ def run_training(
             tracker.log(progress.step, flat(scores, "final"))
             network = trainer.evaluated_model()
             load_weights(network, best)
-            pictures = draw_test_pictures(context, network, splits, compute.device)
+            shown = first_pairs(network, splits, compute.device, context.config.eval.pictures, trainer.rule)
+            pictures = draw_test_pictures(context, shown, trainer.maxdisp)
             for picture in pictures:
                 tracker.artifact(picture)
             result["pictures"] = [str(p) for p in pictures]
