@@ -43,8 +43,8 @@ class Scale:
     probability: float = 0.8
 
     def __post_init__(self) -> None:
-        check_ranges(self, "scale", scale_min=(0.1, 10), scale_max=(0.1, 10), stretch_max=(1, 4), probability=(0, 1))
-        check_order(self, "scale", "scale_min", "scale_max")
+        check_ranges(self, scale_min=(0.1, 10), scale_max=(0.1, 10), stretch_max=(1, 4), probability=(0, 1))
+        check_order(self, "scale_min", "scale_max")
 
     def __call__(self, sample: StereoSample, rng: np.random.Generator, crop: Size | None = None) -> StereoSample:
         chosen, scale, *stretch = rng.random(4)
@@ -79,7 +79,7 @@ class HflipSwap:
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        check_ranges(self, "hflip_swap", probability=(0, 1))
+        check_ranges(self, probability=(0, 1))
 
     def __call__(self, sample: StereoSample, rng: np.random.Generator, crop: Size | None = None) -> StereoSample:
         if rng.random() >= self.probability:
@@ -110,7 +110,7 @@ class VerticalFlip:
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        check_ranges(self, "vertical_flip", probability=(0, 1))
+        check_ranges(self, probability=(0, 1))
 
     def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
         if rng.random() >= self.probability:
@@ -147,7 +147,7 @@ class VerticalJitter:
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        check_ranges(self, "vertical_jitter", shift=(0, 16), rotation=(0, 5), probability=(0, 1))
+        check_ranges(self, shift=(0, 16), rotation=(0, 5), probability=(0, 1))
 
     def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
         chosen, shift, rotation = rng.random(3)
