@@ -20,6 +20,7 @@ def build_augment(specs: Sequence[Mapping[str, Any]]) -> Augment:
     return Augment([_made(**spec) for spec in specs])
 
 
-def _made(name: str, **arguments: Any) -> Any:
+def _made(name: str | None = None, **arguments: Any) -> Any:
+    option = group("augment")[name]  # type: ignore[index]
     with fields_at(f"augment.{name}"):
-        return AUGMENTATIONS[name](**arguments)
+        return option.load()(**arguments)
