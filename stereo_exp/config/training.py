@@ -95,7 +95,8 @@ class Train:
     log_every: int = 10
     """Steps between records of loss and learning rate."""
     eval_every: float = 1.0
-    """Passes over the training split between evaluations on the test split; 0 evaluates at the end only."""
+    """Passes over the training split between evaluations on the test split; 0 evaluates before the first step and after
+    the last one only."""
     save_every: int = 50
     """Steps between writes of the `last` checkpoint."""
     compile: bool = False

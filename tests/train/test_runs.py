@@ -45,9 +45,13 @@ def run(root: Path, *overrides: str) -> dict:
     return json.loads(out.splitlines()[-1])
 
 
-def losses(run_dir: str | Path) -> dict[int, float]:
+def metrics(run_dir: str | Path, key: str) -> dict[int, float]:
     records = [json.loads(line) for line in (Path(run_dir) / "metrics.jsonl").read_text().splitlines()]
-    return {r["step"]: r["train/loss"] for r in records if "train/loss" in r}
+    return {r["step"]: r[key] for r in records if key in r}
+
+
+def losses(run_dir: str | Path) -> dict[int, float]:
+    return metrics(run_dir, "train/loss")
 
 
 # Reading in this process differs from reading in workers by nothing that a kill could touch.
@@ -129,12 +133,48 @@ def test_a_user_error_in_a_worker_process_is_one_line(root: Path, tmp_path: Path
 
 
 def test_training_starts_from_the_given_weights(root: Path) -> None:
-    first = run(root, "name=first", "optim.steps=6")
+    # So many steps that they beat the random weights of the beginning, which may stay the best.
+    first = run(root, "name=first", "optim.steps=20")
+    assert first["best_step"] == 20
     # A learning rate of next to nothing keeps what it started from.
     again = run(root, "name=again", "optim.steps=1", "optim.lr=1e-12", f"init_from={first['checkpoint']}",
                 "optim.ema_decay=0.999")  # fmt: skip
     fresh = run(root, "name=fresh", "optim.steps=1", "optim.lr=1e-12")
     assert abs(again["epe"] - first["epe"]) < abs(fresh["epe"] - first["epe"])
+
+
+def test_the_start_is_evaluated_first_and_training_does_not_notice(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stereo_exp.suite.train.loop import Trainer
+
+    words = ("optim.steps=6", "train.log_every=1", "train.eval_every=0.25", "augment=photometric")
+    found = run(root, "name=begun", *words)
+    epe = metrics(found["run_dir"], "test/epe")
+    assert min(epe) == 0
+    assert max(epe) == 6
+    assert found["epe"] == min(epe.values())
+    assert epe[found["best_step"]] == found["epe"]
+    evaluate = Trainer._evaluate
+    monkeypatch.setattr(Trainer, "_evaluate", lambda self: self.progress.step and evaluate(self))
+    without = run(root, "name=unbegun", *words)
+    assert 0 not in metrics(without["run_dir"], "test/epe")
+    assert losses(found["run_dir"]) == losses(without["run_dir"])
+
+
+def test_a_fine_tuning_that_never_beats_its_start_says_so(root: Path, trained: dict) -> None:
+    from stereo_exp.model.checkpoint import load_checkpoint
+
+    start = trained["checkpoint"]
+    words = (f"init_from={start}", "optim.steps=3", "optim.ema_decay=0", "optim.warmup_epochs=0", "optim.lr=0.5")
+    outcome = run_in_process(*SMOKE, f"root={root}", "machine.threads=1", "name=spoilt", *words)
+    report = outcome.report
+    assert report["best_step"] == 0
+    epe = metrics(report["run_dir"], "test/epe")
+    assert report["epe"] == epe[0] == pytest.approx(trained["epe"], rel=1e-6)
+    assert epe[3] > epe[0]
+    (line,) = [line for line in outcome.err.splitlines() if "beat the start's" in line]
+    assert "in 3 steps" in line
+    kept, given = load_checkpoint(Path(report["checkpoint"])), load_checkpoint(Path(start))
+    assert all((kept.tensors[name] == given.tensors[name]).all() for name in given.tensors)
 
 
 @pytest.mark.long

@@ -109,13 +109,17 @@ class Trainer:
             self.parallel = torch.compile(self.parallel)  # type: ignore[assignment]
 
     def fit(self) -> Progress:
-        """Train to the end.
+        """Evaluate what there is to begin with, then train to the end.
+
+        The start may remain the best there is: see `_evaluate`.
 
         Raises:
             UserError: training diverged (`train.max_bad_steps`), or the data's own errors.
         """
         config, progress = self.context.config, self.progress
         eval_every = round(config.train.eval_every * self.steps_per_epoch)
+        if progress.step == 0:
+            self._evaluate()
         in_a_row, speed = 0, Speed()
         batches = self.splits.train(self.process, self.compute.device, progress.step, self.num_steps)
         self.parallel.train()
@@ -191,10 +195,13 @@ class Trainer:
         )
 
     def _evaluate(self) -> None:
+        """Score the weights as they are and keep them where they are the best so far. Training goes on as it would have
+        without: with the same random numbers, every module in the mode that it was in."""
         model = self.evaluated_model()
         # Processes on CPUs have BatchNorm statistics of their own; rank 0's are the ones that are saved.
         self.process.broadcast(model.state_dict().values())
-        scores, _ = evaluate(model, self.splits, self.compute.device, self.process, self.rule)
+        with torch.random.fork_rng(devices=[self.compute.device] if self.compute.device.type == "cuda" else []):
+            scores, _ = evaluate(model, self.splits, self.compute.device, self.process, self.rule)
         epe = float(scores["epe"])
         self.tracker.log(self.progress.step, flat(scores, "test"))
         log.info("step %d: test EPE %.4f px", self.progress.step, epe)
@@ -295,6 +302,9 @@ def run_training(
         if resume is not None:
             result["resumed_from"] = str(resume)
         if process.is_main:
+            if best.meta["step"] == 0:
+                told = "no evaluation in %d steps beat the start's (test EPE %.4f px): the best weights are its own"
+                log.info(told, progress.step, scores["epe"])
             tracker.log(progress.step, flat(scores, "final"))
             network = trainer.evaluated_model()
             load_weights(network, best)
