@@ -55,7 +55,7 @@ def bind_network(config: Mapping[str, Any]) -> Network:
 
 
 def _bind(config: DictConfig | Mapping[str, Any], schema: type[Node]) -> Node:
-    # Types off first: an option that builds on another (optim=adamw on adam) is composed with the other's type.
+    # Types off first: an option that builds on another's YAML is composed with the other's type.
     plain: Any = OmegaConf.to_container(config) if isinstance(config, DictConfig) else dict(config)
     untyped = OmegaConf.create(plain)
     typed = OmegaConf.structured(schema)

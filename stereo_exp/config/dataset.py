@@ -76,7 +76,7 @@ class SceneFlow(Dataset):
     name: str = "sceneflow"
     render_pass: str = "finalpass"
     """`finalpass` (with motion blur and defocus) or `cleanpass`."""
-    cache: str = "outputs/cache"
+    cache: str = MISSING
     """Folder that keeps shards fetched from a remote root."""
     cache_gb: float | None = None
     """GB (10⁹ bytes) of shards that `cache` may hold, of all sets together; the least recently used are deleted. None
