@@ -122,7 +122,7 @@ class Choices:
         return choice
 
     def _add(self, choice: Choice, entry: str | Mapping[str, str | None]) -> None:
-        """One entry of a defaults list: `[override|optional] [/]group[@place]: option`, or `[/][group/]option[@place]`."""
+        """One entry of a defaults list: `[optional] [/]group[@place]: option`, or `[/][group/]option[@place]`."""
         key, option = (entry, None) if isinstance(entry, str) else next(iter(entry.items()))
         *words, where = key.split()
         if "override" in words:
