@@ -36,27 +36,24 @@ def conf_dir() -> Path:
 
 @dataclass
 class Choice:
-    """What one file says, together with what it builds on.
-
-    Attributes:
-        group: where it lies, `model/backbone`.
-        name: of the file.
-        text: the comment at its top.
-        is_global: its values stand at the top of the configuration, not at the group's node.
-        base: the option of the same group that it builds on.
-        schema: name of the option in the table whose keys it has.
-        values: what it sets below its node, interpolations open; an option that it puts there stands by its name.
-        picks: group -> option, of the groups that it chooses for.
-    """
+    """What one file says, together with what it builds on."""
 
     group: str
+    """Where it lies, `model/backbone`."""
     name: str
+    """Of the file."""
     text: str = ""
+    """The comment at its top."""
     is_global: bool = False
+    """Its values stand at the top of the configuration, not at the group's node."""
     base: str | None = None
+    """The option of the same group that it builds on."""
     schema: str | None = None
+    """Name of the option in the table whose keys it has."""
     values: dict[str, Any] = field(default_factory=dict)
+    """What it sets below its node, interpolations open; an option that it puts there stands by its name."""
     picks: dict[str, str] = field(default_factory=dict)
+    """Group -> option, of the groups that it chooses for."""
 
 
 class Choices:

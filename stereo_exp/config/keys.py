@@ -18,19 +18,16 @@ from omegaconf import MISSING as MUST_BE_GIVEN
 
 @dataclass(frozen=True)
 class Key:
-    """One field of a schema.
-
-    Attributes:
-        name: as users type it, `model.maxdisp`.
-        type: as the source has it.
-        default: `???` where there is none.
-        text: the sentences under the field, in one line; empty where there are none.
-    """
+    """One field of a schema."""
 
     name: str
+    """As users type it, `model.maxdisp`."""
     type: str
+    """As the source has it."""
     default: Any
+    """`???` where there is none."""
     text: str
+    """The sentences under the field, in one line; empty where there are none."""
 
     @property
     def field(self) -> str:

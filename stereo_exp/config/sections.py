@@ -22,15 +22,12 @@ _BY_NAME = "augment"
 
 @dataclass(frozen=True)
 class Node:
-    """A place of the configuration.
-
-    Attributes:
-        key: `model.backbone`.
-        schema: the keys that all that may stand there have in common; None where there is no node: `experiment`.
-    """
+    """A place of the configuration."""
 
     key: str
+    """`model.backbone`."""
     schema: type | None = None
+    """The keys that all that may stand there have in common; None where there is no node: `experiment`."""
 
     @property
     def group(self) -> str:
@@ -40,21 +37,18 @@ class Node:
 
 @dataclass(frozen=True)
 class Section:
-    """What is said of a node or of one option.
-
-    Attributes:
-        title: as users type it.
-        text: what it is.
-        keys: those that are told of for the first time.
-        base: the option that it builds on.
-        changes: key -> default, where another was told.
-    """
+    """What is said of a node or of one option."""
 
     title: str
+    """As users type it."""
     text: str = ""
+    """What it is."""
     keys: list[Key] = field(default_factory=list)
+    """Those that are told of for the first time."""
     base: str | None = None
+    """The option that it builds on."""
     changes: dict[str, Any] = field(default_factory=dict)
+    """Key -> default, where another was told."""
 
     def only(self, key: str) -> Section:
         """The part that is about one key."""
