@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from stereo_exp.base.errors import UserError
+from stereo_exp.base.sizes import USUAL_SIZE
 from stereo_exp.config.rules import at_least, image_size, one_of, positive
 
 FORMS = ("network", "full")
@@ -54,7 +55,7 @@ class Export:
             raise UserError("export.opset", self.opset, rule, "try export.opset=21 or export.form=network")
         if self.size is None or self.batch is None:
             key = "export.size" if self.size is None else "export.batch"
-            value = "[544,960]" if self.size is None else "1"
+            value = f"[{USUAL_SIZE[0]},{USUAL_SIZE[1]}]" if self.size is None else "1"
             raise UserError(key, "null", f"operator sets below {OPEN_OPSET} need a fixed one", f"add {key}={value}")
 
     def check_stage(self, stage: str) -> None:
@@ -111,7 +112,7 @@ class Compile:
     """Height and width, rounded up to multiples of 32; None leaves them open."""
     batch: int | None = None
     """Pairs at a time; None leaves it open."""
-    report_size: list[int] = field(default_factory=lambda: [544, 960])
+    report_size: list[int] = field(default_factory=lambda: list(USUAL_SIZE))
     """Height and width for the static report, and for `openexplorer`, where `compile.size` leaves them open; rounded
     up to multiples of 32."""
     calibration_pairs: int = 20
@@ -154,7 +155,7 @@ class Bench:
     """CPU threads of all frames in flight together; None takes every core."""
     cores: list[int] | None = None
     """Cores to pin the process to, by number; None pins nothing."""
-    size: list[int] = field(default_factory=lambda: [544, 960])
+    size: list[int] = field(default_factory=lambda: list(USUAL_SIZE))
     """Height and width of the frames that are timed, rounded up to multiples of 32; a model that was compiled for one
     size takes that."""
     frames: int = 50

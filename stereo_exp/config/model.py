@@ -8,10 +8,10 @@ from omegaconf import MISSING
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.registry import option
+from stereo_exp.base.sizes import STRIDE
 from stereo_exp.config.rules import at_least, positive
 
 NUM_STAGES = 5
-MAXDISP_STEP = 32
 MAX_EXPANSION = 64
 
 
@@ -109,12 +109,12 @@ class Model:
     head: Head = MISSING
 
     def __post_init__(self) -> None:
-        if self.maxdisp < MAXDISP_STEP or self.maxdisp % MAXDISP_STEP:
-            nearest = max(MAXDISP_STEP, round(self.maxdisp / MAXDISP_STEP) * MAXDISP_STEP)
+        if self.maxdisp < STRIDE or self.maxdisp % STRIDE:
+            nearest = max(STRIDE, round(self.maxdisp / STRIDE) * STRIDE)
             raise UserError(
                 "model.maxdisp",
                 self.maxdisp,
-                f"must be a positive multiple of {MAXDISP_STEP} (the 1/32 cost volume)",
+                f"must be a positive multiple of {STRIDE} (the 1/{STRIDE} cost volume)",
                 f"try model.maxdisp={nearest}",
             )
 

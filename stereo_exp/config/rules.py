@@ -6,9 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.base.sizes import MAX_SCALE
-
-IMAGE_STEP = 32
+from stereo_exp.base.sizes import MAX_SCALE, STRIDE, USUAL_SIZE
 
 
 def finite(key: str, value: float) -> None:
@@ -55,17 +53,17 @@ def image_size(key: str, size: Sequence[int] | None) -> None:
     size is used (`stereo_exp.suite.build`)."""
     if size is None or (len(size) == 2 and min(size) > 0):
         return
-    height, width = (s if s > 0 else IMAGE_STEP for s in size) if len(size) == 2 else (544, 960)
+    height, width = (s if s > 0 else STRIDE for s in size) if len(size) == 2 else USUAL_SIZE
     raise UserError(key, list(size), "must be [height, width] in px, both above 0", f"try {key}=[{height},{width}]")
 
 
 def crop_size(key: str, size: Sequence[int]) -> None:
     """Height and width of training crops, multiples of 32: five halvings. Nothing pads a crop, so that none is rounded
     silently into another training."""
-    if len(size) == 2 and all(s > 0 and s % IMAGE_STEP == 0 for s in size):
+    if len(size) == 2 and all(s > 0 and s % STRIDE == 0 for s in size):
         return
     # The nearest multiples; halves go up.
-    nearest = [max(1, (2 * s + IMAGE_STEP) // (2 * IMAGE_STEP)) * IMAGE_STEP for s in size]
+    nearest = [max(1, (2 * s + STRIDE) // (2 * STRIDE)) * STRIDE for s in size]
     height, width = nearest if len(size) == 2 else (256, 512)
-    rule = f"must be [height, width] in px, both multiples of {IMAGE_STEP}"
+    rule = f"must be [height, width] in px, both multiples of {STRIDE}"
     raise UserError(key, list(size), rule, f"try {key}=[{height},{width}]")

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from stereo_exp import __version__
 from stereo_exp.base.files import replacing, write_text
 from stereo_exp.base.progress import Meter
+from stereo_exp.base.sizes import STRIDE
 from stereo_exp.deploy.engines import ENGINES
 from stereo_exp.deploy.forms import UNROLLED, full_form, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
@@ -161,9 +162,6 @@ def _versions() -> dict[str, str]:
 # `model.pt2`: the whole network as a program of ATen operators, for torch without this package.
 
 
-_STEP = 32
-
-
 class FullForm(nn.Module):
     """uint8 B×H×W×3 RGB left, right -> disparity B×H×W px, confidence B×H×W in 0…1."""
 
@@ -185,8 +183,8 @@ def save_program(source: Source, path: Path) -> Path:
     batch = torch.export.Dim("batch", min=1, max=4096)
     # torch.export takes sizes of one, which the coarsest map then has, for constants.
     rows, columns = (torch.export.Dim(name, min=2, max=1024) for name in ("rows", "columns"))
-    sizes = {0: batch, 1: _STEP * rows, 2: _STEP * columns}
-    example = tuple(torch.zeros(2, 4 * _STEP, 5 * _STEP, 3, dtype=torch.uint8) for _ in range(2))
+    sizes = {0: batch, 1: STRIDE * rows, 2: STRIDE * columns}
+    example = tuple(torch.zeros(2, 4 * STRIDE, 5 * STRIDE, 3, dtype=torch.uint8) for _ in range(2))
     module = FullForm(source.model)
     with quiet(), torch.no_grad():
         program = torch.export.export(module, example, dynamic_shapes=(sizes, dict(sizes)), strict=False)

@@ -12,14 +12,13 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from stereo_exp.base.sizes import STRIDE
 from stereo_exp.deploy.forms import LOGITS, VIEWS
 from stereo_exp.deploy.source import QuantisedTensor, Source
 from stereo_exp.deploy.surgery import add_constant, constant, edit, insert_before, nodes_of, quiet
 
 OLDEST_OPSET = 18
 """The earliest operator set that torch's exporter writes."""
-STEP = 32
-"""Height and width are multiples of it."""
 
 
 def export_onnx(
@@ -36,14 +35,14 @@ def export_onnx(
         size: height and width; None leaves them open (multiples of 32).
         batch: None leaves it open.
     """
-    height, width = size or (4 * STEP, 5 * STEP)
+    height, width = size or (4 * STRIDE, 5 * STRIDE)
     example = tuple(torch.zeros(batch or 2, 3, height, width) for _ in inputs)
     open_axes: dict[int, torch.export.Dim] = {}
     if batch is None:
         open_axes[0] = torch.export.Dim("batch", min=1, max=4096)
     if size is None:
         rows, columns = (torch.export.Dim(name, min=1, max=1024) for name in ("rows", "columns"))
-        open_axes |= {2: STEP * rows, 3: STEP * columns}
+        open_axes |= {2: STRIDE * rows, 3: STRIDE * columns}
     with quiet():
         program = torch.onnx.export(
             module.eval() if not isinstance(module, torch.fx.GraphModule) else module,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from stereo_exp.base.sizes import CELL
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -125,14 +127,10 @@ class StereoMetrics:
         return out
 
 
-# The checkerboard that coarse superpixel up-sampling leaves: error that repeats every 8 px.
+# The checkerboard that coarse superpixel up-sampling leaves: error that repeats every `CELL` px.
 
 
-# The low disparity's stride: what up-sampling repeats.
-PERIOD = 8
-
-
-def periodic_share(error: np.ndarray, period: int = PERIOD) -> float:
+def periodic_share(error: np.ndarray, period: int = CELL) -> float:
     """The share of an error map's energy that repeats every `period` pixels in both directions.
 
     The map is averaged over its periods×periods tiles; the energy of that mean tile, without its mean, against the

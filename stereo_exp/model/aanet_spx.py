@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from stereo_exp.base.sizes import STRIDE
 from stereo_exp.model.aggregation import AggregationModule
 from stereo_exp.model.cost_volume import CorrelationVolume
 from stereo_exp.model.layers import conv_bn
 from stereo_exp.model.superpixel import SuperpixelBranch
 
-MAX_STRIDE = 32
 NUM_SCALES = 3
 
 
@@ -43,7 +43,7 @@ class AANetSuperpixelHead(nn.Module):
 
     def __init__(self, channels: Sequence[int], maxdisp: int, hidden: int = 16, num_modules: int = 6) -> None:
         super().__init__()
-        base = maxdisp // MAX_STRIDE
+        base = maxdisp // STRIDE
         self.num_candidates = [base * 2 ** (NUM_SCALES - 1 - k) for k in range(NUM_SCALES)]
         # No activation behind these two (trap T3).
         self.mod1 = conv_bn(channels[0], hidden, 3, act=None)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 from torch import Tensor
 
-from stereo_exp.model.regression import UPSAMPLING, StereoOutput, coarse_disparity
+from stereo_exp.base.sizes import CELL
+from stereo_exp.model.regression import StereoOutput, coarse_disparity
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,7 +68,7 @@ def smooth_l1_loss() -> Loss:
 SHARPNESS = 16.0
 
 
-def matching_cross_entropy(logits: Tensor, truth: Tensor, stride: int = UPSAMPLING) -> Tensor:
+def matching_cross_entropy(logits: Tensor, truth: Tensor, stride: int = CELL) -> Tensor:
     """Cross-entropy of the disparity distribution at 1/stride size against the truth at the centre of each cell.
 
     Args:
@@ -94,7 +95,7 @@ def volumes_cross_entropy(volumes: Sequence[Tensor], truth: Tensor) -> Tensor:
     """Sum over the volumes of the cross-entropy of each, finest (stride 8) first, in nats."""
     total = truth.new_zeros(())
     for scale, volume in enumerate(volumes):
-        total = total + matching_cross_entropy(SHARPNESS * volume.float(), truth, UPSAMPLING * 2**scale)
+        total = total + matching_cross_entropy(SHARPNESS * volume.float(), truth, CELL * 2**scale)
     return total
 
 

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stereo_exp.base.sizes import CELL
 from stereo_exp.model.aanet_spx import HeadLogits
 
 
@@ -55,9 +56,6 @@ class Regression(nn.Module):
 # From the network's output to disparity in pixels: superpixel up-sampling, float, no parameters.
 
 
-UPSAMPLING = 8
-
-
 def full_disparity(output: StereoOutput) -> Tensor:
     """Disparity at full size: every pixel mixes its cell's four coarse neighbours with its own weights.
 
@@ -66,13 +64,13 @@ def full_disparity(output: StereoOutput) -> Tensor:
     Returns:
         B×H×W in px, in [0, maxdisp).
     """
-    spread = F.interpolate(output.unfolded, scale_factor=UPSAMPLING, mode="nearest")
+    spread = F.interpolate(output.unfolded, scale_factor=CELL, mode="nearest")
     return (spread * output.weights).sum(1) * output.maxdisp
 
 
 def coarse_disparity(output: StereoOutput) -> Tensor:
     """The low map, bilinear to full size (align-corners off): B×H×W in px. Only the loss looks at it."""
-    low = F.interpolate(output.low, scale_factor=UPSAMPLING, mode="bilinear", align_corners=False)
+    low = F.interpolate(output.low, scale_factor=CELL, mode="bilinear", align_corners=False)
     return low.squeeze(1) * output.maxdisp
 
 
@@ -99,5 +97,5 @@ def full_confidence(output: StereoOutput) -> Tensor:
     near = (candidates - output.low * number).abs() <= NEIGHBOURHOOD
     low = (probability * near).sum(1, keepdim=True)
     unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), torch.eye(4, device=low.device).view(4, 1, 2, 2))
-    spread = F.interpolate(unfolded, scale_factor=UPSAMPLING, mode="nearest")
+    spread = F.interpolate(unfolded, scale_factor=CELL, mode="nearest")
     return (spread * output.weights).sum(1)

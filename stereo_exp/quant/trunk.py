@@ -26,6 +26,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import Graph, GraphModule, Interpreter, Node
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from stereo_exp.base.sizes import STRIDE
 from stereo_exp.model.stereonetplus import StereoNetPlus
 from stereo_exp.quant import ops
 
@@ -200,7 +201,6 @@ def folded_pairs(model: nn.Module) -> dict[str, str]:
 # Any sizes serve as an example; two views of two images, so that no size happens to be 1.
 _EXAMPLE = (2, 3, 128, 160)
 _SMALL = (2, 3, 64, 96)
-_STEP = 32
 
 
 class Trunk(nn.Module):
@@ -239,7 +239,7 @@ def export_trunk(model: StereoNetPlus) -> GraphModule:
     """
     batch = torch.export.Dim("batch", min=1, max=4096)
     height, width = (torch.export.Dim(name, min=1, max=1024) for name in ("height", "width"))
-    sizes = {0: batch, 2: _STEP * height, 3: _STEP * width}
+    sizes = {0: batch, 2: STRIDE * height, 3: STRIDE * width}
     example = tuple(torch.zeros(_EXAMPLE) for _ in range(2))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stereo_exp.base.sizes import USUAL_SIZE
 from stereo_exp.shapes import props
 from stereo_exp.shapes.paint import Atlas, PlanePaint
 from stereo_exp.shapes.photometry import Camera
@@ -19,7 +20,7 @@ from stereo_exp.shapes.stains import Glare
 from stereo_exp.shapes.textures import sample_tile
 from stereo_exp.shapes.wardrobe import Wardrobe
 
-HEIGHT, WIDTH = 544, 960
+HEIGHT, WIDTH = USUAL_SIZE
 FOCAL, BASELINE = 760.0, 0.12
 """Of the rig, px and metres: a wide lens, and twice the distance of a person's eyes. The room is in metres too."""
 _SEED = 23

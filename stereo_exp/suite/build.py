@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from stereo_exp.base.registry import arguments, build, group
+from stereo_exp.base.sizes import STRIDE
 from stereo_exp.config.infer import Infer
-from stereo_exp.config.rules import IMAGE_STEP
 from stereo_exp.geometry.images import padded_size
 from stereo_exp.geometry.sizing import Rule, Sizing
 
@@ -95,8 +95,8 @@ def network_size(key: str, size: Sequence[int] | None) -> tuple[int, int] | None
     if size is None:
         return None
     height, width = size
-    used = padded_size((height, width), IMAGE_STEP)
+    used = padded_size((height, width), STRIDE)
     if used != (height, width):
-        why = f"the network takes multiples of {IMAGE_STEP} px, smaller images are padded"
+        why = f"the network takes multiples of {STRIDE} px, smaller images are padded"
         log.warning("%s=[%d,%d]: rounded up to [%d,%d]: %s", key, height, width, *used, why)
     return used

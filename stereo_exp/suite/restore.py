@@ -107,6 +107,19 @@ def _tensors(prepared: GraphModule) -> Iterator[QuantisedTensor]:
             yield QuantisedTensor(module.label, float(module.scale), int(module.zero_point), module.numbers.bits)
 
 
+def count_costs(checkpoint: Checkpoint, size: tuple[int, int]) -> dict[str, Any]:
+    """What a checkpoint's network costs, whatever it was made into: `parameters`, and `gmac`, 10⁹ multiply-accumulates
+    to predict one pair of `gmac_size`, see `stereo_exp.model.profile`.
+
+    What a compiled graph computes is a little more (correlation as whole matrix products, colours, confidence): its own
+    sum stands in the static report.
+    """
+    from stereo_exp.model.profile import profile
+
+    total = profile(build_network(network_of(checkpoint.meta).model), *size)["total"]
+    return {"parameters": total.parameters, "gmac": round(total.macs / 1e9, 3), "gmac_size": list(size)}
+
+
 def network_facts(model: Model, quant: Quant, stage: str) -> dict[str, Any]:
     """What makes the network that a checkpoint of `stage` holds: of a float one, the `model` node alone."""
     found = facts(Network(model, quant), NETWORK)

@@ -17,6 +17,7 @@ from small_models import SMALL, Network, images
 from stereo_exp.data.loader import collate
 from stereo_exp.deploy.align import fit
 from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.model.profile import profile
 from stereo_exp.model.stereonetplus import predict
 from stereo_exp.runtime.manifest import read_manifest
 from stereo_exp.runtime.model import StereoModel
@@ -51,7 +52,11 @@ def test_compiled_then_run_measured_and_compared(
     options = [engines, "compile.size=[100,190]", "compile.batch=1", "compile/device=journey5_like"]
     report, folder = run(make_context, floating, "compile", *options, "compile.calibration_pairs=1", *pairs)
     assert told(caplog) == ["compile.size"]
-    assert report["size"] == USED
+    assert report["size"] == report["gmac_size"] == USED
+    # The network's own work, as `task=export` counts it: the graph does a little more.
+    own = profile(floating.source.model, *USED)["total"]
+    assert (report["gmac"], report["parameters"]) == (round(own.macs / 1e9, 3), own.parameters)
+    assert 0 < json.loads((folder / "model.json").read_text())["totals"]["macs"] / own.macs - 1 < 0.1
     assert json.loads((folder / "compiled" / "manifest.json").read_text())["size"] == USED
     shape = yaml.safe_load((folder / "openexplorer" / "config.yaml").read_text())["input_parameters"]["input_shape"]
     assert shape == "1x3x128x192;1x3x128x192"
@@ -120,6 +125,7 @@ def test_exported(
     report, _ = run(make_context, floating, "export", *options, *pairs)
     assert told(caplog) == ["export.size"]
     assert report["size"] == report["gmac_size"] == USED
+    assert report["gmac"] == round(profile(floating.source.model, *USED)["total"].macs / 1e9, 3)
     assert report["parity_max_px"] < 0.01
     dims = onnx.load(report["onnx"]).graph.input[0].type.tensor_type.shape.dim
     assert [d.dim_value for d in dims] == [1, *shape]

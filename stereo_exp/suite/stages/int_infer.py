@@ -11,10 +11,11 @@ import torch
 
 from stereo_exp.base.process import Process
 from stereo_exp.base.progress import Meter
+from stereo_exp.base.sizes import CELL
 from stereo_exp.config.quant import IntScheme
 from stereo_exp.data.loader import first_views
 from stereo_exp.geometry.example import example_pair
-from stereo_exp.geometry.metrics import PERIOD, periodic_share
+from stereo_exp.geometry.metrics import periodic_share
 from stereo_exp.model.checkpoint import Checkpoint, lineage_of, load_checkpoint, sizing_of
 from stereo_exp.model.colour import normalise
 from stereo_exp.quant.network import QuantisedStereoNet
@@ -126,7 +127,7 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
 
 def _checkerboard(pairs: Iterable[Seen], original: Predictor) -> float | None:
     differences = (seen.disparity - original(seen.sample).disparity for seen in pairs)
-    shares = [periodic_share(each) for each in differences if min(each.shape) >= PERIOD]
+    shares = [periodic_share(each) for each in differences if min(each.shape) >= CELL]
     return sum(shares) / len(shares) if shares else None
 
 

@@ -55,6 +55,7 @@ def _compile(
 ) -> dict[str, Any]:
     from stereo_exp.deploy.build import Options, build, save_program
     from stereo_exp.deploy.report import JSON_FILE, PAGE_FILE, write_report
+    from stereo_exp.suite.restore import count_costs
 
     config, folder = context.config.compile, context.dir / FOLDER
     built = build(source, folder, Options(engines, config.opt, size, config.batch))
@@ -72,8 +73,7 @@ def _compile(
         "program": str(program),
         "report_json": str(context.dir / JSON_FILE),
         "report_html": str(context.dir / PAGE_FILE),
-        "gmac": round(totals["macs"] / 1e9, 3),
-        "parameters": totals["parameters"],
+        **count_costs(source.checkpoint, report_size),
         "mb_moved": round(totals["bytes_moved"] / 1e6, 3),
         "estimated_ms": totals["ms"],
         "num_tensors": len(built.manifest.tensors),

@@ -8,6 +8,7 @@ from typing import Any
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.files import write_bytes
+from stereo_exp.base.sizes import USUAL_SIZE
 from stereo_exp.config.deploy import Export
 from stereo_exp.suite.build import network_size
 from stereo_exp.suite.runs.context import RunContext
@@ -15,8 +16,6 @@ from stereo_exp.suite.runs.find import find_checkpoint
 from stereo_exp.suite.track.base import open_tracker
 
 log = logging.getLogger(__name__)
-# What the costs are counted for where the size is open: SceneFlow's, padded.
-_USUAL_SIZE = (544, 960)
 EXACT_TOLERANCE = 0.01
 """px; see `export.tolerance`."""
 
@@ -30,7 +29,7 @@ def run(context: RunContext) -> dict[str, Any]:
     from stereo_exp.data.source import num_pairs, read_pairs
     from stereo_exp.deploy.engines import check_installed
     from stereo_exp.suite.datasets import open_split
-    from stereo_exp.suite.restore import load_source
+    from stereo_exp.suite.restore import count_costs, load_source
 
     config = context.config.export
     path = find_checkpoint(context)
@@ -51,7 +50,7 @@ def run(context: RunContext) -> dict[str, Any]:
             "opset": config.opset,
             "size": size,
             "batch": config.batch,
-            **_costs(source, size or _USUAL_SIZE),
+            **count_costs(source.checkpoint, size or USUAL_SIZE),
         }
         if config.parity_pairs:
             dataset = context.config.dataset
@@ -80,15 +79,6 @@ def _export(source: Any, config: Export, size: tuple[int, int] | None) -> bytes:
     if config.opset < OLDEST_OPSET:
         model = lower(model, config.opset)
     return model.SerializeToString(deterministic=True)
-
-
-def _costs(source: Any, size: tuple[int, int]) -> dict[str, Any]:
-    from stereo_exp.model.profile import profile
-    from stereo_exp.suite.build import build_network
-    from stereo_exp.suite.restore import network_of
-
-    total = profile(build_network(network_of(source.checkpoint.meta).model), *size)["total"]
-    return {"parameters": total.parameters, "gmac": round(total.macs / 1e9, 3), "gmac_size": list(size)}
 
 
 def _limit(source: Any, config: Export) -> float | None:
