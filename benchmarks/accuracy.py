@@ -23,10 +23,10 @@ from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, Method, compariso
 from real.output import check_output_options, named, write_report
 from real.sets import RealSet, open_sets
 
-from stereo_exp.errors import exit_on_user_error
-from stereo_exp.metrics import StereoMetrics
-from stereo_exp.progress import Meter
-from stereo_exp.runtime.bench.host import describe
+from stereo_exp.base.errors import exit_on_user_error
+from stereo_exp.base.progress import Meter
+from stereo_exp.geometry.metrics import StereoMetrics
+from stereo_exp.runtime.host import describe
 
 BLOCK = "accuracy"
 METHODS = (FLOAT, INT8, REFINED, SGBM)

@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -25,11 +26,12 @@ sys.path.insert(0, str(ROOT))
 import cv2  # noqa: E402
 from hydra import compose, initialize_config_dir  # noqa: E402
 
-from data_tools.render import render_scene, sample_scene  # noqa: E402
 from stereo_exp.config import bind, conf_dir, register  # noqa: E402
-from stereo_exp.data.augment import Augment, build_augment  # noqa: E402
-from stereo_exp.data.sample import StereoSample  # noqa: E402
-from stereo_exp.data.shuffle import sample_rng  # noqa: E402
+from stereo_exp.data.augment import Augment  # noqa: E402
+from stereo_exp.data.order import sample_rng  # noqa: E402
+from stereo_exp.geometry.pair import StereoSample  # noqa: E402
+from stereo_exp.shapes.raster import render_scene  # noqa: E402
+from stereo_exp.shapes.scenes import sample_scene  # noqa: E402
 
 NUM_PAIRS = 8
 
@@ -50,14 +52,8 @@ def main() -> None:
         samples.append(StereoSample(str(index), pair.left, pair.right, pair.disparity_left))
 
     presets = {path.stem: preset(path.stem) for path in sorted((ROOT / "conf" / "augment").glob("*.yaml"))}
-    ops = {
-        name: Augment(build_augment([{"name": name, **arguments, "probability": 1}]).ops)
-        for name, arguments in presets["realworld"].items()
-    }
-    whole = {
-        f"augment={name}": build_augment([{"name": op, **arguments} for op, arguments in specs.items()])
-        for name, specs in presets.items()
-    }
+    ops = {name: Augment([replace(op, probability=1.0)]) for name, op in presets["realworld"].items()}
+    whole = {f"augment={name}": Augment(list(ops_of.values())) for name, ops_of in presets.items()}
     rows = {
         name: 1000 * seconds(augment, samples, options.repeats, (height, width))
         for name, augment in (ops | whole).items()

@@ -135,7 +135,7 @@ def _options() -> argparse.Namespace:
 
 def _compiled(folder: Path) -> tuple[str, str]:
     """Stage of a compiled folder, and which of the released networks it is nearest to."""
-    from stereo_exp.checkpoint import read_meta
+    from stereo_exp.model.checkpoint import read_meta
     from stereo_exp.runtime.manifest import read_manifest
 
     model = read_manifest(folder, check_files=False).model
@@ -153,8 +153,8 @@ def _builders(options: argparse.Namespace) -> dict[str, Builder]:
 
 def _pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Motorcycle at the size: OpenCV's time, unlike a network's, depends on what there is to match."""
-    from stereo_exp.data.sources.motorcycle import MotorcycleSource
-    from stereo_exp.runtime.images import resized
+    from stereo_exp.data.sources.middlebury import MotorcycleSource
+    from stereo_exp.geometry.images import resized
 
     sample = MotorcycleSource().read(0)
     return resized(sample.left, (height, width)), resized(sample.right, (height, width))
@@ -175,10 +175,10 @@ def _network_builders(options: argparse.Namespace, floating: Path, integer: Path
 def _torch_frame(options: argparse.Namespace, folder: Path, bf16: bool) -> Frame:
     import torch
 
-    from stereo_exp.data.colour import normalise
-    from stereo_exp.model.postprocess import full_disparity
-    from stereo_exp.run.restore import restore_model
+    from stereo_exp.model.colour import normalise
+    from stereo_exp.model.regression import full_disparity
     from stereo_exp.runtime.manifest import read_manifest
+    from stereo_exp.suite.restore import restore_model
 
     torch.set_num_threads(options.threads)
     manifest = read_manifest(folder, check_files=False)
@@ -187,7 +187,7 @@ def _torch_frame(options: argparse.Namespace, folder: Path, bf16: bool) -> Frame
 
     def frame() -> Any:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            return full_disparity(model(*(normalise(v) for v in views)), manifest.model.maxdisp)
+            return full_disparity(model(*(normalise(v) for v in views)))
 
     return frame
 
@@ -210,13 +210,13 @@ def _sgbm_builders(options: argparse.Namespace) -> dict[str, Builder]:
     def build(mode: str) -> Frame:
         import cv2
 
-        from stereo_exp.classical.sgbm import opencv_matcher
+        from stereo_exp.geometry.sgbm import opencv_matcher
 
         matcher = opencv_matcher(SGBM_DISPARITIES, getattr(cv2, f"STEREO_SGBM_{mode}"))
         return partial(matcher.compute, *_pair(*options.size))
 
     def build_checked() -> Frame:
-        from stereo_exp.classical.sgbm import Sgbm
+        from stereo_exp.geometry.sgbm import Sgbm
 
         return partial(Sgbm(SGBM_DISPARITIES), *_pair(*options.size))
 
@@ -224,7 +224,7 @@ def _sgbm_builders(options: argparse.Namespace) -> dict[str, Builder]:
 
 
 def _print(options: argparse.Namespace, times: dict[str, list[float]]) -> None:
-    from stereo_exp.runtime.bench.host import describe
+    from stereo_exp.runtime.host import describe
 
     host, middle = describe(), {name: median(values) for name, values in times.items()}
     height, width = options.size

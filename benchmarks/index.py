@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from stereo_exp.data.order import TrainBatches
-from stereo_exp.data.shard_format import INDEX_NAME, ShardEntry, ShardIndex
-from stereo_exp.data.sources.shards import ShardSource
+from stereo_exp.data.shards.format import INDEX_NAME, ShardEntry, ShardIndex
+from stereo_exp.data.shards.read import ShardSource
 
 WINDOW = 16
 

@@ -30,15 +30,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from data_tools.render import render_dataset
-from stereo_exp.data.codecs import CODECS
-from stereo_exp.data.formats import decode_rgb, read_pfm, read_rgb
 from stereo_exp.data.loader import train_loader
-from stereo_exp.data.packing import pack
-from stereo_exp.data.sample import StereoSample, StereoSource
-from stereo_exp.data.shard_format import ShardIndex
-from stereo_exp.data.sources.folder import FolderSource
-from stereo_exp.data.sources.shards import ShardSource
+from stereo_exp.data.shards.format import CODECS, ShardIndex
+from stereo_exp.data.shards.packing import pack
+from stereo_exp.data.shards.read import ShardSource
+from stereo_exp.data.source import StereoSource
+from stereo_exp.data.sources.sceneflow import FolderSource
+from stereo_exp.geometry.formats.image import decode_rgb, read_rgb
+from stereo_exp.geometry.formats.pfm import read_pfm
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.shapes.writer import render_dataset
 
 BATCH, CROP, ROUNDS = 8, (256, 512), 3
 PACK_ALONE = 16  # pairs that the codec alone is timed with

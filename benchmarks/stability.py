@@ -18,13 +18,13 @@ from real.markdown import table
 from real.methods import FLOAT, INT8, REFINED, SGBM, Method, comparison_options, load_methods
 from real.output import check_output_options, named, write_report
 
+from stereo_exp.base.errors import UserError, exit_on_user_error
+from stereo_exp.base.progress import Meter
 from stereo_exp.config.infer import Temporal
-from stereo_exp.data.sample import StereoSample
-from stereo_exp.errors import UserError, exit_on_user_error
-from stereo_exp.frames.opening import open_frames
-from stereo_exp.progress import Meter
-from stereo_exp.runtime.bench.host import describe
-from stereo_exp.temporal import Stability, TemporalFilter
+from stereo_exp.geometry.frames import open_frames
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.geometry.temporal import Stability, TemporalFilter
+from stereo_exp.runtime.host import describe
 
 BLOCK = "stability"
 FILTERED = "int8, filtered"

@@ -26,17 +26,17 @@ from torch import nn
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from data_tools.render import render_scene, sample_scene  # noqa: E402
 from stereo_exp.config import bind, conf_dir, register  # noqa: E402
 from stereo_exp.config.schema import Root  # noqa: E402
-from stereo_exp.data.batch import StereoBatch, collate  # noqa: E402
-from stereo_exp.data.sample import StereoSample  # noqa: E402
-from stereo_exp.losses import LOSSES  # noqa: E402
-from stereo_exp.model import MODELS  # noqa: E402
-from stereo_exp.process import Process  # noqa: E402
-from stereo_exp.train.device import Compute, choose  # noqa: E402
-from stereo_exp.train.optim import build_optimiser  # noqa: E402
-from stereo_exp.train.step import train_step  # noqa: E402
+from stereo_exp.data.loader import StereoBatch, collate  # noqa: E402
+from stereo_exp.geometry.pair import StereoSample  # noqa: E402
+from stereo_exp.shapes.raster import render_scene  # noqa: E402
+from stereo_exp.shapes.scenes import sample_scene  # noqa: E402
+from stereo_exp.suite.build import build_loss, build_network, quantise_network  # noqa: E402
+from stereo_exp.suite.runs.process import Process  # noqa: E402
+from stereo_exp.suite.train.device import Compute, choose  # noqa: E402
+from stereo_exp.suite.train.optim import build_optimiser  # noqa: E402
+from stereo_exp.suite.train.step import train_step  # noqa: E402
 
 NUM_PAIRS = 8
 MODES = {"no": (False,), "yes": (True,), "both": (False, True)}
@@ -89,10 +89,9 @@ def configured(stage: str) -> Root:
 def network_of(config: Root) -> nn.Module:
     """Random weights, and scales of 1 where it is fake-quantised: neither changes what a step costs."""
     if config.stage == "float":
-        return MODELS[config.model.name](config.model)
-    from stereo_exp.quant.state import build_from_config
+        return build_network(config.model)
 
-    network = build_from_config(config)
+    network = quantise_network(build_network(config.model), config.quant)
     network.quantise(True)
     return network
 
@@ -106,7 +105,7 @@ def measured(stage: str, batch: StereoBatch, compiled: bool, compute: Compute, s
     optimiser = build_optimiser(config.optim, model)
     for group in optimiser.param_groups:
         group["lr"] = 1e-4
-    loss = LOSSES[config.loss.name](config.loss)
+    loss = build_loss(config.loss)
     called = torch.compile(model) if compiled else model
     seconds = []
     for _ in range(steps + 3):

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 
 from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
-from stereo_exp.run.context import RunContext
+from stereo_exp.suite.runs.context import RunContext
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("suite", deadline=None)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from typing import Any
+
 import torch
 from composing import composed
 from torch import Tensor, nn
 
 from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
-from stereo_exp.data.batch import StereoBatch
-from stereo_exp.data.colour import normalise
+from stereo_exp.data.loader import StereoBatch
+from stereo_exp.model.colour import normalise
 from stereo_exp.model.regression import StereoOutput
+from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.suite.build import build_network, quantise_network
 
 # The smallest network of every kind.
 SMALL = (
@@ -41,7 +47,7 @@ def random_pairs(seed: int, num: int = 2, height: int = 64, width: int = 96) -> 
 
 def tensors(output: StereoOutput) -> list[Tensor]:
     """All that a network put out, the volumes of training included."""
-    *maps, volumes = output
+    *maps, volumes, _ = output
     return [*maps, *volumes]
 
 
@@ -55,3 +61,17 @@ def outputs(network: nn.Module) -> list[Tensor]:
 def same(a: list[Tensor], b: list[Tensor]) -> bool:
     """Whether all are equal to the last bit."""
     return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+_GRAPHS: dict[str, Any] = {}
+
+
+def quantised(config: Root) -> QuantisedStereoNet:
+    """The fake-quantised network of a config with random weights; each architecture is exported once."""
+    from stereo_exp.quant.trunk import describe
+
+    key = json.dumps([asdict(config.model), config.quant.target.name])
+    network = quantise_network(build_network(config.model), config.quant, _GRAPHS.get(key))
+    if key not in _GRAPHS:
+        _GRAPHS[key] = describe(network.trunk)
+    return network

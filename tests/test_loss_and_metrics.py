@@ -9,10 +9,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo_exp.losses.distribution import SHARPNESS, matching_cross_entropy, volumes_cross_entropy
-from stereo_exp.losses.mask import valid_mask
-from stereo_exp.losses.smooth_l1 import smooth_l1
-from stereo_exp.metrics import StereoMetrics
+from stereo_exp.geometry.metrics import StereoMetrics, valid_mask
+from stereo_exp.model.losses import SHARPNESS, matching_cross_entropy, smooth_l1, volumes_cross_entropy
 
 
 def test_mask_takes_known_disparity_in_range() -> None:
@@ -180,16 +178,16 @@ def test_volumes_that_match_at_the_truth_cost_nothing(disparity: float) -> None:
 
 
 def test_loss_with_volumes_reaches_the_features_and_without_does_not() -> None:
-    from stereo_exp.config.loss import Distribution
-    from stereo_exp.losses.distribution import build
-    from stereo_exp.model.head.aanet_spx import HeadLogits
+    from stereo_exp.config.training import Distribution
+    from stereo_exp.model.aanet_spx import HeadLogits
     from stereo_exp.model.regression import Regression
+    from stereo_exp.suite.build import build_loss
 
     volumes = tuple(torch.rand(1, 24 // 2**k, 8 // 2**k, 12 // 2**k, requires_grad=True) for k in range(3))
-    output = Regression(24)(HeadLogits(torch.rand(1, 24, 8, 12), torch.rand(1, 4, 64, 96), volumes))
+    output = Regression(24, 192)(HeadLogits(torch.rand(1, 24, 8, 12), torch.rand(1, 4, 64, 96), volumes))
     truth = torch.rand(1, 64, 96) * 100 + 1
     losses = {
-        w: build(Distribution(volumes=w))(output, truth + 1, truth, valid_mask(truth, 192), 192) for w in (0, 0.3)
+        w: build_loss(Distribution(volumes=w))(output, truth + 1, truth, valid_mask(truth, 192)) for w in (0, 0.3)
     }
     assert losses[0.3].item() > losses[0].item()
     losses[0.3].backward()

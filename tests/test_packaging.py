@@ -18,15 +18,6 @@ def lines(section: str, key: str) -> list[str]:
     return [line for line in CONFIG[section][key].split("\n") if line]
 
 
-def test_every_package_is_listed() -> None:
-    found = {
-        ".".join(path.parent.relative_to(ROOT).parts)
-        for top in ("stereo_exp", "data_tools")
-        for path in (ROOT / top).rglob("__init__.py")
-    }
-    assert set(lines("options", "packages")) == found | {"stereo_exp.conf"}
-
-
 def test_no_folder_of_code_lacks_its_init() -> None:
     for top in ("stereo_exp", "data_tools"):
         for path in (ROOT / top).rglob("*.py"):
@@ -58,3 +49,17 @@ def test_pinned_version_is_within_its_range(requirement: str) -> None:
 
 def test_outputs_holds_only_its_gitignore() -> None:
     assert (ROOT / "outputs" / ".gitignore").read_text().split() == ["*", "!.gitignore"]
+
+
+def test_notice_names_every_photograph_that_scenes_are_painted_with() -> None:
+    from stereo_exp.shapes.textures import NAMES
+
+    notice = (ROOT / "NOTICE").read_text()
+    assert [name for name in NAMES if name not in notice] == []
+
+
+def test_the_version_stands_in_changelog_and_citation() -> None:
+    from stereo_exp import __version__
+
+    assert re.search(rf"^## {re.escape(__version__)} - ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()

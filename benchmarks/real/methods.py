@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -12,12 +13,14 @@ import torch
 
 from real.output import add_output_options
 from real.sets import add_data_option
-from stereo_exp.classical.sgbm import Sgbm
-from stereo_exp.data.sample import StereoSample
-from stereo_exp.errors import CheckpointError
-from stereo_exp.predict.predictor import Predictor
-from stereo_exp.run.restore import restore_model
+from stereo_exp.base.errors import CheckpointError
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.geometry.sgbm import Sgbm
+from stereo_exp.geometry.sizing import Rule
+from stereo_exp.model.checkpoint import sizing_of
 from stereo_exp.runtime.manifest import sha256_of
+from stereo_exp.suite.predict import Predictor
+from stereo_exp.suite.restore import restore_model
 from stereo_exp.weights import PUBLISHED, RELEASE, RELEASES, checkpoint_named
 
 Method = Callable[[StereoSample], np.ndarray]
@@ -69,7 +72,7 @@ def load_network(
             OPTIONS[method], path, f"is a {meta['stage']} checkpoint", f"give one of stage={STAGES[method]}"
         )
     facts = {"stage": meta["stage"], "step": meta["step"], "sha256": sha256_of(path)}
-    return Predictor(model, meta["config"]["model"]["maxdisp"], torch.device(device)), facts
+    return Predictor(model, torch.device(device), Rule(sizing=sizing_of(checkpoint))), facts
 
 
 def load_methods(options: argparse.Namespace, wanted: Sequence[str]) -> tuple[dict[str, Method], int, dict[str, Any]]:
@@ -83,13 +86,16 @@ def load_methods(options: argparse.Namespace, wanted: Sequence[str]) -> tuple[di
         cv2.setNumThreads(options.threads)
     floating, float_facts = load_network(options.float, FLOAT, options.device, options.network)
     integer, int_facts = load_network(options.int, INT8, options.device, options.network)
-    if floating.maxdisp != integer.maxdisp:
+    if floating.model.maxdisp != integer.model.maxdisp:
         raise CheckpointError(
-            "--int", options.int, f"has maxdisp {integer.maxdisp}, --float {floating.maxdisp}", "give two of one chain"
+            "--int",
+            options.int,
+            f"has maxdisp {integer.model.maxdisp}, --float {floating.model.maxdisp}",
+            "give two of one chain",
         )
-    matcher = Sgbm(floating.maxdisp)
-    fine = Predictor(integer.model, integer.maxdisp, integer.device, refine=True)
-    as_given = Predictor(integer.model, integer.maxdisp, integer.device, scale=1)
+    matcher = Sgbm(floating.model.maxdisp)
+    fine = Predictor(integer.model, integer.device, replace(integer.rule, refine=True))
+    as_given = Predictor(integer.model, integer.device)
     methods: dict[str, Method] = {
         FLOAT: lambda sample: floating(sample).disparity,
         INT8: lambda sample: integer(sample).disparity,
@@ -97,4 +103,4 @@ def load_methods(options: argparse.Namespace, wanted: Sequence[str]) -> tuple[di
         AS_GIVEN: lambda sample: as_given(sample).disparity,
         SGBM: lambda sample: matcher(sample.left, sample.right),
     }
-    return {name: methods[name] for name in wanted}, floating.maxdisp, {FLOAT: float_facts, INT8: int_facts}
+    return {name: methods[name] for name in wanted}, floating.model.maxdisp, {FLOAT: float_facts, INT8: int_facts}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from real.markdown import check_block, write_block
-from stereo_exp.atomic import write_text
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.files import write_text
 from stereo_exp.weights import PUBLISHED
 
 

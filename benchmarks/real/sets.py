@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config.dataset import Dataset, Eth3d, Kitti2012, Middlebury, Motorcycle, SceneFlow
-from stereo_exp.data.datasets import open_dataset
-from stereo_exp.data.sample import StereoSample, StereoSource, checked
-from stereo_exp.errors import UserError
+from stereo_exp.data.source import StereoSource
+from stereo_exp.geometry.pair import StereoSample, checked
+from stereo_exp.suite.datasets import open_split
 
 DATA_VARIABLE = "STEREO_EXP_REAL"
 _BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -67,7 +68,7 @@ def open_sets(root: Path) -> tuple[list[RealSet], dict[str, str]]:
     for name, (kind, folder, splits) in wanted.items():
         try:
             config = kind() if folder is None else kind(root=str(root / folder))
-            found.append(RealSet(name, tuple(open_dataset(config, split) for split in splits)))
+            found.append(RealSet(name, tuple(open_split(config, split) for split in splits)))
         except UserError as error:
             absent[name] = str(error)
     return found, absent

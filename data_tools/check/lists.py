@@ -9,11 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_tools.check.problems import Findings
-from data_tools.check.published import SPLITS
-from data_tools.check.tree import DiskPair, Tree
-from stereo_exp.atomic import write_text
-from stereo_exp.data.sources.pair_list import read_pair_list
-from stereo_exp.errors import DataError
+from data_tools.check.tree import SPLITS, DiskPair, Tree
+from stereo_exp.base.errors import DataError
+from stereo_exp.base.files import write_text
+from stereo_exp.data.sources.sceneflow import read_pair_list
 
 
 def list_name(render_pass: str, split: str) -> str:

@@ -9,8 +9,7 @@ from typing import Any
 
 from data_tools.check.pairs import Measured
 from data_tools.check.problems import KINDS, Findings
-from data_tools.check.published import PUBLISHED, SPLITS, TOTALS, Group, lefts_of_test_split
-from data_tools.check.tree import Tree
+from data_tools.check.tree import PUBLISHED, SPLITS, TOTALS, Group, Tree, lefts_of_test_split
 
 _MAX_LACK = 0.1
 _MAX_NAMED = 20  # in the JSON line

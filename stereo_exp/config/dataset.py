@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.registry import NOT_BUILT_FROM, option
+from stereo_exp.config.marks import free
 from stereo_exp.config.rules import at_least, crop_size, finite, one_of, positive
-from stereo_exp.errors import UserError
 
 ON_ERROR = ("raise", "skip")
 RENDER_PASSES = ("finalpass", "cleanpass")
@@ -18,15 +20,16 @@ SCENES = {"layers": 1.0, "room": 2.0, "street": 2.0, "table": 2.0, "shelf": 1.0,
 class Dataset:
     name: str = MISSING
     """Which data set; set by the option `dataset=`."""
-    root: str | None = None
+    root: str | None = free(None)
     """Where it lies; None where a data set needs none."""
-    on_error: str = "raise"
+    on_error: str = field(default="raise", metadata=NOT_BUILT_FROM)
     """What a missing or damaged file does: `raise` stops with its name, `skip` leaves the pair out and counts it."""
 
     def __post_init__(self) -> None:
         one_of("dataset.on_error", self.on_error, ON_ERROR)
 
 
+@option("dataset", "shapes", "stereo_exp.suite.datasets:open_shapes")
 @dataclass
 class Shapes(Dataset):
     name: str = "shapes"
@@ -40,7 +43,7 @@ class Shapes(Dataset):
     """Image width in px."""
     render_seed: int = 0
     """Every picture follows from it."""
-    render_workers: int | None = None
+    render_workers: int | None = free(None)
     """Processes that render and pack; None takes every core."""
     scenes: dict[str, float] = field(default_factory=lambda: dict(SCENES))
     """Relative share of each kind of scene; 0 leaves a kind out."""
@@ -67,13 +70,14 @@ class Shapes(Dataset):
             )
 
 
+@option("dataset", "sceneflow", "stereo_exp.suite.datasets:open_sceneflow")
 @dataclass
 class SceneFlow(Dataset):
     name: str = "sceneflow"
     render_pass: str = "finalpass"
     """`finalpass` (with motion blur and defocus) or `cleanpass`."""
-    cache: str = "outputs/cache"
-    """Folder that keeps shards fetched from a remote root."""
+    cache: str | None = None
+    """Folder that keeps shards fetched from a remote root; None will do for a root on this machine."""
     cache_gb: float | None = None
     """GB (10⁹ bytes) of shards that `cache` may hold, of all sets together; the least recently used are deleted. None
     keeps everything."""
@@ -91,6 +95,7 @@ class SceneFlow(Dataset):
         _given_a_place(self.root, "SceneFlow", "STEREO_EXP_SCENEFLOW")
 
 
+@option("dataset", "motorcycle", "stereo_exp.suite.datasets:open_motorcycle")
 @dataclass
 class Motorcycle(Dataset):
     name: str = "motorcycle"
@@ -106,6 +111,7 @@ class Listed(Dataset):
     """List file of the pairs to evaluate on; None takes every pair with truth."""
 
 
+@option("dataset", "middlebury", "stereo_exp.suite.datasets:open_middlebury")
 @dataclass
 class Middlebury(Listed):
     name: str = "middlebury"
@@ -119,6 +125,7 @@ class Middlebury(Listed):
         _given_a_place(self.root, "Middlebury", "STEREO_EXP_MIDDLEBURY")
 
 
+@option("dataset", "kitti2012", "stereo_exp.suite.datasets:open_kitti2012")
 @dataclass
 class Kitti2012(Listed):
     name: str = "kitti2012"
@@ -130,6 +137,7 @@ class Kitti2012(Listed):
         _given_a_place(self.root, "KITTI 2012", "STEREO_EXP_KITTI2012")
 
 
+@option("dataset", "kitti2015", "stereo_exp.suite.datasets:open_kitti2015")
 @dataclass
 class Kitti2015(Listed):
     name: str = "kitti2015"
@@ -139,6 +147,7 @@ class Kitti2015(Listed):
         _given_a_place(self.root, "KITTI 2015", "STEREO_EXP_KITTI2015")
 
 
+@option("dataset", "eth3d", "stereo_exp.suite.datasets:open_eth3d")
 @dataclass
 class Eth3d(Listed):
     name: str = "eth3d"
@@ -148,6 +157,7 @@ class Eth3d(Listed):
         _given_a_place(self.root, "ETH3D", "STEREO_EXP_ETH3D")
 
 
+@option("dataset", "pairs", "stereo_exp.suite.datasets:open_pairs")
 @dataclass
 class Pairs(Listed):
     name: str = "pairs"
@@ -206,6 +216,7 @@ def _given_a_place(root: str | None, title: str, variable: str) -> None:
         )
 
 
+@option("dataset", "mix", "stereo_exp.suite.datasets:open_mix")
 @dataclass
 class Mix(Dataset):
     name: str = "mix"
@@ -232,11 +243,11 @@ class Mix(Dataset):
 class Loader:
     batch_size: int = 4
     """Training pairs a step, on each process."""
-    eval_batch_size: int = 1
+    eval_batch_size: int = free(1)
     """Pairs at a time in evaluation; smaller images of a batch are padded to the largest."""
     crop: list[int] = field(default_factory=lambda: [256, 512])
     """Training crop [height, width] in px, multiples of 32; the same window in both views and the truth."""
-    workers: int = 1
+    workers: int = free(1)
     """Loading processes beside each training process; 0 loads in the training process itself."""
 
     def __post_init__(self) -> None:

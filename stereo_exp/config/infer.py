@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stereo_exp.camera.units import UNITS
-from stereo_exp.config.rules import at_least, finite, fraction, one_of, positive
-from stereo_exp.errors import UserError
-from stereo_exp.frames.kinds import kind_of
+from stereo_exp.base.errors import UserError
+from stereo_exp.config.rules import at_least, finite, fraction, one_of, pair_scale, positive
+
+# Lengths in metres, centimetres, millimetres: what calibration files are written in.
+UNITS = ("m", "cm", "mm")
 
 
 @dataclass
 class Infer:
     left: str | None = None
     """Left view: an image, a folder or pattern of images, a video, or a camera's number; with neither view given, the
-    Motorcycle pair."""
+    rendered pair that comes along."""
     right: str | None = None
     """Right view, of the same kind and size. Left out for a video that holds both views side by side."""
     out: str | None = None
@@ -36,8 +37,8 @@ class Infer:
     """Predict the right view too and drop what the two disagree on: occlusions and mismatches. Twice the time."""
     scale: float | None = None
     """Resize the pair by this before the network sees it, and the result back. 1.5 to 2 give finer disparities at the
-    square of that in time and a range shorter by as much; 0.5 doubles the range. None enlarges pairs of fewer pixels
-    than 544×960 to as many, by 2 at most."""
+    square of that in time and a range shorter by as much; 0.5 doubles the range. None enlarges small pairs by the rule
+    that comes with the weights: to about as many pixels as 544×960 has, by 2 at most."""
     refine: bool = False
     """Correct the network's disparity by semi-global matching: finer, with sharper outlines."""
     min_confidence: float = 0.0
@@ -54,14 +55,11 @@ class Infer:
 
     def __post_init__(self) -> None:
         finite("infer.doffs", self.doffs)
-        one_of("infer.calib_unit", self.calib_unit, tuple(UNITS))
+        one_of("infer.calib_unit", self.calib_unit, UNITS)
         fraction("infer.min_confidence", self.min_confidence)
-        if self.scale is not None and not 0 < self.scale <= 8:
-            raise UserError("infer.scale", self.scale, "must be above 0 and at most 8", "try infer.scale=1.5")
+        pair_scale("infer.scale", self.scale)
         if self.left is None and self.right is not None:
             raise UserError("infer.left", "null", "both views are needed", "add infer.left=FILE")
-        if self.left is not None and self.right is None and kind_of(self.left) != "video":
-            raise UserError("infer.right", "null", "both views are needed", "add infer.right=FILE")
         if (self.focal is None) != (self.baseline is None):
             missing = "infer.baseline" if self.baseline is None else "infer.focal"
             raise UserError(missing, "null", "depth needs focal length (px) and baseline (m)", f"add {missing}=VALUE")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from omegaconf import MISSING
 
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.registry import option
+from stereo_exp.base.sizes import STRIDE
 from stereo_exp.config.rules import at_least, positive
-from stereo_exp.errors import UserError
 
 NUM_STAGES = 5
-MAXDISP_STEP = 32
 MAX_EXPANSION = 64
 
 
@@ -22,6 +21,7 @@ class Backbone:
     """Which backbone; set by the option `model/backbone=`."""
 
 
+@option("model/backbone", "mixvargenet", "stereo_exp.model.mixvargenet:MixVarGENet")
 @dataclass
 class MixVarGENet(Backbone):
     name: str = "mixvargenet"
@@ -50,6 +50,7 @@ class MixVarGENet(Backbone):
             )
 
 
+@option("model/backbone", "mobilenetv2", "stereo_exp.model.mobilenetv2:MobileNetV2")
 @dataclass
 class MobileNetV2(Backbone):
     name: str = "mobilenetv2"
@@ -60,37 +61,13 @@ class MobileNetV2(Backbone):
         positive("model.backbone.width", self.width)
 
 
-BACKBONES: dict[str, type[Backbone]] = {"mixvargenet": MixVarGENet, "mobilenetv2": MobileNetV2}
-
-
-def with_defaults(model: Mapping[str, Any]) -> dict[str, Any]:
-    """A plain `model` config, of a checkpoint, with the defaults of keys of its backbone that came later.
-
-    What a key that is added one day has for its default must be what the networks before it were.
-    """
-    backbone = model.get("backbone") or {}
-    kind = BACKBONES.get(backbone.get("name", ""))
-    return dict(model) if kind is None else {**model, "backbone": {**asdict(kind()), **backbone}}
-
-
-def widened(model: Mapping[str, Any], to: Mapping[str, Any]) -> dict[str, Any]:
-    """A network with another's `backbone.expansion`, where its own is nowhere larger; else as it is.
-
-    Args:
-        model, to: a config's `model`, complete (see `with_defaults`).
-    """
-    ours, theirs = ((m.get("backbone") or {}).get("expansion") for m in (model, to))
-    if ours is None or theirs is None or any(a > b for a, b in zip(ours, theirs, strict=True)):
-        return dict(model)
-    return {**model, "backbone": {**model["backbone"], "expansion": theirs}}
-
-
 @dataclass
 class Neck:
     name: str = MISSING
     """Which neck; set by the option `model/neck=`."""
 
 
+@option("model/neck", "fpn", "stereo_exp.model.fpn:FPN")
 @dataclass
 class FPN(Neck):
     name: str = "fpn"
@@ -107,6 +84,7 @@ class Head:
     """Which head; set by the option `model/head=`."""
 
 
+@option("model/head", "aanet_spx", "stereo_exp.model.aanet_spx:AANetSuperpixelHead")
 @dataclass
 class AANetSpx(Head):
     name: str = "aanet_spx"
@@ -131,16 +109,25 @@ class Model:
     head: Head = MISSING
 
     def __post_init__(self) -> None:
-        if self.maxdisp < MAXDISP_STEP or self.maxdisp % MAXDISP_STEP:
-            nearest = max(MAXDISP_STEP, round(self.maxdisp / MAXDISP_STEP) * MAXDISP_STEP)
+        if self.maxdisp < STRIDE or self.maxdisp % STRIDE:
+            nearest = max(STRIDE, round(self.maxdisp / STRIDE) * STRIDE)
             raise UserError(
                 "model.maxdisp",
                 self.maxdisp,
-                f"must be a positive multiple of {MAXDISP_STEP} (the 1/32 cost volume)",
+                f"must be a positive multiple of {STRIDE} (the 1/{STRIDE} cost volume)",
                 f"try model.maxdisp={nearest}",
             )
 
 
+@option("model", "stereonetplus", "stereo_exp.model.stereonetplus:StereoNetPlus")
 @dataclass
 class StereoNetPlus(Model):
     name: str = "stereonetplus"
+
+
+def widened(model: Model, to: Model) -> Model:
+    """A network with another's `backbone.expansion`, where its own is nowhere larger; else as it is."""
+    ours, theirs = (getattr(each.backbone, "expansion", None) for each in (model, to))
+    if ours is None or theirs is None or any(a > b for a, b in zip(ours, theirs, strict=True)):
+        return model
+    return replace(model, backbone=replace(model.backbone, expansion=list(theirs)))  # type: ignore[call-arg]

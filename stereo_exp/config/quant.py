@@ -1,17 +1,15 @@
-"""Schema of `quant`: the stage's scheme, the observer, and which tensors are lifted above 8 bits.
-
-What the hardware can do, `quant/target`, has its schema beside its rules: `stereo_exp.quant.targets`.
-"""
+"""Schema of `quant`: the stage's scheme, the target, the observer, and which tensors are lifted above 8 bits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from omegaconf import MISSING
 
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.registry import option
+from stereo_exp.config.marks import NETWORK, TASK, makes
 from stereo_exp.config.rules import at_least, fraction, one_of
-from stereo_exp.errors import UserError
-from stereo_exp.quant.targets import Target
 
 ACTIVATION_SCALES = ("fixed", "observed", "learned")
 MAX_LIFT_BITS = 16
@@ -23,11 +21,13 @@ class Scheme:
     """The numeric stage this scheme belongs to; picked by `stage=`."""
 
 
+@option("quant/stage", "float")
 @dataclass
 class FloatScheme(Scheme):
     name: str = "float"
 
 
+@option("quant/stage", "calib")
 @dataclass
 class CalibScheme(Scheme):
     name: str = "calib"
@@ -41,6 +41,7 @@ class CalibScheme(Scheme):
         at_least("quant.stage.batch_size", self.batch_size, 1)
 
 
+@option("quant/stage", "qat")
 @dataclass
 class QatScheme(Scheme):
     name: str = "qat"
@@ -55,6 +56,7 @@ class QatScheme(Scheme):
         fraction("quant.stage.freeze_at", self.freeze_at)
 
 
+@option("quant/stage", "int_infer")
 @dataclass
 class IntScheme(Scheme):
     name: str = "int_infer"
@@ -67,16 +69,46 @@ class IntScheme(Scheme):
 
 
 @dataclass
+class Target:
+    name: str = MISSING
+    """What the hardware can do; set by the option `quant/target=`."""
+    weight_bits: int = 8
+    """Bits of weights, 2 to 8; symmetric, a scale for each output channel."""
+    activation_bits: int = 8
+    """Bits of activations, 2 to 8; a scale for each tensor."""
+
+    def __post_init__(self) -> None:
+        for key in ("weight_bits", "activation_bits"):
+            if not 2 <= getattr(self, key) <= 8:
+                name = f"quant.target.{key}"
+                raise UserError(name, getattr(self, key), "must be 2 to 8", f"try {name}=8")
+
+
+@option("quant/target", "pow2", "stereo_exp.quant.targets:Pow2")
+@dataclass
+class Pow2(Target):
+    name: str = "pow2"
+
+
+@option("quant/target", "affine", "stereo_exp.quant.targets:Affine")
+@dataclass
+class Affine(Target):
+    name: str = "affine"
+
+
+@dataclass
 class Observer:
     name: str = MISSING
     """How an activation's range is taken from what it was seen to hold; set by the option `quant/observer=`."""
 
 
+@option("quant/observer", "minmax", "stereo_exp.quant.observers:MinMaxObserver")
 @dataclass
 class MinMax(Observer):
     name: str = "minmax"
 
 
+@option("quant/observer", "moving_average", "stereo_exp.quant.observers:MovingAverageObserver")
 @dataclass
 class MovingAverage(Observer):
     name: str = "moving_average"
@@ -93,10 +125,11 @@ class MovingAverage(Observer):
             )
 
 
+@option("quant/observer", "percentile", "stereo_exp.quant.observers:PercentileObserver")
 @dataclass
 class Percentile(Observer):
     name: str = "percentile"
-    percentile: float = 99.985
+    percentile: float = 99.5
     """Share of the values, in percent, that the range holds."""
     bins: int = 8192
     """Bins of the histogram."""
@@ -108,10 +141,11 @@ class Percentile(Observer):
                 "quant.observer.percentile",
                 self.percentile,
                 "must be above 50 and at most 100",
-                "try quant.observer.percentile=99.985",
+                "try quant.observer.percentile=99.5",
             )
 
 
+@option("quant/observer", "mse", "stereo_exp.quant.observers:MseObserver")
 @dataclass
 class Mse(Observer):
     name: str = "mse"
@@ -124,12 +158,12 @@ class Mse(Observer):
 
 @dataclass
 class Quant:
-    stage: Scheme = MISSING
-    target: Target = MISSING
+    stage: Scheme = makes(TASK, default=MISSING)
+    target: Target = makes(NETWORK, default=MISSING)
     observer: Observer = MISSING
-    lift: list[str] = field(default_factory=list)
+    lift: list[str] = makes(NETWORK, default_factory=list)
     """Quantised tensors that get `lift_bits`, by name (see a calibration's report) or pattern: `head.final.*`."""
-    lift_bits: int = 16
+    lift_bits: int = makes(NETWORK, default=16)
     """Bits of the lifted tensors, 9 to 16."""
     sensitivity: bool = False
     """Calibration also ranks the layers by the EPE that is lost when only that layer is quantised."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from stereo_exp.errors import UserError
-
-IMAGE_STEP = 32
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.sizes import MAX_SCALE, STRIDE, USUAL_SIZE
 
 
 def finite(key: str, value: float) -> None:
@@ -36,6 +35,12 @@ def fraction(key: str, value: float) -> None:
         raise UserError(key, value, "must be at least 0 and below 1", f"try {key}=0")
 
 
+def pair_scale(key: str, value: float | None) -> None:
+    """0 < `value` ≤ 8: what a pair is resized by; None leaves it open."""
+    if value is not None and not 0 < value <= MAX_SCALE:
+        raise UserError(key, value, f"must be above 0 and at most {MAX_SCALE:g}", f"try {key}=1.5")
+
+
 def one_of(key: str, value: str, choices: Collection[str]) -> None:
     """`value` is among `choices`."""
     if value not in choices:
@@ -45,20 +50,20 @@ def one_of(key: str, value: str, choices: Collection[str]) -> None:
 
 def image_size(key: str, size: Sequence[int] | None) -> None:
     """Height and width, both positive; None leaves them open. Others than multiples of 32 are rounded up where the
-    size is used (`stereo_exp.run.sizes`)."""
+    size is used (`stereo_exp.suite.build`)."""
     if size is None or (len(size) == 2 and min(size) > 0):
         return
-    height, width = (s if s > 0 else IMAGE_STEP for s in size) if len(size) == 2 else (544, 960)
+    height, width = (s if s > 0 else STRIDE for s in size) if len(size) == 2 else USUAL_SIZE
     raise UserError(key, list(size), "must be [height, width] in px, both above 0", f"try {key}=[{height},{width}]")
 
 
 def crop_size(key: str, size: Sequence[int]) -> None:
     """Height and width of training crops, multiples of 32: five halvings. Nothing pads a crop, so that none is rounded
     silently into another training."""
-    if len(size) == 2 and all(s > 0 and s % IMAGE_STEP == 0 for s in size):
+    if len(size) == 2 and all(s > 0 and s % STRIDE == 0 for s in size):
         return
     # The nearest multiples; halves go up.
-    nearest = [max(1, (2 * s + IMAGE_STEP) // (2 * IMAGE_STEP)) * IMAGE_STEP for s in size]
+    nearest = [max(1, (2 * s + STRIDE) // (2 * STRIDE)) * STRIDE for s in size]
     height, width = nearest if len(size) == 2 else (256, 512)
-    rule = f"must be [height, width] in px, both multiples of {IMAGE_STEP}"
+    rule = f"must be [height, width] in px, both multiples of {STRIDE}"
     raise UserError(key, list(size), rule, f"try {key}=[{height},{width}]")

@@ -1,22 +1,40 @@
-"""The whole configuration, as one dataclass, and which dataclass each config group's options have."""
+"""The whole configuration, as one dataclass."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from omegaconf import MISSING
 
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.registry import declare
 from stereo_exp.config import dataset as data
-from stereo_exp.config import deploy, loss, model, quant, training
-from stereo_exp.config.bench import Align, Bench
+from stereo_exp.config import deploy, model, quant, training
+from stereo_exp.config import training as loss
+from stereo_exp.config.deploy import Align, Bench
 from stereo_exp.config.infer import Infer, Temporal
-from stereo_exp.config.rules import at_least, one_of
-from stereo_exp.errors import UserError
-from stereo_exp.quant.targets import target_classes
+from stereo_exp.config.marks import NETWORK, RUN, TASK, makes
+from stereo_exp.config.rules import at_least, one_of, pair_scale
 
-TASKS = ("train", "eval", "infer", "export", "compile", "align", "bench")
-STAGES = ("float", "calib", "qat", "int_infer")
+TASKS = declare(
+    "task",
+    train="stereo_exp.suite.stages:run",
+    eval="stereo_exp.suite.tasks.eval:run",
+    infer="stereo_exp.suite.tasks.infer:run",
+    export="stereo_exp.suite.tasks.export:run",
+    compile="stereo_exp.suite.tasks.compile:run",
+    align="stereo_exp.suite.tasks.align:run",
+    bench="stereo_exp.suite.tasks.bench:run",
+)
+STAGES = declare(
+    "stage",
+    float="stereo_exp.suite.stages.float:train",
+    calib="stereo_exp.suite.stages.calib:train",
+    qat="stereo_exp.suite.stages.qat:train",
+    int_infer="stereo_exp.suite.stages.int_infer:train",
+)
 # torch takes seeds of 64 bits; a signed integer is also what every store and file format takes.
 _SEED_LIMIT = 2**63
 _NAME = re.compile(r"[\w.+=,@-]+")
@@ -28,49 +46,62 @@ class Eval:
     """Test images to draw (left, truth, prediction, error)."""
     stability: bool = False
     """The test split is a sequence: also tell how much disparity changes where the image does not."""
+    scale: float | None = makes(RUN, default=None)
+    """Resize a pair by this before the network sees it, and the result back; figures are always of the size of the
+    truth. None: `task=eval` and `bench.mode=accuracy` enlarge small pairs as `infer` does, by the rule that comes with
+    the weights; `task=train` evaluates pairs as they are, at every stage. The report says which, as `eval_scale`."""
+    refine: bool = makes(RUN, default=False)
+    """Evaluate what `infer.refine=true` gives: the network's disparity, corrected by semi-global matching."""
+    left_right: bool = makes(RUN, default=False)
+    """Evaluate what `infer.left_right=true` trusts, too: its share (`trusted`) and the metrics of that part
+    (`_trusted`); the others stay those of all pixels, as they are predicted. Twice the time."""
 
     def __post_init__(self) -> None:
         at_least("eval.pictures", self.pictures, 0)
+        pair_scale("eval.scale", self.scale)
 
 
 @dataclass
 class Root:
     """Everything that a run is made of."""
 
-    task: str = MISSING
+    task: str = makes(TASK, default=MISSING)
     """What is done: train, eval, infer, export, compile, align, bench."""
-    stage: str = MISSING
+    stage: str = makes(TASK, default=MISSING)
     """At which numeric stage the network stands: float, calib, qat, int_infer."""
     name: str = MISSING
     """Runs of one name belong together: a stage finds the one before it by name."""
     root: str = MISSING
     """Folder that takes runs, data made here, and the tracking store."""
-    seed: int = 0
+    seed: int = makes(RUN, default=0)
     """Initial weights, order of the data, crops and augmentation."""
-    init_from: str | None = None
+    init_from: str | None = makes(TASK, default=None)
     """Checkpoint whose weights training starts from; None takes the stage before (float: random weights), `release`
     begins the chain at the released float weights."""
-    checkpoint: str | None = None
+    checkpoint: str | None = makes(TASK, default=None)
     """Checkpoint to evaluate, infer, export or compile; None takes the last one of this name and stage, `release`
     the weights that come with the package, which also serve where no run of the default name is there yet."""
-    model: model.Model = MISSING
-    quant: quant.Quant = field(default_factory=quant.Quant)
-    dataset: data.Dataset = MISSING
-    loader: data.Loader = field(default_factory=data.Loader)
-    augment: dict[str, dict[str, float]] = field(default_factory=dict)
+    plugins: list[str] = field(default_factory=list)
+    """Packages of one's own that declare options, imported before anything is composed. Only the command line loads
+    them; in a file they say what to load."""
+    model: model.Model = makes(NETWORK, RUN, default=MISSING)
+    quant: quant.Quant = makes(RUN, default_factory=quant.Quant)
+    dataset: data.Dataset = makes(RUN, TASK, default=MISSING)
+    loader: data.Loader = makes(RUN, default_factory=data.Loader)
+    augment: dict[str, Any] = makes(RUN, default_factory=dict)
     """Augmentations beside the crop, by name with their arguments, in order; the reference recipe has none."""
-    loss: loss.Loss = MISSING
-    optim: training.Optim = MISSING
+    loss: loss.Loss = makes(RUN, default=MISSING)
+    optim: training.Optim = makes(RUN, default=MISSING)
     train: training.Train = field(default_factory=training.Train)
-    machine: training.Machine = field(default_factory=training.Machine)
+    machine: training.Machine = makes(RUN, default_factory=training.Machine)
     tracker: training.Tracker = MISSING
-    eval: Eval = field(default_factory=Eval)
-    infer: Infer = field(default_factory=Infer)
-    temporal: Temporal = field(default_factory=Temporal)
-    export: deploy.Export = field(default_factory=deploy.Export)
-    compile: deploy.Compile = field(default_factory=deploy.Compile)
-    bench: Bench = field(default_factory=Bench)
-    align: Align = field(default_factory=Align)
+    eval: Eval = makes(TASK, default_factory=Eval)
+    infer: Infer = makes(TASK, default_factory=Infer)
+    temporal: Temporal = makes(TASK, default_factory=Temporal)
+    export: deploy.Export = makes(TASK, default_factory=deploy.Export)
+    compile: deploy.Compile = makes(TASK, default_factory=deploy.Compile)
+    bench: Bench = makes(TASK, default_factory=Bench)
+    align: Align = makes(TASK, default_factory=Align)
 
     def __post_init__(self) -> None:
         one_of("task", self.task, TASKS)
@@ -89,39 +120,3 @@ class Root:
                 f"is not the scheme of stage={self.stage}",
                 f"pick the scheme with stage={self.quant.stage.name}",
             )
-
-
-# Config node -> {name -> its dataclass}: the options of that group. Order matters to `bind`: parents first.
-NODES: dict[str, dict[str, type]] = {
-    "model": {"stereonetplus": model.StereoNetPlus},
-    "model.backbone": dict(model.BACKBONES),
-    "model.neck": {"fpn": model.FPN},
-    "model.head": {"aanet_spx": model.AANetSpx},
-    "quant.stage": {
-        "float": quant.FloatScheme,
-        "calib": quant.CalibScheme,
-        "qat": quant.QatScheme,
-        "int_infer": quant.IntScheme,
-    },
-    "quant.target": target_classes(),
-    "quant.observer": {
-        "minmax": quant.MinMax,
-        "moving_average": quant.MovingAverage,
-        "percentile": quant.Percentile,
-        "mse": quant.Mse,
-    },
-    "dataset": {
-        "shapes": data.Shapes,
-        "sceneflow": data.SceneFlow,
-        "kitti2012": data.Kitti2012,
-        "kitti2015": data.Kitti2015,
-        "middlebury": data.Middlebury,
-        "eth3d": data.Eth3d,
-        "pairs": data.Pairs,
-        "mix": data.Mix,
-        "motorcycle": data.Motorcycle,
-    },
-    "loss": {"smooth_l1": loss.SmoothL1, "distribution": loss.Distribution},
-    "optim": {"adam": training.Adam, "adamw": training.AdamW, "muon": training.Muon},
-    "tracker": {"mlflow": training.MLflowTracker, "none": training.NoTracker},
-}

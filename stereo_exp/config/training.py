@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.registry import declare, option
+from stereo_exp.config.marks import RUN, free, makes
 from stereo_exp.config.rules import at_least, fraction, one_of, positive
-from stereo_exp.errors import UserError
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -26,11 +28,11 @@ class Optim:
     """L2 decay, on parameters with `weight` in their name only (BN scales too, as the reference does)."""
     betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
     """Decay rates of Adam's two moments."""
-    epochs: float = 1.0
+    epochs: float = 1.5
     """Length of training in passes over the training split."""
     steps: int | None = None
     """Length of training in steps; where given, `epochs` does not count."""
-    warmup_epochs: float = 0.0
+    warmup_epochs: float = 0.1
     """Linear warm-up from 0, in passes over the training split; then a cosine to 0."""
     warmup_steps: int | None = None
     """Linear warm-up in steps; where given, `warmup_epochs` does not count."""
@@ -38,9 +40,9 @@ class Optim:
     """A stage's share of `epochs` or `steps`, as `lr_scale` is of `lr`."""
     warmup_scale: float = 1.0
     """A stage's share of the warm-up; 0 leaves it out."""
-    grad_clip: float | None = None
+    grad_clip: float | None = 10.0
     """Largest L2 norm of the gradient; None clips nothing."""
-    ema_decay: float = 0.0
+    ema_decay: float = 0.98
     """Exponential moving average of the weights, used for evaluation; 0 is off."""
 
     def __post_init__(self) -> None:
@@ -73,19 +75,16 @@ class Optim:
         return round(steps * self.warmup_scale)
 
 
+@option("optim", "adam", "torch.optim:Adam")
 @dataclass
 class Adam(Optim):
     name: str = "adam"
 
 
+@option("optim", "adamw", "torch.optim:AdamW")
 @dataclass
 class AdamW(Optim):
     name: str = "adamw"
-
-
-@dataclass
-class Muon(Optim):
-    name: str = "muon"
 
 
 @dataclass
@@ -96,13 +95,14 @@ class Train:
     log_every: int = 10
     """Steps between records of loss and learning rate."""
     eval_every: float = 1.0
-    """Passes over the training split between evaluations on the test split; 0 evaluates at the end only."""
+    """Passes over the training split between evaluations on the test split; 0 evaluates before the first step and after
+    the last one only."""
     save_every: int = 50
     """Steps between writes of the `last` checkpoint."""
     compile: bool = False
     """Have torch.compile fuse the network's kernels: for long runs, since compiling takes a minute or more; needs a C++
     compiler, and Triton on a GPU."""
-    freeze_norm: bool = False
+    freeze_norm: bool = makes(RUN, default=False)
     """BatchNorm keeps its statistics while training: for going on from trained weights."""
     max_bad_steps: int = 20
     """Steps in a row with a non-finite loss or gradient after which training stops."""
@@ -116,13 +116,13 @@ class Train:
 
 @dataclass
 class Machine:
-    device: str = "auto"
+    device: str = free("auto")
     """`auto` takes CUDA where there is one, else the CPU."""
     precision: str = "auto"
     """Autocast: `fp32`, `bf16`, or `auto`, which takes bf16 where the device has instructions for it."""
     processes: int = 1
     """Training processes, one for each GPU (or several on a CPU), started by the run itself."""
-    threads: int | None = None
+    threads: int | None = free(None)
     """CPU threads of each process; None leaves torch its choice."""
 
     def __post_init__(self) -> None:
@@ -139,6 +139,7 @@ class Tracker:
     """Where runs are tracked beside metrics.jsonl; set by the option `tracker=`."""
 
 
+@option("tracker", "mlflow", "stereo_exp.suite.track.mlflow:MLflowRun")
 @dataclass
 class MLflowTracker(Tracker):
     name: str = "mlflow"
@@ -148,6 +149,52 @@ class MLflowTracker(Tracker):
     """MLflow experiment that takes the run."""
 
 
+@option("tracker", "none", "stereo_exp.suite.track.base:Tracker")
 @dataclass
 class NoTracker(Tracker):
     name: str = "none"
+
+
+# Schema of `loss`.
+
+
+@dataclass
+class Loss:
+    name: str = MISSING
+    """Which loss; set by the option `loss=`."""
+
+
+@option("loss", "smooth_l1", "stereo_exp.model.losses:smooth_l1_loss")
+@dataclass
+class SmoothL1(Loss):
+    name: str = "smooth_l1"
+
+
+@option("loss", "distribution", "stereo_exp.model.losses:distribution_loss")
+@dataclass
+class Distribution(Loss):
+    name: str = "distribution"
+    weight: float = 10.0
+    """Px of loss for each nat of cross-entropy between the disparity distribution and the truth."""
+    volumes: float = 0.0
+    """Share of `weight` for the cross-entropy of each correlation volume itself, before any aggregation; 0 leaves the
+    volumes alone."""
+
+    def __post_init__(self) -> None:
+        at_least("loss.weight", self.weight, 0)
+        at_least("loss.volumes", self.volumes, 0)
+
+
+# Augmentations have their keys and rules beside their code: each is a dataclass that changes a pair.
+_AUGMENT = "stereo_exp.data.augment"
+declare(
+    "augment",
+    photometric=f"{_AUGMENT}.photometric:Photometric",
+    vertical_flip=f"{_AUGMENT}.geometry:VerticalFlip",
+    scale=f"{_AUGMENT}.geometry:Scale",
+    hflip_swap=f"{_AUGMENT}.geometry:HflipSwap",
+    vertical_jitter=f"{_AUGMENT}.geometry:VerticalJitter",
+    erase=f"{_AUGMENT}.photometric:Erase",
+    noise=f"{_AUGMENT}.photometric:Noise",
+    jpeg=f"{_AUGMENT}.photometric:Jpeg",
+)

@@ -2,15 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule, Interpreter, Node
 
-from stereo_exp.deploy.reference import Answer
-from stereo_exp.metrics import StereoMetrics
+from stereo_exp.base.errors import ArgumentError
+from stereo_exp.base.progress import Meter
+from stereo_exp.data.loader import collate
+from stereo_exp.deploy.source import Source
+from stereo_exp.geometry.images import padded
+from stereo_exp.geometry.metrics import StereoMetrics
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.model.aanet_spx import HeadLogits
+from stereo_exp.model.colour import normalise
+from stereo_exp.model.regression import StereoOutput, full_disparity
+from stereo_exp.model.stereonetplus import predict
 from stereo_exp.runtime.engines import Engine, load_engine
+from stereo_exp.runtime.engines.onnxruntime import exact_options
 from stereo_exp.runtime.manifest import ALIGN, FULL, TRUNK, Manifest
+
+# The training framework's own answer: the integer network in torch, with every integer inside it.
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network makes of a pair."""
+
+    integers: dict[str, np.ndarray]
+    """Quantised activation -> its integers minus the zero point, in the order of the graph."""
+    logits: tuple[np.ndarray, np.ndarray]
+    """Disparity and superpixel logits, float32."""
+    disparity: np.ndarray
+    """float32 B×H×W px."""
+
+
+class Reference:
+    """Runs a source's network and keeps its quantised activations.
+
+    Raises:
+        ValueError: the source's tensors are not those of its graph.
+    """
+
+    def __init__(self, source: Source) -> None:
+        # For a float network `ops` would only bring operators that it does not have.
+        self._tensors: dict[str, tuple[str, int]] = {}
+        self._source = source
+        if source.tensors:
+            nodes = _quantise_nodes(source.trunk)
+            found = [(float(n.args[1]), int(n.args[2])) for n in nodes]  # type: ignore[arg-type]
+            if found != [(t.scale, t.zero_point) for t in source.tensors]:
+                raise ValueError("the tensors of the source are not those of its graph")
+            pairs = zip(nodes, source.tensors, strict=True)
+            self._tensors = {n.name: (t.name, t.zero_point) for n, t in pairs}
+
+    @torch.no_grad()
+    def __call__(self, left: np.ndarray, right: np.ndarray) -> Answer:
+        """uint8 B×H×W×3 RGB, H and W multiples of 32."""
+        views = (normalise(torch.from_numpy(v).permute(0, 3, 1, 2)) for v in (left, right))
+        recorder = _Recorder(self._source.trunk, set(self._tensors))
+        logits = HeadLogits(*recorder.run(*views))
+        integers = {}
+        for node, (name, zero_point) in self._tensors.items():
+            integers[name] = recorder.seen[node].numpy().astype(np.int32) - zero_point
+        regression: Any = self._source.model.regression
+        disparity = full_disparity(regression(logits))
+        return Answer(integers, (logits.disparity.numpy(), logits.superpixel.numpy()), disparity.numpy())
+
+
+class _Recorder(Interpreter):
+    def __init__(self, module: nn.Module, wanted: set[str]) -> None:
+        super().__init__(module)
+        self.wanted = wanted
+        self.seen: dict[str, Tensor] = {}
+
+    def run_node(self, n: Node) -> Any:
+        result = super().run_node(n)
+        if n.name in self.wanted:
+            self.seen[n.name] = result
+        return result
+
+
+def _quantise_nodes(trunk: GraphModule) -> list[Node]:
+    from stereo_exp.quant import ops
+
+    return [node for node in trunk.graph.nodes if node.target == ops.QUANTISE]
+
 
 LOGITS = ("disparity_logits", "superpixel_logits")
 """Outputs of the `trunk` form."""
@@ -165,3 +247,83 @@ def summary(found: Comparison) -> dict[str, Any]:
         "mean_px": found.mean_px,
         **found.metrics.compute(),
     }
+
+
+# Does an exported ONNX file compute what torch computes? In pixels, on pairs of the test split.
+
+
+class Parity(NamedTuple):
+    """Differences of ONNX Runtime's disparity from torch's."""
+
+    max_px: float
+    mean_px: float
+    """Over all pixels of all pairs."""
+    pairs: int
+
+
+def measure(
+    path: Path,
+    form: str,
+    source: Source,
+    pairs: Iterable[StereoSample | None],
+    count: int,
+    size: tuple[int, int] | None,
+) -> Parity:
+    """Compare on pairs, each padded to multiples of 32, and padded or cropped to `size` where the file has a fixed one.
+
+    Args:
+        pairs: read in this process, not by a loader's workers: their end is a SIGCHLD to a process with an engine in
+            it, and on a virtual machine with AMX one such process was ended by SIGSEGV after its engine had used tile
+            registers. None: a pair that was left out.
+        count: how many there are.
+
+    Raises:
+        UserError: ONNX Runtime is not installed, or refuses the file.
+    """
+    session = _session(path)
+    batch_size = session.get_inputs()[0].shape[0]
+    repeats = batch_size if isinstance(batch_size, int) else 1
+    worst, total, pixels, compared = 0.0, 0.0, 0, 0
+    with Meter("parity", count) as meter:
+        for sample in pairs:
+            if sample is None:
+                continue
+            pair = collate([sample], [0])
+            left, right = (fit(view, size).repeat(repeats, 1, 1, 1) for view in (pair.left, pair.right))
+            wanted = predict(source.model, left, right).numpy()
+            found = _run_onnx(session, form, source, left, right)
+            difference = np.abs(found.astype(np.float64) - wanted)
+            worst, total = max(worst, float(difference.max())), total + float(difference.sum())
+            pixels, compared = pixels + difference.size, compared + 1
+            meter.advance(max=f"{worst:.2e} px")
+    return Parity(worst, total / max(pixels, 1), compared)
+
+
+def _session(path: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        fix = 'pip install "stereo_exp[onnxruntime]", or compare no pairs'
+        raise ArgumentError("pairs", None, "the check runs the file: ONNX Runtime is not installed", fix) from None
+    return onnxruntime.InferenceSession(str(path), exact_options(), providers=["CPUExecutionProvider"])
+
+
+def _run_onnx(session: Any, form: str, source: Source, left: torch.Tensor, right: torch.Tensor) -> np.ndarray:
+    if form == "full":
+        views = [view.permute(0, 2, 3, 1).contiguous().numpy() for view in (left, right)]
+        return session.run(["disparity"], dict(zip(("left", "right"), views, strict=True)))[0]
+    views = [normalise(view).numpy() for view in (left, right)]
+    found = session.run(["unfolded", "weights"], dict(zip(("left", "right"), views, strict=True)))
+    unfolded, weights = (torch.from_numpy(x) for x in found)
+    output = StereoOutput(unfolded[:, 3:], unfolded, weights, unfolded, (), source.maxdisp)
+    return full_disparity(output).numpy()
+
+
+def fit(view: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
+    """B×3×H×W cropped and padded (see `padded`), at the bottom and the right, to `size`; None leaves it."""
+    if size is None:
+        return view
+    height, width = size
+    images = view[..., :height, :width].permute(0, 2, 3, 1).numpy()
+    fitted = np.stack([padded(image, size) for image in images])
+    return torch.from_numpy(fitted).permute(0, 3, 1, 2).contiguous()

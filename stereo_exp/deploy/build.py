@@ -11,16 +11,23 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import torch
 from onnx import helper, numpy_helper
+from torch import Tensor, nn
 
 from stereo_exp import __version__
-from stereo_exp.atomic import write_text
+from stereo_exp.base.files import replacing, write_text
+from stereo_exp.base.progress import Meter
+from stereo_exp.base.sizes import STRIDE
 from stereo_exp.deploy.engines import ENGINES
 from stereo_exp.deploy.forms import UNROLLED, full_form, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.deploy.source import QuantisedTensor, Source
-from stereo_exp.progress import Meter
+from stereo_exp.deploy.surgery import quiet
+from stereo_exp.model.checkpoint import sizing_of
+from stereo_exp.model.colour import normalise
+from stereo_exp.model.regression import full_confidence, full_disparity
 from stereo_exp.runtime.manifest import ALIGN, FULL, MANIFEST, TRUNK, FileEntry, Manifest, ModelEntry, TensorEntry
 
 log = logging.getLogger(__name__)
@@ -65,10 +72,10 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
         meter.advance(form="trunk exported")
         trunk = trunk_form(exported)
         for engine in options.engines:
-            write = ENGINES[engine]
+            write = ENGINES[engine].load()
             plain, changes[engine] = rewrite(trunk, engine, options.opt)
             unrolled = engine in UNROLLED and options.opt >= UNROLLED[engine]
-            whole = full_form(plain, source.num_candidates, source.config.model.maxdisp, unrolled)
+            whole = full_form(plain, source.num_candidates, source.maxdisp, unrolled)
             forms = {FULL: whole, TRUNK: plain}
             if source.tensors:
                 watched, _ = rewrite(trunk, engine, options.opt, keep_tensors=True)
@@ -86,7 +93,7 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
             name=str(meta["config"]["name"]),
             stage=source.stage,
             target=source.target,
-            maxdisp=source.config.model.maxdisp,
+            maxdisp=source.maxdisp,
             checkpoint=str(source.checkpoint.path),
             epe=(meta.get("scores") or {}).get("epe"),
         ),
@@ -95,6 +102,7 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
         opt=options.opt,
         engines=engines,
         tensors=tuple(tensors),
+        sizing=sizing_of(source.checkpoint),
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         folder=folder,
@@ -102,7 +110,7 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
     write_text(folder / MANIFEST, manifest.to_json())
     # Without what trades multiplications by zero for faster kernels: the report counts the network's own work.
     level = min(options.opt, COUNTED_LEVEL)
-    counted, _ = rewrite(full_form(trunk, source.num_candidates, source.config.model.maxdisp), "openvino", level)
+    counted, _ = rewrite(full_form(trunk, source.num_candidates, source.maxdisp), "openvino", level)
     return Built(manifest, changes, counted)
 
 
@@ -149,3 +157,43 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+# `model.pt2`: the whole network as a program of ATen operators, for torch without this package.
+
+
+class FullForm(nn.Module):
+    """uint8 B×H×W×3 RGB left, right -> disparity B×H×W px, confidence B×H×W in 0…1."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+        output = self.model(*(normalise(view.permute(0, 3, 1, 2)) for view in (left, right)))
+        return full_disparity(output), full_confidence(output)
+
+
+def save_program(source: Source, path: Path) -> Path:
+    """Write it with torch.export, for any batch and any size from 64 on in multiples of 32.
+
+    `torch.export.load(path).module()` takes it up again; for a quantised network after
+    `import torch.ao.quantization.fx._decomposed`, which registers its operators.
+    """
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    # torch.export takes sizes of one, which the coarsest map then has, for constants.
+    rows, columns = (torch.export.Dim(name, min=2, max=1024) for name in ("rows", "columns"))
+    sizes = {0: batch, 1: STRIDE * rows, 2: STRIDE * columns}
+    example = tuple(torch.zeros(2, 4 * STRIDE, 5 * STRIDE, 3, dtype=torch.uint8) for _ in range(2))
+    module = FullForm(source.model)
+    with quiet(), torch.no_grad():
+        program = torch.export.export(module, example, dynamic_shapes=(sizes, dict(sizes)), strict=False)
+        with replacing(path) as temporary:
+            # torch wants the suffix.
+            whole = temporary.with_suffix(".pt2")
+            try:
+                torch.export.save(program, whole)
+                whole.replace(temporary)
+            finally:
+                whole.unlink(missing_ok=True)
+    return path

@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 from onnx import compose, helper, numpy_helper, parser
 
-from stereo_exp.data.colour import YUV_FROM_RGB
 from stereo_exp.deploy.pixels import CONFIDENCE, DISPARITY, SHUFFLE, pixels_constants, pixels_text
+from stereo_exp.model.colour import YUV_FROM_RGB
 
 VIEWS = ("left", "right")
 LOGITS = ("disparity_logits", "superpixel_logits")
@@ -56,7 +56,7 @@ regression (float[N, D, h, w] disparity_logits, float[N, 4, H, W] superpixel_log
 def network_form(trunk: onnx.ModelProto, num_candidates: int) -> onnx.ModelProto:
     """Normalised images N×3×H×W -> `unfolded` N×4×H/8×W/8 and `weights` N×4×H×W.
 
-    What `stereo_exp.model.postprocess` makes disparity of, see `StereoOutput`.
+    What `stereo_exp.model.regression` makes disparity of, see `StereoOutput`.
 
     Args:
         trunk: normalised images -> logits.
@@ -88,7 +88,7 @@ def trunk_form(trunk: onnx.ModelProto) -> onnx.ModelProto:
 def full_form(trunk: onnx.ModelProto, num_candidates: int, maxdisp: int, unrolled: bool = False) -> onnx.ModelProto:
     """`trunk_form` with softmaxes, expected value, confidence and superpixel up-sampling behind it.
 
-    -> disparity float32 N×H×W in px, confidence float32 N×H×W in 0…1 (`stereo_exp.model.confidence`). A pixel shuffle
+    -> disparity float32 N×H×W in px, confidence float32 N×H×W in 0…1 (`stereo_exp.model.regression`). A pixel shuffle
     that a rewrite has left at the trunk's end moves behind the up-sampling: two maps are shuffled instead of four.
 
     Args:

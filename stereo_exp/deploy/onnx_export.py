@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import onnx
+import onnx_ir as ir
 import torch
 from onnx import numpy_helper
-from torch import nn
+from torch import Tensor, nn
 
+from stereo_exp.base.sizes import STRIDE
 from stereo_exp.deploy.forms import LOGITS, VIEWS
-from stereo_exp.deploy.quiet import quiet
 from stereo_exp.deploy.source import QuantisedTensor, Source
+from stereo_exp.deploy.surgery import add_constant, constant, edit, insert_before, nodes_of, quiet
 
 OLDEST_OPSET = 18
 """The earliest operator set that torch's exporter writes."""
-STEP = 32
-"""Height and width are multiples of it."""
 
 
 def export_onnx(
@@ -34,14 +35,14 @@ def export_onnx(
         size: height and width; None leaves them open (multiples of 32).
         batch: None leaves it open.
     """
-    height, width = size or (4 * STEP, 5 * STEP)
+    height, width = size or (4 * STRIDE, 5 * STRIDE)
     example = tuple(torch.zeros(batch or 2, 3, height, width) for _ in inputs)
     open_axes: dict[int, torch.export.Dim] = {}
     if batch is None:
         open_axes[0] = torch.export.Dim("batch", min=1, max=4096)
     if size is None:
         rows, columns = (torch.export.Dim(name, min=1, max=1024) for name in ("rows", "columns"))
-        open_axes |= {2: STEP * rows, 3: STEP * columns}
+        open_axes |= {2: STRIDE * rows, 3: STRIDE * columns}
     with quiet():
         program = torch.onnx.export(
             module.eval() if not isinstance(module, torch.fx.GraphModule) else module,
@@ -144,3 +145,46 @@ def give_weights_own_zero_points(model: onnx.ModelProto) -> None:
 def integers_name(tensor: str) -> str:
     """What the integers of a quantised tensor are called in a graph."""
     return f"{tensor}.integers"
+
+
+# Fake-quantised ONNX: weights stay float and are quantised in the graph, as QAT has them.
+
+
+def with_fake_weights(model: onnx.ModelProto, weights: Mapping[str, Tensor]) -> onnx.ModelProto:
+    """`model` with a quantise operator and the float weights in place of every integer weight.
+
+    Biases stay int32 with a dequantise operator: ONNX quantises to 8 and 16 bits only.
+
+    Args:
+        weights: float weights by name, `<module>.weight`.
+    """
+
+    def change(edited: ir.Model) -> None:
+        for node in nodes_of(edited, "Conv", "ConvTranspose"):
+            weight = node.inputs[1]
+            dequantise = None if weight is None else weight.producer()
+            name = f"{str(node.name).split('/')[0]}.weight"
+            if dequantise is None or dequantise.op_type != "DequantizeLinear" or name not in weights:
+                continue
+            axis = dequantise.attributes["axis"].as_int()
+            values = _within(weights[name].numpy(), constant(dequantise.inputs[1]), axis)
+            quantise = ir.node(
+                "QuantizeLinear",
+                [add_constant(edited, name, values), *dequantise.inputs[1:]],
+                {"axis": axis},
+                name=f"{name}/QuantizeLinear",
+            )
+            quantise.outputs[0].name = f"{name}.integers"
+            insert_before(edited, dequantise, quantise)
+            dequantise.replace_input_with(0, quantise.outputs[0])
+
+    return edit(model, change)
+
+
+def _within(weight: np.ndarray, scale: np.ndarray | None, axis: int) -> np.ndarray:
+    """Cut off at −127 steps, as the network's own quantisers do; ONNX would go on to −128."""
+    assert scale is not None
+    shape = [1] * weight.ndim
+    shape[axis] = -1
+    lowest = -127 * scale.reshape(shape)
+    return np.maximum(weight, lowest).astype(np.float32)

@@ -10,8 +10,8 @@ import re
 
 import numpy as np
 
-from stereo_exp.model.confidence import NEIGHBOURHOOD
-from stereo_exp.model.postprocess import UPSAMPLING
+from stereo_exp.base.sizes import CELL
+from stereo_exp.model.regression import NEIGHBOURHOOD
 
 DISPARITY, CONFIDENCE = "disparity", "confidence"
 SHUFFLE = 2
@@ -149,7 +149,7 @@ def _constants(num_candidates: int, maxdisp: int) -> dict[str, np.ndarray]:
     # Up to the last row or column, or up to the one before it.
     far = np.iinfo(np.int64).max
     ends = {f"to_{y}{x}": np.asarray([far if y else -1, far if x else -1]) for y, x in ((0, 0), (0, 1), (1, 0))}
-    half = UPSAMPLING // SHUFFLE
+    half = CELL // SHUFFLE
     return {
         "indices": indices,
         "index_of": indices,
@@ -158,8 +158,8 @@ def _constants(num_candidates: int, maxdisp: int) -> dict[str, np.ndarray]:
         "channel_axis": np.asarray([1]),
         "image_axes": np.asarray([2, 3]),
         "border": np.asarray([0, 0, 1, 1, 0, 0, 0, 0]),
-        "enlargement": np.asarray([1, 1, UPSAMPLING, UPSAMPLING], np.float32),
-        "enlargement_of_rows": np.asarray([1, 1, 1, UPSAMPLING], np.float32),
+        "enlargement": np.asarray([1, 1, CELL, CELL], np.float32),
+        "enlargement_of_rows": np.asarray([1, 1, 1, CELL], np.float32),
         "enlargement_to_half": np.asarray([1, 1, half, half], np.float32),
         "low_channels": np.asarray([0, 2, 4, 6]),
         "near_channels": np.asarray([1, 3, 5, 7]),
@@ -167,7 +167,7 @@ def _constants(num_candidates: int, maxdisp: int) -> dict[str, np.ndarray]:
         # A zero keeps the axis as it is.
         "to_planes": np.asarray([0, 4, SHUFFLE**2, -1]),
         "to_one_plane": np.asarray([0, 4, 1, -1]),
-        **{f"count_{n}": np.asarray([n]) for n in (1, 4, UPSAMPLING)},
+        **{f"count_{n}": np.asarray([n]) for n in (1, 4, CELL)},
         **{f"at_{k}": np.asarray([k]) for k in range(4 * SHUFFLE**2 + 1)},
         **starts,
         **ends,

@@ -1,4 +1,8 @@
-"""Parameters and multiply-accumulates of a network, part by part."""
+"""Parameters and multiply-accumulates of a network, part by part.
+
+`gmac` in reports and texts is the total of a prediction (23.5 for StereoNetPlus at 544×960). The published table counts
+a pass of training, where the detail branches see both views: 24.3.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from stereo_exp.model.head.cost_volume import CorrelationVolume
+from stereo_exp.model.cost_volume import CorrelationVolume
 
 
 class Cost(NamedTuple):

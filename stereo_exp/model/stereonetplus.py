@@ -5,20 +5,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from stereo_exp.model.head.aanet_spx import HeadLogits
-from stereo_exp.model.regression import Regression, StereoOutput
+from stereo_exp.model.aanet_spx import HeadLogits
+from stereo_exp.model.colour import normalise
+from stereo_exp.model.regression import Regression, StereoOutput, full_disparity
 
 
 class StereoNetPlus(nn.Module):
     """Two normalised images to a coarse disparity and superpixel weights.
 
-    Shape: left, right B×3×H×W (H and W multiples of 32, see `stereo_exp.data.colour.normalise`) -> `StereoOutput`.
+    Shape: left, right B×3×H×W (H and W multiples of 32, see `stereo_exp.model.colour.normalise`) -> `StereoOutput`.
     """
 
-    def __init__(self, backbone: nn.Module, neck: nn.Module, head: nn.Module) -> None:
+    def __init__(self, backbone: nn.Module, neck: nn.Module, head: nn.Module, maxdisp: int) -> None:
         super().__init__()
         self.backbone, self.neck, self.head = backbone, neck, head
-        self.regression = Regression(head.num_candidates[0])  # type: ignore[index, arg-type]
+        self.maxdisp = maxdisp
+        self.regression = Regression(head.num_candidates[0], maxdisp)  # type: ignore[index, arg-type]
 
     def trunk(self, left: Tensor, right: Tensor) -> HeadLogits:
         """The part that becomes integer arithmetic: everything up to the two maps of logits."""
@@ -29,11 +31,14 @@ class StereoNetPlus(nn.Module):
         return self.regression(self.trunk(left, right))
 
 
-def build(config: object) -> StereoNetPlus:
-    """From a `StereoNetPlus` config node."""
-    from stereo_exp.model import BACKBONES, HEADS, NECKS
+@torch.no_grad()
+def predict(model: nn.Module, left: Tensor, right: Tensor) -> Tensor:
+    """Disparity of raw pairs.
 
-    backbone = BACKBONES[config.backbone.name](config.backbone)  # type: ignore[attr-defined]
-    neck = NECKS[config.neck.name](config.neck, backbone.channels[2:])  # type: ignore[attr-defined]
-    channels = [*backbone.channels[:2], *[neck.channels] * 3]
-    return StereoNetPlus(backbone, neck, HEADS[config.head.name](config.head, channels, config.maxdisp))  # type: ignore[attr-defined]
+    Args:
+        left, right: uint8 B×3×H×W RGB, H and W multiples of 32, on the model's device.
+
+    Returns:
+        float32 B×H×W in px. In float32 throughout: evaluation must not depend on what autocast a machine has.
+    """
+    return full_disparity(model(normalise(left), normalise(right)))

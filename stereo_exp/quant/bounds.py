@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
-from stereo_exp.errors import CheckpointError
+from stereo_exp.base.errors import CheckpointError
 from stereo_exp.quant import ops
-from stereo_exp.quant.arithmetic import quantise
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
+from stereo_exp.quant.targets import quantise
 
 _LARGEST_INT8 = 128
 # How much coarser sums behind a LeakyReLU must be.

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 
 import torch
 
-from stereo_exp.config.schema import Root
-from stereo_exp.data.batch import StereoBatch
-from stereo_exp.data.colour import normalise
-from stereo_exp.errors import UserError
-from stereo_exp.progress import Meter
+from stereo_exp.base.errors import ArgumentError
+from stereo_exp.base.progress import Meter
+from stereo_exp.data.loader import StereoBatch
+from stereo_exp.model.colour import normalise
 from stereo_exp.quant.bounds import raise_floors
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.network import QuantisedStereoNet
@@ -22,7 +21,7 @@ _MAX_SILENT = 0.25
 
 
 @torch.no_grad()
-def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_batches: int, config: Root) -> int:
+def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_batches: int) -> int:
     """Set every scale of `network`, which rounds from then on; returns the number of pairs seen.
 
     Raises:
@@ -38,20 +37,17 @@ def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_b
                 log.warning("skipped %s: %s", key, reason)
             if len(batch):
                 left, right = batch.left.to(device), batch.right.to(device)
-                # Without the padding, which differs from any image but a black one.
-                varied = varied or any(
-                    bool((image[:, :h, :w] != image[:, :1, :1]).any())
-                    for image, (h, w) in zip(left, batch.sizes, strict=True)
-                )
+                # Padding repeats the edges: of a constant image it is constant, too.
+                varied = varied or bool((left != left[..., :1, :1]).any())
                 network.trunk(normalise(left), normalise(right))
                 pairs += len(batch)
             meter.advance(pairs=str(pairs))
     if not pairs:
-        raise UserError("dataset", config.dataset.name, "calibration saw no pairs", "mend the data, see the log")
+        raise ArgumentError("batches", None, "calibration saw no pairs", "mend the data, see the log")
     if not varied:
-        raise UserError(
-            "dataset",
-            config.dataset.name,
+        raise ArgumentError(
+            "batches",
+            None,
             "every calibration image is constant, which says nothing about ranges",
             "calibrate on real images",
         )
@@ -78,8 +74,8 @@ def _check_silent(network: QuantisedStereoNet) -> None:
     seen = [q for q in network.quantisers(ActivationQuantiser) if not q.fixed]
     silent = [q.label for q in seen if q.is_silent]
     if len(silent) > _MAX_SILENT * len(seen):
-        raise UserError(
-            "init_from",
+        raise ArgumentError(
+            "network",
             silent[0],
             f"was zero for every calibration image, as were {len(silent)} of {len(seen)} tensors",
             "start from a trained checkpoint",

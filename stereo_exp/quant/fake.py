@@ -6,15 +6,15 @@ with a straight-through gradient (training), or pass on what comes (float).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from stereo_exp.quant.arithmetic import dequantise, quantise
-from stereo_exp.quant.observers import OBSERVERS
+from stereo_exp.quant.observers import MinMaxObserver
 from stereo_exp.quant.pt2e import FakeQuantizeBase
-from stereo_exp.quant.targets import Target, TensorFormat
+from stereo_exp.quant.targets import Target, TensorFormat, dequantise, quantise
 
 # Stands for "no floor" under a weight's scale.
 _NO_FLOOR = 2.0**-60
@@ -66,19 +66,21 @@ class ActivationQuantiser(Quantiser):
 
     Args:
         target: makes scales from ranges.
-        observer: config node of the observer.
+        observer: makes what takes the ranges.
         fixed_scale: a scale that nothing moves: the network's input lies on a grid already.
     """
 
-    def __init__(self, target: Target, observer: Any, fixed_scale: float | None = None, **spec: Any) -> None:
+    def __init__(
+        self, target: Target, observer: Callable[[], MinMaxObserver], fixed_scale: float | None = None, **spec: Any
+    ) -> None:
         super().__init__(**spec)
-        self.target, self.observer_config, self.fixed = target, observer, fixed_scale is not None
+        self.target, self.make_observer, self.fixed = target, observer, fixed_scale is not None
         self.register_buffer("scale", torch.tensor(fixed_scale or 1.0))
         zero = 0
         if self.fixed and self.quant_min == 0:
             zero = (self.quant_max + 1) // 2
         self.register_buffer("zero_point", torch.tensor(zero, dtype=torch.int32))
-        self.observer = OBSERVERS[observer.name](observer)
+        self.observer = observer()
         self.log_scale: nn.Parameter | None = None
         self.range: Tensor | None = None
 
@@ -133,7 +135,7 @@ class ActivationQuantiser(Quantiser):
         if self.range is None:
             self.observer.update(x)
             return
-        batch = OBSERVERS[self.observer_config.name](self.observer_config)
+        batch = self.make_observer()
         batch.update(x)
         self.range.lerp_(torch.stack(batch.limits(self._range_error)).to(self.range), _RANGE_MOMENTUM)
         self._set_scale(*self.range)
@@ -154,7 +156,9 @@ class ActivationQuantiser(Quantiser):
     @property
     def is_silent(self) -> bool:
         """Whether nothing but zeros was seen."""
-        return float(self.observer.low) == 0 == float(self.observer.high)
+        low, high = self.observer.low, self.observer.high
+        assert low is not None and high is not None
+        return float(low) == 0 == float(high)
 
     def _range_error(self, low: Tensor, high: Tensor, values: Tensor, weights: Tensor) -> Tensor:
         scale, zero_point = self.target.activation_scale(low, high, self.numbers)

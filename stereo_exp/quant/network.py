@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from stereo_exp.config.schema import Root
-from stereo_exp.model.head.aanet_spx import HeadLogits
+from stereo_exp.model.aanet_spx import HeadLogits
 from stereo_exp.model.regression import StereoOutput
 from stereo_exp.model.stereonetplus import StereoNetPlus
-from stereo_exp.quant.fold import fold_batchnorm
-from stereo_exp.quant.graph import trunk_of
-from stereo_exp.quant.stored import Rows
+from stereo_exp.quant import ops
+from stereo_exp.quant.observers import MinMaxObserver
+from stereo_exp.quant.pt2e import convert_pt2e
+from stereo_exp.quant.targets import Target
+from stereo_exp.quant.trunk import Rows, fold_batchnorm, trunk_of
 
 
 class QuantisedStereoNet(nn.Module):
@@ -31,6 +33,7 @@ class QuantisedStereoNet(nn.Module):
     def __init__(self, trunk: GraphModule, regression: nn.Module) -> None:
         super().__init__()
         self.trunk, self.regression = trunk, regression
+        self.maxdisp: int = regression.maxdisp  # type: ignore[assignment]
 
     def forward(self, left: Tensor, right: Tensor) -> StereoOutput:
         return self.regression(HeadLogits(*self.trunk(left, right)))
@@ -63,26 +66,33 @@ class QuantisedStereoNet(nn.Module):
             quantiser.quantising = enabled
 
 
-def build_quantised(model: StereoNetPlus, config: Root, stored: Rows | None = None) -> QuantisedStereoNet:
+def build_quantised(
+    model: StereoNetPlus,
+    target: Target,
+    observer: Callable[[], MinMaxObserver],
+    lift: Sequence[str] = (),
+    lift_bits: int = 16,
+    stored: Rows | None = None,
+) -> QuantisedStereoNet:
     """Fold, export and prepare a float network; nothing is rounded or observed yet.
 
     Args:
-        model: on the CPU, built from `config.model`.
-        config: its `model` and `quant` count here.
+        model: on the CPU.
+        target: what the integer arithmetic may use.
+        observer: makes what takes the ranges, one for each activation.
+        lift: tensors that get `lift_bits`, by name or pattern.
         stored: the graph from a checkpoint, which saves the export.
 
     Raises:
-        UserError: `quant.lift` names no tensor, or torchao is not installed.
+        UserError: `lift` names no tensor, or torchao is not installed.
         ValueError: `stored` is not a graph of this network.
     """
     from stereo_exp.quant.pt2e import prepare_qat_pt2e
     from stereo_exp.quant.quantiser import NetworkQuantiser
 
     regression = model.regression
-    graph = trunk_of(fold_batchnorm(model), config.model, stored)  # type: ignore[arg-type]
-    quant = config.quant
-    quantiser = NetworkQuantiser(quant.target, quant.observer, quant.lift, quant.lift_bits)
-    trunk = prepare_qat_pt2e(graph, quantiser)
+    graph = trunk_of(fold_batchnorm(model), stored)  # type: ignore[arg-type]
+    trunk = prepare_qat_pt2e(graph, NetworkQuantiser(target, observer, lift, lift_bits))
     _rename(trunk)
     for parameter in trunk.parameters():
         parameter.requires_grad_(True)
@@ -106,3 +116,51 @@ def _rename(trunk: GraphModule) -> None:
     with torch.no_grad():
         for parameter in trunk.parameters():
             parameter.data = parameter.data.contiguous()
+
+
+# From the fake-quantised network to the integer one: stored integers, quantise and dequantise operators.
+
+
+def convert(network: QuantisedStereoNet) -> QuantisedStereoNet:
+    """The integer network of a fake-quantised one, which stays as it is.
+
+    Weights are int8, biases int32; activations become integers at every `quantize_per_tensor`. What lies between them
+    computes on integers that float32 carries (exactly so for targets that are `exact`).
+    """
+    trunk = copy.deepcopy(network.trunk)
+    for parameter in trunk.parameters():
+        parameter.requires_grad_(False)
+    converted = convert_pt2e(trunk)
+    _move_integers(converted)
+    return QuantisedStereoNet(converted, network.regression)
+
+
+def _move_integers(trunk: GraphModule) -> None:
+    """Dequantise after slices, permutations and the like instead of before: they move integers, a quarter of the bytes.
+
+    An engine then finds every convolution right behind a dequantise operator, which is what it fuses.
+    """
+    changed = True
+    while changed:
+        changed = False
+        for node in list(trunk.graph.nodes):
+            if node.target not in ops.MOVES or node.target in (ops.aten.cat.default, ops.aten.pad.default):
+                continue
+            (source,) = ops.tensor_inputs(node)
+            if source.target != ops.DEQUANTISE:
+                continue
+            node.replace_input_with(source, source.args[0])
+            with trunk.graph.inserting_after(node):
+                behind = trunk.graph.call_function(ops.DEQUANTISE, (node, *source.args[1:]), source.kwargs)
+            behind.meta = {k: v for k, v in source.meta.items() if k != "val"}
+            if "val" in node.meta:
+                behind.meta["val"] = node.meta["val"]
+                node.meta = {**node.meta, "val": node.meta["val"].to(source.args[5])}
+            for user in list(node.users):
+                if user is not behind:
+                    user.replace_input_with(node, behind)
+            if not source.users:
+                trunk.graph.erase_node(source)
+            changed = True
+    trunk.graph.lint()
+    trunk.recompile()

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from stereo_exp.registry import Registry
-
-OBSERVERS = Registry(
-    "quant/observer",
-    {
-        "minmax": "stereo_exp.quant.observers:MinMaxObserver",
-        "moving_average": "stereo_exp.quant.observers:MovingAverageObserver",
-        "percentile": "stereo_exp.quant.observers:PercentileObserver",
-        "mse": "stereo_exp.quant.observers:MseObserver",
-    },
-)
 # low, high -> mean squared error over values and their weights; see `MseObserver`.
 RangeError = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 class MinMaxObserver:
-    """Everything that was seen: the smallest and the largest value, and zero.
+    """Everything that was seen: the smallest and the largest value, and zero."""
 
-    Args:
-        config: the observer's node.
-    """
-
-    def __init__(self, config: Any) -> None:
+    def __init__(self) -> None:
         self.low: Tensor | None = None
         self.high: Tensor | None = None
 
@@ -66,9 +50,9 @@ class MinMaxObserver:
 class MovingAverageObserver(MinMaxObserver):
     """An average of each batch's smallest and largest value, the newest with `momentum`."""
 
-    def __init__(self, config: Any) -> None:
-        super().__init__(config)
-        self.momentum = config.momentum
+    def __init__(self, momentum: float = 0.1) -> None:
+        super().__init__()
+        self.momentum = momentum
 
     def _merge(self, low: Tensor, high: Tensor) -> None:
         assert self.low is not None and self.high is not None
@@ -82,9 +66,9 @@ class HistogramObserver(MinMaxObserver):
     Powers of two, so that merging moves no count across a border: the histogram is that of all batches at once.
     """
 
-    def __init__(self, config: Any) -> None:
-        super().__init__(config)
-        self.bins = config.bins
+    def __init__(self, bins: int = 8192) -> None:
+        super().__init__()
+        self.bins = bins
         self.reach = 0.0
         self.counts: Tensor | None = None
 
@@ -118,9 +102,9 @@ class PercentileObserver(HistogramObserver):
     Of a tensor without negative values (behind a ReLU) all of the rest is cut off at the upper end.
     """
 
-    def __init__(self, config: Any) -> None:
-        super().__init__(config)
-        self.percentile = config.percentile
+    def __init__(self, percentile: float = 99.5, bins: int = 8192) -> None:
+        super().__init__(bins)
+        self.percentile = percentile
 
     def limits(self, error: RangeError) -> tuple[Tensor, Tensor]:
         low, high = super().limits(error)

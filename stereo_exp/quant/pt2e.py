@@ -10,7 +10,7 @@ import logging
 import os
 import warnings
 
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
 
 # Its compiled kernels serve GPUs only; where they do not load it would complain at every import.
 os.environ.setdefault("TORCHAO_FORCE_SKIP_LOADING_SO_FILES", "1")
@@ -30,9 +30,7 @@ try:
         Quantizer,
     )
 except ImportError:
-    raise UserError(
-        "stage", "quantised", "torchao is not installed", "pip install torchao, or stay with stage=float"
-    ) from None
+    raise UserError("torchao", None, "is not installed", "pip install torchao, or stay with float networks") from None
 finally:
     for _logger, _level in zip(_quiet, _levels, strict=True):
         _logger.setLevel(_level)

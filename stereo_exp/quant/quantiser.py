@@ -8,7 +8,7 @@ one layer: its accumulators stay unrounded. So do those of the last convolutions
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
@@ -16,19 +16,15 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import ArgumentError
 from stereo_exp.quant import ops
-from stereo_exp.quant.fake import (
-    ActivationQuantiser,
-    PerChannelBiasQuantiser,
-    PerChannelWeightQuantiser,
-    Quantiser,
-)
-from stereo_exp.quant.labels import label_nodes
+from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
+from stereo_exp.quant.observers import MinMaxObserver
+from stereo_exp.quant.ops import label_nodes
 from stereo_exp.quant.pt2e import DerivedQuantizationSpec, QuantizationAnnotation, QuantizationSpec, Quantizer
 from stereo_exp.quant.targets import Target, TensorFormat
 
-# Normalised images are multiples of 1/128 in [-1, 1) (`stereo_exp.data.colour`): quantising them loses nothing.
+# Normalised images are multiples of 1/128 in [-1, 1) (`stereo_exp.model.colour`): quantising them loses nothing.
 INPUT_SCALE = 2.0**-7
 _ANNOTATION = "quantization_annotation"
 
@@ -38,14 +34,16 @@ class NetworkQuantiser(Quantizer):
 
     Args:
         target: what the hardware can do.
-        observer: config node of the activations' observer.
+        observer: makes what takes the ranges, one for each activation.
         lift: labels or patterns of tensors that get `lift_bits` bits.
 
     Attributes:
         created: every fake quantiser by label, after `prepare`.
     """
 
-    def __init__(self, target: Target, observer: Any, lift: Sequence[str] = (), lift_bits: int = 16) -> None:
+    def __init__(
+        self, target: Target, observer: Callable[[], MinMaxObserver], lift: Sequence[str] = (), lift_bits: int = 16
+    ) -> None:
         self.target, self.observer, self.lift, self.lift_bits = target, observer, tuple(lift), lift_bits
         self.created: dict[str, Quantiser] = {}
         self._labels: dict[Any, str] = {}
@@ -79,11 +77,11 @@ class NetworkQuantiser(Quantizer):
             if isinstance(node.target, torch._ops.OpOverload) and not known and "sym_size" not in str(node.target):
                 raise NotImplementedError(f"{node.target} has no integer form here; add it to stereo_exp.quant.ops")
             if node.target == ops.SCALE and self.target.exact and math.frexp(factor := float(node.args[1]))[0] != 0.5:
-                raise UserError(
-                    "quant/target",
+                raise ArgumentError(
+                    "target",
                     self.target.name,
                     f"{label_nodes(model.graph)[node]} multiplies by {factor:.4g}, which is no power of two",
-                    "take a power of two for model.neck.channels, or quant/target=affine",
+                    "take a power of two for the channels, or {target}=affine",
                 )
 
     def prepare_obs_or_fq_callback(self, model: GraphModule, edge_or_node_to_obs_or_fq: dict[Any, Any]) -> None:
@@ -133,11 +131,11 @@ class NetworkQuantiser(Quantizer):
     def _check_lift(self) -> None:
         for pattern in self.lift:
             if not any(fnmatchcase(label, pattern) for label in self._labels.values()):
-                raise UserError(
-                    "quant.lift",
+                raise ArgumentError(
+                    "lift",
                     pattern,
                     "names no quantised tensor of this network",
-                    "take a name from a calibration's report.json, e.g. quant.lift=[head.final.weight]",
+                    "take a name from a calibration's report.json, e.g. {lift}=[head.final.weight]",
                 )
 
 

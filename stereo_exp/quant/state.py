@@ -12,47 +12,13 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from stereo_exp.checkpoint import Checkpoint, load_weights
-from stereo_exp.config.schema import Root
-from stereo_exp.errors import CheckpointError, UserError
-from stereo_exp.model import MODELS
-from stereo_exp.quant.arithmetic import dequantise, quantise
+from stereo_exp.model.checkpoint import Checkpoint, load_weights
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
-from stereo_exp.quant.network import QuantisedStereoNet, build_quantised
-from stereo_exp.quant.stored import GRAPH, Rows
+from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.quant.targets import dequantise, quantise
 
 # What only training needs, to go on where it was interrupted; the scales hold what became of it.
 _TRAINING_ONLY = (".log_scale", ".range")
-
-
-def build_from_config(config: Root, stored: Rows | None = None) -> QuantisedStereoNet:
-    """The fake-quantised network that a config describes, with random weights and scales of 1.
-
-    Args:
-        stored: its graph from a checkpoint, which saves the export.
-    """
-    return build_quantised(MODELS[config.model.name](config.model), config, stored)
-
-
-def restore_quantised(checkpoint: Checkpoint, config: Root) -> QuantisedStereoNet:
-    """The fake-quantised network of a `calib`, `qat` or `int_infer` checkpoint, rounding.
-
-    Where the checkpoint holds its graph (`int_infer` ones do, but for the oldest) nothing is exported.
-
-    Raises:
-        CheckpointError: names or shapes do not fit, or its graph is damaged or of another network.
-    """
-    stored = checkpoint.meta.get(GRAPH)
-    try:
-        network = build_from_config(config, stored)
-    except ValueError as error:
-        if stored is None or isinstance(error, UserError):
-            raise
-        rule, fix = f"holds a graph that is not of its network ({error})", "copy it again or use another checkpoint"
-        raise CheckpointError(checkpoint.path, None, rule, fix) from None
-    load_quantised(network, checkpoint)
-    network.quantise(True)
-    return network
 
 
 def load_quantised(network: QuantisedStereoNet, checkpoint: Checkpoint) -> None:

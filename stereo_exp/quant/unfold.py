@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
-from stereo_exp.data.batch import StereoBatch
-from stereo_exp.observe import observe
-from stereo_exp.quant.fold import fold_batchnorm, folded_pairs
+from stereo_exp.data.loader import StereoBatch
+from stereo_exp.model.colour import normalise
 from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.quant.trunk import fold_batchnorm, folded_pairs
+
+# Pairs run through a network for what its hooks see of them.
+
+
+log = logging.getLogger(__name__)
+
+
+@torch.no_grad()
+def observe(network: nn.Module, batches: Iterable[StereoBatch]) -> int:
+    """Run all pairs, on the network's device and in its mode; returns how many. Those left out are logged."""
+    device = next(network.parameters()).device
+    pairs = 0
+    for batch in batches:
+        for key, reason in batch.skipped:
+            log.warning("skipped %s: %s", key, reason)
+        pairs += len(batch)
+        if len(batch):
+            network(normalise(batch.left.to(device)), normalise(batch.right.to(device)))
+    return pairs
 
 
 @torch.no_grad()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import cv2
 
-from stereo_exp.errors import UserError, exit_on_user_error
-from stereo_exp.runtime.depth import depth
+from stereo_exp.base.errors import UserError, exit_on_user_error
+from stereo_exp.geometry.points import depth
+from stereo_exp.geometry.write import MM_PER_M, PNG_SCALE, write_map, write_picture
 from stereo_exp.runtime.engines import AUTO, ENGINES
 from stereo_exp.runtime.model import StereoModel
-from stereo_exp.runtime.write import MM_PER_M, PNG_SCALE, write_map, write_picture
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser("python -m stereo_exp.runtime", description=__doc__)
-    made.add_argument("model", type=Path, help="what task=compile made: <run_dir>/compiled, or the run folder")
+    made.add_argument("model", type=Path, help="a compiled folder: <run_dir>/compiled, or the run folder")
     made.add_argument("left", type=Path, help="left image, rectified")
     made.add_argument("right", type=Path, help="right image, of the same size")
     made.add_argument("-o", "--out", type=Path, required=True, help=f"disparity: .png (16 bits, px · {PNG_SCALE}), "
@@ -65,8 +65,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--doffs", type=float, default=0.0, help="difference of the principal points in px")
     made.add_argument("--engine", default=AUTO, help=f"{AUTO} (default), {', '.join(ENGINES)}")
     made.add_argument("--threads", type=int, help="CPU threads (default: every core)")
-    made.add_argument("--scale", type=float, help="resize the images by this first (default: enlarge what is smaller "
-                        "than 544x960)")  # fmt: skip
+    made.add_argument("--scale", type=float, help="resize the images by this first (default: enlarge what is small)")
     made.add_argument("--refine", action="store_true", help="correct it by semi-global matching: finer, sharper")
     made.add_argument("--tile", type=_size, help="HxW: compute in overlapping tiles of this size")
     return made

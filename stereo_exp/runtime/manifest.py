@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import ArgumentError, UserError
+from stereo_exp.base.sizes import STRIDE
+from stereo_exp.geometry.sizing import Sizing
 
 FORMAT = "stereo_exp.compiled/1"
 MANIFEST = "manifest.json"
@@ -19,7 +21,7 @@ FORMS = {
     TRUNK: "uint8 left, right -> disparity logits B×D×H/8×W/8, superpixel logits B×4×H×W: unrounded accumulators",
     ALIGN: "the trunk with every quantised activation as one more output, as integers",
 }
-_FIX = "compile again with task=compile, or copy the folder again"
+_FIX = "compile again, or copy the folder again"
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,10 @@ class Manifest:
     """Engine -> form -> file."""
     tensors: tuple[TensorEntry, ...] = ()
     """In the order of the graph; empty for a float network."""
-    multiple: int = 32
+    multiple: int = STRIDE
     """What height and width must be multiples of."""
+    sizing: Sizing = field(default_factory=Sizing)
+    """The size that the network likes to see pairs at; folders from before it was written down have the defaults."""
     input: InputEntry = field(default_factory=InputEntry)
     outputs: tuple[str, ...] = ("disparity", "confidence")
     """Of the `full` form."""
@@ -113,9 +117,9 @@ class Manifest:
         if not forms:
             has = ", ".join(self.engines)
             rule = f"{self.folder} was compiled for {has or 'no engine'}"
-            raise UserError("engine", engine, rule, f"compile with compile.engines=[{engine}]")
+            raise ArgumentError("engine", engine, rule, "compile for that engine")
         if form not in forms:
-            raise UserError("form", form, f"{self.folder} has {', '.join(forms)} for {engine}", _FIX)
+            raise ArgumentError("form", form, f"{self.folder} has {', '.join(forms)} for {engine}", _FIX)
         return self.folder / forms[form].path
 
     def to_json(self) -> str:
@@ -142,7 +146,7 @@ def read_manifest(folder: Path | str, check_files: bool = True) -> Manifest:
     try:
         facts = json.loads(path.read_text())
     except OSError as error:
-        fix = "give the folder that task=compile made (<run_dir>/compiled)"
+        fix = "give the folder that was compiled"
         raise UserError(path, None, f"cannot be read ({error.strerror})", fix) from None
     except ValueError as error:
         raise UserError(path, None, f"is not JSON ({error})", _FIX) from None
@@ -200,6 +204,7 @@ def _from_json(facts: Mapping[str, Any], folder: Path) -> Manifest:
     values["tensors"] = tuple(TensorEntry(**t) for t in facts["tensors"])
     values["input"] = InputEntry(**{**facts["input"], "names": tuple(facts["input"]["names"])})
     values["outputs"] = tuple(facts["outputs"])
+    values["sizing"] = Sizing(**facts.get("sizing", {}))
     return Manifest(**{**values, "folder": folder})
 
 

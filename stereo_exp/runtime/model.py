@@ -12,12 +12,12 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from stereo_exp.data.transforms import padded_size
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import ArgumentError
+from stereo_exp.base.sizes import MAX_SCALE
+from stereo_exp.geometry.images import Image, as_pair, padded, padded_size
+from stereo_exp.geometry.sizing import Predicted, Rule
 from stereo_exp.runtime.engines import AUTO, load_engine
-from stereo_exp.runtime.images import Image, as_pair, padded
 from stereo_exp.runtime.manifest import FULL, read_manifest
-from stereo_exp.runtime.scaled import MAX_SCALE, enlargement, predicted
 from stereo_exp.runtime.tiles import Blend, plan
 
 
@@ -46,7 +46,7 @@ class StereoModel:
 
     def __init__(self, folder: str | Path, engine: str = AUTO, threads: int | None = None, in_flight: int = 1) -> None:
         if in_flight < 1:
-            raise UserError("in_flight", in_flight, "must be at least 1", "try in_flight=1")
+            raise ArgumentError("in_flight", in_flight, "must be at least 1", "try {in_flight}=1")
         # The form's file is checked when the engine loads it; the others need not be there on a device.
         self.manifest = read_manifest(folder, check_files=False)
         self.engine = load_engine(self.manifest, FULL, engine, threads, in_flight)
@@ -67,28 +67,30 @@ class StereoModel:
         Args:
             left, right: files, or uint8 H×W×3 RGB, or H×W grey; any size, the same for both.
             scale: resize the images by this first and the result back. 0.5 doubles the range of disparities and is
-                about four times as fast. None enlarges what is small, as `task=infer` does: see `enlargement`.
+                about four times as fast. None enlarges what is small, as `task=infer` does: see
+                `stereo_exp.geometry.sizing`.
             tile: height and width of overlapping tiles in which to compute an image that is too large for the
                 memory; None computes it whole. A model that was compiled for one size tiles by itself.
             refine: correct the disparity by semi-global matching, which makes it finer and its outlines sharper; see
-                `stereo_exp.runtime.refine`. OpenCV does that, on as many threads as `cv2.setNumThreads` says.
+                `stereo_exp.geometry.refine`. OpenCV does that, on as many threads as `cv2.setNumThreads` says.
 
         Raises:
             UserError: images of unequal sizes or of a wrong type, a file that cannot be read, or tiles too small.
         """
+        found = self.predict(left, right, Rule(scale, refine, sizing=self.manifest.sizing), tile)
+        return Disparity(found.disparity, found.confidence)
+
+    def predict(self, left: Image, right: Image, rule: Rule, tile: tuple[int, int] | None = None) -> Predicted:
+        """What `rule` makes of one rectified pair with this model; the rest as for `__call__`."""
         views = as_pair(left, right)
-        if scale is None:
-            scale = self.enlargement(views[0].shape[:2])
-        if not 0 < scale <= MAX_SCALE:
-            raise UserError("scale", scale, f"must be above 0 and at most {MAX_SCALE:g}", "try scale=0.5")
-        return Disparity(*predicted(partial(self._maps, tile=tile), *views, scale, refine))
+        if rule.scale is not None and not 0 < rule.scale <= MAX_SCALE:
+            raise ArgumentError("scale", rule.scale, f"must be above 0 and at most {MAX_SCALE:g}", "try {scale}=0.5")
+        return rule(partial(self._maps, tile=tile), *views, self.manifest.multiple, self.manifest.size)
 
     def enlargement(self, size: tuple[int, int]) -> float:
-        """What `scale=None` is for images of (height, width): no more than fits into a model's one size."""
-        scale, fixed = enlargement(size), self.manifest.size
-        if fixed is None:
-            return scale
-        return max(1.0, min(scale, fixed[0] / size[0], fixed[1] / size[1]))
+        """By how much `scale=None` enlarges the width of images of (height, width), and so their disparities: no more
+        than fits into a model's one size."""
+        return self.manifest.sizing.seen(size, self.manifest.multiple, self.manifest.size)[1] / size[1]
 
     def submit(
         self,
@@ -153,14 +155,14 @@ class StereoModel:
         size = padded_size(image, multiple)
         if fixed is not None:
             if tile is not None and tuple(tile) != fixed:
-                raise UserError(
-                    "tile", tuple(tile), f"the model was compiled for {fixed[0]}×{fixed[1]}", "leave tile out"
+                raise ArgumentError(
+                    "tile", tuple(tile), f"the model was compiled for {fixed[0]}×{fixed[1]}", "leave {tile} out"
                 )
             return (max(size[0], fixed[0]), max(size[1], fixed[1])), fixed
         if tile is None:
             return size, size
         if len(tile) != 2 or min(tile) < 1:
-            raise UserError("tile", tuple(tile), "must be (height, width) in px", "try tile=(544, 960)")
+            raise ArgumentError("tile", tuple(tile), "must be (height, width) in px", "try {tile}=(544, 960)")
         wanted = padded_size((tile[0], tile[1]), multiple)
         return size, (min(wanted[0], size[0]), min(wanted[1], size[1]))
 

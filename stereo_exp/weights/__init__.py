@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from stereo_exp.errors import CheckpointError
+from stereo_exp.base.errors import CheckpointError
 
 RELEASE = "release"
 PUBLISHED, SLIM = "published", "slim"

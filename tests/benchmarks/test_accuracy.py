@@ -12,8 +12,9 @@ from real.methods import FLOAT, INT8, REFINED, SGBM, Method
 from real.output import named
 from real.sets import RealSet, default_root, open_sets
 
-from stereo_exp.data.sample import StereoSample, StereoSource
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
+from stereo_exp.data.source import StereoSource
+from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.weights import PUBLISHED, SLIM
 
 

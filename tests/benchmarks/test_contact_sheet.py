@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from real.sets import default_root
 
-from stereo_exp.errors import UserError
-from stereo_exp.predict.predictor import Prediction
+from stereo_exp.base.errors import UserError
+from stereo_exp.geometry.sizing import Predicted
 
 
 def test_the_sheet_shows_every_pair(tmp_path: Path) -> None:
     (scene,) = contact_sheet.load_scenes(tmp_path, ())
     truth = scene[0].disparity
     assert truth is not None
-    found = Prediction(truth, np.full(truth.shape, 0.5, np.float32), np.ones(truth.shape, bool))
+    found = Predicted(truth, np.full(truth.shape, 0.5, np.float32), np.ones(truth.shape, bool))
     sizes = []
     for rows in (1, 2):
         path = tmp_path / f"{rows}.jpg"

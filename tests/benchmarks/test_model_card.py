@@ -11,8 +11,8 @@ import pytest
 from real.markdown import block
 from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, load_network
 
-from stereo_exp.checkpoint import load_checkpoint, save_checkpoint
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
+from stereo_exp.model.checkpoint import load_checkpoint, save_checkpoint
 from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, SLIM
 
 

@@ -11,7 +11,7 @@ from real.markdown import block
 from real.methods import FLOAT, INT8, REFINED, SGBM, Method
 
 from stereo_exp.config.infer import Temporal
-from stereo_exp.data.sample import StereoSample
+from stereo_exp.geometry.pair import StereoSample
 
 SIZE = 12, 20
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stereo_exp.camera.files import read_calibration
-from stereo_exp.camera.rig import Rig
-from stereo_exp.data.sample import Calibration
-from stereo_exp.errors import DataError
+from stereo_exp.base.errors import DataError
+from stereo_exp.geometry.calibration import read_calibration
+from stereo_exp.geometry.pair import Calibration
+from stereo_exp.geometry.rectify import Rig
 
 MATRIX = [[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]
 RIG = {

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stereo_exp.camera.ply import encode_ply, write_ply
-from stereo_exp.camera.points import points_in_metres
-from stereo_exp.data.sample import Calibration
+from stereo_exp.geometry.pair import Calibration
+from stereo_exp.geometry.points import encode_ply, points_in_metres, write_ply
 
 
 def test_points_project_back_onto_their_pixels() -> None:

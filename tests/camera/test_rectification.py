@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stereo_exp.camera.rig import Rectifier, Rig
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
+from stereo_exp.geometry.rectify import Rectifier, Rig
 
 SIZE = (640, 480)
 MATRIX = np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]])

@@ -23,11 +23,11 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcom
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of experiment=smoke's network with random weights."""
-    from stereo_exp.checkpoint import save_checkpoint
-    from stereo_exp.model import MODELS
+    from stereo_exp.model.checkpoint import save_checkpoint
+    from stereo_exp.suite.build import build_network
 
     config = bind(composed("experiment=smoke", "tracker=none"))
     path = tmp_path_factory.mktemp("checkpoint") / "best.safetensors"
     meta = {"stage": "float", "step": 8, "num_steps": 8, "config": asdict(config), "run_id": None}
-    save_checkpoint(path, meta, {"model": MODELS[config.model.name](config.model).state_dict()})
+    save_checkpoint(path, meta, {"model": build_network(config.model).state_dict()})
     return path

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from stereo_exp.config.schema import TASKS
-from stereo_exp.tasks import TASKS as BUILT_TASKS
+from stereo_exp.suite.tasks import TASKS as BUILT_TASKS
 
 Cli = Callable[..., Any]
 

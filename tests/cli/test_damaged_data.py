@@ -12,8 +12,9 @@ import pytest
 from in_process import Outcome
 
 from data_tools.pack import pack
-from data_tools.render import pair_paths, render_dataset
-from stereo_exp.data.formats import encode_png, read_pfm, write_pfm
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.geometry.formats.pfm import read_pfm, write_pfm
+from stereo_exp.shapes.writer import pair_paths, render_dataset
 
 Cli = Callable[..., Outcome]
 Damage = Callable[[Path, Path, Path], Path]

@@ -8,15 +8,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from composing import composed
+from composing import NODES, composed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from stereo_exp.checkpoint import network_facts, read_meta
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind, conf_dir
-from stereo_exp.config.schema import NODES, STAGES, TASKS, Root
-from stereo_exp.errors import UserError
+from stereo_exp.config.schema import STAGES, TASKS, Root
+from stereo_exp.model.checkpoint import read_meta
+from stereo_exp.suite.restore import network_facts, network_of
 from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES
 
 # What an option needs beside its name.
@@ -76,7 +77,7 @@ def test_groups_of_the_interface_exist() -> None:
     assert promised <= set(GROUPS)
 
 
-@pytest.mark.parametrize(("task", "stage"), list(zip(TASKS, STAGES * 2, strict=False)))
+@pytest.mark.parametrize(("task", "stage"), list(zip(TASKS, [*STAGES, *STAGES], strict=False)))
 def test_any_task_crosses_with_any_stage(compose: Callable[..., Root], task: str, stage: str) -> None:
     root = compose(f"task={task}", f"stage={stage}")
     assert (root.task, root.stage, root.quant.stage.name) == (task, stage, stage)
@@ -114,8 +115,9 @@ def test_the_released_recipe_is_the_released_network_at_every_stage(compose: Cal
     root, plain = compose("experiment=release", f"stage={stage}"), compose(f"stage={stage}")
     assert (root.name, root.stage, root.train.resume) == ("release", stage, "auto")
     assert root.dataset == compose("experiment=release").dataset
-    there = {s: read_meta(FOLDER / file)["config"] for s, file in RELEASES[PUBLISHED].items()}["int_infer"]
-    assert network_facts(asdict(root), stage) == network_facts(asdict(plain), stage) == network_facts(there, stage)
+    there = network_of({s: read_meta(FOLDER / file) for s, file in RELEASES[PUBLISHED].items()}["int_infer"])
+    networks = [network_facts(each.model, each.quant, stage) for each in (root, plain, there)]
+    assert networks[0] == networks[1] == networks[2]
     if stage == "qat":
         assert (root.optim.lr_scale, root.optim.length_scale, root.optim.warmup_scale) == (0.025, 0.2, 0.0)
 

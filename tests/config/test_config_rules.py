@@ -11,14 +11,14 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from composing import composed
+from composing import NODES, composed
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind
-from stereo_exp.config.schema import NODES, Root
-from stereo_exp.errors import UserError
+from stereo_exp.config.schema import Root
 
 DEFAULT = json.dumps(asdict(bind(composed())))
 
@@ -71,7 +71,6 @@ def plain(**values: object) -> dict[str, Any]:
         (["optim.ema_decay=1"], "optim.ema_decay", 1.0, "optim.ema_decay=0"),
         (["machine.device=gpu"], "machine.device", "gpu", "machine.device=auto"),
         (["machine.precision=fp16"], "machine.precision", "fp16", "machine.precision=auto"),
-        (["infer.left=l.png"], "infer.right", "null", "infer.right=FILE"),
         (["infer.right=r.png"], "infer.left", "null", "infer.left=FILE"),
         (["infer.focal=1000"], "infer.baseline", "null", "infer.baseline=VALUE"),
         (["infer.baseline=0.1"], "infer.focal", "null", "infer.focal=VALUE"),

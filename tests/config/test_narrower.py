@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from composing import composed
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind
-from stereo_exp.config.model import widened, with_defaults
+from stereo_exp.config.bind import bind_network
+from stereo_exp.config.model import Model, widened
 
-MODEL = json.dumps(asdict(bind(composed()).model))
+CONFIG = json.dumps(asdict(bind(composed())))
 PUBLISHED = [2.0, 4.0, 4.0, 2.0, 2.0]
 SLIM = [0.5, 1.0, 1.5, 2.0, 2.0]
 
 
 def model(expansion: list[float] | None = None, **values: object) -> dict[str, Any]:
     """The default network with other values at dotted keys (`__` for the dot), as JSON gives it back."""
-    found = json.loads(MODEL)
+    found = json.loads(CONFIG)["model"]
     if expansion is not None:
         found["backbone"]["expansion"] = expansion
     for key, value in values.items():
@@ -29,9 +31,15 @@ def model(expansion: list[float] | None = None, **values: object) -> dict[str, A
     return found
 
 
+def bound(model: dict[str, Any]) -> Model:
+    """What a checkpoint's JSON says of its network, bound."""
+    return bind_network({**json.loads(CONFIG), "model": model}).model
+
+
 def is_narrower(model: dict[str, Any], than: dict[str, Any]) -> bool:
     """What `stage=float` may start from: another network, and the same but for its expansion."""
-    return model != than and widened(model, than) == than
+    ours, theirs = bound(model), bound(than)
+    return ours != theirs and widened(ours, theirs) == theirs
 
 
 @pytest.mark.parametrize(
@@ -81,7 +89,7 @@ def test_an_older_checkpoint_has_the_default_expansion() -> None:
     older = model(backbone__width=0.5, backbone__units=[1, 1, 1, 1, 1], maxdisp=96)
     del older["backbone"]["expansion"]
     before = deepcopy(older)
-    found = with_defaults(older)
+    found = asdict(bound(older))
     assert found == model(PUBLISHED, backbone__width=0.5, backbone__units=[1, 1, 1, 1, 1], maxdisp=96)
     assert older == before
     assert is_narrower(model(SLIM, backbone__width=0.5, backbone__units=[1, 1, 1, 1, 1], maxdisp=96), found)
@@ -89,13 +97,15 @@ def test_an_older_checkpoint_has_the_default_expansion() -> None:
 
 @pytest.mark.parametrize(
     "whole",
-    [
-        model(SLIM, maxdisp=96),
-        json.loads(json.dumps(asdict(bind(composed("model/backbone=mobilenetv2")).model))),
-        {"maxdisp": 64, "backbone": {"name": "of-a-plugin"}},
-        {"maxdisp": 64},
-    ],
-    ids=["given", "mobilenetv2", "unknown", "none"],
+    [model(SLIM, maxdisp=96), json.loads(json.dumps(asdict(bind(composed("model/backbone=mobilenetv2")).model)))],
+    ids=["given", "mobilenetv2"],
 )
-def test_what_is_whole_or_unknown_stays(whole: dict[str, Any]) -> None:
-    assert with_defaults(whole) == whole
+def test_what_is_whole_stays(whole: dict[str, Any]) -> None:
+    assert asdict(bound(whole)) == whole
+
+
+def test_a_network_of_an_absent_plugin_is_told_by_its_option() -> None:
+    unknown = model()
+    unknown["backbone"] = {"name": "of-a-plugin"}
+    with pytest.raises(UserError, match=r"model/backbone=of-a-plugin: must be one of mixvargenet"):
+        bound(unknown)

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stereo_exp.data.formats.disparity_png import write_disparity_png
-from stereo_exp.data.formats.pfm import write_pfm
+from stereo_exp.geometry.formats.disparity import write_disparity_png
+from stereo_exp.geometry.formats.pfm import write_pfm
 
 NEAR, FAR = 12, 4  # px; whole numbers, so that every scale can hold them
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.data.formats import encode_png, write_pfm
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.geometry.formats.pfm import write_pfm
 
 Names = tuple[str, str, str]
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_tools.render import render_scene, sample_scene
 from stereo_exp.data.augment import Augment, HflipSwap, Scale, VerticalFlip, VerticalJitter
 from stereo_exp.data.augment.geometry import resized
-from stereo_exp.data.augment.right_truth import right_disparity
-from stereo_exp.data.sample import Calibration, StereoSample
+from stereo_exp.geometry.occlusion import right_disparity
+from stereo_exp.geometry.pair import Calibration, StereoSample
+from stereo_exp.shapes.raster import render_scene
+from stereo_exp.shapes.scenes import sample_scene
 
 SCENES = range(4)
 

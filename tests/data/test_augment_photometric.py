@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stereo_exp.data.augment import Erase, Jpeg, Noise, Photometric
-from stereo_exp.data.sample import StereoSample
+from stereo_exp.geometry.pair import StereoSample
 
 TRUTH = np.full((64, 96), 5, np.float32)
 OPS = [Photometric(tint=0.1, probability=1), Noise(probability=1), Jpeg(probability=1), Erase(probability=1)]

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from composing import composed
 
-from data_tools.render import render_dataset
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind
-from stereo_exp.data import cache as cache_module
-from stereo_exp.data.cache import GB, ShardCache, is_deleted
-from stereo_exp.data.datasets import open_dataset
 from stereo_exp.data.loader import train_loader
-from stereo_exp.data.packing import pack
-from stereo_exp.data.remote import RemoteFolder
-from stereo_exp.data.shard_format import ShardIndex
-from stereo_exp.data.sources.shards import ShardSource
-from stereo_exp.errors import UserError
+from stereo_exp.data.shards import remote as cache_module
+from stereo_exp.data.shards.format import ShardIndex
+from stereo_exp.data.shards.packing import pack
+from stereo_exp.data.shards.read import ShardSource
+from stereo_exp.data.shards.remote import GB, RemoteFolder, ShardCache, is_deleted
+from stereo_exp.shapes.writer import render_dataset
+from stereo_exp.suite.datasets import open_split
+from stereo_exp.suite.keys import DATASET, by_key
 
 SHARDS, PER_SHARD = 6, 4
 
@@ -55,7 +55,7 @@ def largest(packed: Path) -> int:
 def opened(packed: Path, tmp_path: Path, *overrides: str, split: str = "train") -> ShardSource:
     root = address(packed, tmp_path / "log")
     config = bind(composed("dataset=sceneflow", f'dataset.root="{root}"', f"dataset.cache={tmp_path}/c", *overrides))
-    source = open_dataset(config.dataset, split)
+    source = open_split(config.dataset, split)
     assert isinstance(source, ShardSource)
     return source
 
@@ -139,7 +139,8 @@ def test_a_shard_that_vanishes_between_check_and_open(
     assert len(lost) == 2
     lost.clear()
     times = 99
-    with pytest.raises(UserError, match=r"shard-000001.tar: was dropped from the cache 5 times .*cache_gb"):
+    told = r"shard-000001.tar: was dropped from the cache 5 times .*cache_gb"
+    with pytest.raises(UserError, match=told), by_key(DATASET):
         source.read(PER_SHARD)
 
 
@@ -206,4 +207,4 @@ def test_senseless_values_are_told(override: str, told: str) -> None:
 def test_a_folder_of_files_has_no_shards_to_draw_from(packed: Path) -> None:
     config = bind(composed("dataset=sceneflow", f"dataset.root={packed.parent / 'set'}", "dataset.shuffle_window=2"))
     with pytest.raises(UserError, match=r"dataset.shuffle_window=2: needs shards.*data_tools.pack"):
-        open_dataset(config.dataset, "train")
+        open_split(config.dataset, "train")

@@ -13,15 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from data_tools.render import render_dataset
-from stereo_exp.data.codecs import CODECS, find_codec, read_npy
-from stereo_exp.data.formats import encode_png
-from stereo_exp.data.formats.image import png_size
+from stereo_exp.base.errors import DataError, UserError
 from stereo_exp.data.loader import train_loader
-from stereo_exp.data.packing import pack
-from stereo_exp.data.sources.folder import FolderSource
-from stereo_exp.data.sources.shards import ShardSource
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.data.shards.format import CODECS, find_codec, read_npy
+from stereo_exp.data.shards.packing import pack
+from stereo_exp.data.shards.read import ShardSource
+from stereo_exp.data.sources.sceneflow import FolderSource
+from stereo_exp.geometry.formats.image import encode_png, png_size
+from stereo_exp.shapes.writer import render_dataset
 
 IMAGES = arrays.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20), st.just(3)))
 

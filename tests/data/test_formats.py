@@ -6,16 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from stereo_exp.data.formats import (
-    decode_pfm,
-    decode_rgb,
-    encode_pfm,
-    encode_png,
-    read_pfm,
-    read_rgb,
-    write_pfm,
-)
-from stereo_exp.errors import DataError
+from stereo_exp.base.errors import DataError
+from stereo_exp.geometry.formats.image import decode_rgb, encode_png, read_rgb
+from stereo_exp.geometry.formats.pfm import decode_pfm, encode_pfm, read_pfm, write_pfm
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
 PNG = encode_png(IMAGE)

@@ -10,13 +10,13 @@ from composing import composed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind
-from stereo_exp.data.order import TrainBatches
-from stereo_exp.data.sample import StereoSample, StereoSource
-from stereo_exp.data.shuffle import Mixture, Part, ShardShuffle, Shuffle
+from stereo_exp.data.order import Mixture, Part, ShardShuffle, Shuffle, TrainBatches
+from stereo_exp.data.source import StereoSource
 from stereo_exp.data.sources.mix import MixSource
-from stereo_exp.data.splits import Splits
-from stereo_exp.errors import UserError
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.suite.splits import Splits
 
 ORDERS = st.one_of(
     st.builds(Shuffle, st.integers(1, 12)),

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stereo_exp.data.order import EvalBatches, TrainBatches, steps_per_epoch
-from stereo_exp.data.shuffle import ShardShuffle, Shuffle, sample_rng
+from stereo_exp.data.order import EvalBatches, ShardShuffle, Shuffle, TrainBatches, sample_rng, steps_per_epoch
 
 SIZES = st.integers(1, 60)
 

@@ -15,12 +15,14 @@ import pytest
 import webdataset
 from scene_folder import SPOILS, scene_names, spoil_missing, spoil_nan
 
-from stereo_exp.data import packing, shard_file
-from stereo_exp.data.formats import encode_png, read_pfm
-from stereo_exp.data.packing import pack
-from stereo_exp.data.sources.folder import FolderSource
-from stereo_exp.data.sources.shards import ShardSource
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.data.shards import packing
+from stereo_exp.data.shards import write as shard_file
+from stereo_exp.data.shards.packing import pack
+from stereo_exp.data.shards.read import ShardSource
+from stereo_exp.data.sources.sceneflow import FolderSource
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.geometry.formats.pfm import read_pfm
 
 SIZES = [(20, 30)] * 5 + [(24, 33)] * 2
 
@@ -153,7 +155,7 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(make_scenes, tmp_path):
     # The child sleeps before its ninth pair, so that the kill meets it in the middle of a shard.
     child = f"""
 import time
-from stereo_exp.data import shard_writer
+from stereo_exp.data.shards import write as shard_writer
 read, count = shard_writer.read_members, 0
 def slow(*arguments):
     global count
@@ -161,7 +163,7 @@ def slow(*arguments):
     if count == 10: time.sleep(60)
     return read(*arguments)
 shard_writer.read_members = slow
-from stereo_exp.data.packing import pack
+from stereo_exp.data.shards.packing import pack
 pack({str(root)!r}, {str(out.parent)!r}, "train", samples_per_shard=2, num_workers=1)
 """
     process = subprocess.Popen([sys.executable, "-c", child])

@@ -10,19 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from stereo_exp.data.formats.calib import parse_kitti_calib, parse_middlebury_calib, read_kitti_calib
-from stereo_exp.data.formats.disparity import decode_npy, decode_npz, read_disparity
-from stereo_exp.data.formats.disparity_png import (
+from stereo_exp.base.errors import DataError
+from stereo_exp.geometry.calibration import parse_kitti_calib, parse_middlebury_calib, read_kitti_calib
+from stereo_exp.geometry.formats.disparity import (
     decode_disparity_png,
     decode_grey,
+    decode_npy,
+    decode_npz,
     encode_disparity_png,
+    read_disparity,
     read_disparity_png,
     write_disparity_png,
 )
-from stereo_exp.data.formats.image import encode_png
-from stereo_exp.data.formats.pfm import encode_pfm
-from stereo_exp.data.sample import Calibration
-from stereo_exp.errors import DataError
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.geometry.formats.pfm import encode_pfm
+from stereo_exp.geometry.pair import Calibration
 
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 6))
 

@@ -10,15 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pair_folders import made_pair, write_image
 
+from stereo_exp.base.errors import DataError, UserError
 from stereo_exp.config.dataset import Mix, Pairs
-from stereo_exp.data.datasets import open_dataset
-from stereo_exp.data.datasets.truth import require_truth
-from stereo_exp.data.formats.disparity_png import write_disparity_png
-from stereo_exp.data.formats.pfm import write_pfm
-from stereo_exp.data.sample import Calibration
-from stereo_exp.data.sources.pair_pattern import find_pairs
-from stereo_exp.data.sources.pair_table import read_pair_table
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.data.sources.pairs import find_pairs, read_pair_table
+from stereo_exp.geometry.formats.disparity import write_disparity_png
+from stereo_exp.geometry.formats.pfm import write_pfm
+from stereo_exp.geometry.pair import Calibration
+from stereo_exp.suite.datasets import open_split, require_truth
+from stereo_exp.suite.keys import DATASET, by_key
 
 PAIR = made_pair()
 WRITERS = {
@@ -46,7 +45,7 @@ def by_pattern(folder, suffix="pfm", **values):
 @pytest.mark.parametrize("suffix", WRITERS)
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_patterns_read_every_format(tmp_path, suffix, split):
-    source = open_dataset(by_pattern(write_pairs(tmp_path, suffix=suffix), suffix), split)
+    source = open_split(by_pattern(write_pairs(tmp_path, suffix=suffix), suffix), split)
     assert [source.key(i) for i in range(len(source))] == ["left/0", "left/1"]
     sample = pickle.loads(pickle.dumps(source)).read(1)
     np.testing.assert_array_equal(sample.disparity, PAIR.disparity)
@@ -66,7 +65,7 @@ def test_a_table_reads_every_format_and_its_own_calibration(tmp_path, suffix):
     ]
     (tmp_path / "pairs.csv").write_text("\ufeff" + "\r\n".join(lines))
     config = Pairs(csv=str(tmp_path / "pairs.csv"), focal=500.0, baseline=0.5, doffs=1.0)
-    samples = [source.read(i) for source in [open_dataset(config, "test")] for i in range(3)]
+    samples = [source.read(i) for source in [open_split(config, "test")] for i in range(3)]
     assert [s.calibration for s in samples] == [
         Calibration(700, 0.12),
         Calibration(500, 0.5, 1),
@@ -77,17 +76,17 @@ def test_a_table_reads_every_format_and_its_own_calibration(tmp_path, suffix):
     elsewhere = tmp_path / "lists/pairs.csv"
     elsewhere.parent.mkdir()
     elsewhere.write_text("\n".join(lines))
-    assert open_dataset(Pairs(csv=str(elsewhere), root=str(tmp_path)), "test").read(0).key == "data/left/0"
+    assert open_split(Pairs(csv=str(elsewhere), root=str(tmp_path)), "test").read(0).key == "data/left/0"
 
 
 def test_a_scale_divides_what_the_files_hold(tmp_path):
     write_pairs(tmp_path)
     for number in range(2):
         write_image(tmp_path / f"truth/{number}.png", (PAIR.disparity * 4).astype(np.uint8))
-    source = open_dataset(by_pattern(tmp_path, "png", scale=4.0), "test")
+    source = open_split(by_pattern(tmp_path, "png", scale=4.0), "test")
     np.testing.assert_array_equal(source.read(0).disparity, PAIR.disparity)
-    with pytest.raises(DataError, match=r"0\.png=8 bits: .*dataset\.scale=4"):
-        open_dataset(by_pattern(tmp_path, "png"), "test").read(0)
+    with pytest.raises(DataError, match=r"0\.png=8 bits: .*dataset\.scale=4"), by_key(DATASET):
+        open_split(by_pattern(tmp_path, "png"), "test").read(0)
 
 
 def test_wildcards_stand_for_the_same_on_every_side(tmp_path):
@@ -109,10 +108,10 @@ def test_patterns_without_a_wildcard_are_one_pair(tmp_path):
     write_pairs(tmp_path)
     write_image(tmp_path / ".hidden[1].png", PAIR.left)
     one = {"left": "left/1.png", "right": "right/1.png"}
-    source = open_dataset(by_pattern(tmp_path, **one, disparity="truth/1.pfm"), "train")
+    source = open_split(by_pattern(tmp_path, **one, disparity="truth/1.pfm"), "train")
     assert [source.key(i) for i in range(len(source))] == ["left/1"]
     np.testing.assert_array_equal(source.read(0).disparity, PAIR.disparity)
-    assert open_dataset(by_pattern(tmp_path, **one, disparity=None), "test").read(0).disparity is None
+    assert open_split(by_pattern(tmp_path, **one, disparity=None), "test").read(0).disparity is None
     # A name that is spelled out is meant, whatever it looks like.
     (pair,) = find_pairs(tmp_path, ".hidden[1].png", "right/0.png")
     assert (pair.key, pair.left, pair.right) == (".hidden[1]", tmp_path / ".hidden[1].png", tmp_path / "right/0.png")
@@ -122,7 +121,7 @@ def test_a_missing_file_is_that_pairs_error_only(tmp_path):
     write_pairs(tmp_path, 3)
     (tmp_path / "right/1.png").unlink()
     (tmp_path / "truth/2.pfm").unlink()
-    source = open_dataset(by_pattern(tmp_path), "test")
+    source = open_split(by_pattern(tmp_path), "test")
     source.read(0)
     for number, name in ((1, "right/1.png"), (2, "truth/2.pfm")):
         with pytest.raises(DataError, match=name):
@@ -156,32 +155,32 @@ def test_a_missing_file_is_that_pairs_error_only(tmp_path):
 )
 def test_wrong_patterns_are_named(tmp_path, values, message):
     with pytest.raises(UserError, match=message):
-        open_dataset(by_pattern(write_pairs(tmp_path), **values), "test")
+        open_split(by_pattern(write_pairs(tmp_path), **values), "test")
 
 
 def test_training_needs_truth(tmp_path):
     config = by_pattern(write_pairs(tmp_path), disparity=None)
-    assert open_dataset(config, "test").read(0).disparity is None
+    assert open_split(config, "test").read(0).disparity is None
     with pytest.raises(UserError, match=r"^dataset\.disparity: there is no truth to train on.*stage=calib"):
-        require_truth(config, open_dataset(config, "train"))
+        require_truth(config, open_split(config, "train"))
     (tmp_path / "pairs.csv").write_text("left,right,disparity\nleft/0.png,right/0.png,\nleft/1.png,right/1.png,t.pfm\n")
     table = Pairs(csv=str(tmp_path / "pairs.csv"))
-    require_truth(table, open_dataset(table, "train"))
+    require_truth(table, open_split(table, "train"))
     # What counts is what the split's list leaves.
     (tmp_path / "list.txt").write_text("left/0\n")
     table = Pairs(csv=str(tmp_path / "pairs.csv"), train_list=str(tmp_path / "list.txt"))
     with pytest.raises(UserError, match=r"^dataset\.csv=.*pairs\.csv: there is no truth.*a column `disparity`"):
-        require_truth(table, open_dataset(table, "train"))
+        require_truth(table, open_split(table, "train"))
 
 
 def test_a_part_of_a_mixture_without_truth_is_named(tmp_path):
     good, bare = by_pattern(write_pairs(tmp_path)), by_pattern(tmp_path, disparity=None)
     config = Mix(parts={"good": good, "bare": bare})
-    source = open_dataset(config, "train")
+    source = open_split(config, "train")
     assert source.has_truth
     with pytest.raises(UserError, match=r"^dataset\.parts\.bare\.disparity: .*add dataset\.parts\.bare\.disparity="):
         require_truth(config, source)
-    assert not open_dataset(Mix(parts={"bare": bare}), "train").has_truth
+    assert not open_split(Mix(parts={"bare": bare}), "train").has_truth
 
 
 @pytest.mark.parametrize(
@@ -234,4 +233,4 @@ def test_any_table_is_read_or_a_data_error(tmp_path_factory, data):
 
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(DataError, match="No such file"):
-        open_dataset(Pairs(csv=str(tmp_path / "pairs.csv")), "test")
+        open_split(Pairs(csv=str(tmp_path / "pairs.csv")), "test")

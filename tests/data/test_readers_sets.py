@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from composing import NODES
 from pair_folders import FAR, NEAR, made_pair, write_image, write_integer_scene, write_kitti, write_pfm_scene
 from scene_folder import write_scene
 from test_sources import photometric_error
 
+from stereo_exp.base.errors import DataError, UserError
 from stereo_exp.config.dataset import Eth3d, Kitti2012, Kitti2015, Middlebury, Pairs, SceneFlow
-from stereo_exp.config.schema import NODES
-from stereo_exp.data.datasets import DATASETS, open_dataset
 from stereo_exp.data.loader import eval_loader
-from stereo_exp.data.sample import Calibration, checked
-from stereo_exp.data.sources.left_right import seen_by_both
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.geometry.occlusion import seen_by_both
+from stereo_exp.geometry.pair import Calibration, checked
+from stereo_exp.suite.datasets import open_split
+from stereo_exp.suite.keys import DATASET, by_key
 
 PAIR = made_pair()
 # Case -> its config for a root, and what writes it; images are tall where the number of rows tells the scale.
@@ -94,7 +95,7 @@ def config_of(make, root):
 def test_made_pairs_come_back_as_they_were(case, split, tmp_path):
     make, write = MADE[case]
     pair = write(tmp_path)
-    source = pickle.loads(pickle.dumps(open_dataset(config_of(make, tmp_path), split)))
+    source = pickle.loads(pickle.dumps(open_split(config_of(make, tmp_path), split)))
     assert len(source) == 1
     sample = checked(source.read(0))
     assert sample.key == source.key(0) and sample.left.shape == (*pair.left.shape, 3)
@@ -111,7 +112,7 @@ def test_made_pairs_come_back_as_they_were(case, split, tmp_path):
 def test_calibration_files_are_read_where_the_set_has_them(case, tmp_path):
     make, write = MADE[case]
     write(tmp_path)
-    sample = open_dataset(config_of(make, tmp_path), "test").read(0)
+    sample = open_split(config_of(make, tmp_path), "test").read(0)
     assert sample.calibration == Calibration(700.5, pytest.approx(0.06), 10)
 
 
@@ -119,14 +120,14 @@ def test_calibration_files_are_read_where_the_set_has_them(case, tmp_path):
 def test_kitti_calibration_comes_from_files_only(year, folder, name, tmp_path):
     write_kitti(tmp_path, year)
     config = config_of(Kitti2012 if year == 2012 else Kitti2015, tmp_path)
-    assert open_dataset(config, "test").read(0).calibration is None
+    assert open_split(config, "test").read(0).calibration is None
     lines = [f"{name.format(i)}: 700 0 600 {x} 0 700 170 0 0 0 1 0" for i, x in enumerate((0, -378, 42, -329))]
     (tmp_path / "training" / folder).mkdir()
     (tmp_path / "training" / folder / "000000.txt").write_text("\n".join(lines))
-    assert open_dataset(config, "test").read(0).calibration == Calibration(700, pytest.approx(0.53))
+    assert open_split(config, "test").read(0).calibration == Calibration(700, pytest.approx(0.53))
     if year == 2012:
         write_kitti(tmp_path, grey=True)
-        grey = open_dataset(Kitti2012(root=str(tmp_path), grey=True), "test").read(0)
+        grey = open_split(Kitti2012(root=str(tmp_path), grey=True), "test").read(0)
         assert grey.calibration == Calibration(700, pytest.approx(0.54)), "of cameras 0 and 1"
 
 
@@ -135,7 +136,7 @@ def test_the_split_folder_itself_is_a_root_too(case, tmp_path):
     make, write = MADE[case]
     pair = write(tmp_path)
     inner = tmp_path / ("two_view_training" if case == "eth3d" else "training")
-    sample = open_dataset(config_of(make, inner), "test").read(0)
+    sample = open_split(config_of(make, inner), "test").read(0)
     np.testing.assert_array_equal(sample.noc, pair.noc)
 
 
@@ -143,15 +144,15 @@ def test_roots_that_are_relative(tmp_path, monkeypatch):
     MADE["eth3d"][1](tmp_path)
     MADE["one scene"][1](tmp_path / "Scene")
     monkeypatch.chdir(tmp_path / "two_view_training")
-    assert open_dataset(Eth3d(root="."), "test").key(0) == "a"
+    assert open_split(Eth3d(root="."), "test").key(0) == "a"
     monkeypatch.chdir(tmp_path / "Scene")
-    assert open_dataset(Middlebury(root="."), "test").key(0) == "Scene"
+    assert open_split(Middlebury(root="."), "test").key(0) == "Scene"
 
 
 @pytest.mark.parametrize("noc", [True, False])
 def test_masks_reach_the_batch_where_there_are_any(noc, tmp_path):
     write_kitti(tmp_path, noc=noc)
-    (batch,) = eval_loader(open_dataset(Kitti2012(root=str(tmp_path)), "test"), batch_size=1)
+    (batch,) = eval_loader(open_split(Kitti2012(root=str(tmp_path)), "test"), batch_size=1)
     assert (batch.noc is not None) == noc
 
 
@@ -196,7 +197,7 @@ def test_a_root_that_is_not_one_is_told_with_the_layout_and_the_origin(name, wha
     if what == "other":
         write_image(root / "somewhere/left.png", PAIR.left)
     with pytest.raises(UserError, match=rule) as caught:
-        open_dataset(NODES["dataset"][name](root=str(root)), "test")
+        open_split(NODES["dataset"][name](root=str(root)), "test")
     error = caught.value
     assert (error.key, Path(error.value)) == ("dataset.root", root)
     assert "expected: " in error.rule and "\n" not in str(error)
@@ -214,20 +215,20 @@ def test_a_root_that_is_not_one_is_told_with_the_layout_and_the_origin(name, wha
 def test_another_sets_layout_is_recognised(name, wrong, right, tmp_path):
     (tmp_path / "two_view_testing").mkdir() if wrong == "eth3d" else MADE[wrong][1](tmp_path)
     with pytest.raises(UserError, match=f"use dataset={right}"):
-        open_dataset(NODES["dataset"][name](root=str(tmp_path)), "test")
+        open_split(NODES["dataset"][name](root=str(tmp_path)), "test")
 
 
 def test_kitti_with_grey_images_only_says_so(tmp_path):
     write_kitti(tmp_path, grey=True)
     with pytest.raises(UserError, match=r"dataset\.grey=false: .*add dataset\.grey=true"):
-        open_dataset(Kitti2012(root=str(tmp_path)), "test")
+        open_split(Kitti2012(root=str(tmp_path)), "test")
 
 
 def test_middlebury_folders_that_leave_a_choice_are_listed(tmp_path):
     for size in "QH":
         write_pfm_scene(tmp_path / f"training{size}/A", tmp_path / f"training{size}/A")
     with pytest.raises(UserError, match=r"trainingH, trainingQ; choose one, e\.g\. dataset\.root=.*trainingH"):
-        open_dataset(Middlebury(root=str(tmp_path)), "test")
+        open_split(Middlebury(root=str(tmp_path)), "test")
 
 
 @pytest.mark.parametrize("name", ["middlebury", "eth3d"])
@@ -236,16 +237,16 @@ def test_scenes_without_truth_are_left_out_or_refused(name, tmp_path):
         write_pfm_scene(tmp_path / scene, tmp_path / scene)
     config = NODES["dataset"][name](root=str(tmp_path))
     (tmp_path / "A/disp0GT.pfm").unlink()
-    assert [open_dataset(config, "test").key(0)] == ["B"]
+    assert [open_split(config, "test").key(0)] == ["B"]
     (tmp_path / "B/disp0GT.pfm").unlink()
     with pytest.raises(UserError, match=r"has 2 scenes but no (truth|disp0GT\.pfm)"):
-        open_dataset(config, "test")
+        open_split(config, "test")
 
 
 def test_middlebury_asks_for_a_scale_that_nothing_tells(tmp_path):
     write_integer_scene(tmp_path / "mine", ("im2.ppm", "im6.ppm", "disp2.pgm"), 4)
-    with pytest.raises(DataError, match=r"disp2\.pgm=40 rows: .*dataset\.scale=4"):
-        open_dataset(Middlebury(root=str(tmp_path)), "test").read(0)
+    with pytest.raises(DataError, match=r"disp2\.pgm=40 rows: .*dataset\.scale=4"), by_key(DATASET):
+        open_split(Middlebury(root=str(tmp_path)), "test").read(0)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def test_middlebury_asks_for_a_scale_that_nothing_tells(tmp_path):
 def test_damaged_files_are_named(case, path, what, tmp_path):
     make, write = MADE[case]
     write(tmp_path)
-    source, file = open_dataset(config_of(make, tmp_path), "test"), tmp_path / path
+    source, file = open_split(config_of(make, tmp_path), "test"), tmp_path / path
     if what == "gone":
         file.unlink()
     elif what == "cut":
@@ -290,7 +291,7 @@ def test_lists_choose_the_pairs_of_a_split(prefix, tmp_path):
     chosen = tmp_path / "mine.txt"
     chosen.write_text(LIST.format("000002_10", f"{prefix}000000_10.png"))
     config = Kitti2012(root=str(tmp_path), test_list=str(chosen))
-    test, train = open_dataset(config, "test"), open_dataset(config, "train")
+    test, train = open_split(config, "test"), open_split(config, "train")
     assert [test.key(i) for i in range(len(test))] == ["000002_10", "000000_10"]
     assert len(train) == 3
     assert test.read(0).key == "000002_10"
@@ -310,7 +311,7 @@ def test_malformed_lists_of_pairs_are_refused(text, message, tmp_path):
     if text is not None:
         (tmp_path / "list.txt").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(DataError, match=message):
-        open_dataset(Kitti2012(root=str(tmp_path), train_list=str(tmp_path / "list.txt")), "train")
+        open_split(Kitti2012(root=str(tmp_path), train_list=str(tmp_path / "list.txt")), "train")
 
 
 def test_a_name_that_several_pairs_share_is_refused(tmp_path):
@@ -318,10 +319,10 @@ def test_a_name_that_several_pairs_share_is_refused(tmp_path):
         write_pfm_scene(tmp_path / scene, tmp_path / scene)
     (tmp_path / "list.txt").write_text("A/im0.png\nB\n")
     config = Middlebury(root=str(tmp_path), test_list=str(tmp_path / "list.txt"))
-    assert [open_dataset(config, "test").key(i) for i in range(2)] == ["A", "B"]
+    assert [open_split(config, "test").key(i) for i in range(2)] == ["A", "B"]
     (tmp_path / "list.txt").write_text("im0.png\n")
     with pytest.raises(DataError, match=r"line 1=im0\.png: names several pairs"):
-        open_dataset(config, "test")
+        open_split(config, "test")
 
 
 def write_sceneflow(root):
@@ -347,7 +348,7 @@ ROOTS = [(name, folder) for name, (folders, *_) in REAL_SETS.items() for folder 
 @pytest.mark.parametrize(("name", "folder"), ROOTS, ids=[folder for _, folder in ROOTS])
 def test_real_pairs(real_data, name, folder):
     _, count, has_mask, make = REAL_SETS[name]
-    source = open_dataset(make(root=str(real_data / folder)), "test")
+    source = open_split(make(root=str(real_data / folder)), "test")
     assert len({source.key(i) for i in range(len(source))}) == len(source) == count
     for index in range(count):
         sample = checked(source.read(index))
@@ -364,7 +365,7 @@ def test_real_pairs(real_data, name, folder):
 
 def test_a_derived_mask_marks_what_does_not_match(real_data):
     """Real Middlebury pairs: the views differ far more where the derived mask says occluded."""
-    source = open_dataset(Middlebury(root=str(real_data / "middlebury0506_third")), "test")
+    source = open_split(Middlebury(root=str(real_data / "middlebury0506_third")), "test")
     for index in range(0, len(source), 6):
         sample = source.read(index)
         hidden = np.where(sample.noc, 0, sample.disparity)
@@ -374,19 +375,19 @@ def test_a_derived_mask_marks_what_does_not_match(real_data):
 
 
 def test_real_eth3d_calibration(real_data):
-    found = open_dataset(Eth3d(root=str(real_data / "eth3d")), "test").read(0).calibration
+    found = open_split(Eth3d(root=str(real_data / "eth3d")), "test").read(0).calibration
     assert found == Calibration(711.499, pytest.approx(0.0599432), 0)
 
 
 def test_every_option_has_a_case_here():
     # Tests of their own: rendered, in scikit-image's wheel, and made of others (test_mix.py).
     made = {"shapes", "motorcycle", "mix"}
-    assert made | {"kitti2015"} | set(REAL_SETS) == set(DATASETS) == set(NODES["dataset"])
+    assert made | {"kitti2015"} | set(REAL_SETS) == set(NODES["dataset"])
 
 
 def test_sceneflow_as_made(tmp_path):
     write_sceneflow(tmp_path)
-    source = open_dataset(SceneFlow(root=str(tmp_path)), "test")
+    source = open_split(SceneFlow(root=str(tmp_path)), "test")
     assert len(source) == 1 and source.read(0).disparity.shape == (20, 30)
 
 
@@ -414,4 +415,4 @@ def test_sceneflow_one_step_away_says_which(tmp_path, files, below, message):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     with pytest.raises(UserError, match=message):
-        open_dataset(SceneFlow(root=str(tmp_path / "set" / below)), "test")
+        open_split(SceneFlow(root=str(tmp_path / "set" / below)), "test")

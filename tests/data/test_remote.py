@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from composing import composed
 
-from data_tools.render import render_dataset
+from stereo_exp.base.errors import DataError, UserError
 from stereo_exp.config import bind
-from stereo_exp.data.datasets import open_dataset
 from stereo_exp.data.loader import eval_loader
-from stereo_exp.data.packing import pack
-from stereo_exp.data.remote import is_remote
-from stereo_exp.data.sample import StereoSource
-from stereo_exp.data.sources.shards import ShardSource
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.data.shards.packing import pack
+from stereo_exp.data.shards.read import ShardSource
+from stereo_exp.data.shards.remote import is_remote
+from stereo_exp.data.source import StereoSource
+from stereo_exp.shapes.writer import render_dataset
+from stereo_exp.suite.datasets import open_split
 
 
 class Counting(SimpleHTTPRequestHandler):
@@ -60,7 +60,7 @@ def address(packed: Path) -> Iterator[str]:
 
 def opened(root: str, cache: Path) -> StereoSource:
     overrides = ["dataset=sceneflow", f'dataset.root="{root}"', f"dataset.cache={cache}"]
-    return open_dataset(bind(composed(*overrides)).dataset, "test")
+    return open_split(bind(composed(*overrides)).dataset, "test")
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -118,3 +118,9 @@ def test_what_is_remote() -> None:
     assert is_remote("s3://bucket/x")
     assert not is_remote("/data/shards")
     assert not is_remote("shards")
+
+
+def test_a_remote_root_needs_a_cache() -> None:
+    config = bind(composed("dataset=sceneflow", "dataset.root=http://127.0.0.1:9/none", "dataset.cache=null"))
+    with pytest.raises(UserError, match=r"dataset.cache=null: .*add dataset.cache=DIR"):
+        open_split(config.dataset, "test")

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stereo_exp.data import shard_file
-from stereo_exp.data.codecs import read_npy, write_npy
-from stereo_exp.data.shard_file import ShardFile
+from stereo_exp.data.shards import write as shard_file
+from stereo_exp.data.shards.format import read_npy, write_npy
+from stereo_exp.data.shards.write import ShardFile
 
 PAIRS = st.lists(
     st.dictionaries(st.sampled_from(["json", "left.png", "disp.npy"]), st.lists(st.binary(max_size=1100), max_size=3)),

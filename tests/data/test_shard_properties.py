@@ -11,13 +11,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stereo_exp.data.codecs import find_codec
-from stereo_exp.data.formats import encode_png
-from stereo_exp.data.shard_file import ShardFile
-from stereo_exp.data.shard_format import DISPARITY, META, ShardEntry, ShardIndex, encode_disparity, encode_meta
-from stereo_exp.data.sources.pair_list import Pair
-from stereo_exp.data.sources.shards import ShardSource
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.data.shards.format import (
+    DISPARITY,
+    META,
+    ShardEntry,
+    ShardIndex,
+    encode_disparity,
+    encode_meta,
+    find_codec,
+)
+from stereo_exp.data.shards.read import ShardSource
+from stereo_exp.data.shards.write import ShardFile
+from stereo_exp.data.sources.sceneflow import Pair
+from stereo_exp.geometry.formats.image import encode_png
 
 CODEC_NAMES = ("png", "webp", "raw")
 

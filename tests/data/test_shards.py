@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stereo_exp.data.packing import pack
-from stereo_exp.data.sources.shards import ShardSource
-from stereo_exp.errors import DataError
+from stereo_exp.base.errors import DataError
+from stereo_exp.data.shards.packing import pack
+from stereo_exp.data.shards.read import ShardSource
 
 
 @pytest.fixture

@@ -1,16 +1,16 @@
 """Sources: folders in SceneFlow's layout, the Motorcycle pair, and what both refuse."""
 
 import pickle
+import sys
 
 import cv2
 import numpy as np
 import pytest
 from scene_folder import SPOILS, scene_names
 
-from stereo_exp.data.sources.folder import FolderSource
-from stereo_exp.data.sources.motorcycle import CALIBRATION, MotorcycleSource
-from stereo_exp.data.sources.pair_list import find_pair_list
-from stereo_exp.errors import DataError, UserError
+from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.data.sources.middlebury import CALIBRATION, MotorcycleSource
+from stereo_exp.data.sources.sceneflow import FolderSource, find_pair_list
 
 
 def test_folder_reads_what_was_written(make_scenes):
@@ -121,6 +121,13 @@ def test_motorcycle_calibration_gives_metres():
     known = sample.disparity[sample.disparity > 0]
     depth = CALIBRATION.focal * CALIBRATION.baseline / (known + CALIBRATION.doffs)
     assert 2 < depth.min() < 2.2 and 4.9 < depth.max() < 5.1  # a motorcycle in a workshop
+
+
+def test_motorcycle_without_scikit_image(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    monkeypatch.delitem(sys.modules, "skimage.data", raising=False)
+    with pytest.raises(UserError, match=r"Motorcycle pair; pip install stereo_exp\[train\] brings it"):
+        MotorcycleSource()
 
 
 def test_motorcycle_is_one_pair():

@@ -16,16 +16,16 @@ import numpy as np
 import pytest
 
 from data_tools.check import check
-from data_tools.check.__main__ import main
+from data_tools.check.check import main
 from data_tools.check.lists import list_text
+from data_tools.check.pairs import truth_fit
 from data_tools.check.problems import Findings
-from data_tools.check.published import PUBLISHED, TOTALS, lefts_of_test_split
-from data_tools.check.tree import scan
-from data_tools.check.truth import truth_fit
-from data_tools.render import render_dataset
-from stereo_exp.data.epipolar import MAX_OFFSET, pair_geometry
-from stereo_exp.data.formats import encode_png, read_pfm, read_rgb, write_pfm
-from stereo_exp.errors import UserError
+from data_tools.check.tree import PUBLISHED, TOTALS, lefts_of_test_split, scan
+from stereo_exp.base.errors import UserError
+from stereo_exp.geometry.epipolar import MAX_OFFSET, pair_geometry
+from stereo_exp.geometry.formats.image import encode_png, read_rgb
+from stereo_exp.geometry.formats.pfm import read_pfm, write_pfm
+from stereo_exp.shapes.writer import render_dataset
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from data_tools.pack import main
-from stereo_exp.data.formats import encode_png, write_pfm
-from stereo_exp.data.sources.shards import ShardSource
+from stereo_exp.data.shards.read import ShardSource
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.geometry.formats.pfm import write_pfm
 
 
 @pytest.fixture

@@ -14,30 +14,21 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from data_tools.render import (
-    HIGHEST,
-    LISTS,
-    LOWEST,
-    PARAMETERS,
-    SPLITS,
-    Pair,
-    Scene,
-    largest_disparity,
-    pair_paths,
-    render_dataset,
-    render_scene,
-    sample_scene,
-)
-from data_tools.render.photographs import NAMES, load
-from data_tools.render.photometry import Camera
-from data_tools.render.scenes.layers import FEWEST_OBJECTS, MOST_OBJECTS
-from data_tools.render.shapes import KINDS as OUTLINES
-from data_tools.render.shapes import Outline
-from data_tools.render.surface import STEEPEST, Extent, Surface
-from data_tools.render.textures import KINDS as PAINTS
-from data_tools.render.textures import sample_texture
-from stereo_exp.data.formats import read_pfm, read_rgb
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
+from stereo_exp.geometry.formats.image import read_rgb
+from stereo_exp.geometry.formats.pfm import read_pfm
+from stereo_exp.shapes import textures
+from stereo_exp.shapes.photometry import Camera
+from stereo_exp.shapes.raster import Pair, render_scene
+from stereo_exp.shapes.scene import Scene, largest_disparity
+from stereo_exp.shapes.scenes import SPLITS, sample_scene
+from stereo_exp.shapes.scenes.layers import FEWEST_OBJECTS, MOST_OBJECTS
+from stereo_exp.shapes.shapes import KINDS as OUTLINES
+from stereo_exp.shapes.shapes import Outline
+from stereo_exp.shapes.surface import HIGHEST, LOWEST, STEEPEST, Extent, Surface
+from stereo_exp.shapes.textures import KINDS as PAINTS
+from stereo_exp.shapes.textures import NAMES, load, sample_texture
+from stereo_exp.shapes.writer import LISTS, PARAMETERS, pair_paths, render_dataset
 
 REPOSITORY = Path(__file__).parents[2]
 HEIGHT, WIDTH = 96, 192
@@ -187,6 +178,13 @@ def test_paint_is_the_same_in_both_views_and_textured_as_named(kind: str) -> Non
         if kind in ("flat", "faint")
         else np.median(spreads) > (4 if kind in ("rough", "fabric") else 8)
     )
+
+
+def test_photographs_without_scikit_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    monkeypatch.setattr(textures, "_folder", textures._folder.__wrapped__)
+    with pytest.raises(UserError, match=r"its photographs; pip install stereo_exp\[train\] brings it"):
+        load.__wrapped__("coins.png", 0)
 
 
 def test_photographs_are_in_the_wheel_and_not_evaluation_data() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_tools.render.cameras import sample_cameras
-from data_tools.render.photometry import Camera
+from stereo_exp.shapes.photometry import Camera, sample_cameras
 
 
 @pytest.fixture

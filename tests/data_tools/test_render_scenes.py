@@ -7,10 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data_tools.render import KINDS, LOWEST, WEIGHTS, Pair, Scene, largest_disparity, render_scene, sample_scene
-from data_tools.render.item import Item, Sheet
-from data_tools.render.quadric import Quadric
-from data_tools.render.stains import Glare
+from stereo_exp.config.dataset import SCENES
+from stereo_exp.shapes.item import Item, Sheet
+from stereo_exp.shapes.quadric import Quadric
+from stereo_exp.shapes.raster import Pair, render_scene
+from stereo_exp.shapes.scene import Scene, largest_disparity
+from stereo_exp.shapes.scenes import KINDS, WEIGHTS, sample_scene
+from stereo_exp.shapes.stains import Glare
+from stereo_exp.shapes.surface import LOWEST
 
 HEIGHT, WIDTH, NUM_PAIRS = 128, 256, 8
 
@@ -132,4 +136,5 @@ def test_shares_are_kept() -> None:
     kinds = [sample_scene(0, "TRAIN", index, 32, 32, {"room": 3, "layers": 1, "street": 0}).kind for index in range(80)]
     assert set(kinds) == {"room", "layers"} and 45 <= kinds.count("room") <= 75
     assert set(WEIGHTS) == set(KINDS)
+    assert SCENES == WEIGHTS, "the configuration's shares are the renderer's"
     assert {sample_scene(0, "TRAIN", index, 32, 32).kind for index in range(60)} == set(KINDS)

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_tools.render import KINDS, PARAMETERS, render_dataset
-from data_tools.render.__main__ import main
-from data_tools.render.sheet import contact_sheet
+from data_tools.render import main
+from stereo_exp.base.errors import UserError
 from stereo_exp.config.dataset import SCENES, Shapes
-from stereo_exp.data.datasets.shapes import prepare
-from stereo_exp.data.formats import read_rgb
-from stereo_exp.errors import UserError
+from stereo_exp.geometry.formats.image import read_rgb
+from stereo_exp.shapes.scenes import KINDS
+from stereo_exp.shapes.writer import PARAMETERS, contact_sheet, render_dataset
+from stereo_exp.suite.datasets import prepare_shapes
 
 SMALL = {"num_train": 1, "num_test": 1, "height": 64, "width": 64, "render_workers": 1}
 
@@ -34,7 +34,7 @@ def test_wrong_shares_are_refused(tmp_path: Path, scenes: dict[str, float]) -> N
 
 def test_a_set_has_a_folder_for_each_mixture(tmp_path: Path) -> None:
     def folder(scenes: dict[str, float]) -> Path:
-        return prepare(Shapes(root=str(tmp_path), scenes=scenes, **SMALL))  # type: ignore[arg-type]
+        return prepare_shapes(Shapes(root=str(tmp_path), scenes=scenes, **SMALL))  # type: ignore[arg-type]
 
     first = folder({"layers": 1.0, "room": 2.0})
     assert folder({"room": 1.0, "layers": 0.5, "street": 0.0}) == first  # the same shares

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from small_models import DISPARITY, SIZE, Network, checkpoint, views
 
-from stereo_exp.data.formats import encode_png, write_pfm
 from stereo_exp.deploy.build import OPSET
 from stereo_exp.deploy.onnx_export import export_trunk_onnx
-from stereo_exp.deploy.source import load_source
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.geometry.formats.pfm import write_pfm
+from stereo_exp.suite.restore import load_source
 
 
 def _network(folder: Path, target: str | None) -> Network:

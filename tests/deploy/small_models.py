@@ -10,11 +10,11 @@ import onnx
 import torch
 from composing import composed
 
-from stereo_exp.checkpoint import save_checkpoint
 from stereo_exp.config import bind
-from stereo_exp.data.batch import collate
-from stereo_exp.data.sample import StereoSample
+from stereo_exp.data.loader import collate
 from stereo_exp.deploy.source import Source
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.model.checkpoint import save_checkpoint
 
 SMALL = (
     "experiment=smoke",
@@ -50,19 +50,18 @@ def images(height: int, width: int, batch: int = 1, seed: int = 0) -> tuple[np.n
 
 def checkpoint(folder: Path, target: str | None) -> Path:
     """A small network with random weights: float, or calibrated for a target."""
-    from stereo_exp.model import MODELS
     from stereo_exp.quant.calibrate import calibrate
-    from stereo_exp.quant.state import build_from_config
+    from stereo_exp.suite.build import build_network, quantise_network
 
     stage = "float" if target is None else "calib"
     config = bind(composed(*SMALL, f"stage={stage}", f"quant/target={target or 'pow2'}"))
     torch.manual_seed(1)
     if target is None:
-        state = MODELS[config.model.name](config.model).state_dict()
+        state = build_network(config.model).state_dict()
     else:
-        network = build_from_config(config)
+        network = quantise_network(build_network(config.model), config.quant)
         batch = collate([StereoSample(str(i), *views(i)) for i in (5, 6)], [0, 1])
-        calibrate(network, [batch], 1, config)
+        calibrate(network, [batch], 1)
         state = network.state_dict()
     path = folder / "best.safetensors"
     meta = {"stage": stage, "step": 1, "num_steps": 1, "config": asdict(config), "run_id": None}

@@ -14,14 +14,14 @@ import pytest
 from onnx import numpy_helper
 from small_models import SMALL, Network, checkpoint
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.deploy.align import Comparison, Count, Limits
 from stereo_exp.deploy.build import Options, build
-from stereo_exp.deploy.source import load_source
-from stereo_exp.errors import UserError
-from stereo_exp.metrics import StereoMetrics
-from stereo_exp.run.context import RunContext
+from stereo_exp.geometry.metrics import StereoMetrics
 from stereo_exp.runtime.manifest import ALIGN, MANIFEST, Manifest, read_manifest
-from stereo_exp.tasks import dispatch
+from stereo_exp.suite.restore import load_source
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.tasks import dispatch
 
 Make = Callable[..., RunContext]
 ENGINES = ("onnxruntime", "openvino")

@@ -14,17 +14,17 @@ import torch
 import yaml
 from small_models import SMALL, Network, views
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import deploy as schema
-from stereo_exp.data.batch import collate
-from stereo_exp.data.colour import normalise
-from stereo_exp.data.sample import StereoSample
+from stereo_exp.data.loader import collate
 from stereo_exp.deploy import engines
-from stereo_exp.errors import UserError
-from stereo_exp.evaluate import predict
-from stereo_exp.run.context import RunContext
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.model.colour import normalise
+from stereo_exp.model.stereonetplus import predict
 from stereo_exp.runtime.manifest import read_manifest
 from stereo_exp.runtime.model import StereoModel
-from stereo_exp.tasks import dispatch
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.tasks import dispatch
 
 Make = Callable[..., RunContext]
 
@@ -54,14 +54,14 @@ def test_fixed_size_and_one_engine(make_context: Make, floating: Network) -> Non
     with StereoModel(context.dir, threads=1) as model:
         result = model(left, right)
     batch = collate([StereoSample("x", left, right)], [0])
-    wanted = predict(floating.source.model, batch.left, batch.right, 64)[0, : left.shape[0], : left.shape[1]]
+    wanted = predict(floating.source.model, batch.left, batch.right)[0, : left.shape[0], : left.shape[1]]
     np.testing.assert_allclose(result.disparity, wanted.numpy(), atol=0.01)
 
 
 def test_every_configurable_engine_has_a_writer() -> None:
     for name in schema.ENGINES:
         registry = engines.ENGINES if name in engines.ENGINES else engines.TOOL_CHAINS
-        assert callable(registry[name])
+        assert callable(registry[name].load())
     assert set(schema.ENGINES) == {*engines.ENGINES, *engines.TOOL_CHAINS}
 
 

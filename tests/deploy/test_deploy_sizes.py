@@ -10,16 +10,19 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 import yaml
 from small_models import SMALL, Network, images
 
-from stereo_exp.data.batch import collate
-from stereo_exp.data.sample import StereoSample
-from stereo_exp.evaluate import predict
-from stereo_exp.run.context import RunContext
+from stereo_exp.data.loader import collate
+from stereo_exp.deploy.align import fit
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.model.profile import profile
+from stereo_exp.model.stereonetplus import predict
 from stereo_exp.runtime.manifest import read_manifest
 from stereo_exp.runtime.model import StereoModel
-from stereo_exp.tasks import dispatch
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.tasks import dispatch
 
 Make = Callable[..., RunContext]
 ASKED, USED = (100, 190), [128, 192]
@@ -49,7 +52,11 @@ def test_compiled_then_run_measured_and_compared(
     options = [engines, "compile.size=[100,190]", "compile.batch=1", "compile/device=journey5_like"]
     report, folder = run(make_context, floating, "compile", *options, "compile.calibration_pairs=1", *pairs)
     assert told(caplog) == ["compile.size"]
-    assert report["size"] == USED
+    assert report["size"] == report["gmac_size"] == USED
+    # The network's own work, as `task=export` counts it: the graph does a little more.
+    own = profile(floating.source.model, *USED)["total"]
+    assert (report["gmac"], report["parameters"]) == (round(own.macs / 1e9, 3), own.parameters)
+    assert 0 < json.loads((folder / "model.json").read_text())["totals"]["macs"] / own.macs - 1 < 0.1
     assert json.loads((folder / "compiled" / "manifest.json").read_text())["size"] == USED
     shape = yaml.safe_load((folder / "openexplorer" / "config.yaml").read_text())["input_parameters"]["input_shape"]
     assert shape == "1x3x128x192;1x3x128x192"
@@ -58,7 +65,7 @@ def test_compiled_then_run_measured_and_compared(
 
     left, right = (view[0] for view in images(*ASKED))
     batch = collate([StereoSample("x", left, right)], [0])
-    wanted = predict(floating.source.model, batch.left, batch.right, 64)[0, : ASKED[0], : ASKED[1]].numpy()
+    wanted = predict(floating.source.model, batch.left, batch.right)[0, : ASKED[0], : ASKED[1]].numpy()
     for engine in ("onnxruntime", "openvino"):
         with StereoModel(folder, engine, threads=1) as model:
             found = model(left, right)
@@ -96,6 +103,13 @@ def test_open_sizes_rounded_where_they_are_used(
     assert told(caplog) == ["compile.report_size", "bench.size", "align.size"]
 
 
+def test_views_are_cropped_and_their_edges_repeated() -> None:
+    view = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 3, 40, 70), np.uint8))
+    found = fit(view, (64, 64)).numpy()
+    np.testing.assert_array_equal(found, np.pad(view[..., :64].numpy(), ((0, 0), (0, 0), (0, 24), (0, 0)), "edge"))
+    assert fit(view, None) is view
+
+
 @pytest.mark.parametrize(
     ("form", "shape"), [("network", [3, *USED]), pytest.param("full", [*USED, 3], marks=pytest.mark.long)]
 )
@@ -111,6 +125,7 @@ def test_exported(
     report, _ = run(make_context, floating, "export", *options, *pairs)
     assert told(caplog) == ["export.size"]
     assert report["size"] == report["gmac_size"] == USED
+    assert report["gmac"] == round(profile(floating.source.model, *USED)["total"].macs / 1e9, 3)
     assert report["parity_max_px"] < 0.01
     dims = onnx.load(report["onnx"]).graph.input[0].type.tensor_type.shape.dim
     assert [d.dim_value for d in dims] == [1, *shape]

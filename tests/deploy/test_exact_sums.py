@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from openvino import opset13 as ops
 from small_models import Network, images
 
-from stereo_exp.deploy.engines.openvino import EXACT_SUMS, write
-from stereo_exp.deploy.exact_sums import mark_exact_sums
+from stereo_exp.deploy.engines.openvino import EXACT_SUMS, mark_exact_sums, write
 from stereo_exp.deploy.forms import trunk_form
 from stereo_exp.deploy.rewrites import rewrite
+from stereo_exp.runtime.engines.base import sums_bytes_exactly
 from stereo_exp.runtime.engines.openvino import OpenVinoEngine, unmark_exact_sums
-from stereo_exp.runtime.engines.processor import sums_bytes_exactly
 
 CHANNELS, SIZE = 4, 6
 REACH = 255 * 127 * CHANNELS

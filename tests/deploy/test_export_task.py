@@ -11,13 +11,12 @@ import torch
 from onnx import helper, numpy_helper
 from small_models import SMALL, Network, checkpoint
 
-from stereo_exp.deploy.fake_weights import with_fake_weights
-from stereo_exp.deploy.lower import lower
-from stereo_exp.errors import UserError
-from stereo_exp.quant.arithmetic import quantise
-from stereo_exp.quant.targets import TensorFormat
-from stereo_exp.run.context import RunContext
-from stereo_exp.tasks import dispatch
+from stereo_exp.base.errors import UserError
+from stereo_exp.deploy.onnx_export import with_fake_weights
+from stereo_exp.deploy.surgery import lower
+from stereo_exp.quant.targets import TensorFormat, quantise
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.tasks import dispatch
 
 Make = Callable[..., RunContext]
 

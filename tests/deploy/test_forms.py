@@ -10,14 +10,12 @@ import pytest
 import torch
 from small_models import Network, images
 
-from stereo_exp.data.colour import normalise
-from stereo_exp.deploy.build import Options, build
+from stereo_exp.deploy.build import FullForm, Options, build
 from stereo_exp.deploy.forms import full_form, trunk_form
 from stereo_exp.deploy.onnx_export import integers_name
-from stereo_exp.deploy.program import FullForm
 from stereo_exp.deploy.rewrites import rewrite
-from stereo_exp.model.confidence import full_confidence
-from stereo_exp.model.postprocess import full_disparity
+from stereo_exp.model.colour import normalise
+from stereo_exp.model.regression import full_confidence, full_disparity
 from stereo_exp.runtime.engines import load_engine
 from stereo_exp.runtime.engines.onnxruntime import exact_options
 from stereo_exp.runtime.manifest import ALIGN, FULL, TRUNK, Manifest
@@ -50,11 +48,10 @@ def test_full_form(
     views = images(height, width, batch)
     disparity, confidence = load_engine(compiled[name], FULL, engine, threads=1).run(*views)
     model = networks[name].source.model
-    maxdisp = networks[name].source.config.model.maxdisp
     with torch.no_grad():
         output = model(*(normalise(torch.from_numpy(v).permute(0, 3, 1, 2)) for v in views))
     assert disparity.shape == confidence.shape == (batch, height, width)
-    np.testing.assert_allclose(disparity, full_disparity(output, maxdisp).numpy(), atol=1e-3)
+    np.testing.assert_allclose(disparity, full_disparity(output).numpy(), atol=1e-3)
     assert 0 <= confidence.min() <= confidence.max() <= 1 + 1e-6
     # Where a candidate lies just at the border of what counts as near, float noise decides.
     wrong = np.abs(confidence - full_confidence(output).numpy()) > 1e-4
@@ -70,7 +67,7 @@ def test_a_last_shuffle_moves_behind_the_mean(pow2: Network, unrolled: bool, siz
     feed = dict(zip(("left", "right"), images(height, width, batch), strict=True))
     results = []
     for source in (trunk, shuffled):
-        model = full_form(source, pow2.source.num_candidates, pow2.source.config.model.maxdisp, unrolled)
+        model = full_form(source, pow2.source.num_candidates, pow2.source.maxdisp, unrolled)
         graph, providers = model.SerializeToString(), ["CPUExecutionProvider"]
         session = onnxruntime.InferenceSession(graph, exact_options(), providers=providers)
         results.append(session.run(["disparity", "confidence"], feed))
@@ -107,7 +104,7 @@ def test_program_loads_without_this_package(tmp_path: Path, pow2: Network) -> No
     import subprocess
     import sys
 
-    from stereo_exp.deploy.program import save_program
+    from stereo_exp.deploy.build import save_program
 
     path = save_program(pow2.source, tmp_path / "model.pt2")
     assert [p.name for p in tmp_path.iterdir()] == ["model.pt2"]
@@ -126,7 +123,7 @@ assert not any(name.startswith("stereo_exp") for name in sys.modules)
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, capture_output=True)
     found = np.load(tmp_path / "out.npz")
     with torch.no_grad():
-        module = FullForm(pow2.source.model, pow2.source.config.model.maxdisp)
+        module = FullForm(pow2.source.model)
         wanted = module(torch.from_numpy(left), torch.from_numpy(right))
     for a, b in zip((found["d"], found["c"]), wanted, strict=True):
         np.testing.assert_allclose(a, b.numpy(), atol=1e-5)

@@ -20,15 +20,22 @@ from small_models import Network
 from stereo_exp.config import bind
 from stereo_exp.config.deploy import Device
 from stereo_exp.deploy.forms import full_form, trunk_form
-from stereo_exp.deploy.report.layers import Layer, layers
-from stereo_exp.deploy.report.roofline import Figures, figures_of, seconds
-from stereo_exp.deploy.report.static import write_report
+from stereo_exp.deploy.report import (
+    Figures,
+    Layer,
+    count_layers,
+    describe_device,
+    estimate_seconds,
+    write_report,
+)
 from stereo_exp.deploy.rewrites import rewrite
-from stereo_exp.model import MODELS
 from stereo_exp.model.profile import profile
+from stereo_exp.suite.build import build_network
+from stereo_exp.suite.restore import network_of
+from stereo_exp.suite.tasks.compile import find_figures
 
 SIZE = (96, 160)
-DEVICE = Device("a device", 1.0, 50.0, 10.0)
+DEVICE = describe_device("a device", 1.0, 50.0, 10.0)
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
@@ -36,14 +43,14 @@ CHROMIUM = next(
 
 def counted(network: Network, level: int = 1) -> list[Layer]:
     form = full_form(trunk_form(network.exported), network.source.num_candidates, 64)
-    return layers(rewrite(form, "openvino", level)[0], SIZE)
+    return count_layers(rewrite(form, "openvino", level)[0], SIZE)
 
 
 @pytest.mark.parametrize("name", ["floating", "pow2"])
 def test_convolutions_are_counted_as_the_profile_counts_them(name: str, request: pytest.FixtureRequest) -> None:
     network: Network = request.getfixturevalue(name)
-    config = network.source.config
-    wanted = profile(MODELS[config.model.name](config.model), *SIZE)
+    model = network_of(network.source.checkpoint.meta).model
+    wanted = profile(build_network(model), *SIZE)
     found = counted(network)
     sums: dict[str, int] = {}
     for layer in found:
@@ -56,8 +63,8 @@ def test_convolutions_are_counted_as_the_profile_counts_them(name: str, request:
 
 def test_parameters(pow2: Network) -> None:
     """Folding takes BatchNorm's parameters away and gives every convolution a bias."""
-    config = pow2.source.config
-    weights = sum(p.numel() for p in MODELS[config.model.name](config.model).parameters() if p.ndim == 4)
+    model = network_of(pow2.source.checkpoint.meta).model
+    weights = sum(p.numel() for p in build_network(model).parameters() if p.ndim == 4)
     own = [layer for layer in counted(pow2) if layer.part in ("backbone", "neck", "head")]
     biases = sum(layer.output[1] for layer in own if layer.kind in ("Conv", "ConvTranspose"))
     bias_free = 4  # the last convolution of the superpixel branch
@@ -85,13 +92,13 @@ LAYER = Layer("x", "Conv", "head", ((1, 4, 8, 8),), (1, 4, 8, 8), 8, 8, 8, 9216,
 @given(st.floats(1e6, 1e15), st.floats(1e6, 1e15), st.floats(1e3, 1e12))
 def test_roofline(int8: float, float32: float, bandwidth: float) -> None:
     figures = Figures("x", int8, float32, bandwidth)
-    assert seconds(LAYER, figures) == (2 * 9216 / int8, 656 / bandwidth)
-    assert seconds(replace(LAYER, bits_in=32), figures)[0] == 2 * 9216 / float32
-    assert seconds(replace(LAYER, macs=0, kind="Relu", bits_weight=0), figures)[0] == 256 / float32
+    assert estimate_seconds(LAYER, figures) == (2 * 9216 / int8, 656 / bandwidth)
+    assert estimate_seconds(replace(LAYER, bits_in=32), figures)[0] == 2 * 9216 / float32
+    assert estimate_seconds(replace(LAYER, macs=0, kind="Relu", bits_weight=0), figures)[0] == 256 / float32
 
 
 def test_this_machine_is_measured() -> None:
-    figures = figures_of(Device())
+    figures = find_figures(Device())
     assert "cores" in figures.title
     assert figures.int8_ops > 1e9
     assert figures.float32_ops > 1e9
@@ -100,8 +107,14 @@ def test_this_machine_is_measured() -> None:
 
 def test_a_described_device() -> None:
     device = bind(composed("compile/device=journey5_like")).compile.device
-    figures = figures_of(device)
+    figures = find_figures(device)
     assert (figures.int8_ops, figures.float32_ops, figures.bandwidth) == (128e12, 77e9, 34e9)
+
+
+@pytest.mark.parametrize("figures", [(0, 77, 34), (128, -1, 34), (128, 77, float("nan"))])
+def test_a_device_without_a_figure_is_refused(figures: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match=r"(int8_ops|float32_ops|bandwidth)=.*: must be above 0"):
+        describe_device("x", *figures)
 
 
 @pytest.fixture(scope="module")

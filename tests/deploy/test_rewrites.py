@@ -16,15 +16,14 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 from small_models import Network, images
 
-from stereo_exp.data.colour import normalise
 from stereo_exp.deploy.build import OPSET
 from stereo_exp.deploy.engines import openvino
 from stereo_exp.deploy.forms import LOGITS, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import REWRITES, Rewrite, rewrite
-from stereo_exp.deploy.rewrites.pixel_shuffle import shuffled_weight
-from stereo_exp.deploy.rewrites.shuffle_behind_conv import weight_before_shuffle
-from stereo_exp.deploy.surgery import edit, nodes_of, swept
+from stereo_exp.deploy.rewrites.shuffles import shuffle_weight, weight_before_shuffle
+from stereo_exp.deploy.surgery import edit, nodes_of, repeat_node, replace_pattern, sweep
+from stereo_exp.model.colour import normalise
 from stereo_exp.runtime.engines.onnxruntime import exact_options
 from stereo_exp.runtime.engines.openvino import OpenVinoEngine
 
@@ -55,8 +54,8 @@ def before(network: Network, entry: Rewrite) -> onnx.ModelProto:
     def run_earlier(model: ir.Model) -> None:
         for earlier in REWRITES[: REWRITES.index(entry)]:
             if set(entry.engines) <= set(earlier.engines) and earlier.level <= entry.level:
-                earlier(model)
-                swept(model)
+                earlier.change(model)
+                sweep(model)
 
     return edit(trunk_form(network.exported), run_earlier)
 
@@ -64,14 +63,14 @@ def before(network: Network, entry: Rewrite) -> onnx.ModelProto:
 @pytest.mark.parametrize("entry", REWRITES, ids=lambda e: e.name)
 def test_not_a_bit_changes(pow2: Network, entry: Rewrite, tmp_path: Path) -> None:
     changes = []
-    model = edit(before(pow2, entry), lambda m: changes.append(entry(m)))
+    model = edit(before(pow2, entry), lambda m: changes.append(entry.change(m)))
     assert changes[0] > 0
     # ONNX Runtime rounds offsets to the grid of the sums, and must not be given what is for OpenVINO.
     results = run(model) if "onnxruntime" in entry.engines else run_openvino(model, tmp_path)
     for found, wanted in zip(results, of_torch(pow2), strict=True):
         np.testing.assert_array_equal(found, wanted)
     again = []
-    edit(model, lambda m: again.append(entry(m)))
+    edit(model, lambda m: again.append(entry.change(m)))
     assert again == [0], "a second time there is nothing left to do"
 
 
@@ -163,7 +162,7 @@ def test_pixel_shuffle_is_the_transposed_convolution(
     x = torch.randint(-128, 128, (2, channels_in, height, width), generator=generator).double()
     weight = torch.randint(-127, 128, (channels_in, channels_out, 4, 4), generator=generator).double()
     wanted = torch.nn.functional.conv_transpose2d(x, weight, stride=2, padding=1)
-    parities = torch.nn.functional.conv2d(x, torch.from_numpy(shuffled_weight(weight.numpy())), padding=1)
+    parities = torch.nn.functional.conv2d(x, torch.from_numpy(shuffle_weight(weight.numpy())), padding=1)
     assert torch.equal(torch.nn.functional.pixel_shuffle(parities, 2), wanted)
 
 
@@ -226,6 +225,31 @@ def test_integers_of_every_colour_channel(pow2: Network) -> None:
     (found,) = run(quantised, ["left.integers"], (image, image))
     wanted = normalise(torch.from_numpy(image).permute(0, 3, 1, 2)).numpy() * 128 + 128
     np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_pattern_whose_values_others_read(is_shared: bool) -> None:
+    node, info = helper.make_node, helper.make_tensor_value_info
+    nodes = [node("Mul", ["x", "x"], ["square"]), node("Floor", ["square"], ["a"], name="floor")]
+    outputs = [info(name, onnx.TensorProto.FLOAT, [1]) for name in ("a", "b")]
+    graph = helper.make_graph(
+        [*nodes, node("Neg", ["square"], ["b"])], "g", [info("x", onnx.TensorProto.FLOAT, [1])], outputs
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+    def change(edited: ir.Model) -> None:
+        def pattern(op, x):  # type: ignore[no-untyped-def]
+            return op.Floor(op.Mul(x, x), _outputs=["floor"])
+
+        def replacement(op, x, floor):  # type: ignore[no-untyped-def]
+            return repeat_node(op, floor, x)
+
+        assert replace_pattern(edited, pattern, replacement, is_shared=is_shared) == is_shared
+
+    changed = edit(model, change)
+    assert [(n.op_type, list(n.output)) for n in changed.graph.node if n.op_type == "Mul"] == [("Mul", ["square"])]
+    floor = next(n for n in changed.graph.node if n.op_type == "Floor")
+    assert (floor.name, list(floor.input), list(floor.output)) == ("floor", ["x" if is_shared else "square"], ["a"])
 
 
 def quantised_pad() -> onnx.ModelProto:

@@ -6,9 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from stereo_exp.data.formats import encode_png
-from stereo_exp.errors import UserError
-from stereo_exp.frames.opening import open_frames
+from stereo_exp.base.errors import UserError
+from stereo_exp.config.infer import Infer
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.geometry.frames import open_frames
+from stereo_exp.suite.keys import by_key
+from stereo_exp.suite.tasks.infer import Pairs
 
 
 def image(seed: int, size: tuple[int, int] = (32, 64)) -> np.ndarray:
@@ -85,7 +88,16 @@ def test_mistakes(folders: Path) -> None:
         (f"{left}/000.png", f"{folders}/small.png"): ["infer.right", "16x16", "64x32"],
         (f"{left}/000.png", f"{folders}/gone.png"): ["infer.right", "gone.png"],
     }.items():
-        with pytest.raises(UserError) as caught:
+        with pytest.raises(UserError) as caught, by_key("infer"):
             list(open_frames(*arguments))
         for word in words:
             assert word in str(caught.value), (arguments, str(caught.value))
+
+
+def test_a_sequence_keeps_its_size(folders: Path) -> None:
+    for view in ("left", "right"):
+        (folders / view / "002.png").write_bytes(encode_png(image(0, (24, 48))))
+    pairs = iter(Pairs(Infer(left=f"{folders}/left", right=f"{folders}/right", check=False)))
+    assert [next(pairs).size for _ in range(2)] == [(32, 64)] * 2
+    with pytest.raises(UserError, match=r"infer\.left=48x24: the images differ in size"):
+        next(pairs)

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from stereo_exp.model.confidence import full_confidence
-from stereo_exp.model.head.aanet_spx import HeadLogits
-from stereo_exp.model.regression import Regression
+from stereo_exp.model.aanet_spx import HeadLogits
+from stereo_exp.model.regression import Regression, full_confidence
 
 CANDIDATES = 24
 
@@ -13,7 +12,7 @@ CANDIDATES = 24
 def confidence_of(peaks: list[int], height: float = 20.0) -> torch.Tensor:
     logits = torch.zeros(1, CANDIDATES, 4, 4)
     logits[:, peaks] = height
-    output = Regression(CANDIDATES)(HeadLogits(logits, torch.randn(1, 4, 32, 32)))
+    output = Regression(CANDIDATES, 8 * CANDIDATES)(HeadLogits(logits, torch.randn(1, 4, 32, 32)))
     return full_confidence(output)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from stereo_exp.model.head.cost_volume import correlation_volume
+from stereo_exp.model.cost_volume import correlation_volume
 
 
 def plain_definition(left: Tensor, right: Tensor, num_disparities: int) -> Tensor:

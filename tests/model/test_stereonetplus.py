@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from stereo_exp.config.model import FPN, AANetSpx, MixVarGENet, MobileNetV2, StereoNetPlus
-from stereo_exp.model import MODELS
-from stereo_exp.model.backbone.mixvargenet import MixVarGEUnit
-from stereo_exp.model.head.aanet_spx import HeadLogits
-from stereo_exp.model.postprocess import coarse_disparity, full_disparity
+from stereo_exp.model.aanet_spx import HeadLogits
+from stereo_exp.model.mixvargenet import MixVarGEUnit
 from stereo_exp.model.profile import profile
-from stereo_exp.model.regression import Regression, StereoOutput
+from stereo_exp.model.regression import Regression, StereoOutput, coarse_disparity, full_disparity
+from stereo_exp.suite.build import build_network
 
 BACKBONES = {
     "mixvargenet": MixVarGENet(),
@@ -27,7 +26,7 @@ BACKBONES = {
 def build(maxdisp: int = 192, backbone: str = "tiny") -> nn.Module:
     torch.manual_seed(0)
     config = StereoNetPlus(maxdisp=maxdisp, backbone=BACKBONES[backbone], neck=FPN(), head=AANetSpx())
-    return MODELS["stereonetplus"](config)
+    return build_network(config)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +100,7 @@ def test_shapes_and_ranges(backbone: str, maxdisp: int) -> None:
     # Trap T6: the last candidate is maxdisp − 8 px.
     assert output.low.max() <= 1 - 8 / maxdisp
     torch.testing.assert_close(output.weights.sum(1), torch.ones(2, 64, 96))
-    for disparity in (full_disparity(output, maxdisp), coarse_disparity(output, maxdisp)):
+    for disparity in (full_disparity(output), coarse_disparity(output)):
         assert disparity.shape == (2, 64, 96)
         assert disparity.min() >= 0
         assert disparity.max() < maxdisp
@@ -223,7 +222,7 @@ def test_unit_adds_before_its_relu() -> None:
 def test_t5_unfold_is_row_major_from_the_top_left() -> None:
     low = torch.rand(1, 1, 3, 4)
     logits = torch.full((1, 24, 3, 4), -1e4)
-    regression = Regression(24)
+    regression = Regression(24, 192)
     logits[0, 5] = 0.0
     output = regression(HeadLogits(logits, torch.zeros(1, 4, 24, 32)))
     torch.testing.assert_close(output.low, torch.full((1, 1, 3, 4), 5 / 24))
@@ -236,9 +235,9 @@ def test_t5_unfold_is_row_major_from_the_top_left() -> None:
 def test_t5_a_cell_never_uses_values_right_of_or_below_it() -> None:
     low = torch.zeros(1, 1, 3, 3)
     low[0, 0, 1, 1] = 0.5
-    unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), Regression(24).unfold)
-    output = StereoOutput(low, unfolded, torch.full((1, 4, 24, 24), 0.25), torch.zeros(1, 24, 3, 3))
-    touched = full_disparity(output, 192)[0] > 0
+    unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), Regression(24, 192).unfold)
+    output = StereoOutput(low, unfolded, torch.full((1, 4, 24, 24), 0.25), torch.zeros(1, 24, 3, 3), (), 192)
+    touched = full_disparity(output)[0] > 0
     assert touched[8:, 8:].all()
     assert not touched[:8].any()
     assert not touched[:, :8].any()
@@ -246,12 +245,12 @@ def test_t5_a_cell_never_uses_values_right_of_or_below_it() -> None:
 
 def test_postprocess_is_the_published_formula() -> None:
     output = StereoOutput(
-        torch.rand(2, 1, 4, 6), torch.rand(2, 4, 4, 6), torch.rand(2, 4, 32, 48), torch.zeros(2, 12, 4, 6)
+        torch.rand(2, 1, 4, 6), torch.rand(2, 4, 4, 6), torch.rand(2, 4, 32, 48), torch.zeros(2, 12, 4, 6), (), 96
     )
     nearest = output.unfolded.repeat_interleave(8, 2).repeat_interleave(8, 3)
-    torch.testing.assert_close(full_disparity(output, 96), (nearest * output.weights).sum(1) * 96)
+    torch.testing.assert_close(full_disparity(output), (nearest * output.weights).sum(1) * 96)
     bilinear = F.interpolate(output.low * 96, (32, 48), mode="bilinear", align_corners=False)[:, 0]
-    torch.testing.assert_close(coarse_disparity(output, 96), bilinear)
+    torch.testing.assert_close(coarse_disparity(output), bilinear)
 
 
 def test_views_share_their_weights() -> None:
@@ -274,7 +273,7 @@ def test_a_perfect_match_wins_at_the_true_candidate(shift: int) -> None:
     # Columns of random codes, shifted by whole cells of 1/8: correlation peaks at the shift.
     codes = F.normalize(torch.randn(1, 16, 4, 24), dim=1)
     right = torch.roll(codes, -shift // 8, dims=-1)
-    from stereo_exp.model.head.cost_volume import correlation_volume
+    from stereo_exp.model.cost_volume import correlation_volume
 
     best = correlation_volume(codes, right, 8).argmax(1)
     assert (best[..., 8:] == shift // 8).all()

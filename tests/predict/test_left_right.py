@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from data_tools.render import render_scene, sample_scene
-from stereo_exp.data.sample import StereoSample
+from stereo_exp.geometry.occlusion import consistent, hidden
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.geometry.sizing import Rule
 from stereo_exp.model.regression import StereoOutput
-from stereo_exp.predict.left_right import consistent, hidden
-from stereo_exp.predict.predictor import Predictor
+from stereo_exp.shapes.raster import render_scene
+from stereo_exp.shapes.scenes import sample_scene
+from stereo_exp.suite.predict import Predictor
 
 
 def test_occluded_pixels_disagree_and_the_others_agree() -> None:
@@ -51,17 +53,17 @@ class Mean(torch.nn.Module):
         value = (left.mean() - right.mean()).clamp(0, 1)
         low = value.expand(1, 1, height // 8, width // 8)
         logits = torch.zeros(1, 24, height // 8, width // 8)
-        return StereoOutput(low, low.expand(-1, 4, -1, -1), torch.full((1, 4, height, width), 0.25), logits)
+        return StereoOutput(low, low.expand(-1, 4, -1, -1), torch.full((1, 4, height, width), 0.25), logits, (), 192)
 
 
 def test_predictor_crops_and_distrusts() -> None:
     sample = StereoSample("a", np.full((50, 70, 3), 200, np.uint8), np.full((50, 70, 3), 100, np.uint8))
-    plain = Predictor(Mean(), 192, torch.device("cpu"))(sample)
+    plain = Predictor(Mean(), torch.device("cpu"), Rule())(sample)
     assert plain.disparity.shape == plain.confidence.shape == plain.trusted.shape == (50, 70)
     assert plain.trusted.all()
-    assert not Predictor(Mean(), 192, torch.device("cpu"), min_confidence=0.9)(sample).trusted.any()
+    assert not Predictor(Mean(), torch.device("cpu"), Rule(min_confidence=0.9))(sample).trusted.any()
     # In the mirror the bright view is again the first one: both directions say the same where the match is in view.
-    checked = Predictor(Mean(), 192, torch.device("cpu"), left_right=True)(sample)
+    checked = Predictor(Mean(), torch.device("cpu"), Rule(left_right=True))(sample)
     shift = round(float(checked.disparity.max()))
     assert not checked.trusted[:, : max(shift - 1, 0)].any()
 
@@ -73,13 +75,13 @@ class Eighth(torch.nn.Module):
         height, width = left.shape[-2:]
         low = torch.full((1, 1, height // 8, width // 8), 0.125)
         logits = torch.zeros(1, 24, height // 8, width // 8)
-        return StereoOutput(low, low.expand(-1, 4, -1, -1), torch.full((1, 4, height, width), 0.25), logits)
+        return StereoOutput(low, low.expand(-1, 4, -1, -1), torch.full((1, 4, height, width), 0.25), logits, (), 192)
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.5, 2.0])
 def test_disparities_of_a_scaled_pair_are_pixels_of_the_pair(scale: float) -> None:
     sample = StereoSample("a", np.zeros((64, 128, 3), np.uint8), np.zeros((64, 128, 3), np.uint8))
-    found = Predictor(Eighth(), 192, torch.device("cpu"), scale=scale, left_right=True)(sample)
+    found = Predictor(Eighth(), torch.device("cpu"), Rule(scale, left_right=True))(sample)
     assert found.disparity.shape == found.confidence.shape == found.trusted.shape == (64, 128)
     np.testing.assert_allclose(found.disparity[2:-2, 2:-2], 24 / scale, rtol=1e-6)
 
@@ -88,7 +90,7 @@ def test_the_predictor_refines_both_views() -> None:
     """A plane 30 px away; the network says 24 px everywhere."""
     texture = np.random.default_rng(0).integers(0, 256, (64, 190, 3), np.uint8)
     sample = StereoSample("a", *(np.ascontiguousarray(view) for view in (texture[:, :160], texture[:, 30:])))
-    found = Predictor(Eighth(), 192, torch.device("cpu"), refine=True, left_right=True)(sample)
+    found = Predictor(Eighth(), torch.device("cpu"), Rule(refine=True, left_right=True))(sample)
     np.testing.assert_allclose(found.disparity[:, 34:-4], 30, atol=0.1)
     assert found.trusted[:, 34:-4].all()
 

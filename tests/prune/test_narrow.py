@@ -10,11 +10,11 @@ import torch
 from small_networks import outputs, random_pairs, same, small_config
 from torch import Tensor, nn
 
-from stereo_exp.data.batch import StereoBatch, collate
-from stereo_exp.data.colour import normalise
-from stereo_exp.model import MODELS
-from stereo_exp.model.backbone.mixvargenet import MixVarGEUnit
-from stereo_exp.prune.narrow import narrow
+from stereo_exp.data.loader import StereoBatch, collate
+from stereo_exp.model.colour import normalise
+from stereo_exp.model.mixvargenet import MixVarGEUnit
+from stereo_exp.quant.narrow import narrow
+from stereo_exp.suite.build import build_network
 
 WIDE, SLIM = "[2,4,4,2,2]", "[1,2,2,1,1]"
 BATCHES = [random_pairs(seed) for seed in range(2)]
@@ -26,7 +26,7 @@ def build(expansion: str = WIDE, seed: int = 0, *overrides: str) -> nn.Module:
     """Random weights, and BatchNorms that tell their channels apart as those of a trained network do."""
     torch.manual_seed(seed)
     config = small_config(f"model.backbone.expansion={expansion}", *overrides)
-    model = MODELS[config.model.name](config.model).eval()
+    model = build_network(config.model).eval()
     for norm in (m for m in model.modules() if isinstance(m, nn.BatchNorm2d)):
         nn.init.uniform_(norm.weight, 0.5, 1.5)
         nn.init.normal_(norm.bias, 0, 0.3)

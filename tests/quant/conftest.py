@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from small_networks import random_pairs, small_config
+from small_networks import quantised, random_pairs, small_config
 
 from stereo_exp.quant.calibrate import calibrate
 from stereo_exp.quant.network import QuantisedStereoNet
-from stereo_exp.quant.state import build_from_config
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +18,7 @@ def prepared() -> Callable[..., QuantisedStereoNet]:
 
     def build(*overrides: str, seed: int = 0) -> QuantisedStereoNet:
         torch.manual_seed(seed)
-        return build_from_config(small_config(*overrides))
+        return quantised(small_config(*overrides))
 
     return build
 
@@ -30,7 +29,7 @@ def calibrated(prepared: Callable[..., QuantisedStereoNet]) -> Callable[..., Qua
 
     def build(*overrides: str, seed: int = 0) -> QuantisedStereoNet:
         network = prepared(*overrides, seed=seed)
-        calibrate(network, [random_pairs(seed), random_pairs(seed + 1)], 2, small_config(*overrides))
+        calibrate(network, [random_pairs(seed), random_pairs(seed + 1)], 2)
         return network.eval()
 
     return build

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stereo_exp.quant.checkerboard import periodic_share
+from stereo_exp.geometry.metrics import periodic_share
 
 
 def noise(seed: int, height: int, width: int) -> np.ndarray:

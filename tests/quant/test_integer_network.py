@@ -11,14 +11,13 @@ from small_networks import random_pairs, small_config, tensors
 from torch import Tensor
 from torch.fx import Node
 
-from stereo_exp.data.colour import normalise
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
+from stereo_exp.model.colour import normalise
 from stereo_exp.quant import ops
-from stereo_exp.quant.convert import convert
 from stereo_exp.quant.fake import ActivationQuantiser
 from stereo_exp.quant.integer import IntegerEvaluator, compare
 from stereo_exp.quant.integer_ops import Integers
-from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.quant.network import QuantisedStereoNet, convert
 
 Calibrated = Callable[..., QuantisedStereoNet]
 SIZES = [(1, 32, 32), (2, 64, 96), (3, 32, 160), (1, 96, 64)]

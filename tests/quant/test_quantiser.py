@@ -10,22 +10,19 @@ from small_networks import small_config
 from torch import nn
 from torch.fx import GraphModule, Node
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import conf_dir
-from stereo_exp.config.quant import MinMax
-from stereo_exp.errors import UserError
-from stereo_exp.model import MODELS
-from stereo_exp.model.head.cost_volume import CorrelationVolume
+from stereo_exp.model.cost_volume import CorrelationVolume
 from stereo_exp.quant import ops
-from stereo_exp.quant.convert import convert
+from stereo_exp.quant.diagnosis import layers
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
-from stereo_exp.quant.fold import fold_batchnorm
-from stereo_exp.quant.graph import trunk_of
-from stereo_exp.quant.network import QuantisedStereoNet, build_quantised
+from stereo_exp.quant.network import QuantisedStereoNet, convert
+from stereo_exp.quant.observers import MinMaxObserver
 from stereo_exp.quant.quantiser import NetworkQuantiser
-from stereo_exp.quant.sensitivity import layers
-from stereo_exp.quant.targets.affine import Affine
-from stereo_exp.quant.targets.base import Target
-from stereo_exp.quant.targets.pow2 import Pow2
+from stereo_exp.quant.targets import Affine, Pow2, Target
+from stereo_exp.quant.trunk import fold_batchnorm, trunk_of
+from stereo_exp.suite.build import build_network, quantise_network
+from stereo_exp.suite.keys import by_key
 
 Prepared = Callable[..., QuantisedStereoNet]
 
@@ -56,7 +53,7 @@ def module_of(trunk: GraphModule, node: object) -> nn.Module | None:
 def test_every_convolution_is_quantised(prepared: Prepared, overrides: list[str], target: str) -> None:
     overrides = [*overrides, f"quant/target={target}"]
     config = small_config(*overrides)
-    model = MODELS[config.model.name](config.model)
+    model = build_network(config.model)
     layers_of_model = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
     trunk = prepared(*overrides).trunk
     found = convolutions(trunk)
@@ -183,7 +180,7 @@ def test_lifting_by_name_and_pattern(prepared: Prepared, patterns: list[str], li
 
 @pytest.mark.parametrize("pattern", ["head.nothing", "head.final", "HEAD.*", "head.nothing.*"])
 def test_a_pattern_that_names_nothing_is_refused(prepared: Prepared, pattern: str) -> None:
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as caught, by_key("train"):
         prepared(f"quant.lift=[left,{pattern}]")
     assert (caught.value.key, caught.value.value) == ("quant.lift", pattern)
 
@@ -192,9 +189,9 @@ def test_a_pattern_that_names_nothing_is_refused(prepared: Prepared, pattern: st
 @pytest.mark.parametrize("target", [Pow2(), Affine()], ids=lambda t: t.name)
 def test_a_mean_over_other_than_a_power_of_two_is_refused(channels: int, target: Target) -> None:
     volume = torch.export.export(CorrelationVolume(4), (torch.rand(1, channels, 4, 8), torch.rand(1, channels, 4, 8)))
-    quantiser = NetworkQuantiser(target, MinMax())
+    quantiser = NetworkQuantiser(target, MinMaxObserver)
     if target.exact and channels == 24:
-        with pytest.raises(UserError, match=r"quant/target=pow2: .*0\.04167.*model\.neck\.channels"):
+        with pytest.raises(UserError, match=r"quant/target=pow2: .*0\.04167.*model\.neck\.channels"), by_key("train"):
             quantiser.validate(volume.module())
     else:
         quantiser.validate(volume.module())
@@ -204,12 +201,12 @@ def test_float_numbers_pass_unchanged_until_told_to_round(prepared: Prepared) ->
     """Folding and exporting cost nothing but float rounding, at sizes and batches that the export did not see."""
     config = small_config()
     torch.manual_seed(3)
-    model = MODELS[config.model.name](config.model)
+    model = build_network(config.model)
     model.train()
     with torch.no_grad():
         model(torch.rand(2, 3, 64, 96) - 0.5, torch.rand(2, 3, 64, 96) - 0.5)  # BatchNorm statistics other than 0 and 1
     model.eval()
-    network = build_quantised(model, config)
+    network = quantise_network(model, config.quant)
     for batch, height, width in ((1, 32, 64), (3, 96, 32), (2, 64, 160)):
         left, right = (torch.rand(batch, 3, height, width) * 2 - 1 for _ in range(2))
         with torch.no_grad():
@@ -220,15 +217,15 @@ def test_float_numbers_pass_unchanged_until_told_to_round(prepared: Prepared) ->
 def test_one_export_serves_networks_of_one_architecture() -> None:
     """The same graph with each network's own weights; another architecture gets another."""
     config = small_config()
-    first, second = (fold_batchnorm(MODELS[config.model.name](config.model)) for _ in range(2))
-    graphs = [trunk_of(m, config.model) for m in (first, second)]  # type: ignore[arg-type]
+    first, second = (fold_batchnorm(build_network(config.model)) for _ in range(2))
+    graphs = [trunk_of(m) for m in (first, second)]  # type: ignore[arg-type]
     for model, graph in zip((first, second), graphs, strict=True):
         for name, parameter in graph.named_parameters():
             assert torch.equal(parameter, model.get_parameter(name))
     assert len(list(graphs[0].parameters())) == len(list(first.parameters()))
     other = small_config("model.maxdisp=64")
-    wider = fold_batchnorm(MODELS[other.model.name](other.model))
-    assert trunk_of(wider, other.model).get_parameter("head.final.weight").shape[0] == 8  # type: ignore[arg-type]
+    wider = fold_batchnorm(build_network(other.model))
+    assert trunk_of(wider).get_parameter("head.final.weight").shape[0] == 8  # type: ignore[arg-type]
 
 
 def test_layers_for_the_sensitivity_search_cover_everything_once(prepared: Prepared) -> None:

@@ -11,12 +11,12 @@ import pytest
 import torch
 from small_networks import outputs, same, small_config
 
-from stereo_exp.checkpoint import load_checkpoint, save_checkpoint
-from stereo_exp.errors import CheckpointError
-from stereo_exp.quant.convert import convert
+from stereo_exp.base.errors import CheckpointError
+from stereo_exp.model.checkpoint import load_checkpoint, save_checkpoint
 from stereo_exp.quant.fake import ActivationQuantiser
-from stereo_exp.quant.network import QuantisedStereoNet
-from stereo_exp.quant.state import integer_state, restore_quantised
+from stereo_exp.quant.network import QuantisedStereoNet, convert
+from stereo_exp.quant.state import integer_state
+from stereo_exp.suite.restore import restore
 
 Calibrated = Callable[..., QuantisedStereoNet]
 TARGETS = ["pow2", "affine"]
@@ -37,7 +37,7 @@ def test_round_trip(calibrated: Calibrated, tmp_path: Path, target: str, stage: 
     network = calibrated(*overrides)
     state = network.state_dict() if stage == "calib" else integer_state(network)
     path = saved(tmp_path / "c.safetensors", state, stage, *overrides)
-    back = restore_quantised(load_checkpoint(path), small_config(*overrides)).eval()
+    back = restore(load_checkpoint(path)).eval()
     assert same(outputs(back), outputs(network))
     assert same(outputs(convert(back)), outputs(convert(network)))
 
@@ -68,7 +68,7 @@ def test_learned_scales_come_back_as_scales(calibrated: Calibrated, tmp_path: Pa
     outputs(network)
     network.eval()
     path = saved(tmp_path / "c.safetensors", network.state_dict(), "qat")
-    back = restore_quantised(load_checkpoint(path), small_config()).eval()
+    back = restore(load_checkpoint(path)).eval()
     assert not any(q.is_learning for q in back.quantisers(ActivationQuantiser))
     assert same(outputs(back), outputs(network))
 
@@ -93,6 +93,6 @@ def test_a_checkpoint_of_another_network_is_refused(
     change(state)
     path = saved(tmp_path / "c.safetensors", state, "int_infer" if integers else "qat")
     with pytest.raises(CheckpointError) as caught:
-        restore_quantised(load_checkpoint(path), small_config())
+        restore(load_checkpoint(path))
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)

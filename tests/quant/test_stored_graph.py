@@ -14,15 +14,13 @@ import torch
 from small_networks import outputs, same, small_config
 
 from stereo_exp import weights
-from stereo_exp.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from stereo_exp.config import bind
-from stereo_exp.errors import CheckpointError
-from stereo_exp.quant import graph
-from stereo_exp.quant.convert import convert
-from stereo_exp.quant.network import QuantisedStereoNet
-from stereo_exp.quant.state import build_from_config, integer_state, restore_quantised
-from stereo_exp.quant.stored import GRAPH, describe
-from stereo_exp.run.restore import restore_model
+from stereo_exp.base.errors import CheckpointError
+from stereo_exp.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from stereo_exp.quant.network import QuantisedStereoNet, convert
+from stereo_exp.quant.state import integer_state
+from stereo_exp.quant.trunk import GRAPH, describe
+from stereo_exp.suite.build import build_network, quantise_network
+from stereo_exp.suite.restore import network_of, restore, restore_model
 
 Calibrated = Callable[..., QuantisedStereoNet]
 RELEASED = weights.FOLDER / weights.RELEASES[weights.PUBLISHED]["int_infer"]
@@ -40,13 +38,12 @@ class Exported(Exception):
 
 @pytest.fixture
 def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`torch.export.export` raises, and no graph is left from before."""
+    """`torch.export.export` raises."""
 
     def refuse(*_: Any, **__: Any) -> None:
         raise Exported
 
     monkeypatch.setattr(torch.export, "export", refuse)
-    monkeypatch.setattr(graph, "_exports", {})
 
 
 def written(path: Path, network: QuantisedStereoNet, rows: Any, *overrides: str) -> Checkpoint:
@@ -62,7 +59,8 @@ def test_the_released_network_is_restored_without_an_export() -> None:
     assert checkpoint.meta["stage"] == "int_infer"
     assert network.trunk is not None
     with pytest.raises(Exported):
-        build_from_config(bind(checkpoint.meta["config"]))
+        theirs = network_of(checkpoint.meta)
+        quantise_network(build_network(theirs.model), theirs.quant)
 
 
 @pytest.mark.parametrize("overrides", NETWORKS, ids=" ".join)
@@ -73,7 +71,7 @@ def test_the_same_network_comes_back(
     rows = describe(network.trunk)
     request.getfixturevalue("no_export")
     checkpoint = written(tmp_path / "c.safetensors", network, rows, *overrides)
-    back = restore_quantised(checkpoint, small_config(*overrides)).eval()
+    back = restore(checkpoint).eval()
     assert describe(back.trunk) == rows
     assert [str(n.format_node()) for n in back.trunk.graph.nodes] == [
         str(n.format_node()) for n in network.trunk.graph.nodes
@@ -85,9 +83,8 @@ def test_the_same_network_comes_back(
 @pytest.mark.long
 def test_the_released_graph_computes_what_an_export_does() -> None:
     checkpoint = load_checkpoint(RELEASED)
-    config = bind(checkpoint.meta["config"])
     old = Checkpoint({k: v for k, v in checkpoint.meta.items() if k != GRAPH}, checkpoint.tensors, checkpoint.path)
-    stored, exported = (convert(restore_quantised(c, config)).eval() for c in (checkpoint, old))
+    stored, exported = (convert(restore(c)).eval() for c in (checkpoint, old))
     pair = [torch.randint(-128, 128, (1, 3, 96, 160), generator=torch.Generator().manual_seed(i)) / 128 for i in (0, 1)]
     with torch.no_grad():
         for found, wanted in zip(stored.trunk(*pair), exported.trunk(*pair), strict=True):
@@ -152,6 +149,6 @@ def small_checkpoint(calibrated: Calibrated, tmp_path_factory: pytest.TempPathFa
 def refused(checkpoint: Checkpoint) -> None:
     """Restoring names the file and the graph, in one line."""
     with pytest.raises(CheckpointError, match="holds a graph that is not of its network") as caught:
-        restore_quantised(copy.copy(checkpoint), small_config())
+        restore(copy.copy(checkpoint))
     assert "\n" not in str(caught.value)
     assert str(checkpoint.path) in str(caught.value)

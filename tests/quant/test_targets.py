@@ -10,36 +10,41 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_networks import random_pairs, small_config
+from composing import NODES
+from small_networks import random_pairs
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import conf_dir
-from stereo_exp.errors import UserError
 from stereo_exp.quant.calibrate import calibrate
+from stereo_exp.quant.diagnosis import layer_noise
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser
 from stereo_exp.quant.network import QuantisedStereoNet
-from stereo_exp.quant.noise import layer_noise
-from stereo_exp.quant.observers import OBSERVERS
-from stereo_exp.quant.targets import target_classes
 
 # The class: unsigned activations on power-of-two scales, six bits, weights in thirds of a power of two.
 OURS = """
 from dataclasses import dataclass
-import torch
-from stereo_exp.quant.targets.pow2 import Pow2, covering
+from stereo_exp.base.registry import option
+from stereo_exp.config import quant
+from stereo_exp.quant.targets import Pow2, covering
 
 @dataclass
-class Thirds(Pow2):
-    name: str = "thirds"
-    activation_bits: int = 6
+class ThirdsOfPowers(Pow2):
+    name = "thirds"
     exact = False
 
     def weight_scale(self, rows, numbers):
         return covering(rows.detach().abs().amax(1) * 3, numbers.high) / 3
+
+@option("quant/target", "thirds", ThirdsOfPowers)
+@dataclass
+class Thirds(quant.Target):
+    name: str = "thirds"
+    activation_bits: int = 6
 """
 
 
 def test_every_target_has_a_yaml_of_its_name() -> None:
-    assert {f.stem for f in (conf_dir() / "quant" / "target").glob("*.yaml")} >= set(target_classes())
+    assert {f.stem for f in (conf_dir() / "quant" / "target").glob("*.yaml")} >= set(NODES["quant.target"])
 
 
 def test_a_new_target_is_one_class_and_one_yaml(tmp_path: Path) -> None:
@@ -58,14 +63,14 @@ def test_a_new_target_is_one_class_and_one_yaml(tmp_path: Path) -> None:
         from small_networks import SMALL, random_pairs
         from stereo_exp.quant.calibrate import calibrate
         from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser
-        from stereo_exp.quant.state import build_from_config
+        from stereo_exp.suite.build import build_network, quantise_network
         register()
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             search = "hydra.searchpath=[file://{tmp_path}/mine]"
             config = bind(hydra.compose("config", [*SMALL, search, "quant/target=thirds"]))
         assert type(config.quant.target) is thirds.Thirds
-        network = build_from_config(config)
-        calibrate(network, [random_pairs(0)], 1, config)
+        network = quantise_network(build_network(config.model), config.quant)
+        calibrate(network, [random_pairs(0)], 1)
         for q in network.quantisers(ActivationQuantiser):
             assert q.numbers.bits == 6, q
         for q in network.quantisers(PerChannelWeightQuantiser):
@@ -76,13 +81,13 @@ def test_a_new_target_is_one_class_and_one_yaml(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1:] == ["calibrated"], done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("name", list(target_classes()))
+@pytest.mark.parametrize("name", list(NODES["quant.target"]))
 @pytest.mark.parametrize("bits", [4, 8])
 def test_calibration_with_every_target(prepared: Callable[..., QuantisedStereoNet], name: str, bits: int) -> None:
     """A YAML (here: an override) alone makes a variant of other bit widths."""
     overrides = (f"quant/target={name}", f"quant.target.weight_bits={bits}")
-    network, config = prepared(*overrides), small_config(*overrides)
-    assert calibrate(network, [random_pairs(0)], 1, config) == 2
+    network = prepared(*overrides)
+    assert calibrate(network, [random_pairs(0)], 1) == 2
     high = 2 ** (bits - 1) - 1
     for quantiser in network.quantisers(PerChannelWeightQuantiser):
         weight = network.trunk.get_parameter(quantiser.label)
@@ -93,13 +98,13 @@ def test_calibration_with_every_target(prepared: Callable[..., QuantisedStereoNe
         assert torch.isfinite(activation.scale)
 
 
-@pytest.mark.parametrize("observer", list(OBSERVERS))
+@pytest.mark.parametrize("observer", list(NODES["quant.observer"]))
 def test_calibration_with_every_observer(prepared: Callable[..., QuantisedStereoNet], observer: str) -> None:
     """Rounding alone leaves every tensor recognisable, whatever takes the ranges."""
     overrides = (f"quant/observer={observer}",)
-    network, config = prepared(*overrides), small_config(*overrides)
+    network = prepared(*overrides)
     batches = [random_pairs(0), random_pairs(1)]
-    assert calibrate(network, batches, 2, config) == 4
+    assert calibrate(network, batches, 2) == 4
     records = [r for r in layer_noise(network, batches[:1]) if r["own_snr_db"] < 199]
     assert len(records) > 20
     assert min(r["own_snr_db"] for r in records) > 5, records[0]
@@ -108,11 +113,11 @@ def test_calibration_with_every_observer(prepared: Callable[..., QuantisedStereo
 def test_silent_tensors_are_told_of_and_too_many_are_refused(
     prepared: Callable[..., QuantisedStereoNet], caplog: pytest.LogCaptureFixture
 ) -> None:
-    network, config = prepared(), small_config()
+    network = prepared()
     with torch.no_grad():
         for part in ("weight", "bias"):
             network.trunk.get_parameter(f"head.superpixel.spx_8.0.0.{part}").zero_()
-    calibrate(network, [random_pairs(0)], 1, config)
+    calibrate(network, [random_pairs(0)], 1)
     assert "head.superpixel.spx_8.0.2 was zero for every calibration image: its scale is" in caplog.text
     assert "head.superpixel.spx_4" not in caplog.text, "another tensor is added there"
     broken = prepared()
@@ -120,4 +125,4 @@ def test_silent_tensors_are_told_of_and_too_many_are_refused(
         for parameter in broken.trunk.parameters():
             parameter.zero_()
     with pytest.raises(UserError, match=r"was zero for every calibration image, as were .* tensors"):
-        calibrate(broken, [random_pairs(0)], 1, config)
+        calibrate(broken, [random_pairs(0)], 1)

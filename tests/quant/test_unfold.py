@@ -10,10 +10,10 @@ import torch
 from small_networks import outputs, random_pairs, small_config
 from torch import nn
 
-from stereo_exp.data.colour import normalise
-from stereo_exp.model import MODELS
+from stereo_exp.model.colour import normalise
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.quant.unfold import unfold
+from stereo_exp.suite.build import build_network
 
 BATCHES = [random_pairs(seed) for seed in range(3)]
 
@@ -21,7 +21,7 @@ BATCHES = [random_pairs(seed) for seed in range(3)]
 def fresh(seed: int) -> nn.Module:
     torch.manual_seed(seed)
     config = small_config()
-    return MODELS[config.model.name](config.model).eval()
+    return build_network(config.model).eval()
 
 
 def test_the_float_network_computes_what_the_unrounded_one_does(

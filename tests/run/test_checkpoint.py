@@ -17,21 +17,23 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
-from stereo_exp.checkpoint import (
+from stereo_exp.base.errors import CheckpointError
+from stereo_exp.config import bind
+from stereo_exp.config.marks import first_difference
+from stereo_exp.geometry.sizing import Sizing
+from stereo_exp.model.checkpoint import (
     FORMAT,
-    check_same_network,
-    first_difference,
     load_checkpoint,
     load_weights,
     optimiser_tensors,
     read_meta,
     restore_optimiser,
     save_checkpoint,
+    sizing_entry,
+    sizing_of,
 )
-from stereo_exp.config import bind
-from stereo_exp.errors import CheckpointError
-from stereo_exp.model import MODELS
-from stereo_exp.train.muon import Muon
+from stereo_exp.suite.build import build_network
+from stereo_exp.suite.restore import check_same_network, network_of
 
 META = {
     "stage": "float",
@@ -54,6 +56,25 @@ def _parts(seed: int = 0) -> dict[str, dict[str, torch.Tensor]]:
         },
         "rng": {"cpu": torch.get_rng_state()},
     }
+
+
+def test_the_size_that_weights_like_travels_with_them(tmp_path: Path) -> None:
+    path, figures = tmp_path / "c.safetensors", {"pixels": 250_000, "least": 1.2, "most": 1.5}
+    save_checkpoint(path, {**META, "sizing": figures}, _parts())
+    assert sizing_of(load_checkpoint(path)) == Sizing(250_000, 1.2, 1.5)
+    assert sizing_entry(load_checkpoint(path)) == {"sizing": figures}
+    # What checkpoints mean that do not say: older ones, and those of a network nobody has looked at.
+    save_checkpoint(path, META, _parts())
+    assert sizing_of(load_checkpoint(path)) == Sizing()
+    assert sizing_entry(load_checkpoint(path)) == sizing_entry(None) == {}
+
+
+@pytest.mark.parametrize("wrong", [{"pixels": -1}, {"pixels": "many"}, {"wide": 3}, [1, 2], 7])
+def test_a_size_that_is_none_is_told(tmp_path: Path, wrong: Any) -> None:
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, {**META, "sizing": wrong}, _parts())
+    with pytest.raises(CheckpointError, match="no sizing"):
+        sizing_of(load_checkpoint(path))
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -170,7 +191,7 @@ def test_weights_that_do_not_fit(tmp_path: Path, other: nn.Module, told: str) ->
     assert told in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW, Muon])
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])
 def test_optimiser_goes_on_as_if_it_had_not_stopped(tmp_path: Path, kind: Any) -> None:
     def model_and_optimiser() -> tuple[nn.Module, torch.optim.Optimizer]:
         torch.manual_seed(0)
@@ -239,11 +260,11 @@ def test_a_changed_value_is_found(a: dict[str, Any], key: str, value: int) -> No
 
 
 def test_another_network_is_refused_with_the_key_to_set(tmp_path: Path) -> None:
-    here = {"model": {"maxdisp": 96, "backbone": {"name": "tiny"}}}
-    there = {"stage": "float", "config": {"model": {"maxdisp": 64, "backbone": {"name": "tiny"}}}}
+    here, theirs = (bind(composed("experiment=smoke", f"model.maxdisp={n}")) for n in (96, 64))
+    there = {"stage": "float", "config": asdict(theirs)}
     with pytest.raises(CheckpointError, match=r"model\.maxdisp=96: .* has 64; add model\.maxdisp=64"):
-        check_same_network(there, here, tmp_path / "c")
-    check_same_network(there, {"model": {**here["model"], "maxdisp": 64}}, None)
+        check_same_network(there, here.model, here.quant, tmp_path / "c")
+    check_same_network(there, theirs.model, theirs.quant, None)
 
 
 def test_a_checkpoint_from_before_expansion_is_of_the_network_that_has_the_default(tmp_path: Path) -> None:
@@ -251,14 +272,14 @@ def test_a_checkpoint_from_before_expansion_is_of_the_network_that_has_the_defau
     path, config = tmp_path / "c.safetensors", bind(composed("experiment=smoke"))
     older = asdict(config)
     del older["model"]["backbone"]["expansion"]
-    model = MODELS[config.model.name](config.model)
+    model = build_network(config.model)
     save_checkpoint(path, {**META, "config": older}, {"model": model.state_dict()})
     checkpoint = load_checkpoint(path)
-    check_same_network(checkpoint.meta, asdict(config), path)
-    theirs = bind(checkpoint.meta["config"])
+    check_same_network(checkpoint.meta, config.model, config.quant, path)
+    theirs = network_of(checkpoint.meta)
     assert theirs.model == config.model
-    load_weights(MODELS[theirs.model.name](theirs.model), checkpoint)
-    narrower = asdict(bind(composed("experiment=smoke", "model.backbone.expansion=[1,2,2,1,1]")))
+    load_weights(build_network(theirs.model), checkpoint)
+    narrower = bind(composed("experiment=smoke", "model.backbone.expansion=[1,2,2,1,1]"))
     told = r"model\.backbone\.expansion=\[1.*\]: .* has \[2.*\]; add model\.backbone\.expansion=\[2"
     with pytest.raises(CheckpointError, match=told):
-        check_same_network(checkpoint.meta, narrower, path)
+        check_same_network(checkpoint.meta, narrower.model, narrower.quant, path)

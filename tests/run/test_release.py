@@ -11,15 +11,16 @@ import pytest
 import torch
 
 from stereo_exp import weights
-from stereo_exp.checkpoint import BEST, lineage_of, load_checkpoint, read_meta, save_checkpoint
+from stereo_exp.base.errors import CheckpointError
 from stereo_exp.config import bind
 from stereo_exp.config.schema import STAGES
-from stereo_exp.errors import CheckpointError
-from stereo_exp.quant.stored import GRAPH
-from stereo_exp.run.context import RunContext
-from stereo_exp.run.find import find_checkpoint, find_start
-from stereo_exp.weights.__main__ import main as make_release
-from stereo_exp.weights.publish import publish
+from stereo_exp.geometry.sizing import Sizing
+from stereo_exp.model.checkpoint import BEST, lineage_of, load_checkpoint, read_meta, save_checkpoint, sizing_of
+from stereo_exp.quant.trunk import GRAPH
+from stereo_exp.suite.publish import main as make_release
+from stereo_exp.suite.publish import publish
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.find import find_checkpoint, find_start
 
 Make = Callable[..., RunContext]
 FILES = weights.RELEASES[weights.PUBLISHED]
@@ -127,7 +128,7 @@ def test_release_for_another_network(make_context: Make, key: str, words: tuple[
 
 def test_weights_that_are_not_there(make_context: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    monkeypatch.setattr("stereo_exp.run.find.FOLDER", tmp_path)
+    monkeypatch.setattr("stereo_exp.suite.runs.find.FOLDER", tmp_path)
     with pytest.raises(CheckpointError, match=r"checkpoint=release: the released weights are missing.*install"):
         find_checkpoint(make_context("checkpoint=release"))
     with pytest.raises(CheckpointError, match="make one with") as caught:
@@ -228,7 +229,7 @@ def test_the_tool_makes_what_it_reads(network: str, tmp_path: Path, monkeypatch:
         meta.pop(GRAPH, None)
         save_checkpoint(sources[stage], meta, {"model": checkpoint.part("model")})
     words = ["weights", *map(str, sources.values()), "--commit", "c0ffee", "--out", str(tmp_path / "out")]
-    words += [] if network == weights.PUBLISHED else ["--network", network]
+    words += [] if network == weights.PUBLISHED else ["--network", network, "--sizing", "250000", "1.2", "1.5"]
     monkeypatch.setattr("sys.argv", words)
     make_release()
     for stage, path in sources.items():
@@ -238,6 +239,7 @@ def test_the_tool_makes_what_it_reads(network: str, tmp_path: Path, monkeypatch:
         assert "/mnt" not in text
         assert "abc" not in text
         assert made.meta["commit"] == "c0ffee"
+        assert sizing_of(made) == (Sizing() if network == weights.PUBLISHED else Sizing(250_000, 1.2, 1.5))
         # With what lay before released weights that it began at.
         history = [{"stage": "float", "step": 9, "epe": 4.0}, {"stage": "float", "step": 3, "epe": 2.0}]
         assert made.meta["history"] == history

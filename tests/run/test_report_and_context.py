@@ -11,8 +11,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from stereo_exp.config import bind
-from stereo_exp.run.context import CONFIG_FILE, RunContext, chain_of
-from stereo_exp.run.report import REPORT_FILE, finish, started
+from stereo_exp.suite.runs.context import CONFIG_FILE, RunContext, chain_of
+from stereo_exp.suite.runs.report import REPORT_FILE, finish, started
 
 
 def test_last_line_is_the_report(

@@ -12,11 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind
 from stereo_exp.config.rules import image_size
 from stereo_exp.config.schema import Root
-from stereo_exp.errors import UserError
-from stereo_exp.run.sizes import network_size
+from stereo_exp.suite.build import network_size
 
 KEYS = ("export.size", "compile.size", "compile.report_size", "bench.size", "align.size")
 SIDE = st.integers(1, 5000)

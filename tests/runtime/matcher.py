@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from stereo_exp.atomic import write_text
+from stereo_exp.base.files import write_text
 from stereo_exp.runtime.manifest import MANIFEST, FileEntry, Manifest, ModelEntry, file_entry
 
 MAXDISP = 32

@@ -14,16 +14,17 @@ import numpy as np
 import pytest
 from matcher import ENGINES, MAXDISP, shifted_pair, write_matcher
 
-from stereo_exp.config.bench import ENGINES as ENGINE_NAMES
-from stereo_exp.config.bench import MODES
-from stereo_exp.data.formats import encode_png, write_pfm
-from stereo_exp.errors import UserError
-from stereo_exp.run.compiled import find_compiled
-from stereo_exp.run.context import RunContext
-from stereo_exp.runtime.bench.host import device_name, pinned
+from stereo_exp.base.errors import UserError
+from stereo_exp.config.deploy import MODES
+from stereo_exp.config.deploy import RUN_ENGINES as ENGINE_NAMES
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.geometry.formats.pfm import write_pfm
 from stereo_exp.runtime.engines import AUTO
 from stereo_exp.runtime.engines import ENGINES as REGISTERED
-from stereo_exp.tasks import dispatch
+from stereo_exp.runtime.host import device_name, pinned
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.folders import find_compiled
+from stereo_exp.suite.tasks import dispatch
 
 Make = Callable[..., RunContext]
 QUICK = ("task=bench", "bench.frames=4", "bench.warm_up=1", "bench.size=[32,64]", "bench.threads=1")
@@ -93,16 +94,16 @@ def check_profile(context: RunContext, report: dict) -> None:
 
 
 def test_accuracy_is_what_task_eval_defines(make_context: Make, compiled: Path, pairs: Path) -> None:
-    from stereo_exp.data.datasets import open_dataset
-    from stereo_exp.metrics import StereoMetrics
+    from stereo_exp.geometry.metrics import StereoMetrics
     from stereo_exp.runtime import StereoModel
+    from stereo_exp.suite.datasets import open_split
 
     context = make_context(*QUICK, "bench.mode=accuracy", f"bench.model={compiled}", *of_pairs(pairs))
     report = dispatch(context)
     metrics, model = StereoMetrics(MAXDISP), StereoModel(compiled, threads=1)
-    source = open_dataset(context.config.dataset, "test")
+    source = open_split(context.config.dataset, "test")
     for sample in map(source.read, range(len(source))):
-        metrics.update(model(sample.left, sample.right).disparity, sample.disparity)
+        metrics.update(model(sample.left, sample.right, scale=None).disparity, sample.disparity)
     wanted = metrics.compute()
     assert {key: report[key] for key in wanted} == wanted
 

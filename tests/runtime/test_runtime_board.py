@@ -11,7 +11,7 @@ import pytest
 from matcher import shifted_pair
 from wheels import CHECKOUT, build_wheel
 
-from stereo_exp.data.formats import encode_png
+from stereo_exp.geometry.formats.image import encode_png
 
 pytestmark = [
     pytest.mark.long,

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from matcher import ENGINES, MAXDISP, shifted_pair, write_matcher
 
-from stereo_exp.data.batch import collate
-from stereo_exp.data.formats import encode_png
-from stereo_exp.data.sample import StereoSample
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
+from stereo_exp.data.loader import collate
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.geometry.refine import refined
 from stereo_exp.runtime import StereoModel, depth
 from stereo_exp.runtime.engines import ENGINES as REGISTERED
 from stereo_exp.runtime.engines import load_engine, usable_threads
 from stereo_exp.runtime.engines.openvino import fix_open_batch
 from stereo_exp.runtime.manifest import FULL, read_manifest
-from stereo_exp.runtime.refine import refined
 
 
 @pytest.fixture(scope="module", params=ENGINES)

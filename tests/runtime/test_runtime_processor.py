@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stereo_exp.runtime.engines import processor
+from stereo_exp.runtime.engines import base as processor
 
 FLAGS = {
     "flags\t\t: fpu avx2 avx512f avx512_vnni": True,

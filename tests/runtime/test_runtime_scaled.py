@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matcher import shifted_pair, write_matcher
 
+from stereo_exp.base.errors import UserError
+from stereo_exp.geometry.images import resized
+from stereo_exp.geometry.sizing import Maps, Rule, Sizing, predicted, scaled
 from stereo_exp.runtime import StereoModel
-from stereo_exp.runtime.images import resized
-from stereo_exp.runtime.scaled import Maps, enlargement, predicted
+from stereo_exp.runtime.manifest import MANIFEST
 
 
 @pytest.mark.parametrize(
@@ -29,14 +33,86 @@ from stereo_exp.runtime.scaled import Maps, enlargement, predicted
     ],
 )
 def test_small_pairs_are_enlarged_to_as_many_pixels(size: tuple[int, int], expected: float) -> None:
-    assert enlargement(size) == pytest.approx(expected, abs=1e-3)
+    assert Sizing().scale(size) == pytest.approx(expected, abs=1e-3)
 
 
 @given(st.integers(1, 4000), st.integers(1, 4000))
 def test_nothing_is_enlarged_beyond_the_size_meant(height: int, width: int) -> None:
-    scale = enlargement((height, width))
+    scale = Sizing().scale((height, width))
     assert 1 <= scale <= 2
     assert scale == 1 or height * width * scale**2 <= 544 * 960 * (1 + 1e-9)
+
+
+def on_grid(size: tuple[int, int]) -> tuple[int, int]:
+    return -(-size[0] // 32) * 32, -(-size[1] // 32) * 32
+
+
+@given(st.integers(1, 4000), st.integers(1, 4000))
+def test_an_enlarged_pair_keeps_close_to_the_scale_meant(height: int, width: int) -> None:
+    scale, (rows, columns) = Sizing().scale((height, width)), Sizing().seen((height, width))
+    if scale == 1:
+        assert (rows, columns) == (height, width)
+        return
+    assert height <= rows <= 2 * height and width <= columns <= 2 * width
+    # Whole pixels: of sides of a few, one is much.
+    for given_side, seen in ((height, rows), (width, columns)):
+        assert abs(seen / (given_side * scale) - 1) <= 0.05 + 1 / given_side
+    down, across = rows / height, columns / width
+    assert max(down / across, across / down) <= 1.02 + 2 / min(height, width)
+
+
+@given(st.integers(200, 700), st.floats(0.8, 2.5))
+def test_an_enlarged_pair_is_padded_little(height: int, aspect: float) -> None:
+    size = height, round(height * aspect)
+    seen = Sizing().seen(size)
+    if seen == size:
+        return
+    rows, columns = on_grid(seen)
+    padding = 1 - seen[0] * seen[1] / (rows * columns)
+    # Sides that may grow by no more than 2 cannot always reach the grid from 5 % below.
+    assert padding <= (0.02 if Sizing().scale(size) < 1.9 else 0.09)
+    plain = scaled(size, Sizing().scale(size))
+    assert padding <= 1 - plain[0] * plain[1] / np.prod(on_grid(plain)) + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((370, 427), (672, 768)), ((500, 741), (608, 896)), ((256, 512), (512, 1024)), ((376, 1241), (376, 1241))],
+)
+def test_sizes_of_well_known_sets(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert Sizing().seen(size) == expected
+
+
+def test_other_weights_like_other_sizes() -> None:
+    small = Sizing(pixels=256 * 512, least=1.2, most=1.5)
+    assert small.seen((256, 512)) == (256, 512)
+    assert small.seen((240, 500)) == (240, 500)
+    assert small.seen((128, 256)) == (192, 384)
+    assert Rule(sizing=small).seen((128, 256)) == (192, 384)
+    assert Rule(2.0, sizing=small).seen((128, 256)) == (256, 512)
+    # On another network's grid.
+    assert Sizing().seen((370, 427), multiple=8)[0] % 8 == Sizing().seen((370, 427), multiple=8)[1] % 8 == 0
+
+
+@pytest.mark.parametrize("wrong", [{"pixels": 0}, {"least": 0.9}, {"most": 9}, {"most": float("nan")}])
+def test_figures_that_make_no_sense(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Sizing(**wrong)
+
+
+def test_the_rule_of_a_compiled_folder_is_its_own(tmp_path: Path, compiled: Path) -> None:
+    """Written into the manifest; one from before that is read with the defaults."""
+    facts = json.loads((compiled / MANIFEST).read_text())
+    assert facts["sizing"] == {"pixels": 544 * 960, "least": 1.1, "most": 2.0}
+    folder = shutil.copytree(compiled, tmp_path / "copy")
+    for found, size in ((None, 2.0), ({"pixels": 96 * 192, "least": 1.1, "most": 2.0}, 1.5)):
+        (folder / MANIFEST).write_text(json.dumps({k: v for k, v in facts.items() if k != "sizing"} | (
+            {} if found is None else {"sizing": found})))  # fmt: skip
+        with StereoModel(folder, "onnxruntime", threads=1) as model:
+            assert model.enlargement((64, 128)) == size
+    (folder / MANIFEST).write_text(json.dumps(facts | {"sizing": {"pixels": 0}}))
+    with pytest.raises(UserError, match="whole manifest"):
+        StereoModel(folder, "onnxruntime")
 
 
 class Recorder:
@@ -55,7 +131,7 @@ class Recorder:
 @pytest.mark.parametrize("scale", [0.5, 1.0, 1.5, 2.0])
 def test_the_network_sees_the_pair_at_that_size_and_its_answer_is_of_the_pair(scale: float, refine: bool) -> None:
     network, bare = Recorder(), np.full((60, 120, 3), 128, np.uint8)
-    disparity, confidence = predicted(network, bare, bare, scale, refine)
+    disparity, confidence = predicted(network, bare, bare, scaled((60, 120), scale), refine)
     assert network.seen == [(round(60 * scale), round(120 * scale), 3)]
     assert disparity.shape == confidence.shape == (60, 120)
     # Bare walls leave refining nothing to correct.
@@ -71,9 +147,9 @@ def test_what_refining_sees(monkeypatch: pytest.MonkeyPatch, scale: float, size:
         seen.append((left.shape[:2], right.shape[:2], disparity.shape))
         return disparity + 1
 
-    monkeypatch.setattr("stereo_exp.runtime.scaled.refined", refined)
+    monkeypatch.setattr("stereo_exp.geometry.sizing.refined", refined)
     bare = np.zeros((60, 120, 3), np.uint8)
-    disparity, _ = predicted(Recorder(), bare, bare, scale, refine=True)
+    disparity, _ = predicted(Recorder(), bare, bare, scaled((60, 120), scale), refine=True)
     assert seen == [(size, size, size)]
     np.testing.assert_allclose(disparity, 12 + 1 / max(scale, 1), rtol=1e-6)
 

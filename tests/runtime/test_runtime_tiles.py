@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo_exp.errors import UserError
+from stereo_exp.base.errors import UserError
 from stereo_exp.runtime.tiles import SEAM, Blend, plan
 
 STEP = 32

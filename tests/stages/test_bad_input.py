@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from entrypoint import Chain, stage
 
-from stereo_exp.checkpoint import load_checkpoint, save_checkpoint
-from stereo_exp.data.formats import encode_png, write_pfm
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.geometry.formats.pfm import write_pfm
+from stereo_exp.model.checkpoint import load_checkpoint, save_checkpoint
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import cv2
 import pytest
 from entrypoint import Chain, stage
 
-from stereo_exp.checkpoint import load_checkpoint
-from stereo_exp.stages.int_infer import against_float
+from stereo_exp.model.checkpoint import load_checkpoint
+from stereo_exp.suite.stages.int_infer import against_float
 
 STAGES = ["float", "calib", "qat", "int_infer"]
 SCORES = ("epe", "epe_px", "d1", "bad1", "bad2", "bad3", "n_images", "n_skipped")
@@ -134,7 +134,7 @@ def test_integers_from_a_calibration_alone(chain: Chain, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", STAGES)
 def test_evaluating_a_stage_gives_its_own_figures(chain: Chain, name: str) -> None:
     checkpoint = chain.reports[name]["checkpoint"]
-    report = stage(chain.root, name, "task=eval", f"checkpoint={checkpoint}").report
+    report = stage(chain.root, name, "task=eval", "eval.scale=1", f"checkpoint={checkpoint}").report
     assert {k: report[k] for k in SCORES} == {k: chain.reports[name][k] for k in SCORES}
 
 

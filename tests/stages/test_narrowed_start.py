@@ -9,7 +9,7 @@ import pytest
 from entrypoint import Chain, stage
 from in_process import Outcome
 
-from stereo_exp.checkpoint import load_checkpoint
+from stereo_exp.model.checkpoint import load_checkpoint
 
 # The chain's network has [2,4,4,2,2]: every unit gets half the channels.
 SLIM = "model.backbone.expansion=[1,2,2,1,1]"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from entrypoint import Chain, stage
 
-from stereo_exp.checkpoint import read_meta
-from stereo_exp.data.formats import encode_png
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.model.checkpoint import read_meta
 
 
 @pytest.fixture(scope="module")

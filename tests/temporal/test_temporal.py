@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from stereo_exp.temporal import Stability, TemporalFilter
-from stereo_exp.temporal.still import still_pixels
+from stereo_exp.geometry.temporal import Stability, TemporalFilter, still_pixels
 
 SHAPE = (40, 60)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stereo_exp.run.context import RunContext
-from stereo_exp.track import open_tracker
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.track.base import open_tracker
 
 EPE = [(step, 20.0 / step) for step in range(1, 8)]
 

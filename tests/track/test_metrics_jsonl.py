@@ -11,18 +11,17 @@ from collections.abc import Callable
 
 import pytest
 
-from stereo_exp.run.context import RunContext
-from stereo_exp.track import TRACKERS, open_tracker
-from stereo_exp.track.base import Tracker
-from stereo_exp.track.jsonl import METRICS_FILE, JsonLines, read_metrics
+from stereo_exp.base.registry import group
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.track.base import METRICS_FILE, JsonLines, Tracker, open_tracker, read_metrics
 
 MakeContext = Callable[..., RunContext]
 
 
 def test_every_option_has_a_tracker() -> None:
-    from stereo_exp.config.schema import NODES
+    from composing import NODES
 
-    assert set(TRACKERS) == set(NODES["tracker"])
+    assert all(issubclass(group("tracker")[name].load(), Tracker) for name in NODES["tracker"])
 
 
 def test_one_compact_object_a_line(make_context: MakeContext) -> None:
@@ -107,9 +106,9 @@ sys.modules["mlflow"] = None  # any import of it fails, as where it is not insta
 from pathlib import Path
 from composing import composed
 from stereo_exp.config import bind
-from stereo_exp.errors import exit_on_user_error
-from stereo_exp.run.context import RunContext
-from stereo_exp.track import open_tracker
+from stereo_exp.base.errors import exit_on_user_error
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.track.base import open_tracker
 config = bind(composed("tracker={tracker}", "root={tmp_path}"))
 with exit_on_user_error(), open_tracker(RunContext(config, Path("{tmp_path}/run"))) as tracker:
     tracker.log(1, {{"a": 1.0}})

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from mlflow_runs import EPE, record
 
-from stereo_exp.errors import UserError
-from stereo_exp.run.context import RunContext
-from stereo_exp.track import mlflow as ours
-from stereo_exp.track import open_tracker
+from stereo_exp.base.errors import UserError
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.track import mlflow as ours
+from stereo_exp.suite.track.base import open_tracker
 
 mlflow = pytest.importorskip("mlflow")
 from mlflow.tracking import MlflowClient  # noqa: E402
@@ -128,7 +128,7 @@ from pathlib import Path
 from composing import composed
 from mlflow_runs import record
 from stereo_exp.config import bind
-from stereo_exp.run.context import RunContext
+from stereo_exp.suite.runs.context import RunContext
 root, job = sys.argv[1:]
 run_dir = Path(root) / job
 run_dir.mkdir()

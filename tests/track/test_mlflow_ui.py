@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from mlflow_runs import EPE, record
 
-from stereo_exp.run.context import RunContext
+from stereo_exp.suite.runs.context import RunContext
 
 pytest.importorskip("mlflow")
 pytestmark = [pytest.mark.long, pytest.mark.skipif(os.name != "posix", reason="stops a process group")]

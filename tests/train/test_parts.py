@@ -9,30 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from stereo_exp.config.loss import Distribution
+from stereo_exp.base.errors import UserError
 from stereo_exp.config.model import FPN, AANetSpx, MixVarGENet, StereoNetPlus
-from stereo_exp.config.training import Adam, AdamW, Machine, Muon, Optim
-from stereo_exp.data.batch import StereoBatch
-from stereo_exp.errors import UserError
-from stereo_exp.losses import LOSSES
-from stereo_exp.model import MODELS
-from stereo_exp.process import Process
-from stereo_exp.train.device import Compute, choose
-from stereo_exp.train.ema import EMA
-from stereo_exp.train.muon import Muon as MuonOptimiser
-from stereo_exp.train.optim import build_optimiser
-from stereo_exp.train.schedule import warmup_cosine
-from stereo_exp.train.step import train_step
+from stereo_exp.config.training import Adam, AdamW, Distribution, Machine, Optim
+from stereo_exp.data.loader import StereoBatch
+from stereo_exp.suite.build import build_loss, build_network
+from stereo_exp.suite.runs.process import Process
+from stereo_exp.suite.train.device import Compute, choose
+from stereo_exp.suite.train.optim import EMA, build_optimiser, warmup_cosine
+from stereo_exp.suite.train.step import train_step
 
 CPU = Compute(torch.device("cpu"), None)
-LOSS = LOSSES["distribution"](Distribution())
+LOSS = build_loss(Distribution())
 
 
 def tiny_model() -> nn.Module:
     torch.manual_seed(0)
     backbone = MixVarGENet(width=0.25, units=[0, 0, 0, 0, 0])
     config = StereoNetPlus(maxdisp=32, backbone=backbone, neck=FPN(), head=AANetSpx(num_modules=1))
-    return MODELS["stereonetplus"](config)
+    return build_network(config)
 
 
 def batch(truth: float | torch.Tensor = 10.0, size: tuple[int, int] = (32, 64)) -> StereoBatch:
@@ -74,51 +69,6 @@ def test_decay_is_on_weights_only(config: Adam | AdamW, kind: type) -> None:
     assert plain
     assert all(n.endswith("bias") for n in plain)
     assert len(decayed) + len(plain) == len(names)
-
-
-def test_muon_splits_every_parameter_once() -> None:
-    model = tiny_model()
-    optimiser = build_optimiser(Muon(lr=3e-3), model)
-    names = {p: n for n, p in model.named_parameters()}
-    members = [names[p] for g in optimiser.param_groups for p in g["params"]]
-    assert sorted(members) == sorted(names.values())
-    matrices = {names[p] for g in optimiser.param_groups if g["matrices"] for p in g["params"]}
-    assert matrices == {n for n, p in model.named_parameters() if p.ndim == 4 and p.shape[1] > 1}
-    assert all(g["lr"] == 3e-3 for g in optimiser.param_groups)
-
-
-@given(st.integers(1, 12), st.integers(2, 12), st.sampled_from([1, 3]), st.integers(0, 99))
-def test_muon_moves_along_the_orthogonal_factor(rows: int, channels: int, kernel: int, seed: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    weight = nn.Parameter(torch.randn(rows, channels, kernel, kernel, generator=generator))
-    before = weight.detach().clone()
-    weight.grad = torch.randn(weight.shape, generator=generator)
-    MuonOptimiser([weight], lr=0.1).step()
-    columns = channels * kernel * kernel
-    moved = (before - weight.detach()).reshape(rows, columns) / (0.1 * 0.2 * max(rows, columns) ** 0.5)
-    left, gains, right = torch.linalg.svd(weight.grad.reshape(rows, columns), full_matrices=False)
-    factors = left.mT @ moved @ right.mT
-    # The five iterations bring singular values of 0.01 of the norm and more to within 0.6 … 1.3; directions stay.
-    certain = gains > 0.01 * gains.norm()
-    assert ((factors.diagonal() > 0.6) & (factors.diagonal() < 1.3))[certain].all()
-    torch.testing.assert_close(factors, factors.diagonal().diag_embed(), atol=1e-3, rtol=0)
-
-
-def test_muon_gives_all_but_dense_convolutions_to_adam() -> None:
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.BatchNorm2d(4))
-    twin = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.BatchNorm2d(4))
-    twin.load_state_dict(model.state_dict())
-    for network, config in ((model, Muon(lr=1e-2)), (twin, Adam(lr=1e-2))):
-        optimiser = build_optimiser(config, network)
-        for _ in range(3):
-            optimiser.zero_grad()
-            network(torch.arange(64.0).reshape(1, 4, 4, 4)).square().mean().backward()
-            for group in optimiser.param_groups:
-                group["lr"] = 5e-3
-            optimiser.step()
-    for (name, ours), theirs in zip(model.named_parameters(), twin.parameters(), strict=True):
-        torch.testing.assert_close(ours, theirs, atol=0, rtol=0, msg=name)
 
 
 def test_learning_rate_is_scaled_by_the_stage() -> None:
@@ -169,7 +119,7 @@ def step(model: nn.Module, optimiser: torch.optim.Optimizer, data: StereoBatch, 
 
 
 @pytest.mark.parametrize("precision", [None, torch.bfloat16])
-@pytest.mark.parametrize("config", [Adam(lr=1e-2), AdamW(lr=1e-2), Muon(lr=1e-2)])
+@pytest.mark.parametrize("config", [Adam(lr=1e-2), AdamW(lr=1e-2)])
 def test_steps_bring_the_loss_down(config: Optim, precision: torch.dtype | None) -> None:
     model = tiny_model()
     optimiser = build_optimiser(config, model)

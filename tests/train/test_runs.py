@@ -45,9 +45,13 @@ def run(root: Path, *overrides: str) -> dict:
     return json.loads(out.splitlines()[-1])
 
 
-def losses(run_dir: str | Path) -> dict[int, float]:
+def metrics(run_dir: str | Path, key: str) -> dict[int, float]:
     records = [json.loads(line) for line in (Path(run_dir) / "metrics.jsonl").read_text().splitlines()]
-    return {r["step"]: r["train/loss"] for r in records if "train/loss" in r}
+    return {r["step"]: r[key] for r in records if key in r}
+
+
+def losses(run_dir: str | Path) -> dict[int, float]:
+    return metrics(run_dir, "train/loss")
 
 
 # Reading in this process differs from reading in workers by nothing that a kill could touch.
@@ -91,12 +95,19 @@ def test_resuming_a_finished_run_starts_afresh(root: Path, trained: dict) -> Non
 def test_evaluation_does_not_depend_on_workers(root: Path, trained: dict) -> None:
     scores = []
     for workers in (0, 2):
-        report = run(root, "task=eval", f"loader.workers={workers}", f"checkpoint={trained['checkpoint']}")
+        # As training evaluates: pairs as they are.
+        report = run(
+            root, "task=eval", "eval.scale=1", f"loader.workers={workers}", f"checkpoint={trained['checkpoint']}"
+        )
         scores.append({k: report[k] for k in ("epe", "epe_px", "d1", "bad1", "bad2", "bad3", "n_images", "n_skipped")})
     assert scores[0] == scores[1]
     assert scores[0]["n_images"] == 4
     # The trainer's own evaluation of its best weights is the same number.
     assert scores[0]["epe"] == pytest.approx(trained["epe"], rel=1e-6)
+    assert (trained["eval_scale"], report["eval_scale"]) == (1, 1)
+    enlarged = run(root, "task=eval", f"checkpoint={trained['checkpoint']}")
+    assert (enlarged["eval_scale"], enlarged["n_images"]) == (None, 4)
+    assert enlarged["epe"] != trained["epe"]
 
 
 def test_two_processes_train_and_evaluate_every_pair_once(root: Path, trained: dict) -> None:
@@ -104,7 +115,9 @@ def test_two_processes_train_and_evaluate_every_pair_once(root: Path, trained: d
     assert two["n_images"] == trained["n_images"] == 4
     assert two["num_steps"] == 3
     assert Path(two["checkpoint"]).is_file()
-    evaluated = run(root, "name=ranks", "task=eval", "machine.processes=2", f"checkpoint={two['checkpoint']}")
+    evaluated = run(
+        root, "name=ranks", "task=eval", "eval.scale=1", "machine.processes=2", f"checkpoint={two['checkpoint']}"
+    )
     assert evaluated["n_images"] == 4
     assert evaluated["epe"] == pytest.approx(two["epe"], rel=1e-5)
 
@@ -120,12 +133,48 @@ def test_a_user_error_in_a_worker_process_is_one_line(root: Path, tmp_path: Path
 
 
 def test_training_starts_from_the_given_weights(root: Path) -> None:
-    first = run(root, "name=first", "optim.steps=6")
+    # So many steps that they beat the random weights of the beginning, which may stay the best.
+    first = run(root, "name=first", "optim.steps=20")
+    assert first["best_step"] == 20
     # A learning rate of next to nothing keeps what it started from.
     again = run(root, "name=again", "optim.steps=1", "optim.lr=1e-12", f"init_from={first['checkpoint']}",
                 "optim.ema_decay=0.999")  # fmt: skip
     fresh = run(root, "name=fresh", "optim.steps=1", "optim.lr=1e-12")
     assert abs(again["epe"] - first["epe"]) < abs(fresh["epe"] - first["epe"])
+
+
+def test_the_start_is_evaluated_first_and_training_does_not_notice(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stereo_exp.suite.train.loop import Trainer
+
+    words = ("optim.steps=6", "train.log_every=1", "train.eval_every=0.25", "augment=photometric")
+    found = run(root, "name=begun", *words)
+    epe = metrics(found["run_dir"], "test/epe")
+    assert min(epe) == 0
+    assert max(epe) == 6
+    assert found["epe"] == min(epe.values())
+    assert epe[found["best_step"]] == found["epe"]
+    evaluate = Trainer._evaluate
+    monkeypatch.setattr(Trainer, "_evaluate", lambda self: self.progress.step and evaluate(self))
+    without = run(root, "name=unbegun", *words)
+    assert 0 not in metrics(without["run_dir"], "test/epe")
+    assert losses(found["run_dir"]) == losses(without["run_dir"])
+
+
+def test_a_fine_tuning_that_never_beats_its_start_says_so(root: Path, trained: dict) -> None:
+    from stereo_exp.model.checkpoint import load_checkpoint
+
+    start = trained["checkpoint"]
+    words = (f"init_from={start}", "optim.steps=3", "optim.ema_decay=0", "optim.warmup_epochs=0", "optim.lr=0.5")
+    outcome = run_in_process(*SMOKE, f"root={root}", "machine.threads=1", "name=spoilt", *words)
+    report = outcome.report
+    assert report["best_step"] == 0
+    epe = metrics(report["run_dir"], "test/epe")
+    assert report["epe"] == epe[0] == pytest.approx(trained["epe"], rel=1e-6)
+    assert epe[3] > epe[0]
+    (line,) = [line for line in outcome.err.splitlines() if "beat the start's" in line]
+    assert "in 3 steps" in line
+    kept, given = load_checkpoint(Path(report["checkpoint"])), load_checkpoint(Path(start))
+    assert all((kept.tensors[name] == given.tensors[name]).all() for name in given.tensors)
 
 
 @pytest.mark.long
@@ -146,7 +195,7 @@ def test_a_compiled_network_learns_the_same(root: Path, monkeypatch: pytest.Monk
     assert found == pytest.approx(wanted, rel=0.1)
     assert compiled["epe"] == pytest.approx(plain["epe"], rel=0.2)
     # Its checkpoint is one like any other.
-    evaluated = run(root, "task=eval", f"checkpoint={compiled['checkpoint']}")
+    evaluated = run(root, "task=eval", "eval.scale=1", f"checkpoint={compiled['checkpoint']}")
     assert evaluated["epe"] == pytest.approx(compiled["epe"], rel=1e-6)
 
 
@@ -174,7 +223,8 @@ def test_infer_writes_four_panels_and_files(root: Path, trained: dict, tmp_path:
     import cv2
     import numpy as np
 
-    from stereo_exp.data.formats import encode_png, read_pfm
+    from stereo_exp.geometry.formats.image import encode_png
+    from stereo_exp.geometry.formats.pfm import read_pfm
 
     rng = np.random.default_rng(0)
     for view in ("left", "right"):
@@ -217,7 +267,7 @@ def test_infer_on_a_sequence(root: Path, trained: dict, tmp_path: Path) -> None:
     import cv2
     import numpy as np
 
-    from stereo_exp.data.formats import encode_png
+    from stereo_exp.geometry.formats.image import encode_png
 
     rng = np.random.default_rng(0)
     for view in ("left", "right"):
@@ -258,11 +308,11 @@ def test_eval_tells_the_stability_of_a_sequence(root: Path, trained: dict) -> No
     assert report["stability"]["filtered"]["n_changes"] == report["n_images"] - 1
 
 
-def test_infer_and_eval_on_the_real_pair(root: Path, trained: dict) -> None:
+def test_infer_on_the_example_and_eval_on_the_real_pair(root: Path, trained: dict) -> None:
     # Found by name: the newest of those that other tests left, all of the same weights.
     inferred = run(root, "name=trained", "task=infer")
-    assert inferred["pair"] == "motorcycle"
-    assert (inferred["height"], inferred["width"]) == (500, 741)
+    assert inferred["pair"] == "example"
+    assert (inferred["height"], inferred["width"]) == (544, 960)
     assert "depth_median" in inferred
     evaluated = run(root, "name=trained", "task=eval", "dataset=motorcycle")
     assert evaluated["n_images"] == 1

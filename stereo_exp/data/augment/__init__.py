@@ -1,27 +1,10 @@
-"""Augmentations by name. The reference recipe has none but its crop, so all of them are off unless asked for.
+"""Changes of training pairs that keep them true: geometry of both views and the truth, and what cameras do."""
 
-To add one: a frozen dataclass with checked arguments, `before_crop`, and `__call__(sample, rng)`, and its line
-in `AUGMENTATIONS`.
-"""
-
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from typing import Any, ClassVar, Protocol
-
-import numpy as np
-
-from stereo_exp.data.augment.erase import Erase
+from stereo_exp.data.augment.base import Augment, Augmentation, WholeAugmentation
 from stereo_exp.data.augment.geometry import HflipSwap, Scale, VerticalFlip, VerticalJitter
-from stereo_exp.data.augment.photometric import Jpeg, Noise, Photometric
-from stereo_exp.data.sample import StereoSample
-from stereo_exp.data.transforms import random_crop
-from stereo_exp.errors import UserError
-from stereo_exp.registry import Registry
+from stereo_exp.data.augment.photometric import Erase, Jpeg, Noise, Photometric
 
 __all__ = [
-    "AUGMENTATIONS",
     "Augment",
     "Augmentation",
     "Erase",
@@ -33,88 +16,4 @@ __all__ = [
     "VerticalFlip",
     "VerticalJitter",
     "WholeAugmentation",
-    "build_augment",
 ]
-
-AUGMENTATIONS = Registry(
-    "augment",
-    {
-        "photometric": "stereo_exp.data.augment.photometric:Photometric",
-        "vertical_flip": "stereo_exp.data.augment.geometry:VerticalFlip",
-        "scale": "stereo_exp.data.augment.geometry:Scale",
-        "hflip_swap": "stereo_exp.data.augment.geometry:HflipSwap",
-        "vertical_jitter": "stereo_exp.data.augment.geometry:VerticalJitter",
-        "erase": "stereo_exp.data.augment.erase:Erase",
-        "noise": "stereo_exp.data.augment.photometric:Noise",
-        "jpeg": "stereo_exp.data.augment.photometric:Jpeg",
-    },
-)
-
-
-class Augmentation(Protocol):
-    """Takes a cropped sample and returns a new one; draws from `rng` and from nothing else."""
-
-    before_crop: ClassVar[bool]
-
-    def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample: ...
-
-
-class WholeAugmentation(Protocol):
-    """Takes the whole pair, ahead of the crop; `crop` is the size (height, width) that will be cut from it."""
-
-    before_crop: ClassVar[bool]
-
-    def __call__(
-        self, sample: StereoSample, rng: np.random.Generator, crop: tuple[int, int] | None = None
-    ) -> StereoSample: ...
-
-
-class Augment:
-    """Several augmentations and the random crop.
-
-    What must see the whole pair (`before_crop`) comes first, then the crop, then the rest, each part in the
-    order given. No augmentations and no crop give the sample back as it is.
-    """
-
-    def __init__(self, ops: Sequence[Any] = ()) -> None:
-        self.ops = tuple(ops)
-        self._before: list[WholeAugmentation] = [op for op in self.ops if op.before_crop]
-        self._after: list[Augmentation] = [op for op in self.ops if not op.before_crop]
-
-    def __call__(
-        self, sample: StereoSample, rng: np.random.Generator, crop: tuple[int, int] | None = None
-    ) -> StereoSample:
-        """Augment and crop one pair.
-
-        Args:
-            sample: the pair as its source has it.
-            rng: all random numbers come from here, in one fixed order.
-            crop: height and width to cut out; None keeps the whole pair.
-        """
-        for whole in self._before:
-            sample = whole(sample, rng, crop)
-        if crop is not None:
-            sample = random_crop(sample, crop, rng)
-        for op in self._after:
-            sample = op(sample, rng)
-        return sample
-
-
-def build_augment(specs: Sequence[Mapping[str, Any]]) -> Augment:
-    """Build what a config lists, e.g. `[{"name": "photometric", "gamma": 0.2}, {"name": "vertical_flip"}]`.
-
-    Raises:
-        UserError: no such augmentation, no such argument, or a value out of range.
-    """
-    ops = []
-    for spec in specs:
-        arguments = dict(spec)
-        name = arguments.pop("name", None)
-        op = AUGMENTATIONS[str(name)]
-        known = [field.name for field in fields(op)]
-        for argument in arguments:
-            if argument not in known:
-                rule = f"{name} takes {', '.join(known)}"
-                raise UserError(f"augment.{name}", argument, rule, "use one of these")
-        ops.append(op(**arguments))
-    return Augment(ops)

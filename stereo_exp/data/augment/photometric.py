@@ -13,8 +13,8 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from stereo_exp.data.augment.rules import check_order, check_ranges, check_whole
-from stereo_exp.data.sample import StereoSample
+from stereo_exp.data.augment.base import check_order, check_ranges, check_whole
+from stereo_exp.geometry.pair import StereoSample
 
 _LEVELS = np.arange(256) / 255
 _NOISE_BITS = 12
@@ -27,28 +27,25 @@ class Photometric:
     v in [0, 1] becomes clip(((v ** g - 0.5) · c + 0.5 + b) · t), with b from ±brightness, c from 1 ± contrast,
     log g from ± log(1 + gamma), and t from 1 ± tint, one for each colour channel.
 
-    Args:
-        brightness: half-range, 0 to 1 (the image's whole range).
-        contrast: half-range, 0 to 0.99.
-        gamma: half-range, 0 to 10.
-        tint: half-range, 0 to 0.99.
-        probability: share of the views that are changed, 0 to 1.
-
     Raises:
         UserError: an argument out of its range.
     """
 
     before_crop: ClassVar[bool] = False
     brightness: float = 0.1
+    """Half-range of what is added, 0 to 1 (the image's whole range)."""
     contrast: float = 0.2
+    """Half-range of the factor about mid-grey, 0 to 0.99."""
     gamma: float = 0.2
+    """Half-range of the exponent, 0 to 10."""
     tint: float = 0.0
+    """Half-range of each colour channel's factor, 0 to 0.99."""
     probability: float = 0.8
+    """Share of the views that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
         check_ranges(
             self,
-            "photometric",
             brightness=(0, 1),
             contrast=(0, 0.99),
             gamma=(0, 10),
@@ -78,22 +75,20 @@ class Noise:
 
     Its strength is drawn for each view, up to the arguments.
 
-    Args:
-        gaussian: largest standard deviation of the part that every pixel has, in 8-bit steps, 0 to 255.
-        shot: largest variance a unit of light, in 8-bit steps, 0 to 255: 0.1 gives 5 steps at white.
-        probability: share of the views that are changed, 0 to 1.
-
     Raises:
         UserError: an argument out of its range.
     """
 
     before_crop: ClassVar[bool] = False
     gaussian: float = 4.0
+    """Largest standard deviation of the part that every pixel has, in 8-bit steps, 0 to 255."""
     shot: float = 0.1
+    """Largest variance for each unit of light, in 8-bit steps, 0 to 255: 0.1 gives 5 steps at white."""
     probability: float = 0.5
+    """Share of the views that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, "noise", gaussian=(0, 255), shot=(0, 255), probability=(0, 1))
+        check_ranges(self, gaussian=(0, 255), shot=(0, 255), probability=(0, 1))
 
     def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
         return replace(sample, left=self._view(sample.left, rng), right=self._view(sample.right, rng))
@@ -113,23 +108,22 @@ class Noise:
 class Jpeg:
     """JPEG, there and back, each view at a quality of its own (with OpenCV's 4:2:0 colour).
 
-    Args:
-        quality_min, quality_max: the quality is drawn uniformly from these, whole numbers from 1 to 100.
-        probability: share of the views that are changed, 0 to 1.
-
     Raises:
         UserError: an argument out of its range, a fraction, or quality_min above quality_max.
     """
 
     before_crop: ClassVar[bool] = False
     quality_min: float = 50
+    """Lowest quality, a whole number from 1 to 100."""
     quality_max: float = 95
+    """Highest quality, a whole number from 1 to 100; drawn uniformly between the two."""
     probability: float = 0.5
+    """Share of the views that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, "jpeg", quality_min=(1, 100), quality_max=(1, 100), probability=(0, 1))
-        check_whole(self, "jpeg", "quality_min", "quality_max")
-        check_order(self, "jpeg", "quality_min", "quality_max")
+        check_ranges(self, quality_min=(1, 100), quality_max=(1, 100), probability=(0, 1))
+        check_whole(self, "quality_min", "quality_max")
+        check_order(self, "quality_min", "quality_max")
 
     def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
         return replace(sample, left=self._view(sample.left, rng), right=self._view(sample.right, rng))
@@ -141,7 +135,9 @@ class Jpeg:
             return image
         # OpenCV takes channels as blue, green, red; the codec weighs them, so that the order matters.
         encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        assert decoded is not None  # it was encoded a line ago
+        return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
 
 
 @cache
@@ -150,3 +146,45 @@ def _normal_quantiles() -> np.ndarray:
     count = 1 << _NOISE_BITS
     inverse = NormalDist().inv_cdf
     return np.array([inverse((step + 0.5) / count) for step in range(count)], np.float32)
+
+
+# Random erasing of the right view: what the left camera sees need not be seen by the right one.
+
+
+@dataclass(frozen=True)
+class Erase:
+    """Rectangles of the right view take its mean colour; the truth stays.
+
+    It stands in for occlusion, reflections and dirt: the network has to fill in from context, as HSM
+    (Yang et al., CVPR 2019) and RAFT-Stereo train it to.
+
+    Raises:
+        UserError: an argument out of its range, a fraction, or size_min above size_max.
+    """
+
+    before_crop: ClassVar[bool] = False
+    count_max: float = 2
+    """Most rectangles, whole, 1 to 100; there is at least one."""
+    size_min: float = 50
+    """Shortest side of a rectangle, whole px, 1 to 10000."""
+    size_max: float = 100
+    """Longest side, whole px, 1 to 10000; drawn uniformly between the two, cut off at the image's edge."""
+    probability: float = 0.5
+    """Share of the pairs that are changed, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, count_max=(1, 100), size_min=(1, 10_000), size_max=(1, 10_000), probability=(0, 1))
+        check_whole(self, "count_max", "size_min", "size_max")
+        check_order(self, "size_min", "size_max")
+
+    def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
+        if rng.random() >= self.probability:
+            return sample
+        height, width = sample.size
+        right = sample.right.copy()
+        mean = np.array(cv2.mean(right)[:3]).round().astype(np.uint8)
+        for _ in range(int(rng.integers(1, int(self.count_max) + 1))):
+            rows, columns = rng.integers(int(self.size_min), int(self.size_max) + 1, 2)
+            y, x = int(rng.integers(0, height)), int(rng.integers(0, width))
+            right[y : y + rows, x : x + columns] = mean
+        return replace(sample, right=right)

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.data.formats.calib import read_middlebury_calib
-from stereo_exp.data.formats.pfm import read_pfm
-from stereo_exp.data.sample import Calibration
-from stereo_exp.data.sources.files import FilesSource, PairFiles
-from stereo_exp.data.sources.layout import Layout
+from stereo_exp.data.sources.files import FilesSource, Layout, PairFiles
+from stereo_exp.geometry.calibration import read_middlebury_calib
+from stereo_exp.geometry.formats.pfm import read_pfm
+from stereo_exp.geometry.pair import Calibration
 
 LAYOUT = Layout(
     "eth3d",

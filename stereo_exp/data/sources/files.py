@@ -5,21 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from stereo_exp.data.formats.disparity_png import read_grey
-from stereo_exp.data.formats.image import read_rgb
-from stereo_exp.data.sample import (
-    Calibration,
-    StereoSample,
-    StereoSource,
-    check_disparity,
-    check_views,
-    known_disparity,
-)
-from stereo_exp.errors import RESTORE_OR_SKIP, DataError
+from stereo_exp.base.errors import RESTORE_OR_SKIP, ArgumentError, DataError, UserError
+from stereo_exp.data.source import StereoSource
+from stereo_exp.geometry.formats.disparity import read_grey
+from stereo_exp.geometry.formats.image import read_rgb
+from stereo_exp.geometry.pair import Calibration, StereoSample, check_disparity, check_views, known_disparity
 
 _SEEN_BY_BOTH = 255
 
@@ -115,3 +109,120 @@ def mask_of_size(mask: np.ndarray, size: tuple[int, ...], path: Path) -> np.ndar
             RESTORE_OR_SKIP,
         )
     return mask
+
+
+# Roots of published sets: is one there, is it the right one, and if not, what was expected.
+#
+# Roots may be given as the folder that holds the official one or as that folder itself.
+
+
+# What gives a set away at first sight, relative to its root.
+_SIGNS = {
+    "kitti2015": ("disp_occ_0", "training/disp_occ_0"),
+    "kitti2012": ("disp_occ", "training/disp_occ"),
+    "eth3d": ("two_view_training", "two_view_training_gt", "two_view_testing"),
+    "sceneflow": ("SceneFlow_finalpass_train.txt", "SceneFlow_finalpass_test.txt", "train/index.json"),
+    "middlebury": ("trainingF", "trainingH", "trainingQ", "MiddEval3"),
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a set lies on the disk, for people.
+
+    Attributes:
+        option: the name for `dataset=`.
+        title: the set's own name.
+        expected: the official folders and files.
+        origin: by what name and from whom users get it.
+    """
+
+    option: str
+    title: str
+    expected: str
+    origin: str
+
+    def folder(self, root: Path) -> Path:
+        """`root`, if it is a folder with something in it; else `UserError`."""
+        try:
+            if not root.is_dir():
+                raise self.refusal(root, "is no folder" if root.exists() else "there is no such folder")
+            if next(root.iterdir(), None) is None:
+                raise self.refusal(root, "the folder is empty")
+        except OSError as error:
+            raise self.refusal(root, f"cannot be read ({error.strerror})") from None
+        return root
+
+    def refusal(self, root: Path, why: str | None = None) -> UserError:
+        """The error for a root that does not hold this set; `why` None: it is laid out otherwise."""
+        if why is None:
+            why = f"does not hold {self.title}"
+            other = _looks_like(root, self.option)
+            if other is not None:
+                return ArgumentError("root", root, f"{why} but what {{name}}={other} reads", f"use {{name}}={other}")
+        return ArgumentError(
+            "root",
+            root,
+            f"{why}; expected: {self.expected}",
+            f"give the folder of {self.title} ({self.origin})",
+        )
+
+
+def _looks_like(root: Path, not_this: str) -> str | None:
+    found = (name for name, signs in _SIGNS.items() if name != not_this and any((root / s).exists() for s in signs))
+    return next(found, None)
+
+
+# Some pairs of a set, by a list file: which to fine-tune on, which to hold back.
+
+
+def select(pairs: Sequence[PairFiles], list_file: Path | None) -> Sequence[PairFiles]:
+    """The pairs that a list names, in its order; all of them without a list.
+
+    Args:
+        pairs: every pair of the set.
+        list_file: a pair a line, by its key or its left image's path, of which only the end counts
+            (`000000_10.png`, or `training/colored_0/000000_10.png`). What follows on the line is left alone:
+            lists with three paths a line, as KITTI's usual splits have them, serve as they are. Blank lines
+            and lines that begin with `#` do not count.
+
+    Raises:
+        DataError: the list cannot be read, names nothing, or a line names no pair of the set or several.
+    """
+    if list_file is None:
+        return pairs
+    try:
+        lines = Path(list_file).read_bytes().decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise DataError(list_file, None, f"cannot be read ({error.strerror})", "name an existing list file") from None
+    except UnicodeDecodeError as error:
+        raise DataError(list_file, f"byte {error.start}", "a list file is UTF-8 text", "save it as UTF-8") from None
+    names = _names(pairs)
+    chosen = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        # A name of one's own may have blanks in it; a line of three paths has its pair in the first.
+        found = names.get(_plain(line.strip())) or names.get(_plain(line.split()[0])) or ()
+        if len(found) != 1:
+            rule = "names several pairs" if found else "names no pair of this set"
+            raise DataError(f"{list_file} line {number}", line, rule, f"pairs are named like {pairs[0].key}")
+        chosen.append(pairs[found[0]])
+    if not chosen:
+        raise DataError(list_file, None, "the list names no pairs", f"pairs are named like {pairs[0].key}")
+    return chosen
+
+
+def _names(pairs: Sequence[PairFiles]) -> dict[str, tuple[int, ...]]:
+    """Every end of every left path, and every key, to the pairs that it may mean; a key means its own alone."""
+    names: dict[str, tuple[int, ...]] = {}
+    for index, pair in enumerate(pairs):
+        parts = pair.left.parts
+        for start in range(len(parts)):
+            name = _plain("/".join(parts[start:]))
+            names[name] = (*names.get(name, ()), index)
+    return names | {_plain(pair.key): (index,) for index, pair in enumerate(pairs)}
+
+
+def _plain(name: str) -> str:
+    return str(PurePosixPath(name))

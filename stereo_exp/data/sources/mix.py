@@ -6,8 +6,9 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import accumulate
 
-from stereo_exp.data.sample import StereoSample, StereoSource
-from stereo_exp.data.shuffle import Mixture, Part, ShardShuffle, Shuffle
+from stereo_exp.data.order import Mixture, Part, ShardShuffle, Shuffle
+from stereo_exp.data.source import StereoSource
+from stereo_exp.geometry.pair import StereoSample
 
 
 class MixSource(StereoSource):

@@ -2,25 +2,30 @@
 
 An engine's `write(model, folder, name, opt)` leaves the files of one form in `folder` and returns their entry for the
 manifest, and which rewrites of its own format it made at that `compile.opt`, in how many places. A tool chain's
-`write(source, folder, config, size)` leaves what a vendor's tools take, in a folder of its own, and returns the files
-to begin with; it cannot be run here.
+`write(source, folder, batches, pairs, size)` leaves what a vendor's tools take, in a folder of its own, and returns the
+files to begin with; it cannot be run here.
 """
 
+from __future__ import annotations
+
 from importlib.util import find_spec
+from pathlib import Path
 
-from stereo_exp.errors import UserError
-from stereo_exp.registry import Registry
+import onnx
 
-ENGINES = Registry(
+from stereo_exp.base.errors import ArgumentError
+from stereo_exp.base.files import write_bytes
+from stereo_exp.base.registry import declare
+from stereo_exp.runtime.manifest import FileEntry, file_entry
+
+ENGINES = declare(
     "compile.engines",
-    {
-        "onnxruntime": "stereo_exp.deploy.engines.onnxruntime:write",
-        "openvino": "stereo_exp.deploy.engines.openvino:write",
-    },
+    onnxruntime="stereo_exp.deploy.engines:write",
+    openvino="stereo_exp.deploy.engines.openvino:write",
 )
-TOOL_CHAINS = Registry("compile.engines", {"openexplorer": "stereo_exp.deploy.engines.openexplorer:write"})
-# Package -> the extra that brings it; what an engine's files are written with.
-_EXPORT = {"onnx": "export", "onnx_ir": "export", "onnxscript": "export"}
+TOOL_CHAINS = declare("compile.tool_chains", openexplorer="stereo_exp.deploy.engines.openexplorer:write")
+# Package -> the extra that brings it; what an engine's files and the report beside them are written with.
+_EXPORT = {"jinja2": "export", "onnx": "export", "onnx_ir": "export", "onnxscript": "export"}
 _NEEDS = {
     "onnxruntime": _EXPORT,
     "openvino": {**_EXPORT, "openvino": "openvino"},
@@ -28,13 +33,23 @@ _NEEDS = {
 }
 
 
-def check_installed(engine: str, key: str = "compile.engines") -> None:
+def check_installed(engine: str) -> None:
     """Can models be written for an engine here?
 
     Raises:
         UserError: a package is missing; names the extra to install.
     """
-    for package, extra in _NEEDS[engine].items():
+    for package, extra in _NEEDS.get(engine, _EXPORT).items():
         if find_spec(package) is None:
             fix = f'pip install "stereo_exp[{extra}]"'
-            raise UserError(key, engine, f"needs {package}, which is not installed", fix)
+            raise ArgumentError("engine", engine, f"needs {package}, which is not installed", fix)
+
+
+# ONNX Runtime takes ONNX as it is.
+
+
+def write(model: onnx.ModelProto, folder: Path, name: str, opt: int) -> tuple[FileEntry, dict[str, int]]:
+    """`onnxruntime/<name>.onnx`."""
+    path = f"onnxruntime/{name}.onnx"
+    write_bytes(folder / path, model.SerializeToString(deterministic=True))
+    return file_entry(folder, path), {}

@@ -13,17 +13,15 @@ from typing import Any
 import numpy as np
 import yaml
 
-from stereo_exp.atomic import write_bytes, write_text
-from stereo_exp.config.schema import Root
-from stereo_exp.data.batch import StereoBatch, first_pairs
-from stereo_exp.data.colour import normalise
-from stereo_exp.data.splits import Splits
+from stereo_exp.base.errors import ArgumentError
+from stereo_exp.base.files import write_bytes, write_text
+from stereo_exp.data.loader import StereoBatch, first_views
+from stereo_exp.deploy.align import fit
 from stereo_exp.deploy.forms import VIEWS, network_form
-from stereo_exp.deploy.lower import lower
 from stereo_exp.deploy.onnx_export import OLDEST_OPSET, export_trunk_onnx
-from stereo_exp.deploy.parity import fit
 from stereo_exp.deploy.source import Source
-from stereo_exp.errors import UserError
+from stereo_exp.deploy.surgery import lower
+from stereo_exp.model.colour import normalise
 
 OPSET = 11
 FOLDER = "openexplorer"
@@ -31,11 +29,14 @@ FOLDER = "openexplorer"
 _MARCH = "bayes"
 
 
-def write(source: Source, folder: Path, config: Root, size: tuple[int, int]) -> list[Path]:
+def write(
+    source: Source, folder: Path, batches: Iterable[StereoBatch], pairs: int, size: tuple[int, int]
+) -> list[Path]:
     """Leave `openexplorer/` in `folder`: `network.onnx`, `calibration/<view>_f32/*.bin`, `config.yaml`.
 
     Args:
-        config: the run's: `compile` says how many calibration pairs, `dataset` whose training split gives them.
+        batches: of training pairs, to calibrate with.
+        pairs: how many of them.
         size: height and width of the network's images, multiples of 32; the tools want them fixed.
 
     Raises:
@@ -43,12 +44,12 @@ def write(source: Source, folder: Path, config: Root, size: tuple[int, int]) -> 
     """
     if source.stage != "float":
         rule = "takes the float network; its tools calibrate and quantise themselves"
-        raise UserError("compile.engines", "openexplorer", rule, "add stage=float")
-    base, pairs = folder / FOLDER, config.compile.calibration_pairs
+        raise ArgumentError("engine", "openexplorer", rule, "take the float network")
+    base = folder / FOLDER
     trunk = export_trunk_onnx(source, OLDEST_OPSET, size, 1)
     model = lower(network_form(trunk, source.num_candidates), OPSET)
     write_bytes(base / "network.onnx", model.SerializeToString(deterministic=True))
-    count = _write_calibration(base / "calibration", size, Splits(config, truth=False).calibration(1, pairs), pairs)
+    count = _write_calibration(base / "calibration", size, batches, pairs)
     write_text(base / "config.yaml", _config(size, count))
     return [base / "network.onnx", base / "config.yaml"]
 
@@ -56,7 +57,7 @@ def write(source: Source, folder: Path, config: Root, size: tuple[int, int]) -> 
 def _write_calibration(folder: Path, size: tuple[int, int], batches: Iterable[StereoBatch], pairs: int) -> int:
     """Raw float32, 1×3×H×W each, little-endian; returns how many pairs."""
     count = 0
-    for pair in first_pairs(batches, pairs):
+    for pair in first_views(batches, pairs):
         for name, view in zip(VIEWS, pair, strict=True):
             values = normalise(fit(view, size)).numpy().astype(np.dtype("<f4"))
             write_bytes(folder / f"{name}_f32" / f"{count:04d}.bin", values.tobytes())

@@ -9,7 +9,7 @@ import onnx
 from onnx import helper, shape_inference
 from onnxscript import optimizer
 
-from stereo_exp.deploy.quiet import quiet
+from stereo_exp.deploy.surgery import quiet
 
 # Operators that compute; what moves or views, constants and arithmetic on sizes are no layers.
 _COMPUTE = {
@@ -54,7 +54,7 @@ class Layer:
         return self.bytes_read + self.bytes_weights + self.bytes_written
 
 
-def layers(model: onnx.ModelProto, size: tuple[int, int], batch: int = 1) -> list[Layer]:
+def count_layers(model: onnx.ModelProto, size: tuple[int, int], batch: int = 1) -> list[Layer]:
     """The layers of a `full` or `trunk` form at one size, in the order of the graph.
 
     Args:

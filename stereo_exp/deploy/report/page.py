@@ -1,134 +1,128 @@
-"""`model.html`: one file that opens from disk, without a network; light and dark."""
+"""`model.html`: one file that opens from disk, without a network; light and dark.
+
+`page.html.j2` holds all its markup, style and script. Here is what the template does not reckon itself: where the two
+drawings have their bars, roofs and points, in px of an SVG of `WIDTH` by `HEIGHT`.
+"""
 
 from __future__ import annotations
 
-from html import escape
-from typing import Any
+import math
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any, NamedTuple
 
-from stereo_exp.deploy.report.charts import PARTS, roofline, skyline
+from jinja2 import Environment, StrictUndefined
 
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1d2330; --soft: #667085; --line: #d9dee7; --page: #ffffff; --card: #f4f6fa;
-  --images: #8a94a6; --backbone: #2f6fd0; --neck: #2a9d8f; --head: #d9772b; --pixels: #b04a8f; --trunk: #5b6475; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --soft: #98a2b3; --line: #323a48; --page: #12161d;
-  --card: #1b212b; --images: #9aa4b5; --backbone: #6ea3f0; --neck: #59c9ba; --head: #f09a55; --pixels: #d983bd;
-  --trunk: #a0a9b8; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1200px; padding: 24px 20px 48px; background: var(--page); color: var(--ink);
-  font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 32px 0 8px; } p { margin: 4px 0; }
-.soft { color: var(--soft); }
-.tiles { display: flex; flex-wrap: wrap; gap: 10px; margin: 18px 0; }
-.tile { background: var(--card); border-radius: 8px; padding: 10px 16px; min-width: 130px; }
-.tile b { display: block; font-size: 21px; font-variant-numeric: tabular-nums; }
-svg { width: 100%; height: auto; display: block; }
-svg text { fill: var(--soft); font-size: 11px; } .grid { stroke: var(--line); }
-.roof { fill: none; stroke: var(--soft); stroke-width: 1.5; }
-circle { fill-opacity: .75; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 13px; }
-th, td { padding: 4px 8px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th:first-child, td:first-child, th.text, td.text { text-align: left; }
-td.text { white-space: normal; }
-thead th { position: sticky; top: 0; background: var(--page); }
-th button { all: unset; cursor: pointer; font-weight: 600; }
-th button:focus-visible { outline: 2px solid var(--backbone); }
-.key span { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 5px 0 12px; }
-"""
-_SCRIPT = """
-for (const button of document.querySelectorAll("#layers th button")) button.addEventListener("click", () => {
-  const head = button.parentElement, column = head.cellIndex, body = document.querySelector("#layers tbody");
-  const value = row => {
-    const cell = row.cells[column];
-    return cell.dataset.n === undefined ? cell.textContent : +cell.dataset.n;
-  };
-  const up = head.getAttribute("aria-sort") === "descending";
-  for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
-  head.setAttribute("aria-sort", up ? "ascending" : "descending");
-  const order = (a, b) => (value(a) > value(b) ? 1 : value(a) < value(b) ? -1 : 0) * (up ? 1 : -1);
-  body.append(...[...body.rows].sort(order));
-});
-"""
-_COLUMNS = (
-    "layer", "type", "shape", "bits in · weights · out", "M MAC", "parameters", "kB moved", "bound", "ms"
-)  # fmt: skip
-_TEXT_COLUMNS = ("type", "shape", "bound")
+TEMPLATE = "page.html.j2"
+WIDTH, HEIGHT = 960, 260
+PARTS = ("images", "backbone", "neck", "head", "pixels", "trunk")
+"""In the order of the key; each has its colour in the template's style."""
+# Room for the labels around what is drawn.
+_LEFT, _BOTTOM, _TOP = 56, 34, 14
+_RIGHT = 8
+_GAP = 0.6
+"""Between two bars, and the width of the narrowest."""
 
 
-def page(report: dict[str, Any]) -> str:
-    """The whole page."""
-    model, device, totals = report["model"], report["device"], report["totals"]
-    height, width = model["size"]
-    title = f"{model['name']} · {model['stage']}"
-    tiles = (
-        ("estimated", f"{totals['ms']:.2f} ms"),
-        ("multiply-accumulates", f"{totals['macs'] / 1e9:.2f} G"),
-        ("of these integer", f"{100 * totals['integer_macs'] / max(totals['macs'], 1):.1f} %"),
-        ("parameters", f"{totals['parameters']:,}"),
-        ("bytes moved", f"{totals['bytes_moved'] / 1e6:.1f} MB"),
-        ("layers", str(totals["layers"])),
+def render_page(report: dict[str, Any]) -> str:
+    """The whole page.
+
+    Args:
+        report: what `summarize` returns; names may hold anything, they are escaped.
+    """
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text("utf-8"))
+    return template.render(
+        report,
+        colours=PARTS,
+        frame={"width": WIDTH, "height": HEIGHT, "left": _LEFT, "base": HEIGHT - 8},
+        grid=_place_grid(report["layers"]),
+        bars=_place_bars(report["layers"]),
+        roofline=_place_roofline(report["layers"], report["device"]),
     )
-    style = _STYLE + "".join(f".{p} {{ fill: var(--{p}); background: var(--{p}); }}\n" for p in PARTS)
-    peaks = (
-        f"{device['int8_ops'] / 1e12:.3g} TOPS int8, {device['float32_ops'] / 1e9:.3g} GFLOPS float32, "
-        f"{device['bandwidth'] / 1e9:.3g} GB/s"
-    )
-    rest = {key: value for key, value in model.items() if key not in ("name", "stage", "size") and value is not None}
-    facts = ", ".join(f"{key} {value}" for key, value in rest.items())
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title><style>{style}</style></head><body>
-<h1>{escape(title)}</h1>
-<p class="soft">One pair of {height}×{width} images; {escape(facts)}</p>
-<p class="soft">Device: {escape(device["title"])}: {escape(peaks)}.
-Times are the longer of computing and moving, layer by layer; a bound, not a measurement.</p>
-<div class="tiles">{"".join(f'<div class="tile"><b>{escape(v)}</b>{escape(k)}</div>' for k, v in tiles)}</div>
-<h2>Where the time goes</h2>{_key(report)}{skyline(report)}
-<h2>Roofline</h2>{roofline(report)}
-<h2>Parts</h2><div class="scroll">{_parts(report)}</div>
-<h2>Layers</h2><p class="soft">A head sorts. Activations that go on inside one kernel count no bytes.</p>
-<div class="scroll">{_layers(report)}</div>
-<script>{_SCRIPT}</script></body></html>
-"""
 
 
-def _key(report: dict[str, Any]) -> str:
-    names = [part for part in PARTS if part in report["parts"]]
-    return f'<p class="key">{"".join(f"<span class={part!r}></span>{part}" for part in names)}</p>'
+def _rise(share: float) -> float:
+    """How far down the drawing a share of its height is."""
+    return HEIGHT - _BOTTOM - (HEIGHT - _BOTTOM - _TOP) * share
 
 
-def _parts(report: dict[str, Any]) -> str:
-    total = report["totals"]["ms"] or 1.0
-    rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{p['layers']}</td><td>{p['macs'] / 1e6:,.1f}</td><td>{p['parameters']:,}</td>"
-        f"<td>{p['bytes_moved'] / 1e6:.2f}</td><td>{p['ms']:.3f}</td><td>{100 * p['ms'] / total:.1f} %</td></tr>"
-        for name, p in report["parts"].items()
-    )
-    heads = ("part", "layers", "M MAC", "parameters", "MB moved", "ms", "share")
-    return f"<table><thead><tr>{''.join(f'<th>{h}</th>' for h in heads)}</tr></thead><tbody>{rows}</tbody></table>"
+# One bar for every layer, in the order of the graph: its estimated time.
 
 
-def _layers(report: dict[str, Any]) -> str:
-    heads = "".join(f'<th scope="col"{_text_class(name)}><button>{escape(name)}</button></th>' for name in _COLUMNS)
-    rows = "".join(f"<tr>{_row(layer)}</tr>" for layer in report["layers"])
-    return f'<table id="layers"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+class _Bar(NamedTuple):
+    layer: dict[str, Any]
+    x: float
+    y: float
+    width: float
+    height: float
 
 
-def _row(layer: dict[str, Any]) -> str:
-    shape = " + ".join("×".join(map(str, s)) for s in layer["inputs"]) + " → " + "×".join(map(str, layer["output"]))
-    kind = layer["kind"] + (" (fused)" if layer["is_fused"] else "")
-    numbers = (
-        (layer["macs"], f"{layer['macs'] / 1e6:,.2f}"),
-        (layer["parameters"], f"{layer['parameters']:,}"),
-        (layer["bytes_moved"], f"{layer['bytes_moved'] / 1e3:,.1f}"),
-    )
-    bits = f"{layer['bits_in']} · {layer['bits_weight'] or '–'} · {layer['bits_out']}"
-    cells = [f"<td>{escape(layer['name'])}</td>", *(f'<td class="text">{escape(t)}</td>' for t in (kind, shape))]
-    cells += [f'<td data-n="{layer["bits_in"]}">{bits}</td>']
-    cells += [f'<td data-n="{n}">{text}</td>' for n, text in numbers]
-    cells += [f'<td class="text">{layer["bound"]}</td>', f'<td data-n="{layer["ms"]}">{layer["ms"]:.4f}</td>']
-    return "".join(cells)
+def _place_bars(layers: list[dict[str, Any]]) -> list[_Bar]:
+    longest = _longest(layers)
+    step = (WIDTH - _LEFT) / max(len(layers), 1)
+    bars = []
+    for i, layer in enumerate(layers):
+        top = _rise(layer["ms"] / longest)
+        bars.append(_Bar(layer, _LEFT + i * step, top, max(step - _GAP, _GAP), _rise(0) - top))
+    return bars
 
 
-def _text_class(name: str) -> str:
-    return ' class="text"' if name in _TEXT_COLUMNS else ""
+def _place_grid(layers: list[dict[str, Any]]) -> list[tuple[float, float]]:
+    """(y, ms) of every line behind the bars."""
+    return [(_rise(share), share * _longest(layers)) for share in (0, 0.25, 0.5, 0.75, 1)]
+
+
+def _longest(layers: list[dict[str, Any]]) -> float:
+    return max((layer["ms"] for layer in layers), default=1.0) or 1.0
+
+
+# Every layer that multiplies: operations for each byte moved, and what the device can reach there.
+
+
+class _Roof(NamedTuple):
+    name: str
+    peak: float
+    """Operations a second."""
+    corners: list[tuple[float, float]]
+    label: float
+    """Height of its label."""
+
+
+class _Point(NamedTuple):
+    layer: dict[str, Any]
+    intensity: float
+    """Operations a byte."""
+    x: float
+    y: float
+    radius: float
+
+
+def _place_roofline(layers: list[dict[str, Any]], device: dict[str, Any]) -> dict[str, Any]:
+    """`roofs` and `points`, both axes logarithmic; the points' areas grow with their times."""
+    found = [layer for layer in layers if layer["macs"] and layer["bytes_moved"]]
+    intensities = [2 * layer["macs"] / layer["bytes_moved"] for layer in found]
+    bandwidth, int8, float32 = device["bandwidth"], device["int8_ops"], device["float32_ops"]
+    ridge = int8 / bandwidth
+    low, high = min([ridge / 64, *intensities]), max([ridge * 4, *intensities])
+    x_of = _logarithmic(low, high, _LEFT, WIDTH - _RIGHT)
+    y_of = _logarithmic(low * bandwidth / 2, int8 * 2, _rise(0), _rise(1))
+    roofs = []
+    for name, peak in (("int8", int8), ("float32", float32)):
+        # Along the bandwidth up to the peak, then level.
+        bends = [low, min(peak / bandwidth, high), high] if low < peak / bandwidth else [low, high]
+        corners = [(x_of(bend), y_of(bend * bandwidth)) for bend in bends[:-1]]
+        corners.append((x_of(high), y_of(min(peak, high * bandwidth))))
+        roofs.append(_Roof(name, peak, corners, y_of(peak) - 5))
+    longest = _longest(found)
+    points = []
+    for layer, intensity in zip(found, intensities, strict=True):
+        rate = min(int8 if layer["bits_in"] <= 8 else float32, intensity * bandwidth)
+        radius = 2 + 6 * math.sqrt(layer["ms"] / longest)
+        points.append(_Point(layer, intensity, x_of(intensity), y_of(rate), radius))
+    return {"roofs": roofs, "points": points}
+
+
+def _logarithmic(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    """A scale from `low` at `start` to `high` at `end`."""
+    return lambda value: start + (end - start) * math.log(value / low) / math.log(high / low)

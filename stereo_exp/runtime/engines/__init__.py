@@ -6,8 +6,8 @@ import logging
 import os
 from importlib.util import find_spec
 
-from stereo_exp.errors import UserError
-from stereo_exp.registry import Registry
+from stereo_exp.base.errors import ArgumentError, UserError
+from stereo_exp.base.registry import declare
 from stereo_exp.runtime.engines.base import Engine, OperatorTime
 from stereo_exp.runtime.manifest import FULL, Manifest, check_file
 
@@ -16,12 +16,10 @@ __all__ = ["AUTO", "ENGINES", "Engine", "OperatorTime", "choose_engine", "load_e
 log = logging.getLogger(__name__)
 AUTO = "auto"
 # The first that is there wins: OpenVINO has the faster int8 kernels on CPUs.
-ENGINES = Registry(
+ENGINES = declare(
     "engine",
-    {
-        "openvino": "stereo_exp.runtime.engines.openvino:OpenVinoEngine",
-        "onnxruntime": "stereo_exp.runtime.engines.onnxruntime:OnnxRuntimeEngine",
-    },
+    openvino="stereo_exp.runtime.engines.openvino:OpenVinoEngine",
+    onnxruntime="stereo_exp.runtime.engines.onnxruntime:OnnxRuntimeEngine",
 )
 
 
@@ -33,12 +31,15 @@ def choose_engine(manifest: Manifest, name: str = AUTO) -> str:
     """
     if name != AUTO:
         if name not in ENGINES:
-            raise UserError("engine", name, f"must be one of {AUTO}, {', '.join(ENGINES)}", f"try engine={AUTO}")
+            rule = f"must be one of {AUTO}, {', '.join(ENGINES)}"
+            raise ArgumentError("engine", name, rule, f"try {{engine}}={AUTO}")
         if not manifest.engines.get(name):
             manifest.file(name, FULL)
         _check_installed(name)
         return name
-    compiled = [engine for engine in ENGINES if manifest.engines.get(engine)]
+    # Plug-ins are loaded before this is imported; with `auto` they still come behind.
+    in_order = sorted(ENGINES, key=lambda engine: not ENGINES[engine].is_ours)
+    compiled = [engine for engine in in_order if manifest.engines.get(engine)]
     if not compiled:
         raise UserError(manifest.folder, None, "was compiled for no engine that runs here", "compile it again")
     for engine in compiled:
@@ -71,7 +72,7 @@ def load_engine(
     name = choose_engine(manifest, engine)
     path = manifest.file(name, form)
     check_file(manifest.folder, manifest.engines[name][form])
-    return ENGINES[name](path, manifest.input.names, usable_threads(threads), in_flight, profiling)
+    return ENGINES[name].load()(path, manifest.input.names, usable_threads(threads), in_flight, profiling)
 
 
 def usable_threads(threads: int | None) -> int:
@@ -84,13 +85,15 @@ def usable_threads(threads: int | None) -> int:
     if threads is None:
         return cores
     if threads < 1:
-        raise UserError("threads", threads, "must be at least 1", f"try threads={cores}")
+        raise ArgumentError("threads", threads, "must be at least 1", f"try {{threads}}={cores}")
     if threads > cores:
         log.warning("threads=%d: this process may use %d cores; taking %d threads", threads, cores, cores)
     return min(threads, cores)
 
 
 def _is_installed(name: str) -> bool:
+    if not ENGINES[name].is_ours:
+        return True  # its own constructor tells what it misses
     try:
         return find_spec(name) is not None
     except ImportError:
@@ -99,4 +102,4 @@ def _is_installed(name: str) -> bool:
 
 def _check_installed(name: str) -> None:
     if not _is_installed(name):
-        raise UserError("engine", name, "is not installed", f"pip install {name} (the extra stereo_exp[{name}])")
+        raise ArgumentError("engine", name, "is not installed", f"pip install {name} (the extra stereo_exp[{name}])")

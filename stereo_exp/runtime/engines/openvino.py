@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused
-from stereo_exp.runtime.engines.processor import sums_bytes_exactly
+from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused, sums_bytes_exactly
 
 EXACT_SUM = "/exact"
-"""How the names of operators end that round nothing: see `stereo_exp.deploy.exact_sums`."""
+"""How the names of operators end that round nothing: see `stereo_exp.deploy.engines.openvino`."""
 
 
 class OpenVinoEngine:

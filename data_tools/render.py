@@ -1,0 +1,112 @@
+"""`python -m data_tools.render --out DIR`: render *shapes* from the command line.
+
+Progress goes to standard error, and only to a terminal; standard output gets one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from stereo_exp.base.errors import UserError, exit_on_user_error
+from stereo_exp.base.files import write_bytes
+from stereo_exp.base.progress import Meter
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.shapes.scenes import WEIGHTS
+from stereo_exp.shapes.writer import Parameters, contact_sheet, render_dataset
+
+_SHEET = 16  # scenes
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; leaves with exit code 2 after a mistake of the user's."""
+    options = _parser().parse_args(arguments)
+    with exit_on_user_error():
+        height, width = _size(options.size)
+        scenes = _shares(options.scenes)
+        if options.contact_sheet:
+            _sheet(options, height, width, scenes)
+            return
+        if options.out is None:
+            raise UserError("--out", "missing", "a set needs a folder", "add --out DIR, or --contact-sheet FILE")
+        with Meter("render", options.train + options.test) as meter:
+            report = render_dataset(
+                options.out,
+                train=options.train,
+                test=options.test,
+                height=height,
+                width=width,
+                seed=options.seed,
+                scenes=scenes,
+                workers=options.workers,
+                progress=lambda done, _: meter.advance(done - meter.done),
+            )
+        summary = {
+            "out": options.out,
+            "train": options.train,
+            "test": options.test,
+            "size": f"{height}x{width}",
+            "seed": options.seed,
+            "rendered": report.rendered,
+            "reused": report.reused,
+            "workers": report.workers,
+            "seconds": round(report.seconds, 3),
+            "pairs_per_second": round(report.pairs_per_second, 2),
+        }
+        print(json.dumps(summary, separators=(",", ":")))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m data_tools.render",
+        description="Render shapes, a procedural stereo data set, in SceneFlow's folder layout. "
+        "A folder that was begun with the same options is completed.",
+    )
+    parser.add_argument("--out", metavar="DIR", help="folder of the set")
+    parser.add_argument("--train", type=int, default=400, metavar="N", help="training pairs (%(default)s)")
+    parser.add_argument("--test", type=int, default=40, metavar="N", help="test pairs (%(default)s)")
+    parser.add_argument("--size", default="256x512", metavar="HxW", help="height x width (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the set (%(default)s)")
+    parser.add_argument("--workers", type=int, default=None, metavar="W", help="processes (one for each core)")
+    parser.add_argument(
+        "--scenes",
+        metavar="KIND=SHARE,..",
+        help=f"kinds of scenes and their relative shares ({','.join(f'{k}={v:g}' for k, v in WEIGHTS.items())})",
+    )
+    parser.add_argument(
+        "--contact-sheet", metavar="FILE", help="instead of a set, draw 16 of its scenes into one picture"
+    )
+    return parser
+
+
+def _sheet(options: argparse.Namespace, height: int, width: int, scenes: dict[str, float] | None) -> None:
+    sheet = contact_sheet(_SHEET, height=height, width=width, seed=options.seed, scenes=scenes)
+    write_bytes(Path(options.contact_sheet), encode_png(sheet))
+    print(json.dumps({"contact_sheet": options.contact_sheet, "scenes": _SHEET}, separators=(",", ":")))
+
+
+def _shares(text: str | None) -> dict[str, float] | None:
+    if text is None:
+        return None
+    shares = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\w+)\s*=\s*(\d+(?:\.\d+)?)\s*", part)
+        if match is None:
+            raise UserError("--scenes", text, "must be KIND=SHARE, split by commas", "write --scenes room=2,street=1")
+        shares[match[1]] = float(match[2])
+    # The same rules as for a set: a kind of that name, a share above 0.
+    return Parameters(1, 0, 256, 512, 0, shares).scenes
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,6})[x×](\d{1,6})", text)
+    if match is None:
+        raise UserError("--size", text, "must be HEIGHTxWIDTH in pixels", "write --size 256x512")
+    return int(match[1]), int(match[2])
+
+
+if __name__ == "__main__":
+    main()

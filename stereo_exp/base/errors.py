@@ -1,0 +1,95 @@
+"""Errors that are the user's to mend, told in one line.
+
+Everything else that is raised is a bug and keeps its traceback (exit code 1).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+EXIT_USER_ERROR = 2
+# A check that the user asked for (task=align) found what it looks for; the report says what.
+EXIT_CHECK_FAILED = 1
+_MAX_VALUE_CHARS = 160
+# The fix for a file of a data set that cannot be used.
+RESTORE_OR_SKIP = "restore the file from its source, or leave the pair out"
+# How the texts of an `ArgumentError` name an argument: `{left}`.
+_NAMED = re.compile(r"\{([a-z_]+)\}")
+
+
+class UserError(ValueError):
+    """A mistake in the configuration, the data or a checkpoint.
+
+    Args:
+        key: what the user set: a config key, a flag, or the path of a file.
+        value: what stands there; None leaves it out.
+        rule: what must hold.
+        fix: what to do about it, preferably something to type.
+    """
+
+    def __init__(self, key: object, value: object, rule: str, fix: str) -> None:
+        self.key, self.value, self.rule, self.fix = str(key), value, rule, fix
+        shown = "" if value is None else f"={_one_line(value)}"
+        super().__init__(f"{_one_line(self.key, None)}{shown}: {_one_line(rule, None)}; {_one_line(fix, None)}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A worker process hands its exception over by pickling it; the default would pass one argument.
+        return type(self), (self.key, self.value, self.rule, self.fix)
+
+
+class ArgumentError(UserError):
+    """A value that a function or a class does not take: what a library raises, which knows its arguments only.
+
+    `key` is the argument's name. Whoever passed on what users typed under another name tells it by that: `renamed`.
+
+    Args:
+        argument: its name.
+        value: what was given; None leaves it out.
+        rule, fix: as in `UserError`. An argument stands in braces in them, this one or another of the same function:
+            `try {threads}=1`.
+    """
+
+    def __init__(self, argument: str, value: object, rule: str, fix: str) -> None:
+        self.wording = rule, fix
+        super().__init__(argument, value, *(_NAMED.sub(r"\1", text) for text in self.wording))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.key, self.value, *self.wording)
+
+    def renamed(self, name_of: Callable[[str], str]) -> UserError:
+        """The same mistake by the names that users know.
+
+        Args:
+            name_of: from an argument's name to what they typed.
+        """
+        rule, fix = (_NAMED.sub(lambda named: name_of(named[1]), text) for text in self.wording)
+        return UserError(name_of(self.key), self.value, rule, fix)
+
+
+class DataError(UserError):
+    """A file of a data set that is missing or damaged; loaders leave its pair out and count it where told to."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint that is missing, damaged, unsafe, or belongs to another model."""
+
+
+def _one_line(value: object, limit: int | None = _MAX_VALUE_CHARS) -> str:
+    text = " ".join(str(value).split())
+    if limit is not None and len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return text
+
+
+@contextmanager
+def exit_on_user_error() -> Iterator[None]:
+    """Turn a `UserError` into its one line on standard error and exit code 2."""
+    try:
+        yield
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_USER_ERROR) from None

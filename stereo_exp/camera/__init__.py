@@ -1,1 +1,0 @@
-"""Cameras: calibration files, rectification, and what a disparity is worth in metres. numpy and OpenCV only."""

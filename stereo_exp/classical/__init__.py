@@ -1,1 +1,0 @@
-"""Matching without learning: what a network has to be better than. numpy and OpenCV only."""

@@ -1,0 +1,60 @@
+"""What the fields of the configuration mean to what comes later, marked where they are declared.
+
+`network`: a checkpoint holds the network of these values and no other. `run`: a run can go on where another stopped if
+these are equal; they decide which numbers come out. `task`: what is done with a network, which says nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, field, fields, is_dataclass
+from typing import Any
+
+NETWORK, RUN, TASK = "network", "run", "task"
+_MAKES, _FREE = "makes", "free"
+
+
+def makes(*marks: str, default: Any = MISSING, default_factory: Any = MISSING, **metadata: Any) -> Any:
+    """A field that is part of what each of `marks` stands for, with all that lies below it."""
+    return field(default=default, default_factory=default_factory, metadata={_MAKES: frozenset(marks), **metadata})
+
+
+def free(default: Any = MISSING, *, default_factory: Any = MISSING, **metadata: Any) -> Any:
+    """A field below a marked one that changes how fast things go or where they lie, not what comes out."""
+    return field(default=default, default_factory=default_factory, metadata={_FREE: True, **metadata})
+
+
+def facts(node: Any, mark: str) -> dict[str, Any]:
+    """The values of a bound config, or of a part of it, that `mark` stands for, as plain dictionaries."""
+    found: dict[str, Any] = {}
+    for each in fields(node):
+        value = getattr(node, each.name)
+        if mark in each.metadata.get(_MAKES, ()):
+            found[each.name] = _without_free(value)
+        elif is_dataclass(value) and (below := facts(value, mark)):
+            found[each.name] = below
+    return found
+
+
+def keys_of(schema: type, mark: str) -> list[str]:
+    """The fields of a schema that carry a mark themselves."""
+    return [each.name for each in fields(schema) if mark in each.metadata.get(_MAKES, ())]
+
+
+def first_difference(a: Any, b: Any, key: str = "") -> tuple[str, Any, Any] | None:
+    """The first key at which two configs differ, with both values; a `name`, which says what else there is, first."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for name in sorted(a.keys() | b.keys(), key=lambda each: (each != "name", each)):
+            found = first_difference(a.get(name), b.get(name), f"{key}.{name}" if key else name)
+            if found is not None:
+                return found
+        return None
+    return None if a == b else (key, a, b)
+
+
+def _without_free(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _without_free(getattr(value, f.name)) for f in fields(value) if not f.metadata.get(_FREE)}
+    if isinstance(value, Mapping):
+        return {key: _without_free(each) for key, each in value.items()}
+    return value

@@ -1,1 +1,0 @@
-"""Pairs to infer on: files, folders, videos, cameras. numpy and OpenCV only."""

@@ -1,0 +1,211 @@
+"""How a pair is predicted: at what size the network sees it, and what is done with its answer. The one rule.
+
+`task=eval`, `task=infer`, `task=bench` and `StereoModel` all predict through `Rule`; they differ in the network alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from stereo_exp.base.sizes import MAX_SCALE, STRIDE, USUAL_SIZE
+from stereo_exp.geometry.images import resized
+from stereo_exp.geometry.occlusion import consistent
+from stereo_exp.geometry.refine import refined
+
+Maps = tuple[np.ndarray, np.ndarray]
+"""Disparity in px of the views that it belongs to, and confidence, both float32 H×W."""
+Network = Callable[[np.ndarray, np.ndarray], Maps]
+"""From two views, uint8 H×W×3, to maps of their size; it pads them to what it takes."""
+SLACK = 0.05
+"""How far the scale of either side may be from the one aimed at, as a share of it."""
+ASPECT = 0.02
+"""How far the scales of the two sides may be from each other, as a share of the smaller."""
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """The size that a network likes to see pairs at: small pairs are enlarged to it.
+
+    It was found with the network's weights and travels with them, in checkpoints and compiled folders. The defaults are
+    what was found for the released StereoNetPlus.
+
+    Raises:
+        ValueError: a figure is out of range.
+    """
+
+    pixels: int = USUAL_SIZE[0] * USUAL_SIZE[1]
+    """Small pairs are enlarged to about as many, at least 1."""
+    least: float = 1.1
+    """Enlarging by less is not worth the blur of resampling, 1 or more."""
+    most: float = 2.0
+    """Enlarging by more brings nothing but time, 1 to 8."""
+
+    def __post_init__(self) -> None:
+        if not self.pixels >= 1:
+            raise ValueError(f"pixels is {self.pixels}, must be at least 1")
+        if not self.least >= 1:
+            raise ValueError(f"least is {self.least}, must be at least 1")
+        if not 1 <= self.most <= MAX_SCALE:
+            raise ValueError(f"most is {self.most}, must be 1 to {MAX_SCALE:g}")
+
+    def scale(self, size: tuple[int, int]) -> float:
+        """By how much a pair of (height, width) px is to be enlarged, before its size is fitted to the network's grid.
+
+        Exactly 1 for pairs that have about as many pixels as `pixels`, or more.
+        """
+        scale = min((self.pixels / (size[0] * size[1])) ** 0.5, self.most)
+        return scale if scale >= self.least else 1.0
+
+    def seen(
+        self, size: tuple[int, int], multiple: int = STRIDE, within: tuple[int, int] | None = None
+    ) -> tuple[int, int]:
+        """The (height, width) at which a pair of `size` is seen; smaller sides than the network's grid are padded.
+
+        An enlarged pair need not be padded much: of all sizes whose two scales lie within 5 % of `scale` and within 2 %
+        of each other, it is the one that pads the least, and of those the nearest to `scale`. Neither side is enlarged
+        by more than `most`, or made smaller.
+
+        Args:
+            multiple: what the network's height and width are multiples of.
+            within: the one (height, width) that a compiled model takes. The pair is enlarged no further than fits into
+                it, and keeps its aspect: it is padded to that size, whatever its own.
+        """
+        scale = self.scale(size)
+        if within is not None:
+            scale = max(1.0, min(scale, within[0] / size[0], within[1] / size[1]))
+            return scaled(size, scale)
+        return size if scale == 1 else _fitted(size, scale, self.most, multiple)
+
+
+def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """(height, width) times `scale`, in whole pixels, at least one."""
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+@lru_cache(maxsize=256)
+def _fitted(size: tuple[int, int], scale: float, most: float, multiple: int) -> tuple[int, int]:
+    rows, columns = (_lengths(length, scale, most) for length in size)
+    down, across = (rows / size[0])[:, None], (columns / size[1])[None]
+    padded = np.multiply.outer(*(-(-lengths // multiple) * multiple for lengths in (rows, columns)))
+    padding = 1 - np.multiply.outer(rows, columns) / padded
+    distance = np.abs(np.log(down / scale)) + np.abs(np.log(across / scale))
+    aspect = np.maximum(down / across, across / down) - 1
+    # Of small pairs whole pixels are too coarse for the aspect: the best there is will do.
+    allowed = aspect <= max(ASPECT, aspect.min())
+    order = np.lexsort((distance.ravel(), np.where(allowed, padding, np.inf).ravel()))
+    row, column = np.unravel_index(order[0], padding.shape)
+    return int(rows[row]), int(columns[column])
+
+
+def _lengths(length: int, scale: float, most: float) -> np.ndarray:
+    """Whole lengths near `length`·`scale`, neither shorter than `length` nor longer than `length`·`most`."""
+    top = int(length * most)
+    low, high = int(np.ceil(length * scale * (1 - SLACK))), int(length * scale * (1 + SLACK))
+    low, high = max(low, length), min(high, top)
+    return np.arange(low, high + 1) if low <= high else np.array([min(max(low, length), top)])
+
+
+class Predicted(NamedTuple):
+    """What is said of a pair, at the pair's size."""
+
+    disparity: np.ndarray
+    """float32 H×W px of the left image as it was given; refined, it may go beyond what the network can find."""
+    confidence: np.ndarray
+    """float32 H×W in 0…1: the probability near the disparity."""
+    trusted: np.ndarray
+    """bool H×W, pixels that every check passed; all of them where nothing was checked."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How pairs are predicted, whatever computes the network.
+
+    Attributes:
+        scale: resize the pair by this before the network sees it, and the result back; above 0, at most 8. Above 1
+            disparities are finer, of a range shorter by as much, and cost its square in time. None: `sizing` decides.
+        refine: correct the disparity by semi-global matching, of the enlarged views where the pair is enlarged, else of
+            those given; see `stereo_exp.geometry.refine`.
+        left_right: predict the right view as well and distrust what disagrees.
+        min_confidence: distrust what is below.
+        sizing: of the network's weights.
+    """
+
+    scale: float | None = None
+    refine: bool = False
+    left_right: bool = False
+    min_confidence: float = 0.0
+    sizing: Sizing = field(default_factory=Sizing)
+
+    def seen(
+        self, size: tuple[int, int], multiple: int = STRIDE, within: tuple[int, int] | None = None
+    ) -> tuple[int, int]:
+        """The (height, width) at which the network sees a pair of `size`; arguments as of `Sizing.seen`."""
+        if self.scale is None:
+            return self.sizing.seen(size, multiple, within)
+        return scaled(size, self.scale)
+
+    def is_plain(self, size: tuple[int, int]) -> bool:
+        """Whether all that comes of a pair of `size` is the network's own answer to the pair as it is."""
+        return not self.refine and not self.left_right and not self.min_confidence and self.seen(size) == size
+
+    def __call__(
+        self,
+        network: Network,
+        left: np.ndarray,
+        right: np.ndarray,
+        multiple: int = STRIDE,
+        within: tuple[int, int] | None = None,
+    ) -> Predicted:
+        """Predict one pair.
+
+        Args:
+            left, right: uint8 H×W×3 of a rectified pair.
+            multiple, within: see `Sizing.seen`.
+        """
+        seen = self.seen(left.shape[:2], multiple, within)
+        disparity, confidence = predicted(network, left, right, seen, self.refine)
+        trusted = confidence >= self.min_confidence
+        if self.left_right:
+            # Seen in a mirror, the right view is the left one.
+            first, second = (np.ascontiguousarray(view[:, ::-1]) for view in (right, left))
+            of_right, _ = predicted(network, first, second, seen, self.refine)
+            trusted &= consistent(disparity, of_right[:, ::-1])
+        return Predicted(disparity, confidence, trusted)
+
+
+AS_GIVEN = Rule(scale=1.0)
+"""The network's own answer to every pair as it is."""
+
+
+def predicted(network: Network, left: np.ndarray, right: np.ndarray, seen: tuple[int, int], refine: bool) -> Maps:
+    """What `network` says of a pair that it sees at the size `seen`, at the pair's own size.
+
+    Args:
+        left, right: uint8 H×W×3 of a rectified pair.
+        refine: correct the disparity, of the views at `seen` where those are larger than what was given, else of those.
+    """
+    if not refine:
+        return _at_size(network, left, right, seen)
+
+    def fine(left: np.ndarray, right: np.ndarray) -> Maps:
+        disparity, confidence = _at_size(network, left, right, seen)
+        return refined(left, right, disparity), confidence
+
+    given = left.shape[:2]
+    larger = seen[0] * seen[1] > given[0] * given[1]
+    return _at_size(fine, left, right, seen if larger else given)
+
+
+def _at_size(network: Network, left: np.ndarray, right: np.ndarray, size: tuple[int, int]) -> Maps:
+    height, width = left.shape[:2]
+    if size == (height, width):
+        return network(left, right)
+    disparity, confidence = (
+        resized(values, (height, width)) for values in network(*(resized(v, size) for v in (left, right)))
+    )
+    return disparity * np.float32(width / size[1]), confidence

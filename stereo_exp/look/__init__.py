@@ -1,1 +1,0 @@
-"""Pictures: what people would rather look at than read."""

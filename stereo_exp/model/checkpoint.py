@@ -1,0 +1,206 @@
+"""Checkpoints: tensors and JSON in one safetensors file. Reading one never runs code.
+
+Tensors are named `model/<parameter>`, and in a `last` checkpoint also `ema/…`, `optim/<parameter>/<moment>` and
+`rng/…`. The header's metadata holds one JSON object: format, stage, step, the resolved config, the loop's state.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from stereo_exp.base.errors import CheckpointError
+from stereo_exp.base.files import write_bytes
+from stereo_exp.geometry.sizing import Sizing
+
+FORMAT = "stereo_exp/1"
+# What every reader of a checkpoint may count on.
+_META_KEYS = ("stage", "step", "num_steps", "config", "run_id")
+SIZING = "sizing"
+"""Where the JSON holds the figures of `Sizing`; absent: its defaults."""
+BEST, LAST = "checkpoints/best.safetensors", "checkpoints/last.safetensors"
+_PICKLE_MAGICS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x1f\x8b")
+
+
+@dataclass
+class Checkpoint:
+    """What a checkpoint file holds."""
+
+    meta: dict[str, Any]
+    """`stage`, `step`, `config` (resolved), and the loop's state."""
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    path: Path | None = None
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors under `prefix/`, without it."""
+        start = prefix + "/"
+        return {name[len(start) :]: t for name, t in self.tensors.items() if name.startswith(start)}
+
+
+def save_checkpoint(path: Path, meta: Mapping[str, Any], parts: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Write atomically: a reader sees the old file or the new one."""
+    tensors = {
+        f"{prefix}/{name}": tensor.detach().cpu().contiguous()
+        for prefix, part in parts.items()
+        for name, tensor in part.items()
+    }
+    header = {"format": FORMAT, "json": json.dumps({"format": FORMAT, **meta})}
+    write_bytes(path, save(tensors, metadata=header))
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """The JSON of a checkpoint, without its tensors.
+
+    Raises:
+        CheckpointError: see `load_checkpoint`.
+    """
+    return _read(path, with_tensors=False).meta
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU.
+
+    Raises:
+        CheckpointError: it is missing, damaged, not a safetensors file (pickles are not opened: they can carry
+            code), or not one of ours.
+    """
+    return _read(path, with_tensors=True)
+
+
+def _read(path: Path, with_tensors: bool) -> Checkpoint:
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise CheckpointError(
+            path,
+            None,
+            f"the checkpoint cannot be read ({error.strerror})",
+            "give the path of an existing one",
+        ) from None
+    if magic.startswith(_PICKLE_MAGICS):
+        raise CheckpointError(
+            path,
+            None,
+            "is a pickle or PyTorch archive, which can carry code and is not opened",
+            "use a .safetensors checkpoint written by stereo_exp",
+        )
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            path,
+            None,
+            f"is not a whole safetensors file ({error})",
+            "copy it again or use an older checkpoint",
+        ) from None
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            path,
+            metadata.get("format"),
+            f"is not a checkpoint of ours (format {FORMAT})",
+            "use one that stereo_exp wrote",
+        )
+    try:
+        meta = json.loads(metadata["json"])
+        missing = [key for key in _META_KEYS if key not in meta]
+    except (KeyError, TypeError, ValueError):
+        missing = ["readable JSON"]
+    if missing:
+        raise CheckpointError(
+            path, None, f"its header lacks {', '.join(missing)}", "copy it again or use another checkpoint"
+        )
+    return Checkpoint(meta, tensors, path)
+
+
+def sizing_of(checkpoint: Checkpoint | None) -> Sizing:
+    """The size that a checkpoint's network likes to see pairs at; the defaults where its JSON says nothing, and of
+    random weights (None).
+
+    Raises:
+        CheckpointError: what it says is no such thing.
+    """
+    found = None if checkpoint is None else checkpoint.meta.get(SIZING)
+    if checkpoint is None or found is None:
+        return Sizing()
+    try:
+        return Sizing(**found)
+    except (TypeError, ValueError) as error:
+        rule, fix = f"is no sizing of a network ({error})", "copy the checkpoint again or use another one"
+        raise CheckpointError(checkpoint.path, f"{SIZING}={found}", rule, fix) from None
+
+
+def sizing_entry(start: Checkpoint | None) -> dict[str, Any]:
+    """What the JSON of a checkpoint says of the size, whose weights came from `start`: what that one says."""
+    return {} if start is None or start.meta.get(SIZING) is None else {SIZING: asdict(sizing_of(start))}
+
+
+def lineage_of(start: Checkpoint | None) -> list[dict[str, Any]]:
+    """The stages behind a run that starts from `start`, oldest first: stage, EPE and its data set, step, MLflow run and
+    path of each; of released weights also the `history` before them."""
+    if start is None:
+        return []
+    meta = start.meta
+    history = {"history": meta["history"]} if meta.get("history") else {}
+    entry = {
+        "stage": meta["stage"],
+        "epe": meta.get("scores", {}).get("epe"),
+        "dataset": meta["config"].get("dataset", {}).get("name"),
+        "step": meta["step"],
+        "run_id": meta["run_id"],
+        "checkpoint": str(start.path),
+        **history,
+    }
+    return [*meta.get("lineage", []), entry]
+
+
+def load_weights(model: nn.Module, checkpoint: Checkpoint, prefix: str = "model") -> None:
+    """Put the weights under `prefix/` into `model`.
+
+    Raises:
+        CheckpointError: a name or shape does not fit.
+    """
+    try:
+        model.load_state_dict(checkpoint.part(prefix))
+    except RuntimeError as error:
+        reason = str(error).split("\n\t")[-1]
+        raise CheckpointError(
+            checkpoint.path,
+            None,
+            f"does not fit the network ({reason})",
+            "choose a checkpoint of this network",
+        ) from None
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:
+    """The optimiser's moments by parameter name; rates come from the config and are not kept."""
+    names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
+    return {
+        f"{names[parameter]}/{key}": torch.as_tensor(value)
+        for parameter, state in optimiser.state.items()
+        for key, value in state.items()
+    }
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """The inverse of `optimiser_tensors`."""
+    parameters = dict(model.named_parameters())
+    for key, tensor in tensors.items():
+        name, moment = key.rsplit("/", 1)
+        parameter = parameters[name]
+        # Adam keeps its step counter on the CPU, its moments beside their parameter.
+        value = tensor.clone() if moment == "step" else tensor.to(parameter.device, copy=True)
+        if value.ndim == 4 and parameter.is_contiguous(memory_format=torch.channels_last):
+            value = value.contiguous(memory_format=torch.channels_last)
+        optimiser.state[parameter][moment] = value

@@ -1,0 +1,118 @@
+"""`loss=distribution`: the published loss, and the matching itself supervised.
+
+A soft-argmin learns slowly: any distribution with the right mean will do. Cross-entropy against a distribution around
+the true disparity (Zhang et al., Adaptive Unimodal Cost Volume Filtering, AAAI 2020, section 3.2) says which candidate
+is right. Theirs is a Laplacian; ours is the narrowest whose mean is the truth: two neighbouring candidates.
+With `loss.volumes` the three correlation volumes are supervised the same way: features that match learn sooner when
+told so directly than through twelve layers of aggregation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from stereo_exp.base.sizes import CELL
+from stereo_exp.model.regression import StereoOutput, coarse_disparity
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from stereo_exp.model.regression import StereoOutput
+
+
+Loss = Callable[["StereoOutput", "Tensor", "Tensor", "Tensor"], "Tensor"]
+"""(network output, final disparity B×H×W px, truth B×H×W px, mask B×H×W bool) -> scalar."""
+
+# `loss=smooth_l1`: the published loss of StereoNetPlus.
+
+
+# The reference lists 1/3, 2/3, 1 and pairs them in order with the two maps it has: the third is never used.
+WEIGHTS = (1 / 3, 2 / 3)
+
+
+def smooth_l1(predictions: Sequence[Tensor], truth: Tensor, mask: Tensor) -> Tensor:
+    """Smooth-L1 (beta 1 px), mean over the mask, weighted 1/3 for the coarse map and 2/3 for the final one.
+
+    Args:
+        predictions: coarse and final disparity, B×H×W each, in px (trap T7).
+        truth: B×H×W in px.
+        mask: B×H×W bool, the pixels that count.
+
+    Returns:
+        A scalar in px; 0 with zero gradient where the mask is empty.
+    """
+    count = mask.sum().clamp(min=1)
+    # Masked by replacement: no gather, and an empty mask costs no special case.
+    known = truth.where(mask, 0)
+    total = truth.new_zeros(())
+    for weight, prediction in zip(WEIGHTS, predictions, strict=True):
+        error = F.smooth_l1_loss(prediction.where(mask, 0), known, reduction="sum")
+        total = total + weight * error / count
+    return total
+
+
+def smooth_l1_loss() -> Loss:
+    """`smooth_l1` of the coarse and the final map."""
+
+    def loss(output: StereoOutput, final: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+        return smooth_l1((coarse_disparity(output), final), truth, mask)
+
+    return loss
+
+
+# A volume is the mean of 16 channels' products; as logits their sum serves, as in attention.
+SHARPNESS = 16.0
+
+
+def matching_cross_entropy(logits: Tensor, truth: Tensor, stride: int = CELL) -> Tensor:
+    """Cross-entropy of the disparity distribution at 1/stride size against the truth at the centre of each cell.
+
+    Args:
+        logits: B×D×H/stride×W/stride, candidate i standing for stride·i px.
+        truth: B×H×W in px; what is outside (0, stride·(D − 1)] does not count.
+
+    Returns:
+        Mean over the cells in nats; 0 with zero gradient where no cell counts.
+    """
+    num_candidates = logits.shape[1]
+    reach = stride * (num_candidates - 1)
+    centre = truth[:, stride // 2 :: stride, stride // 2 :: stride]
+    mask = (centre > 0) & (centre <= reach)
+    position = (centre / stride).where(mask, 0)
+    lower = position.long().clamp(max=num_candidates - 2)
+    share = position - lower
+    log_probability = F.log_softmax(logits.float(), dim=1)
+    below, above = (log_probability.gather(1, (lower + i).unsqueeze(1)).squeeze(1) for i in (0, 1))
+    entropy = -((1 - share) * below + share * above)
+    return entropy.where(mask, 0).sum() / mask.sum().clamp(min=1)
+
+
+def volumes_cross_entropy(volumes: Sequence[Tensor], truth: Tensor) -> Tensor:
+    """Sum over the volumes of the cross-entropy of each, finest (stride 8) first, in nats."""
+    total = truth.new_zeros(())
+    for scale, volume in enumerate(volumes):
+        total = total + matching_cross_entropy(SHARPNESS * volume.float(), truth, CELL * 2**scale)
+    return total
+
+
+def distribution_loss(weight: float = 10.0, volumes: float = 0.0) -> Loss:
+    """`smooth_l1_loss`, and the cross-entropy of the disparity distribution.
+
+    Args:
+        weight: px of loss for each nat.
+        volumes: share of `weight` for the cross-entropy of each correlation volume itself; 0 leaves them alone.
+    """
+
+    def loss(output: StereoOutput, final: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+        published = smooth_l1((coarse_disparity(output), final), truth, mask)
+        entropy = matching_cross_entropy(output.logits, truth)
+        # A quantised network has no volumes to show: its features have long learnt to match.
+        if volumes and output.volumes:
+            entropy = entropy + volumes * volumes_cross_entropy(output.volumes, truth)
+        return published + weight * entropy
+
+    return loss

@@ -1,1 +1,0 @@
-"""Raw pairs to disparity with how far it can be trusted."""

@@ -1,1 +1,0 @@
-"""Measuring compiled models; like the rest of the runtime, without torch."""

@@ -1,0 +1,285 @@
+"""Rendering a set into a folder: in parallel, resumable, the same bytes whoever renders."""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from stereo_exp.base.errors import ArgumentError, UserError
+from stereo_exp.base.files import write_bytes, write_text
+from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.geometry.formats.pfm import encode_pfm
+from stereo_exp.shapes.raster import render_scene
+from stereo_exp.shapes.scenes import KINDS, WEIGHTS, sample_scene
+
+# Where the files of a set lie: SceneFlow's own folders, as its download unpacks them.
+#
+#     DIR/SceneFlow_finalpass_train.txt, DIR/SceneFlow_finalpass_test.txt
+# DIR/FlyingThings3D/frames_finalpass/TRAIN/A/0000/{left,right}/0006.png
+# DIR/FlyingThings3D/disparity/TRAIN/A/0000/{left,right}/0006.pfm     DIR/shapes.json
+#
+# A line of a list names the left image, the right image and the left disparity, relative to DIR and split by spaces.
+
+
+PARAMETERS = "shapes.json"
+LISTS = {"TRAIN": "SceneFlow_finalpass_train.txt", "TEST": "SceneFlow_finalpass_test.txt"}
+ROOT = "FlyingThings3D"
+_FRAME = "0006"  # the first frame that FlyingThings3D has for every scene
+
+
+class PairPaths(NamedTuple):
+    """The four files of a pair, relative to the set's folder, with forward slashes."""
+
+    left: str
+    right: str
+    disparity_left: str
+    disparity_right: str
+
+    @property
+    def line(self) -> str:
+        """The pair's line in the list file, without its end."""
+        return f"{self.left} {self.right} {self.disparity_left}"
+
+
+def pair_paths(split: str, index: int) -> PairPaths:
+    """The files of scene `index` of a split; numbers beyond 9999 simply grow longer."""
+    scene = f"{split}/A/{index:04d}"
+    frames, disparity = f"{ROOT}/frames_finalpass/{scene}", f"{ROOT}/disparity/{scene}"
+    return PairPaths(
+        f"{frames}/left/{_FRAME}.png",
+        f"{frames}/right/{_FRAME}.png",
+        f"{disparity}/left/{_FRAME}.pfm",
+        f"{disparity}/right/{_FRAME}.pfm",
+    )
+
+
+GENERATOR_VERSION = 4  # to be raised whenever the same parameters would give other pictures
+SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
+_CHUNK = 4  # pairs a task: a second's work, so that progress moves and the last tasks end together
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a set is made from, as `shapes.json` records it.
+
+    Height, width: pixels; train, test: pairs; scenes: share of each kind, by name.
+    """
+
+    train: int
+    test: int
+    height: int
+    width: int
+    seed: int
+    scenes: dict[str, float]
+
+    def __post_init__(self) -> None:
+        for key in ("train", "test", "seed"):
+            if getattr(self, key) < 0:
+                raise ArgumentError(key, getattr(self, key), "must not be negative", f"set {{{key}}} to 0 or more")
+        if self.train + self.test == 0:
+            raise ArgumentError("train", 0, "a set must hold at least one pair", "set {train} or {test} above 0")
+        for key in ("height", "width"):
+            if not SMALLEST_SIZE <= getattr(self, key) <= LARGEST_SIZE:
+                rule = f"must be {SMALLEST_SIZE}..{LARGEST_SIZE} pixels"
+                raise ArgumentError(key, getattr(self, key), rule, "256x512 is the usual size")
+
+        for name, share in self.scenes.items():
+            if name not in KINDS:
+                rule = f"the kinds are {', '.join(KINDS)}"
+                raise ArgumentError("scenes", f"{name}={share}", rule, "name one of them")
+            if not 0 <= share < math.inf:
+                raise ArgumentError("scenes", f"{name}={share}", "a share must be 0 or more", f"set {name} to 1")
+        if not any(self.scenes.values()):
+            raise ArgumentError("scenes", "{}", "at least one kind has a share above 0", "give room=1")
+
+    def record(self) -> dict[str, object]:
+        """The content of `shapes.json`."""
+        return {"dataset": "shapes", "generator_version": GENERATOR_VERSION, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class RenderReport:
+    """What `render_dataset` did: pairs drawn now, pairs found from an earlier run, and the seconds."""
+
+    rendered: int
+    reused: int
+    seconds: float
+    workers: int
+
+    @property
+    def pairs_per_second(self) -> float:
+        """Drawn pairs a second, start of the workers included; 0 when all were there."""
+        return self.rendered / self.seconds if self.rendered else 0.0
+
+
+def render_dataset(
+    out: Path | str,
+    *,
+    train: int = 400,
+    test: int = 40,
+    height: int = 256,
+    width: int = 512,
+    seed: int = 0,
+    scenes: Mapping[str, float] | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> RenderReport:
+    """Render *shapes* into `out`, or finish what an earlier run with the same parameters began.
+
+    The list files are written last: a folder that has them is whole.
+
+    Args:
+        out: the set's folder; made when missing.
+        train, test: pairs of each split.
+        height, width: pixels.
+        seed: of the set; the files depend on it, on the sizes, on the scenes and on nothing else.
+        scenes: relative share of each kind of scene; None is `WEIGHTS`.
+        workers: processes; None takes one for each core this process may use. 1 renders in this process. More
+            are spawned, so a script that asks for them needs the usual `if __name__ == "__main__"`.
+        progress: called in this process with (pairs done, pairs in all), first with those already there.
+
+    Raises:
+        UserError: a parameter is out of range, or the folder holds another set or cannot be written.
+    """
+    started = time.perf_counter()
+    shares = {name: float(share) for name, share in sorted((WEIGHTS if scenes is None else scenes).items())}
+    parameters = Parameters(train, test, height, width, seed, shares)
+    if workers is None:
+        workers = _available_cores()
+    elif workers < 1:
+        raise ArgumentError("workers", workers, "must be at least 1", "set {workers}=1 to render in one process")
+    out = Path(out)
+    try:
+        _claim(out, parameters)
+        jobs = [("TRAIN", index) for index in range(train)] + [("TEST", index) for index in range(test)]
+        missing = [job for job in jobs if not all((out / path).exists() for path in pair_paths(*job))]
+        done = len(jobs) - len(missing)
+        if progress:
+            progress(done, len(jobs))
+        chunks = [missing[i : i + _CHUNK] for i in range(0, len(missing), _CHUNK)]
+        workers = max(1, min(workers, len(chunks)))
+        with _runner(partial(_render_chunk, out, parameters), chunks, workers) as finished:
+            for count in finished:
+                done += count
+                if progress:
+                    progress(done, len(jobs))
+        for split, count in (("TRAIN", train), ("TEST", test)):
+            lines = [pair_paths(split, index).line + "\n" for index in range(count)]
+            write_text(out / LISTS[split], "".join(lines))
+    except OSError as error:
+        path = error.filename or out
+        raise ArgumentError("out", path, f"cannot be written ({error.strerror})", "choose another folder") from None
+    return RenderReport(len(missing), len(jobs) - len(missing), time.perf_counter() - started, workers)
+
+
+def _claim(out: Path, parameters: Parameters) -> None:
+    """Make `out` ours, or see that it already is, with these very parameters."""
+    path, wanted = out / PARAMETERS, parameters.record()
+    if path.exists():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise UserError(path, None, "is not the record of a shapes set", "delete the folder or choose another")
+        for key, value in wanted.items():
+            if found.get(key) != value:
+                rule = f"{out} was rendered with {key}={found.get(key)}"
+                raise ArgumentError(key, value, rule, "repeat that value, choose another folder, or delete this one")
+        return
+    for name in (ROOT, *LISTS.values()):
+        if (out / name).exists():
+            rule = f"holds {name} but no {PARAMETERS}: it is not a shapes set and will not be overwritten"
+            raise ArgumentError("out", out, rule, "choose an empty folder")
+    write_text(path, json.dumps(wanted, indent=2) + "\n")
+
+
+def _render_chunk(out: Path, parameters: Parameters, jobs: list[tuple[str, int]]) -> int:
+    """Render and write some pairs; returns how many."""
+    for split, index in jobs:
+        size = parameters.height, parameters.width
+        scene = sample_scene(parameters.seed, split, index, *size, parameters.scenes)
+        pair, paths = render_scene(scene), pair_paths(split, index)
+        # Compression 1: within a few per cent of the default's size on such pictures, at half its time.
+        write_bytes(out / paths.left, encode_png(pair.left, compression=1))
+        write_bytes(out / paths.right, encode_png(pair.right, compression=1))
+        write_bytes(out / paths.disparity_right, encode_pfm(pair.disparity_right))
+        write_bytes(out / paths.disparity_left, encode_pfm(pair.disparity_left))
+    return len(jobs)
+
+
+@contextmanager
+def _runner(
+    work: Callable[[list[tuple[str, int]]], int], chunks: list[list[tuple[str, int]]], workers: int
+) -> Iterator[Iterator[int]]:
+    """Results of `work` on every chunk as they come, here or from other processes."""
+    if workers == 1:
+        threads = cv2.getNumThreads()
+        _single_thread()
+        try:
+            yield map(work, chunks)
+        finally:
+            cv2.setNumThreads(threads)
+        return
+    # Spawned, not forked: the caller may already hold torch's or CUDA's threads, which a fork would break.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_single_thread)
+    try:
+        futures = [pool.submit(work, chunk) for chunk in chunks]
+        yield (future.result() for future in as_completed(futures))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _single_thread() -> None:
+    # Pairs are the unit of parallelism; threads of OpenCV's own would only fight over the same cores.
+    cv2.setNumThreads(1)
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+# A contact sheet: left views with their disparities, to look at what a set is like.
+
+
+def contact_sheet(
+    count: int, *, height: int, width: int, seed: int, scenes: Mapping[str, float] | None = None, columns: int = 4
+) -> np.ndarray:
+    """The first training scenes of a set, each a left view above its disparity: uint8 RGB.
+
+    Disparity is coloured from 0 (dark blue) to the scene's own largest (red), which is written into it, in pixels,
+    with the kind of scene.
+    """
+    cells = []
+    for index in range(count):
+        scene = sample_scene(seed, "TRAIN", index, height, width, scenes)
+        pair = render_scene(scene)
+        largest = float(pair.disparity_left.max())
+        levels = np.clip(pair.disparity_left / largest * 255, 0, 255).astype(np.uint8)
+        depth = np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO)[..., ::-1])
+        label = f"{scene.kind} {largest:.0f} px"
+        for thickness, grey in ((3, 0), (1, 255)):
+            cv2.putText(
+                depth, label, (6, height - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (grey,) * 3, thickness, cv2.LINE_AA
+            )
+        cells.append(np.concatenate([pair.left, depth]))
+    blank = np.zeros_like(cells[0])
+    cells += [blank] * (-len(cells) % columns)
+    return np.concatenate([np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns)])

@@ -1,0 +1,122 @@
+"""From config nodes to the objects that they describe: libraries below get values, never a node."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any, overload
+
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.registry import arguments, build, group
+from stereo_exp.base.sizes import STRIDE
+from stereo_exp.config.infer import Infer
+from stereo_exp.config.model import NUM_STAGES
+from stereo_exp.geometry.images import padded_size
+from stereo_exp.geometry.sizing import Rule, Sizing
+
+if TYPE_CHECKING:
+    from stereo_exp.config.model import Model
+    from stereo_exp.config.quant import Observer, Quant, Target
+    from stereo_exp.config.schema import Eval
+    from stereo_exp.config.training import Loss
+    from stereo_exp.model.stereonetplus import StereoNetPlus
+    from stereo_exp.quant.network import QuantisedStereoNet
+
+log = logging.getLogger(__name__)
+
+
+def build_network(model: Model) -> StereoNetPlus:
+    """The float network of a `model` node, with random weights drawn from torch's generator."""
+    backbone = build("model/backbone", model.backbone)
+    _check_channels("model/backbone", model.backbone.name, backbone, NUM_STAGES)
+    neck = build("model/neck", model.neck, in_channels=backbone.channels[2:])
+    _check_channels("model/neck", model.neck.name, neck, None)
+    channels = [*backbone.channels[:2], *[neck.channels] * 3]
+    head = build("model/head", model.head, channels=channels, maxdisp=model.maxdisp)
+    return group("model")[model.name].load()(backbone, neck, head, model.maxdisp)
+
+
+def build_target(target: Target) -> Any:
+    """The quantisation target of a `quant/target` node."""
+    return build("quant/target", target)
+
+
+def make_observer(observer: Observer) -> Callable[[], Any]:
+    """What makes one observer of a `quant/observer` node for each activation."""
+    return partial(group("quant/observer")[observer.name].load(), **arguments(observer))
+
+
+def quantise_network(network: StereoNetPlus, quant: Quant, stored: Any = None) -> QuantisedStereoNet:
+    """A float network, prepared for the quantisation that a `quant` node describes; nothing is rounded yet.
+
+    Args:
+        stored: its graph from a checkpoint, which saves the export.
+    """
+    from stereo_exp.quant.network import build_quantised
+
+    target, observer = build_target(quant.target), make_observer(quant.observer)
+    return build_quantised(network, target, observer, quant.lift, quant.lift_bits, stored)
+
+
+def build_rule(asked: Eval | Infer, sizing: Sizing, as_given: bool = False) -> Rule:
+    """How pairs are predicted, of an `eval` or `infer` node.
+
+    Args:
+        sizing: what comes with the weights.
+        as_given: pairs are seen as they are where the node does not say.
+    """
+    scale = 1.0 if as_given and asked.scale is None else asked.scale
+    least = asked.min_confidence if isinstance(asked, Infer) else 0.0
+    return Rule(scale, asked.refine, asked.left_right, least, sizing)
+
+
+def eval_facts(rule: Rule) -> dict[str, Any]:
+    """At which scale an evaluation saw its pairs, for its report: `eval_scale`, None where the weights' own rule says
+    so, and that then, under `sizing`."""
+    return {"eval_scale": rule.scale, **({"sizing": asdict(rule.sizing)} if rule.scale is None else {})}
+
+
+def build_loss(loss: Loss) -> Any:
+    """The training loss of a `loss` node."""
+    function = build("loss", loss)
+    if not callable(function):
+        rule = f"its builder gave {type(function).__name__}, which cannot be called with (output, final, truth, mask)"
+        raise UserError("loss", loss.name, rule, "return the function from the builder")
+    return function
+
+
+def _check_channels(key: str, name: str, module: Any, count: int | None) -> None:
+    """What comes next is built from a backbone's or a neck's `channels`."""
+    channels = getattr(module, "channels", None)
+    if count is None:
+        what, fits = "one number, that of its three maps", isinstance(channels, int) and channels > 0
+    else:
+        what = f"{count} numbers, of its maps from fine to coarse"
+        fits = isinstance(channels, Sequence) and len(channels) == count and all(c > 0 for c in channels)
+    if not fits:
+        raise UserError(key, name, f"its channels are {channels}, and must be {what}", "set self.channels")
+
+
+@overload
+def network_size(key: str, size: Sequence[int]) -> tuple[int, int]: ...
+@overload
+def network_size(key: str, size: Sequence[int] | None) -> tuple[int, int] | None: ...
+def network_size(key: str, size: Sequence[int] | None) -> tuple[int, int] | None:
+    """The smallest size that the network takes and into which images of `size` fit: multiples of 32 px.
+
+    Says in one line of the log where that is another one than was asked for; call it once for each key and run.
+
+    Args:
+        key: where the user set it, e.g. `compile.size`.
+        size: height and width in px, positive (the schema refuses others); None, left open, stays None.
+    """
+    if size is None:
+        return None
+    height, width = size
+    used = padded_size((height, width), STRIDE)
+    if used != (height, width):
+        why = f"the network takes multiples of {STRIDE} px, smaller images are padded"
+        log.warning("%s=[%d,%d]: rounded up to [%d,%d]: %s", key, height, width, *used, why)
+    return used

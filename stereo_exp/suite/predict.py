@@ -1,0 +1,145 @@
+"""What a prediction leaves: maps, point cloud, picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from stereo_exp.base.errors import UserError
+from stereo_exp.config.infer import Infer
+from stereo_exp.data.loader import collate
+from stereo_exp.geometry.drawing import DEPTH_MAP, Panel, write_panels
+from stereo_exp.geometry.pair import Calibration, StereoSample
+from stereo_exp.geometry.points import depth as depth_in_metres
+from stereo_exp.geometry.points import points_in_metres, write_ply
+from stereo_exp.geometry.sizing import AS_GIVEN, Predicted, Rule
+from stereo_exp.geometry.write import MM_PER_M, PNG_SCALE, write_map
+from stereo_exp.model.colour import normalise
+from stereo_exp.model.regression import full_confidence, full_disparity
+
+_NO_CALIBRATION = (
+    "no depth: focal length and baseline are not known\n(infer.calib=FILE, or infer.focal= in px, infer.baseline= in m)"
+)
+CONFIDENCE_SCALE = 65535
+"""Confidence as 16 bits: 65535 is 1."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A pair's maps, at the pair's size.
+
+    Attributes:
+        disparity: float32 H×W px, inf where it is not trusted.
+        depth: float32 H×W m, inf where it is unknown; None without calibration.
+        confidence: float32 H×W in 0…1.
+    """
+
+    sample: StereoSample
+    disparity: np.ndarray
+    depth: np.ndarray | None
+    confidence: np.ndarray
+
+
+def with_depth(
+    sample: StereoSample,
+    disparity: np.ndarray,
+    confidence: np.ndarray,
+    trusted: np.ndarray,
+    calibration: Calibration | None,
+) -> Result:
+    """Mark what is not trusted as unknown, and tell the depth of the rest where the cameras are known."""
+    depth = None
+    if calibration is not None:
+        depth = depth_in_metres(disparity, calibration.focal, calibration.baseline, calibration.doffs)
+        depth = np.where(trusted, depth, np.float32(np.inf))
+    return Result(sample, np.where(trusted, disparity, np.float32(np.inf)), depth, confidence)
+
+
+def write_one(
+    out: Path, result: Result, calibration: Calibration | None, config: Infer, limits: tuple[float, float]
+) -> dict[str, Path]:
+    """All files of a single pair; returns them by what they hold."""
+    _make(out)
+    files = {
+        "disparity_pfm": write_map(out / "disparity.pfm", result.disparity, PNG_SCALE),
+        "disparity_png": write_map(out / "disparity.png", result.disparity, PNG_SCALE),
+        "confidence_png": write_map(out / "confidence.png", result.confidence, CONFIDENCE_SCALE),
+    }
+    if result.depth is not None:
+        files["depth_npy"] = write_map(out / "depth.npy", result.depth, MM_PER_M)
+        files["depth_png"] = write_map(out / "depth_mm.png", result.depth, MM_PER_M)
+        if config.points and calibration is not None:
+            files["points"] = _write_points(out / "points.ply", result, calibration, config.max_depth)
+    files["picture"] = write_panels(out / "panels.png", _panels(result, limits), heading=result.sample.key)
+    return files
+
+
+def write_frame(out: Path, result: Result, calibration: Calibration | None, config: Infer) -> None:
+    """The maps of one pair of a sequence, named after it."""
+    _make(out)
+    key = result.sample.key
+    write_map(out / f"{key}_disparity.png", result.disparity, PNG_SCALE)
+    if result.depth is not None:
+        write_map(out / f"{key}_depth_mm.png", result.depth, MM_PER_M)
+        if config.points and calibration is not None:
+            _write_points(out / f"{key}_points.ply", result, calibration, config.max_depth)
+
+
+def _write_points(path: Path, result: Result, calibration: Calibration, max_depth: float | None) -> Path:
+    assert result.depth is not None
+    near = result.depth <= (max_depth or np.inf)
+    write_ply(path, points_in_metres(result.depth, calibration), result.sample.left, near)
+    return path
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError("infer.out", out, f"cannot be made ({error.strerror})", "give another folder") from None
+
+
+def _panels(result: Result, limits: tuple[float, float]) -> list[Panel]:
+    panels = [
+        Panel("left", result.sample.left),
+        Panel("right", result.sample.right),
+        Panel("disparity", result.disparity, limits=limits),
+    ]
+    if result.depth is None:
+        return [*panels, Panel("depth", note=_NO_CALIBRATION)]
+    known = result.depth[np.isfinite(result.depth)]
+    top = float(np.percentile(known, 95)) if known.size else 1.0
+    low = float(known.min()) if known.size else 0.0
+    return [*panels, Panel("depth", result.depth, DEPTH_MAP, (low, top), "m")]
+
+
+# A network on pairs of any size, one at a time.
+
+
+class Predictor:
+    """A network in torch, on pairs of any size.
+
+    Args:
+        model: in evaluation mode, on `device`.
+        rule: how pairs are predicted.
+    """
+
+    def __init__(self, model: nn.Module, device: torch.device, rule: Rule = AS_GIVEN) -> None:
+        self.model, self.device, self.rule = model, device, rule
+
+    def __call__(self, sample: StereoSample) -> Predicted:
+        """Predict one pair; its truth, if any, is not looked at."""
+        return self.rule(partial(self._maps, sample.key), sample.left, sample.right)
+
+    @torch.no_grad()
+    def _maps(self, key: str, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        batch = collate([StereoSample(key, left, right)], [0])
+        output = self.model(*(normalise(view.to(self.device)) for view in (batch.left, batch.right)))
+        maps = full_disparity(output), full_confidence(output)
+        disparity, confidence = (batch.crop(0, each).cpu().numpy() for each in maps)
+        return disparity, confidence

@@ -1,0 +1,170 @@
+"""From the checkpoints of a chain to the released files: weights and facts, nothing of the machine that made them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from stereo_exp.base.errors import CheckpointError, exit_on_user_error
+from stereo_exp.config import bind
+from stereo_exp.config.marks import TASK, keys_of
+from stereo_exp.config.schema import Root
+from stereo_exp.geometry.sizing import Sizing
+from stereo_exp.model.checkpoint import SIZING, Checkpoint, load_checkpoint, save_checkpoint
+from stereo_exp.suite.restore import network_difference, network_of, restore
+from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, network_with
+
+# What a run does with the network, which says nothing about the weights; these keys a released file still has.
+_KEPT = ("task", "stage", "init_from", "checkpoint", "dataset")
+_OF_THE_TASK = frozenset(keys_of(Root, TASK)) - frozenset(_KEPT)
+_NAME = "release"
+
+
+def publish(
+    sources: Mapping[str, Path],
+    commit: str | None,
+    folder: Path = FOLDER,
+    network: str = PUBLISHED,
+    sizing: Sizing | None = None,
+) -> dict[str, Path]:
+    """Write the released file of each stage.
+
+    Args:
+        sources: stage -> its `best` checkpoint, for every released stage.
+        commit: of the code that trained them.
+        network: which of `RELEASES` they become.
+        sizing: the size at which these weights were found to see pairs best; None leaves what the checkpoints say.
+
+    Raises:
+        CheckpointError: one is of another stage, holds the state of training, is not a `pow2` network, the two are
+            not the same network, or it is another of the released ones.
+    """
+    files = RELEASES[network]
+    checkpoints = {stage: _checked(load_checkpoint(sources[stage]), stage) for stage in files}
+    networks = {stage: network_of(c.meta) for stage, c in checkpoints.items()}
+    original = networks["float"].model
+    for stage, checkpoint in checkpoints.items():
+        difference = network_difference(checkpoint.meta, original, networks["float"].quant, "float")
+        if difference is not None:
+            key, there, here = difference
+            rule = f"its {key} is {here}, that of the float network {there}"
+            raise CheckpointError(sources[stage], None, rule, "give two checkpoints of one chain")
+    found = network_with(getattr(original.backbone, "expansion", None))
+    if found != network:
+        rule = f"is of the {found} network, not of the {network} one"
+        raise CheckpointError(sources["float"], None, rule, f"say --network {found}")
+    written = {}
+    for stage, checkpoint in checkpoints.items():
+        written[stage] = folder / files[stage]
+        meta = released_meta(checkpoint.meta, commit) | (_proved_graph_of(checkpoint) if stage == "int_infer" else {})
+        meta |= {} if sizing is None else {SIZING: asdict(sizing)}
+        save_checkpoint(written[stage], meta, {"model": checkpoint.part("model")})
+    return written
+
+
+def released_meta(meta: Mapping[str, Any], commit: str | None) -> dict[str, Any]:
+    """The JSON of a released checkpoint: the recipe stays, paths, stores and ids of runs go."""
+    config = {key: value for key, value in meta["config"].items() if key not in _OF_THE_TASK}
+    config |= {"root": "outputs", "name": _NAME, "init_from": None, "checkpoint": None, "tracker": {"name": "none"}}
+    config["dataset"] = _without_places(config["dataset"])
+    # As it was, not with today's defaults for keys that it did not have; but it must bind.
+    bind(config)
+    kept = ("stage", "step", "num_steps", "version", "torch", "scores", SIZING)
+    # A chain that starts here begins at the released file: `lineage_of` adds that; what lies before is history.
+    links = [part for link in meta.get("lineage", []) for part in (*link.get("history", []), link)]
+    history = [{key: link.get(key) for key in ("stage", "step", "epe")} for link in links]
+    return {
+        **{key: meta[key] for key in kept if key in meta},
+        "name": _NAME,
+        "run_id": None,
+        "commit": commit,
+        "config": config,
+        "lineage": [],
+        "history": history or meta.get("history", []),
+    }
+
+
+def commit_here() -> str | None:
+    """The commit of the checkout that this package is run from; None where it is not one."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=FOLDER, capture_output=True, text=True)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _proved_graph_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What saves the export of the trunk whenever the network is restored; the oldest checkpoints do not have it.
+
+    Raises:
+        CheckpointError: float32 might round a sum of the network.
+    """
+    from stereo_exp.quant.bounds import prove
+    from stereo_exp.quant.trunk import GRAPH, describe
+
+    trunk = restore(checkpoint).trunk
+    prove(trunk, checkpoint.path)
+    return {GRAPH: describe(trunk)}
+
+
+def _checked(checkpoint: Checkpoint, stage: str) -> Checkpoint:
+    path, meta = checkpoint.path, checkpoint.meta
+    if meta["stage"] != stage:
+        raise CheckpointError(path, None, f"is a {meta['stage']} checkpoint, not {stage}", f"give the {stage} one")
+    if any(not name.startswith("model/") for name in checkpoint.tensors):
+        raise CheckpointError(path, None, "holds the state of training", "give best.safetensors of that run")
+    target = meta["config"]["quant"]["target"]["name"]
+    if stage != "float" and target != "pow2":
+        raise CheckpointError(path, None, f"is of quant/target={target}", "what is released is pow2")
+    return checkpoint
+
+
+def _without_places(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """A data set's config without where it lies; of other absolute paths (lists of pairs) the name stays."""
+    places = {"root": f"outputs/data/{dataset['name']}", "cache": "outputs/cache"}
+    out = {key: places.get(key, value) for key, value in dataset.items()}
+    out = {k: Path(v).name if isinstance(v, str) and Path(v).is_absolute() else v for k, v in out.items()}
+    if "parts" in out:
+        out["parts"] = {name: _without_places(part) for name, part in out["parts"].items()}
+    return out
+
+
+# Make the released files: `python -m stereo_exp.suite.publish FLOAT INT [--network slim] [--commit HASH]`.
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    found = argparse.ArgumentParser("python -m stereo_exp.weights", description=__doc__)
+    found.add_argument("float", type=Path, help="best.safetensors of the float run")
+    found.add_argument("int_infer", type=Path, help="best.safetensors of the int_infer run")
+    found.add_argument("--commit", help="of the code that trained them; default: this checkout's")
+    found.add_argument("--network", choices=RELEASES, default=PUBLISHED, help="which of the released ones they become")
+    found.add_argument("--sizing", type=float, nargs=3, metavar=("PIXELS", "LEAST", "MOST"), help="the size at which "
+                       "these weights see pairs best; default: what the checkpoints say")  # fmt: skip
+    found.add_argument("--out", type=Path, default=FOLDER, help="folder; default: the package's own")
+    return found
+
+
+def main() -> None:
+    """Write both files; the last line is JSON."""
+    arguments = parser().parse_args()
+    sources = {"float": arguments.float, "int_infer": arguments.int_infer}
+    with exit_on_user_error():
+        sizing = None
+        if arguments.sizing is not None:
+            pixels, least, most = arguments.sizing
+            sizing = Sizing(int(pixels), least, most)
+        written = publish(sources, arguments.commit or commit_here(), arguments.out, arguments.network, sizing)
+    sizes = {stage: path.stat().st_size for stage, path in written.items()}
+    for stage, path in written.items():
+        print(f"{stage:10} {sizes[stage] / 1e6:.2f} MB  {path}")
+    print(json.dumps({"files": {stage: str(path) for stage, path in written.items()}, "bytes": sizes}))
+
+
+if __name__ == "__main__":
+    main()

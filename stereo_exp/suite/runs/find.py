@@ -1,0 +1,270 @@
+"""Finding checkpoints by name: the one to use, that of the stage before, and the run to go on with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stereo_exp.base.errors import CheckpointError, UserError
+from stereo_exp.config import bind
+from stereo_exp.config.bind import MissingPlugin
+from stereo_exp.config.marks import RUN, facts, first_difference
+from stereo_exp.config.model import widened
+from stereo_exp.config.schema import Root
+from stereo_exp.model.checkpoint import BEST, LAST, read_meta
+from stereo_exp.suite.restore import check_same_network, network_difference, network_of
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.folders import command_for, own_chain, runs_of
+from stereo_exp.weights import FOLDER, RELEASE, RELEASES, checkpoint_named, network_with, released
+
+log = logging.getLogger(__name__)
+
+# The stages that a stage may start from, the preferred one first.
+STAGES_BEFORE = {
+    "float": ("float", "calib", "qat"),
+    "calib": ("float",),
+    "qat": ("calib", "qat"),
+    "int_infer": ("qat", "calib"),
+}
+
+Meta = Mapping[str, Any]
+
+
+def find_start(context: RunContext) -> Path | None:
+    """The checkpoint that the stage starts from: `init_from=` where given, else the newest of the stage before.
+
+    None for a float run without `init_from`: it starts from random weights; from a quantised network it takes the
+    weights back. `init_from=release` says where a chain begins: `float` and `calib` take the released float weights (in
+    a sweep whose own float run began there, `calib` takes that run's); the stages behind take the newest whose chain
+    began there.
+
+    Raises:
+        CheckpointError: there is none (with the command that makes one), or it is of another network, target or stage.
+    """
+    config = context.config
+    before = STAGES_BEFORE[config.stage]
+    if config.init_from == RELEASE:
+        return _start_of_release(context, before)
+    if config.init_from is not None:
+        path = Path(config.init_from)
+        meta = read_meta(path)
+        if meta["stage"] not in before:
+            raise CheckpointError(
+                "init_from",
+                config.init_from,
+                f"is a {meta['stage']} checkpoint; stage={config.stage} starts from {' or '.join(before)}",
+                f"give one of those, or leave it out to {_without(config)}",
+            )
+        _check_start(meta, context, path)
+        return path
+    if config.stage == "float":
+        return None
+    return _stage_before(context, before)
+
+
+def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
+    """The checkpoint to use: `checkpoint=` where given, else the newest of this name and stage, else the released one.
+
+    In a sweep the job with the same overrides comes first, so that each chain finds its own. Among the others the
+    newest whose network (and quantisation target) is the configured one wins. The released weights step in only
+    under the default name: another that is mistyped must not get figures of another network.
+
+    Args:
+        stage: None takes the configured one.
+
+    Raises:
+        CheckpointError: there is none (with the command that makes one), or only of other networks.
+    """
+    config = context.config
+    stage = stage or config.stage
+    if config.checkpoint is not None:
+        path = checkpoint_named(config.checkpoint, stage, "checkpoint", _release_of(context))
+        check_same_network(read_meta(path), config.model, config.quant, path)
+        return path
+    found = _newest(context, stage)
+    if found is not None:
+        return found
+    fits = _release_fits(context, stage)
+    if fits and config.name == config.model.name:
+        log.info("no %s checkpoint of name=%s: using the released weights (checkpoint=release)", stage, config.name)
+        return released(stage, "checkpoint", _release_of(context))
+    raise _none(context, stage, "checkpoint", fits)
+
+
+def _check_start(meta: Meta, context: RunContext, path: Path) -> None:
+    """A float network takes weights back from any quantisation, and from one with wider units."""
+    config = context.config
+    if config.stage != "float":
+        check_same_network(meta, config.model, config.quant, path)
+        return
+    model = widened(config.model, network_of(meta).model)
+    check_same_network(meta, model, config.quant, path, "float")
+
+
+def _without(config: Root) -> str:
+    return "start from random weights" if config.stage == "float" else f"take the newest of name={config.name}"
+
+
+def _start_of_release(context: RunContext, before: tuple[str, ...]) -> Path:
+    if "float" not in before:
+        return _stage_before(context, before, _began_at_release)
+    own = own_chain(context, "float") if context.config.stage != "float" else []
+    trained = [run / BEST for run in own if (run / BEST).is_file()]
+    path = trained[0] if trained else released("float", "init_from", _release_of(context))
+    _check_start(read_meta(path), context, path)
+    if not trained and context.config.stage != "float":
+        _tell_of_a_trained_one(context)
+    return path
+
+
+def _tell_of_a_trained_one(context: RunContext) -> None:
+    """A float run of this name that went on from the release is likely the one that was meant."""
+    for _, path in _checkpoints(context, "float", _began_at_release):
+        log.warning(
+            "init_from=release: starting from the released weights, not from %s, which was trained on from them; "
+            "leave init_from out to take that",
+            path,
+        )
+        return
+
+
+def _began_at_release(meta: Meta) -> bool:
+    lineage = meta.get("lineage") or [{}]
+    return Path(lineage[0].get("checkpoint") or "").name in {files["float"] for files in RELEASES.values()}
+
+
+def _stage_before(
+    context: RunContext, before: tuple[str, ...], wanted: Callable[[Meta], bool] = lambda meta: True
+) -> Path:
+    # A stage never starts from its own kind unless told to: that would be resuming.
+    candidates = [stage for stage in before if stage != context.config.stage]
+    foreign: CheckpointError | None = None
+    for stage in candidates:
+        try:
+            found = _newest(context, stage, wanted)
+        except CheckpointError as error:
+            foreign = foreign or error
+            continue
+        if found is not None:
+            return found
+        log.info("no %s checkpoint of name=%s", stage, context.config.name)
+    last = candidates[-1]
+    raise foreign or _none(context, last, "init_from", last == "float" and _release_fits(context, last))
+
+
+def _checkpoints(context: RunContext, stage: str, wanted: Callable[[Meta], bool]) -> Iterator[tuple[Meta, Path]]:
+    """The wanted ones of the run's name, the newest first."""
+    for run in runs_of(context, stage):
+        path = run / BEST
+        if path.is_file() and wanted(meta := read_meta(path)):
+            yield meta, path
+
+
+def _newest(context: RunContext, stage: str, wanted: Callable[[Meta], bool] = lambda meta: True) -> Path | None:
+    """The newest checkpoint of the run's name with its network.
+
+    Raises:
+        CheckpointError: there are some, but only of other networks.
+    """
+    config, others = context.config, []
+    for meta, path in _checkpoints(context, stage, wanted):
+        if network_difference(meta, config.model, config.quant, stage) is None:
+            log.info("checkpoint %s: the newest of name=%s stage=%s with this network", path, config.name, stage)
+            return path
+        others.append((meta, path))
+    if others:
+        meta, path = others[0]
+        check_same_network(meta, config.model, config.quant, path)
+    return None
+
+
+def _release_fits(context: RunContext, stage: str) -> bool:
+    """Whether the released weights of a stage are there, and of the configured network and target."""
+    files = RELEASES[_release_of(context)]
+    if stage not in files or not (FOLDER / files[stage]).is_file():
+        return False
+    there = read_meta(FOLDER / files[stage])
+    return network_difference(there, context.config.model, context.config.quant, stage) is None
+
+
+def _release_of(context: RunContext) -> str:
+    """Which of the released networks is meant where this one is configured."""
+    return network_with(getattr(context.config.model.backbone, "expansion", None))
+
+
+def _none(context: RunContext, stage: str, key: str, or_release: bool) -> CheckpointError:
+    config = context.config
+    from_release = config.init_from == RELEASE and key == "init_from"
+    began = " and began at the released weights" if from_release else ""
+    ways = [f"make one with: {command_for(context, stage)}{' init_from=release' if from_release else ''}"]
+    if or_release:
+        ways.append(f"take the released weights with {key}=release")
+    return CheckpointError(
+        key,
+        (config.init_from if key == "init_from" else config.checkpoint) or "null",
+        f"no {stage} run named {config.name} in {config.root} has a checkpoint{began}",
+        ", or ".join([*ways, f"give {key}=FILE"]),
+    )
+
+
+# Finding the run to go on with.
+
+
+def find_resumable(context: RunContext) -> Path | None:
+    """The `last` checkpoint that `train.resume` means, or None to start afresh.
+
+    Raises:
+        CheckpointError: a folder was named that has no checkpoint or another configuration.
+    """
+    config = context.config
+    if config.train.resume == "never":
+        return None
+    wanted = facts(config, RUN)
+    if config.train.resume != "auto":
+        path = Path(config.train.resume) / LAST
+        difference = _difference(wanted, read_meta(path), is_named=True)
+        if difference is not None:
+            key, here, there = difference
+            raise CheckpointError(
+                key,
+                here,
+                f"the run to go on with has {there}",
+                "give it the same value to resume",
+            )
+        return path
+    # A run folder given by hand (hydra.run.dir=) may be the interrupted run itself.
+    for run in (context.dir, *runs_of(context, config.stage)):
+        path = run / LAST
+        if not path.is_file():
+            continue
+        meta = read_meta(path)
+        if _difference(wanted, meta) is not None:
+            continue
+        if meta["step"] >= meta["num_steps"]:
+            log.info("train.resume=auto: %s is finished, starting afresh", run)
+            return None
+        log.info("train.resume=auto: going on from step %d of %s", meta["step"], run)
+        return path
+    log.info("train.resume=auto: no interrupted run of this name and configuration, starting afresh")
+    return None
+
+
+def _difference(
+    wanted: Mapping[str, Any], meta: Mapping[str, Any], is_named: bool = False
+) -> tuple[str, Any, Any] | None:
+    """The first key by which a run's configuration is not the one asked for, with both values.
+
+    Args:
+        is_named: whether the user named the run, who is then told which plug-in it needs.
+    """
+    try:
+        return first_difference(wanted, facts(bind(meta["config"]), RUN))
+    except MissingPlugin as error:
+        if is_named:
+            raise
+        return error.key, None, error.value
+    except UserError as error:
+        # Written before a key was renamed, or with an option that is gone.
+        return error.key, None, error.value

@@ -1,0 +1,102 @@
+"""One process or several: started by the run itself, joined by torch.distributed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import distributed as dist
+
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.registry import PLUGINS
+from stereo_exp.config.plugins import load_again
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.process import Process
+
+# Logging of processes that Hydra did not configure: the run's log file and standard error, in the same format.
+
+
+LOG_FILE = "stereo_exp.log"
+
+
+def to_file_and_console(run_dir: Path, quiet: bool) -> None:
+    """Set up the root logger of a spawned process; a quiet one reports warnings only."""
+    file = logging.FileHandler(run_dir / LOG_FILE)
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    console = logging.StreamHandler(sys.stderr)
+    console.setFormatter(logging.Formatter("%(message)s"))
+    logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, handlers=[console, file], force=True)
+
+
+Worker = Callable[[RunContext, Process], dict[str, Any]]
+
+
+def launch(worker: Worker, context: RunContext) -> dict[str, Any]:
+    """Run `worker` in `machine.processes` processes and return what rank 0 returned.
+
+    One process is this one. Several are spawned with the plain config, so that Hydra composes once and there is one
+    run folder (with torchrun each rank would make its own).
+    """
+    world_size = context.config.machine.processes
+    if world_size == 1:
+        return worker(context, Process())
+    queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    spawned = torch.multiprocessing.start_processes(
+        _enter,
+        (worker, context, world_size, port, queue, list(PLUGINS)),
+        nprocs=world_size,
+        join=False,
+        start_method="spawn",
+    )
+    outcome: tuple[str, Any] | None = None
+    try:
+        while not spawned.join(timeout=0.2):
+            if outcome is None and not queue.empty():
+                outcome = queue.get()
+                if outcome[0] == "user error":
+                    raise outcome[1]
+    finally:
+        for process in spawned.processes:
+            process.terminate()
+    if outcome is None and not queue.empty():
+        outcome = queue.get()
+    if outcome is None:
+        raise RuntimeError("the training processes ended without a result")
+    if outcome[0] == "user error":
+        raise outcome[1]
+    if outcome[0] == "bug":
+        raise RuntimeError(f"a training process failed:\n{outcome[1]}")
+    return outcome[1]
+
+
+def _enter(
+    rank: int, worker: Worker, context: RunContext, world_size: int, port: int, queue: Any, plugins: list[str]
+) -> None:
+    load_again(plugins)
+    to_file_and_console(context.dir, quiet=rank != 0)
+    cuda = torch.cuda.is_available() and context.config.machine.device != "cpu"
+    if not cuda and context.config.machine.threads is None:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // world_size))
+    dist.init_process_group("nccl" if cuda else "gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=world_size)
+    try:
+        result = worker(context, Process(rank, world_size))
+        if rank == 0:
+            queue.put(("result", result))
+    except UserError as error:
+        queue.put(("user error", error))
+        raise
+    except Exception:
+        queue.put(("bug", traceback.format_exc()))
+        raise
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,139 @@
+"""The end of a run: a table for people, `report.json`, and the same object as the last line of standard output."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from stereo_exp.base.files import write_text
+from stereo_exp.suite.runs.context import RunContext
+
+REPORT_FILE = "report.json"
+_SHARES = ("d1", "bad")
+# Columns of words, flush left.
+_TEXTS = ("name", "stage", "kind", "kernel", "engine", "first_difference")
+_SET_COLUMNS = ("n_images", "epe", "epe_noc", "d1", "bad1", "bad2", "bad3")
+
+
+def started() -> float:
+    """When the run began, for `finish`."""
+    return time.monotonic()
+
+
+def finish(context: RunContext, result: dict[str, Any], begin: float) -> dict[str, Any]:
+    """Write the report and print it; returns it."""
+    config = context.config
+    report = {
+        "task": config.task,
+        "stage": config.stage,
+        "name": config.name,
+        "run_dir": str(context.dir),
+        "seconds": round(time.monotonic() - begin, 2),
+        **result,
+    }
+    report = {key: _json_value(value) for key, value in report.items()}
+    line = json.dumps(report, separators=(",", ":"), allow_nan=False)
+    write_text(context.dir / REPORT_FILE, line + "\n")
+    console = Console(soft_wrap=True)
+    console.print(_table(report))
+    for table in _tables(report):
+        console.print(table)
+    print(line, flush=True)
+    return report
+
+
+def _json_value(value: Any) -> Any:
+    """NaN has no place in JSON; paths become strings."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {k: _json_value(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(v) for v in value]
+    return value if isinstance(value, (str, int, bool, type(None))) else str(value)
+
+
+def _table(report: dict[str, Any]) -> Table:
+    table = Table(title=f"{report['task']} · {report['stage']} · {report['name']}", title_justify="left")
+    table.add_column("what")
+    table.add_column("value", justify="right", overflow="fold")
+    for key, value in report.items():
+        if key not in ("task", "stage", "name") and not isinstance(value, (dict, list)):
+            table.add_row(key, Text(_shown(key, value)))
+    return table
+
+
+# Lists of records in a report that people see too: key -> title, columns, rows shown.
+_LISTS: dict[str, tuple[str, tuple[str, ...], int]] = {
+    "layers": ("worst tensors, quantised against float", ("name", "snr_db", "own_snr_db", "low", "high", "scale"), 12),
+    "sensitivity": ("layers by the EPE lost when only they are quantised", ("name", "epe_lost"), 12),
+    "by_engine": (
+        "engines against the training framework",
+        ("engine", "integers_equal", "differing", "first_difference", "max_px", "mean_px", "epe"),
+        12,
+    ),
+    "differences": (
+        "tensors that differ, in the order of the graph",
+        ("engine", "name", "equal", "worst"),
+        24,
+    ),
+    "operators": ("operators by type and kernel, ms a frame", ("kind", "kernel", "count", "ms", "share"), 12),
+    "chain": ("from float to integers", ("stage", "epe", "against_float"), 12),
+}
+
+
+def _tables(report: dict[str, Any]) -> Iterator[Table]:
+    if report.get("sets"):
+        yield _sets_table(report["sets"])
+    for key, (title, columns, shown) in _LISTS.items():
+        rows = report.get(key)
+        if not isinstance(rows, list) or not rows:
+            continue
+        table = Table(title=title + (f" ({shown} of {len(rows)})" if len(rows) > shown else ""), title_justify="left")
+        for column in columns:
+            table.add_column(column, justify="left" if column in _TEXTS else "right", overflow="fold")
+        for row in rows[:shown]:
+            table.add_row(*(Text(_cell(column, row.get(column))) for column in columns))
+        yield table
+
+
+def _cell(key: str, value: Any) -> str:
+    if key.endswith("equal") and isinstance(value, float):
+        # 99.9999 % is not all of them.
+        return f"{math.floor(1e6 * value) / 1e4:.4f} %"
+    if isinstance(value, float) and not key.startswith("epe") and not key.endswith("share"):
+        return f"{value:.5g}"
+    return _shown(key, value)
+
+
+def _sets_table(sets: dict[str, dict[str, Any]]) -> Table:
+    """One row for each data set of a mixture: EPE in px, the others in %."""
+    table = Table(title="by data set", title_justify="left")
+    keys = [key for key in _SET_COLUMNS if any(key in scores for scores in sets.values())]
+    table.add_column("set")
+    for key in keys:
+        table.add_column(key, justify="right")
+    for name, scores in sets.items():
+        table.add_row(escape(name), *(_shown(key, scores.get(key)).split()[0] for key in keys))
+    return table
+
+
+def _shown(key: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        if key.startswith(_SHARES) or key.endswith("share"):
+            return f"{100 * value:.2f} %"
+        return f"{value:.4f} px" if key.startswith("epe") else f"{value:.2f}"
+    # Shorter to read; the JSON line keeps the absolute path.
+    path = Path(str(value))
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(value)

@@ -1,0 +1,147 @@
+"""`stage=calib`: scales from calibration batches; nothing is trained."""
+
+from __future__ import annotations
+
+import logging
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stereo_exp import __version__
+from stereo_exp.base.errors import UserError
+from stereo_exp.config.quant import CalibScheme
+from stereo_exp.model.checkpoint import (
+    BEST,
+    Checkpoint,
+    lineage_of,
+    load_checkpoint,
+    save_checkpoint,
+    sizing_entry,
+    sizing_of,
+)
+from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.quant.trunk import GRAPH, describe
+from stereo_exp.suite.build import build_rule, eval_facts, quantise_network
+from stereo_exp.suite.evaluate import evaluate, first_pairs, flat
+from stereo_exp.suite.pictures import draw_noise, draw_test_pictures
+from stereo_exp.suite.restore import restore
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.find import find_start
+from stereo_exp.suite.runs.process import Process
+from stereo_exp.suite.splits import Splits
+from stereo_exp.suite.track.base import open_tracker
+from stereo_exp.suite.train.device import choose
+
+log = logging.getLogger(__name__)
+# Pairs on which float and quantised tensors are compared, layer by layer.
+_NOISE_PAIRS = 2
+
+
+def train(context: RunContext) -> dict[str, Any]:
+    """Calibrate, evaluate, measure every layer's noise; returns the report's part.
+
+    Images are enough: where no test pair has truth, the metrics are NaN (null in the report).
+    `layers`: see `layer_noise`; with `quant.sensitivity` also `sensitivity`, see `rank_layers`.
+
+    Raises:
+        UserError: `quant.sensitivity` without truth, or see `find_start` and `calibrate`.
+    """
+
+    start_path = find_start(context)
+    assert start_path is not None
+    return _calibrate(context, load_checkpoint(start_path))
+
+
+def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
+    from stereo_exp.quant.calibrate import calibrate
+    from stereo_exp.quant.diagnosis import layer_noise
+
+    config, scheme = context.config, context.config.quant.stage
+    assert isinstance(scheme, CalibScheme)
+    device = choose(config.machine).device
+    torch.manual_seed(config.seed)
+    model = restore(start)
+    splits = Splits(config, truth=False)
+    if config.quant.sensitivity and not splits.test_has_truth:
+        raise UserError(
+            "quant.sensitivity",
+            True,
+            f"ranks layers by the EPE that they cost, and no test pair of dataset={config.dataset.name} has truth",
+            "leave it out, or give the set's truth",
+        )
+    with open_tracker(context) as tracker:
+        tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
+        network = quantise_network(model, config.quant).to(device, memory_format=torch.channels_last)  # type: ignore
+        graph = describe(network.trunk)
+        batches = splits.calibration(scheme.batch_size, scheme.num_batches)
+        pairs = calibrate(network, batches, min(scheme.num_batches, len(batches)))
+        rule = build_rule(config.eval, sizing_of(start), as_given=True)
+        scores, first = evaluate(network, splits, device, rule=rule, keep=config.eval.pictures)
+        checkpoint = save(context, network.state_dict(), start, scores, tracker.run_id, **{GRAPH: graph})
+        tracker.log(start.meta["step"], flat(scores, "final"))
+        layers = layer_noise(network, islice(splits.test(Process()), _NOISE_PAIRS))
+        pictures = [draw_noise(context.dir / "pictures" / "layer_noise.png", layers)]
+        shown = first_pairs(network, splits, device, config.eval.pictures, rule, first)
+        pictures += draw_test_pictures(context, shown, network.maxdisp)
+        for picture in pictures:
+            tracker.artifact(picture)
+        result = {
+            "checkpoint": str(checkpoint),
+            "init_from": str(start.path),
+            "target": config.quant.target.name,
+            "observer": config.quant.observer.name,
+            "num_calibration_pairs": pairs,
+            **eval_facts(rule),
+            **scores,
+            "pictures": [str(p) for p in pictures],
+            "layers": layers,
+        }
+        if config.quant.sensitivity:
+            result["sensitivity"] = _rank(network, splits, config.quant.sensitivity_pairs)
+    return result
+
+
+def _rank(network: QuantisedStereoNet, splits: Splits, pairs: int) -> list[dict[str, Any]]:
+    from stereo_exp.quant.diagnosis import rank_layers
+
+    chosen, count = [], 0
+    for batch in splits.test(Process()):
+        chosen.append(batch)
+        count += len(batch)
+        if count >= pairs:
+            break
+    return rank_layers(network, chosen)
+
+
+def save(
+    context: RunContext,
+    state: dict[str, torch.Tensor],
+    start: Checkpoint,
+    scores: dict[str, Any],
+    run_id: str | None,
+    **more: Any,
+) -> Path:
+    """Write a checkpoint of a stage that trains nothing: its step is that of the checkpoint it started from.
+
+    Args:
+        more: goes into its JSON too.
+    """
+    path = context.dir / BEST
+    meta = {
+        "stage": context.config.stage,
+        "name": context.config.name,
+        "step": start.meta["step"],
+        "num_steps": start.meta["step"],
+        "config": context.config_dict(),
+        "run_id": run_id,
+        "version": __version__,
+        "torch": torch.__version__,
+        "scores": scores,
+        "lineage": lineage_of(start),
+        **sizing_entry(start),
+        **more,
+    }
+    save_checkpoint(path, meta, {"model": state})
+    return path

@@ -1,0 +1,139 @@
+"""`task=align`: proves that a compiled model computes what the training framework's network computes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stereo_exp.base.files import write_text
+from stereo_exp.base.progress import Meter
+from stereo_exp.config.deploy import Align
+from stereo_exp.data.augment.geometry import resized
+from stereo_exp.data.source import num_pairs, read_pairs
+from stereo_exp.geometry.images import padded, padded_size
+from stereo_exp.geometry.metrics import StereoMetrics
+from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.runtime.manifest import Manifest
+from stereo_exp.suite.build import network_size
+from stereo_exp.suite.datasets import open_split
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.folders import find_compiled
+from stereo_exp.suite.track.base import open_tracker
+from stereo_exp.weights import checkpoint_named
+
+log = logging.getLogger(__name__)
+TABLE = "align.csv"
+_LOOSE_SHARE, _TOLERANCE_PX = 0.9, 0.01
+
+
+def run(context: RunContext) -> dict[str, Any]:
+    """Compare; returns the report's part, with `failed` where a limit is broken."""
+    from stereo_exp.deploy.align import Aligned, Limits, Reference, summary
+    from stereo_exp.suite.restore import load_source
+
+    config = context.config.align
+    manifest = find_compiled(context, "align.model", config.model)
+    size = _size(config, manifest)
+    given = context.config.checkpoint or manifest.model.checkpoint
+    path = checkpoint_named(given, context.config.stage, "checkpoint")
+    source = load_source(path)
+    engines = [Aligned(manifest, name, config.threads) for name in config.engines or manifest.engines]
+    reference, metrics = Reference(source), StereoMetrics(manifest.model.maxdisp)
+    data = open_split(context.config.dataset, "test")
+    with open_tracker(context) as tracker:
+        tracker.tag(checkpoint=str(path), compiled=str(manifest.folder), parent_run=source.checkpoint.meta["run_id"])
+        with Meter("align", num_pairs(data, config.pairs)) as meter:
+            for sample in read_pairs(data, config.pairs, context.config.dataset.on_error):
+                if sample is None:
+                    metrics.num_skipped += 1
+                else:
+                    fitted, left, right = _fit(sample, size, manifest)
+                    wanted = reference(left, right)
+                    _score(metrics, fitted, wanted.disparity)
+                    for engine in engines:
+                        _score(engine.result.metrics, fitted, engine.compare(left, right, wanted))
+                differing = sum(len(engine.result.differing()) for engine in engines)
+                meter.advance(differing=str(differing))
+        results = [engine.result for engine in engines]
+        limits = _limits(config, source.target, source.exact, Limits)
+        broken = [problem for result in results if (problem := limits.broken(result)) is not None]
+        for result in results:
+            numbers = {
+                "max_px": result.max_px,
+                "mean_px": result.mean_px,
+                "epe": float(result.metrics.compute()["epe"]),
+            }
+            if result.tensors:
+                numbers["integers_equal"] = result.integers_equal
+            tracker.log(0, {f"align/{result.engine}/{key}": value for key, value in numbers.items()})
+        tracker.artifact(_write_table(context.dir / TABLE, results))
+    return {
+        "checkpoint": str(path),
+        "model": str(manifest.folder),
+        "target": source.target,
+        "dataset": context.config.dataset.name,
+        "size": size,
+        **metrics.compute(),
+        "aligned": not broken,
+        "failed": "; ".join(broken) or None,
+        "limits": {"equal": limits.equal, "max_px": limits.max_px},
+        "by_engine": [summary(result) for result in results],
+        "differences": [
+            {"engine": r.engine, "name": name, "equal": count.share, "worst": count.worst}
+            for r in results
+            for name, count in (r.tensors | r.logits).items()
+            if count.equal < count.values
+        ],
+        "table": TABLE,
+    }
+
+
+def _limits(config: Align, target: str | None, exact: bool, limits: Any) -> Any:
+    equal = None if target is None else 1.0 if exact else _LOOSE_SHARE
+    if config.threshold is not None and equal is not None:
+        equal = config.threshold
+    max_px = config.tolerance
+    if max_px is None and (target is None or exact):
+        max_px = _TOLERANCE_PX
+    return limits(equal, max_px)
+
+
+def _size(config: Align, manifest: Manifest) -> tuple[int, int] | None:
+    """What to compare at; None: every pair at its own size, padded."""
+    asked = network_size("align.size", config.size)
+    if manifest.size is None or asked is None or asked == manifest.size:
+        return manifest.size or asked
+    log.warning("align.size=[%d,%d]: taking [%d,%d], which the model was compiled for", *asked, *manifest.size)
+    return manifest.size
+
+
+def _fit(
+    sample: StereoSample, size: tuple[int, int] | None, manifest: Manifest
+) -> tuple[StereoSample, np.ndarray, np.ndarray]:
+    """The pair at the size to compare at (None: its own), and its views as the engines take them, B×H×W×3."""
+    if size is not None and padded_size(sample.size, manifest.multiple) != size:
+        sample = resized(sample, size)
+    views = (padded(view, padded_size(sample.size, manifest.multiple)) for view in (sample.left, sample.right))
+    left, right = (np.repeat(view[None], manifest.batch or 1, axis=0) for view in views)
+    return sample, left, right
+
+
+def _score(metrics: StereoMetrics, sample: StereoSample, disparity: np.ndarray) -> None:
+    height, width = sample.size
+    metrics.update(disparity[0, :height, :width], sample.disparity, sample.noc)
+
+
+def _write_table(path: Path, results: list[Any]) -> Path:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("engine", "tensor", "values", "equal", "share", "worst"))
+    for result in results:
+        for name, count in (result.tensors | result.logits).items():
+            writer.writerow((result.engine, name, count.values, count.equal, f"{count.share:.8f}", f"{count.worst:g}"))
+    write_text(path, text.getvalue())
+    return path

@@ -1,0 +1,169 @@
+"""`task=infer`: pairs in, disparity, depth, point clouds and pictures out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stereo_exp.base.errors import UserError
+from stereo_exp.base.progress import Meter
+from stereo_exp.config.infer import Infer
+from stereo_exp.config.schema import Root
+from stereo_exp.geometry.calibration import read_calibration
+from stereo_exp.geometry.drawing import Film, disparity_limits
+from stereo_exp.geometry.epipolar import pair_geometry
+from stereo_exp.geometry.example import example_pair
+from stereo_exp.geometry.frames import open_frames
+from stereo_exp.geometry.pair import Calibration, StereoSample
+from stereo_exp.geometry.rectify import Rectifier, Rig
+from stereo_exp.geometry.temporal import Stability, TemporalFilter
+from stereo_exp.model.checkpoint import sizing_of
+from stereo_exp.suite.build import build_rule
+from stereo_exp.suite.predict import Predictor, Result, with_depth, write_frame, write_one
+from stereo_exp.suite.restore import restore_model
+from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.find import find_checkpoint
+from stereo_exp.suite.track.base import open_tracker
+from stereo_exp.suite.train.device import choose
+
+log = logging.getLogger(__name__)
+
+
+def run(context: RunContext) -> dict[str, Any]:
+    """Predict what `infer.left` and `infer.right` name; without them that is the pair that comes along."""
+    config = context.config
+    pairs = Pairs(config.infer)
+    path = find_checkpoint(context)
+    device = choose(config.machine).device
+    model, checkpoint = restore_model(path, device)
+    predictor = Predictor(model, device, build_rule(config.infer, sizing_of(checkpoint)))
+    out = Path(config.infer.out) if config.infer.out else context.dir
+    results = _predicted(pairs, predictor, config)
+    with open_tracker(context) as tracker:
+        tracker.tag(checkpoint=str(path), parent_run=checkpoint.meta["run_id"])
+        part = _write_sequence(out, results, pairs, config) if pairs.is_sequence else _write_pair(out, results, pairs)
+        tracker.artifact(Path(part["picture"]))
+    return {"checkpoint": str(path), **part}
+
+
+class Pairs:
+    """The pairs that the config names, rectified where the calibration says how.
+
+    Raises:
+        UserError: there is nothing there, a file is damaged, the views differ in size, the calibration cannot be read.
+    """
+
+    def __init__(self, config: Infer) -> None:
+        self.config = config
+        self.calibration: Calibration | None = None
+        """Of the pairs as they are handed out; of a rig, once the first has been."""
+        self._rectifier: Rectifier | None = None
+        if config.left is None:
+            self._frames: Any = [example_pair()]
+            self.calibration, self.is_sequence = self._frames[0].calibration, False
+        else:
+            self._frames = open_frames(config.left, config.right)
+            self.is_sequence = self._frames.is_sequence
+        if config.calib is not None:
+            found = read_calibration(Path(config.calib), config.calib_unit)
+            if isinstance(found, Rig):
+                self._rectifier = Rectifier(found)
+            else:
+                self.calibration = found
+        elif config.focal is not None and config.baseline is not None:
+            self.calibration = Calibration(config.focal, config.baseline, config.doffs)
+
+    def __len__(self) -> int:
+        """How many; 0 where nobody knows."""
+        limit = self.config.max_frames
+        return min(len(self._frames), limit) if limit else len(self._frames)
+
+    def __iter__(self) -> Iterator[StereoSample]:
+        size: tuple[int, int] | None = None
+        for index, raw in enumerate(islice(self._frames, self.config.max_frames)):
+            size = size or raw.size
+            if raw.size != size:
+                found = f"{raw.size[1]}x{raw.size[0]}"
+                raise UserError("infer.left", found, "the images differ in size", "sort them")
+            sample = raw
+            if self._rectifier is not None:
+                left, right = self._rectifier(raw.left, raw.right)
+                sample, self.calibration = replace(raw, left=left, right=right), self._rectifier.calibration
+            if index == 0 and self.config.check:
+                for alarm in pair_geometry(sample.left, sample.right).alarms():
+                    log.warning("%s: %s", sample.key, alarm)
+            yield sample
+
+
+def _predicted(pairs: Pairs, predictor: Predictor, config: Root) -> Iterator[Result]:
+    temporal = config.temporal
+    steady = TemporalFilter(temporal.weight, temporal.change, temporal.jump) if temporal.filter else None
+    for index, sample in enumerate(pairs):
+        seen = predictor.rule.seen(sample.size)
+        if index == 0 and config.infer.scale is None and seen != sample.size:
+            told = "%s: enlarged to %dx%d, because it is small; infer.scale=1 leaves it as it is"
+            log.info(told, sample.key, seen[1], seen[0])
+        prediction = predictor(sample)
+        disparity = prediction.disparity if steady is None else steady(sample.left, prediction.disparity)
+        yield with_depth(sample, disparity, prediction.confidence, prediction.trusted, pairs.calibration)
+
+
+def _write_pair(out: Path, results: Iterator[Result], pairs: Pairs) -> dict[str, Any]:
+    (result,) = results
+    limits = _limits(pairs.config, result)
+    files = write_one(out, result, pairs.calibration, pairs.config, limits)
+    height, width = result.sample.size
+    part: dict[str, Any] = {"pair": result.sample.key, "height": height, "width": width, **_summary(result)}
+    part["files"] = {k: str(v) for k, v in files.items()}
+    part["picture"] = str(files["picture"])
+    return part
+
+
+def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: Root) -> dict[str, Any]:
+    stability = Stability(config.temporal.change)
+    part: dict[str, Any] = {"out": str(out)}
+    count = 0
+    with Meter("infer", len(pairs)) as meter, ExitStack() as stack:
+        film: Film | None = None
+        try:
+            for result in results:
+                if film is None:
+                    limits = _limits(pairs.config, result)
+                    film = stack.enter_context(Film(out / "disparity.mp4", limits))
+                    files = write_one(out / "first", result, pairs.calibration, pairs.config, limits)
+                    part |= {"pair": result.sample.key, **_summary(result), "picture": str(files["picture"])}
+                write_frame(out, result, pairs.calibration, pairs.config)
+                film.add(result.sample.left, result.disparity)
+                stability.update(result.sample.left, result.disparity)
+                count += 1
+                meter.advance()
+        except KeyboardInterrupt:
+            # The usual way to stop cameras.
+            if not count:
+                raise
+            log.info("interrupted after %d pairs", count)
+    return {**part, "num_pairs": count, "film": str(out / "disparity.mp4"), "stability": stability.compute()}
+
+
+def _limits(config: Infer, result: Result) -> tuple[float, float]:
+    if config.limits is not None:
+        return config.limits[0], config.limits[1]
+    return disparity_limits(result.disparity)
+
+
+def _summary(result: Result) -> dict[str, float]:
+    """Figures over what is trusted."""
+    known = result.disparity[np.isfinite(result.disparity)]
+    summary = {"trusted": known.size / result.disparity.size}
+    if known.size:
+        summary |= {"disparity_min": float(known.min()), "disparity_max": float(known.max())}
+    if result.depth is not None and known.size:
+        summary["depth_median"] = float(np.median(result.depth[np.isfinite(result.disparity)]))
+    return summary

@@ -1,0 +1,145 @@
+"""The tracker's interface, which is also the tracker that does nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from stereo_exp.base.registry import group
+
+if TYPE_CHECKING:
+    from stereo_exp.suite.runs.context import RunContext
+if TYPE_CHECKING:
+    from stereo_exp.suite.runs.context import RunContext
+
+
+class Tracker:
+    """Takes what a run reports. Every method may be called at any time and does nothing here."""
+
+    run_id: str | None = None
+    """What later runs name this one by, where the tracker has such a thing."""
+
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Record numbers of one step. Names look like `train/loss` and `test/epe`."""
+
+    def replay(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Record what an interrupted run had recorded, so that the curve of its continuation is whole."""
+        for record in records:
+            values = {k: v for k, v in record.items() if k != "step"}
+            self.log(int(record["step"]), values)
+
+    def tag(self, **tags: str | None) -> None:
+        """Say something about the run as a whole."""
+
+    def artifact(self, path: Path) -> None:
+        """Keep a file with the run."""
+
+    def finish(self, status: str) -> None:
+        """The run ends: FINISHED, FAILED or KILLED."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.finish("FINISHED")
+        else:
+            self.finish("KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED")
+
+
+class Trackers(Tracker):
+    """Several trackers as one."""
+
+    def __init__(self, context: RunContext, members: Sequence[Tracker]) -> None:
+        super().__init__(context)
+        self.members = members
+
+    @property
+    def run_id(self) -> str | None:  # type: ignore[override]
+        return next((m.run_id for m in self.members if m.run_id), None)
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        for member in self.members:
+            member.log(step, values)
+
+    def replay(self, records: Iterable[Mapping[str, Any]]) -> None:
+        kept = list(records)
+        for member in self.members:
+            member.replay(kept)
+
+    def tag(self, **tags: str | None) -> None:
+        for member in self.members:
+            member.tag(**tags)
+
+    def artifact(self, path: Path) -> None:
+        for member in self.members:
+            member.artifact(path)
+
+    def finish(self, status: str) -> None:
+        for member in self.members:
+            member.finish(status)
+
+
+def open_tracker(context: RunContext, is_main: bool = True) -> AbstractContextManager[Tracker]:
+    """The trackers of a run, as a context manager; processes other than the main one get one that does nothing."""
+    if not is_main:
+        return Tracker(context)
+    from stereo_exp.suite.track.base import JsonLines
+
+    return Trackers(context, [JsonLines(context), group("tracker")[context.config.tracker.name].load()(context)])
+
+
+# `metrics.jsonl`: one JSON object a line, `step` and numbers.
+
+
+METRICS_FILE = "metrics.jsonl"
+
+
+class JsonLines(Tracker):
+    """Appends to the run's `metrics.jsonl`, flushed line by line, so that a killed run keeps what it had."""
+
+    def __init__(self, context: RunContext) -> None:
+        super().__init__(context)
+        context.dir.mkdir(parents=True, exist_ok=True)
+        path = context.dir / METRICS_FILE
+        # A kill may have cut the last line short: the next record begins its own.
+        is_cut = path.is_file() and path.read_bytes()[-1:] not in (b"", b"\n")
+        self._file = path.open("a", buffering=1)
+        if is_cut:
+            self._file.write("\n")
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        finite = {k: v if v is not None and math.isfinite(v) else None for k, v in values.items()}
+        self._file.write(json.dumps({"step": step, **finite}, separators=(",", ":")) + "\n")
+
+    def replay(self, records: Iterable[Mapping[str, Any]]) -> None:
+        # A run that goes on in its own folder drops what it recorded behind the checkpoint; `records` may come from
+        # the very file that is emptied here.
+        kept = list(records)
+        self._file.truncate(0)
+        super().replay(kept)
+
+    def finish(self, status: str) -> None:
+        self._file.close()
+
+
+def read_metrics(run_dir: Path) -> Iterator[dict[str, Any]]:
+    """The records of a run, without a line that a kill cut short."""
+    path = Path(run_dir) / METRICS_FILE
+    if not path.is_file():
+        return
+    for line in path.read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue

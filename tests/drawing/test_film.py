@@ -1,0 +1,47 @@
+"""A film has a frame for each pair, left view above disparity, and is whole or absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from stereo_exp.geometry.drawing import Film, colour_map
+
+LIMITS = (0.0, 64.0)
+
+
+def frame(level: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.full((48, 64, 3), level, np.uint8), np.full((48, 64), level / 4, np.float32)
+
+
+def test_frames_come_back_in_their_colours(tmp_path: Path) -> None:
+    path, levels = tmp_path / "new" / "disparity.mp4", (20, 120, 220)
+    with Film(path, LIMITS) as film:
+        for level in levels:
+            film.add(*frame(level))
+        assert not path.exists()
+    capture = cv2.VideoCapture(str(path))
+    for level in levels:
+        found, picture = capture.read()
+        assert found and picture.shape == (96, 64, 3)
+        assert abs(picture[:44].mean() - level) < 8
+        expected = colour_map(frame(level)[1][:1, :1], LIMITS)[0, 0]
+        assert np.abs(picture[56:, :, ::-1].mean(axis=(0, 1)) - expected).max() < 20
+    assert not capture.read()[0]
+    assert [p.name for p in path.parent.iterdir()] == ["disparity.mp4"]
+
+
+def test_no_frames_no_film(tmp_path: Path) -> None:
+    with Film(tmp_path / "disparity.mp4", LIMITS):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_frame_of_another_size(tmp_path: Path) -> None:
+    with Film(tmp_path / "disparity.mp4", LIMITS) as film:
+        film.add(*frame(20))
+        with pytest.raises(ValueError, match="32x24"):
+            film.add(np.zeros((24, 32, 3), np.uint8), np.zeros((24, 32), np.float32))

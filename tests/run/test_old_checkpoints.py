@@ -1,0 +1,46 @@
+"""Checkpoints of an early commit load for ever, and predict what they did (`tests/checkpoints/README.md`)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from in_process import run_in_process
+from safetensors.numpy import load_file
+
+FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
+EXPECTED = json.loads((FOLDER / "expected.json").read_text())
+
+
+def words(line: str, file: str = "") -> list[str]:
+    """A command of `expected.json` as it is typed."""
+    return [word.format(folder=FOLDER, file=file) for word in line.split()]
+
+
+@pytest.mark.parametrize("stage", EXPECTED["checkpoints"])
+def test_disparity_is_what_it_was(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    of = EXPECTED["checkpoints"][stage]
+    report = run_in_process(*words(f"{EXPECTED['infer']} {of['words']} {EXPECTED['network']}", of["file"])).report
+    assert (report["stage"], report["checkpoint"]) == (stage, str(FOLDER / of["file"]))
+    found, wanted = (
+        cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        for path in (tmp_path / "out" / "disparity.pfm", FOLDER / of["disparity"])
+    )
+    assert found.shape == wanted.shape == (64, 96)
+    assert wanted.mean() == pytest.approx(of["mean_px"], abs=1e-3), "the stored disparity is not the one described"
+    assert np.abs(found - wanted).max() <= of["tolerance_px"]
+
+
+def test_qat_converts_to_the_same_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    report = run_in_process(*words(f"{EXPECTED['convert']} {EXPECTED['network']}")).report
+    assert report["integers_equal"] == 1
+    found, wanted = load_file(report["checkpoint"]), load_file(FOLDER / "int_infer.safetensors")
+    assert found.keys() == wanted.keys()
+    assert sum(tensor.dtype == np.int8 for tensor in wanted.values()) > 20
+    differing = [name for name, tensor in wanted.items() if not np.array_equal(found[name], tensor)]
+    assert differing == []
