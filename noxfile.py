@@ -187,7 +187,7 @@ def wheel(session: nox.Session) -> None:
 @nox.session
 def release(session: nox.Session) -> None:
     """What goes out: the version stands in the CHANGELOG; sdist and wheel are sound, and the wheel alone installs."""
-    (version,) = re.findall(r'^__version__ = "(.+)"$', Path("stereo_exp/__init__.py").read_text(), re.MULTILINE)
+    (version,) = re.findall(r'^VERSION = "(.+)"$', Path("stereo_exp/base/constants.py").read_text(), re.MULTILINE)
     headings = re.findall(r"^## (.+)$", Path("CHANGELOG.md").read_text(), re.MULTILINE)
     (heading,) = [h for h in headings if h.split(" ")[0] == version] or [""]
     if not heading:
@@ -215,7 +215,18 @@ def release(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every benchmark, one after the other; each prints a table and one line of JSON."""
     session.install("-c", "constraints.txt", "-e", ".[dev,bench]")
-    for name in ("cli", "cost_volume", "render", "augment", "loader", "index", "accuracy", "training_curve"):
+    for name in (
+        "cli",
+        "first_picture",
+        "memory",
+        "cost_volume",
+        "render",
+        "augment",
+        "loader",
+        "index",
+        "accuracy",
+        "training_curve",
+    ):
         session.run("python", f"benchmarks/{name}.py", *session.posargs)
     folder = session.create_tmp()
     for stage in ("float", "int_infer"):

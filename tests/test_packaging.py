@@ -30,14 +30,45 @@ def pinned() -> dict[str, str]:
 
 
 EXTRAS = {key: lines("options.extras_require", key) for key in CONFIG["options.extras_require"]}
+CORE = lines("options", "install_requires")
 
 
-@pytest.mark.parametrize("extra", ["export", "onnxruntime", "openvino"])
-def test_development_has_what_deployment_needs(extra: str) -> None:
-    assert set(EXTRAS[extra]) <= set(EXTRAS["dev"])
+def resolved(extra: str) -> set[str]:
+    """What an extra brings, with the extras of our own that it names."""
+    found: set[str] = set()
+    for line in EXTRAS[extra]:
+        wanted = Requirement(line)
+        found |= (
+            {inner for each in wanted.extras for inner in resolved(each)} if wanted.name == "stereo_exp" else {line}
+        )
+    return found
 
 
-RANGES = {*lines("options", "install_requires"), *(line for extra in EXTRAS.values() for line in extra)}
+@pytest.mark.parametrize("extra", ["train", "tracking", "export", "onnxruntime", "openvino", "full"])
+def test_development_has_what_everything_needs(extra: str) -> None:
+    assert resolved(extra) <= resolved("dev") | set(CORE)
+
+
+def test_predicting_needs_little() -> None:
+    wanted = {Requirement(line).name: Requirement(line) for line in CORE}
+    engines = [wanted.pop(name) for name in ("openvino", "onnxruntime")]
+    assert set(wanted) == {
+        "hydra-core", "lazy-loader", "numpy", "omegaconf", "opencv-python-headless", "pyyaml", "rich",
+    }  # fmt: skip
+    for machine in ("x86_64", "AMD64", "aarch64", "arm64"):
+        here = [each.name for each in engines if each.marker and each.marker.evaluate({"platform_machine": machine})]
+        assert here == (["openvino"] if machine in ("x86_64", "AMD64") else ["onnxruntime"])
+
+
+def test_messages_name_the_extra_that_brings_a_package() -> None:
+    from stereo_exp.base.errors import EXTRAS as TOLD
+
+    names = {"skimage": "scikit-image", "onnx_ir": "onnx-ir"}
+    for module, extra in TOLD.items():
+        assert names.get(module, module) in {Requirement(line).name for line in resolved(extra)}, module
+
+
+RANGES = {*CORE, *(line for extra in EXTRAS for line in resolved(extra))}
 
 
 @pytest.mark.parametrize("requirement", sorted(RANGES))
@@ -51,6 +82,12 @@ def test_outputs_holds_only_its_gitignore() -> None:
     assert (ROOT / "outputs" / ".gitignore").read_text().split() == ["*", "!.gitignore"]
 
 
+def test_what_is_compiled_keeps_its_bytes_in_every_checkout() -> None:
+    """Git would give Windows other line endings, and with them other checksums."""
+    attributes = (ROOT / ".gitattributes").read_text().splitlines()
+    assert any(line.startswith("stereo_exp/weights/compiled/** -text") for line in attributes)
+
+
 def test_notice_names_every_photograph_that_scenes_are_painted_with() -> None:
     from stereo_exp.shapes.textures import NAMES
 
@@ -59,7 +96,7 @@ def test_notice_names_every_photograph_that_scenes_are_painted_with() -> None:
 
 
 def test_the_version_stands_in_changelog_and_citation() -> None:
-    from stereo_exp import __version__
+    from stereo_exp.base.constants import VERSION
 
-    assert re.search(rf"^## {re.escape(__version__)} - ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert re.search(rf"^## {re.escape(VERSION)} - ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert f"\nversion: {VERSION}\n" in (ROOT / "CITATION.cff").read_text()

@@ -15,8 +15,7 @@ from typing import Any
 
 import yaml
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import GROUPS, Option
+from stereo_exp.base import GROUPS, Option, UserError
 
 _HIDDEN = ("hydra", "local")
 _HERE = ("", "_here_", "_group_")
@@ -41,11 +40,16 @@ USER_FOLDERS: list[Path] = []
 """Folders that the command line adds; Hydra looks into them after ours."""
 
 
+ENGINE = "engine"
+"""The group whose options all have the same keys, and no dataclass of their own."""
+
+
 def bare_options() -> Iterator[Option]:
     """Options from outside that no YAML file stands for: their dataclasses are all there is to choose."""
     for key, options in GROUPS.items():
         for option in options.values():
-            if option.schema is not None and not option.is_ours and not _has_file(key, option.name):
+            is_choice = option.schema is not None or key == ENGINE
+            if is_choice and not option.is_ours and not _has_file(key, option.name):
                 yield option
 
 
@@ -73,6 +77,8 @@ class Choice:
     """What it sets below its node, interpolations open; an option that it puts there stands by its name."""
     picks: dict[str, str] = field(default_factory=dict)
     """Group -> option, of the groups that it chooses for."""
+    forces: dict[str, str] = field(default_factory=dict)
+    """Group -> option, of the groups in which it takes the place of what was chosen (`override`)."""
 
 
 class Choices:
@@ -103,8 +109,9 @@ class Choices:
     def defaults(self) -> dict[str, str]:
         """Group -> the option that is taken where none is named."""
         top = self.top.picks
-        below = (self.read(group, name).picks for group, name in top.items() if name in self.groups.get(group, ()))
-        return {**{group: name for picks in below for group, name in picks.items()}, **top}
+        chosen = [self.read(group, name) for group, name in top.items() if name in self.groups.get(group, ())]
+        below = {group: name for choice in chosen for group, name in choice.picks.items()}
+        return {**below, **top, **{group: name for choice in chosen for group, name in choice.forces.items()}}
 
     @cached_property
     def top(self) -> Choice:
@@ -122,7 +129,8 @@ class Choices:
         if path is None and (group, name) in self._bare:
             # Of a group of named things, as augmentations are, the option puts one there under its name.
             is_named = group == "augment"
-            text = (self._bare[group, name].schema.__doc__ or "").strip().partition("\n\n")[0]
+            schema = self._bare[group, name].schema
+            text = ((schema and schema.__doc__) or "").strip().partition("\n\n")[0]
             return Choice(group, name, " ".join(text.split()), schema=name, values={name: name} if is_named else {})
         if path is None:
             raise UserError(group, name, "has no YAML", f"the options are {', '.join(self.groups.get(group, ()))}")
@@ -149,9 +157,11 @@ class Choices:
         """One entry of a defaults list: `[optional] [/]group[@place]: option`, or `[/][group/]option[@place]`."""
         key, option = (entry, None) if isinstance(entry, str) else next(iter(entry.items()))
         *words, where = key.split()
-        if "override" in words:
-            return
         where, _, place = where.partition("@")
+        if "override" in words:
+            if option is not None and where.startswith("/"):
+                choice.forces[where[1:]] = option
+            return
         where = where[1:] if where.startswith("/") else f"{choice.group}/{where}".lstrip("/")
         if isinstance(entry, str):
             where, _, option = where.rpartition("/")

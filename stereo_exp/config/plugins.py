@@ -22,9 +22,8 @@ from typing import Any, get_type_hints
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import GROUPS, PLUGINS, Option
-from stereo_exp.config.bind import register
+from stereo_exp.base import GROUPS, PLUGINS, Option, UserError
+from stereo_exp.config.binding import register
 from stereo_exp.config.choices import CONF_FOLDERS, USER_FOLDERS, conf_dir
 from stereo_exp.config.schema import Root
 
@@ -185,6 +184,8 @@ def _check(option: Option) -> None:
         raise _broken(option, "its name is typed on the command line", "use letters, digits and _ . - only")
     if isinstance(option.builder, str) and len([each for each in option.builder.split(":") if each]) != 2:
         raise _broken(option, f"its builder is {option.builder}", "name it as module:attribute")
+    if option.group in _BESIDE_THEIR_CODE:
+        return
     base = _node_type(option.group)
     if base is None and option.group != "augment":
         return

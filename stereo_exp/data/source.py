@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterator
 from typing import Protocol
 
-from stereo_exp.base.errors import DataError
+from stereo_exp.base import DataError
 from stereo_exp.data.order import Order, Shuffle
-from stereo_exp.geometry.pair import StereoSample, checked
+from stereo_exp.geometry import StereoSample, checked
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,14 @@ class StereoSource(Protocol):
     def read(self, index: int) -> StereoSample:
         """Read one pair; `DataError` if a file of it is missing or damaged."""
         ...
+
+    def __getitem__(self, index: int) -> StereoSample:
+        """`read`, checked; from the end where the number is negative. IndexError behind the last."""
+        return checked(self.read(range(len(self))[index]))
+
+    def __iter__(self) -> Iterator[StereoSample]:
+        """Every pair in order, checked."""
+        return (self[index] for index in range(len(self)))
 
     def set_of(self, index: int) -> str:
         """Which of `names` a pair belongs to; of a single data set, the empty string."""

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stereo_exp.base.sizes import CELL
+from stereo_exp.base import CELL
 from stereo_exp.model.aanet_spx import HeadLogits
 
 
@@ -27,6 +27,16 @@ class StereoOutput(NamedTuple):
     """In training: the correlation volumes as the features alone make them, see `HeadLogits`."""
     maxdisp: int = 0
     """The range of the network in px, which the shares are of."""
+
+    @property
+    def disparity(self) -> Tensor:
+        """float32 B×H×W in px, in [0, maxdisp): `full_disparity`."""
+        return full_disparity(self)
+
+    @property
+    def confidence(self) -> Tensor:
+        """float32 B×H×W in [0, 1]: `full_confidence`."""
+        return full_confidence(self)
 
 
 class Regression(nn.Module):

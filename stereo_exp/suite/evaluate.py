@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from stereo_exp.base.progress import Meter
-from stereo_exp.geometry.metrics import StereoMetrics
-from stereo_exp.geometry.pair import StereoSample
-from stereo_exp.geometry.sizing import AS_GIVEN, Rule
-from stereo_exp.geometry.temporal import Stability, TemporalFilter
+from stereo_exp.base import Meter
+from stereo_exp.geometry import AS_GIVEN, Rule, Stability, StereoMetrics, StereoSample, TemporalFilter
 from stereo_exp.suite.runs.process import Process
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from stereo_exp.config.infer import Temporal
-    from stereo_exp.data.loader import StereoBatch
-    from stereo_exp.suite.predict import Predictor
+    from stereo_exp.config import Temporal
+    from stereo_exp.data import StereoBatch
+    from stereo_exp.runtime import StereoModel
+    from stereo_exp.suite.networks import Predictor
     from stereo_exp.suite.splits import Splits
 
 log = logging.getLogger(__name__)
@@ -45,16 +43,17 @@ class Seen:
 
 
 def predict_split(
-    model: nn.Module,
+    model: nn.Module | StereoModel,
     splits: Splits,
     device: torch.device,
     rule: Rule = AS_GIVEN,
     process: Process = Process(),  # noqa: B008 (immutable)
     limit: int | None = None,
 ) -> Iterator[Seen | None]:
-    """The one loop over a test split: read, predict, crop. `model` is in evaluation mode until the loop is done.
+    """The one loop over a test split: read, predict, crop. A module is in evaluation mode until the loop is done.
 
     Args:
+        model: a module on `device`, or a model on an engine of its own.
         rule: how pairs are predicted. Those that it takes as they are go through the network in batches.
         process: takes its share of the pairs.
         limit: no more than the first so many pairs that can be read; None: all.
@@ -62,11 +61,13 @@ def predict_split(
     Yields:
         None for a pair that `dataset.on_error=skip` leaves out, with a line in the log.
     """
-    from stereo_exp.suite.predict import Predictor
+    from stereo_exp.suite.networks import Predictor
 
     predictor = Predictor(model, device, rule)
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
+    network = predictor.module
+    modes = {} if network is None else {module: module.training for module in network.modules()}
+    if network is not None:
+        network.eval()
     count = 0
     try:
         for batch in splits.test(process):
@@ -84,12 +85,12 @@ def predict_split(
 
 
 def _predict_batch(predictor: Predictor, batch: StereoBatch) -> Iterator[Seen]:
-    from stereo_exp.model.stereonetplus import predict
+    from stereo_exp.model import predict
 
     whole = None
-    if len(batch) and all(predictor.rule.is_plain(size) for size in batch.sizes):
+    if predictor.module is not None and len(batch) and all(predictor.rule.is_plain(size) for size in batch.sizes):
         views = (view.to(predictor.device) for view in (batch.left, batch.right))
-        whole = predict(predictor.model, *views).cpu()
+        whole = predict(predictor.module, *views).cpu()
     for i, index in enumerate(batch.indices):
         sample = batch.sample(i)
         if whole is not None:
@@ -150,7 +151,7 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    model: nn.Module,
+    model: nn.Module | StereoModel,
     splits: Splits,
     device: torch.device,
     process: Process = Process(),  # noqa: B008 (immutable)
@@ -188,7 +189,7 @@ def evaluate(
 
 
 def first_pairs(
-    model: nn.Module,
+    model: nn.Module | StereoModel,
     splits: Splits,
     device: torch.device,
     count: int,
@@ -218,7 +219,7 @@ def flat(scores: Mapping[str, Any], prefix: str) -> dict[str, float]:
 
 
 def sequence_stability(
-    model: nn.Module, splits: Splits, device: torch.device, config: Temporal, rule: Rule = AS_GIVEN
+    model: nn.Module | StereoModel, splits: Splits, device: torch.device, config: Temporal, rule: Rule = AS_GIVEN
 ) -> dict[str, Any]:
     """`plain` and `filtered`, see `Stability.compute`, over the test split in its order."""
     plain, filtered = Stability(config.change), Stability(config.change)

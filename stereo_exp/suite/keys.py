@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from functools import reduce
 from typing import Any
 
-from stereo_exp.base.errors import RESTORE_OR_SKIP, ArgumentError, UserError
-from stereo_exp.base.registry import GROUPS
+from stereo_exp.base import GROUPS, RESTORE_OR_SKIP, ArgumentError, UserError
 
 DATASET = "dataset"
 """The scope of what is opened from a `dataset` node; the other scopes are the tasks."""
@@ -34,11 +33,11 @@ KEYS: dict[str, dict[str, str]] = {
         "workers": "dataset.render_workers",
         "out": "dataset.root",
     },
-    "infer": {**_below("infer", "left", "right"), "rig": "infer.calib"},
+    "infer": {**_below("infer", "left", "right", "scale"), "rig": "infer.calib"},
     "export": {"engine": "task", "pairs": "export.parity_pairs"},
     "compile": {"engine": "compile.engines"},
-    "align": {"engine": "align.engines", "threads": "align.threads"},
-    "bench": _below("bench", "engine", "threads", "in_flight", "cores"),
+    "align": {"engine": "align.engines"},
+    "bench": _below("bench", "in_flight", "cores"),
 }
 """Scope -> argument -> key."""
 
@@ -49,6 +48,8 @@ EVERYWHERE = {
     # Whose tensors are silent: the network that calibration starts from.
     "network": "init_from",
     "target": "quant/target",
+    "engine": "engine",
+    **_below("engine", "device", "threads"),
     "lift": "quant.lift",
     **_below("quant.target", "weight_bits", "activation_bits"),
 }

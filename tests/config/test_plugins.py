@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.registry import GROUPS, PLUGINS
 from stereo_exp.config import bind, conf_dir, load_plugins
-from stereo_exp.config.bind import MissingPlugin, bind_network
+from stereo_exp.config.binding import MissingPlugin, bind_network
 from stereo_exp.config.choices import CONF_FOLDERS, USER_FOLDERS
 from stereo_exp.config.schema import Root
 
@@ -380,5 +380,5 @@ def write(model, folder, name, opt):
     assert cli(*common, "optim.steps=1").code == 0
     compiled = cli(*common, "task=compile", "compile.engines=[mine]", "compile.opt=0", "compile.report_size=[64,128]")
     assert list(compiled.report["engines"]) == ["mine"]
-    bench = cli(*common, "task=bench", "bench.engine=mine", "bench.frames=2", "bench.size=[64,128]")
+    bench = cli(*common, "task=bench", "engine=mine", "bench.frames=2", "bench.size=[64,128]")
     assert bench.report["engine"].split()[0] == "mine"

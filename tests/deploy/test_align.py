@@ -16,7 +16,7 @@ from small_models import SMALL, Network, checkpoint
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.deploy.align import Comparison, Count, Limits
-from stereo_exp.deploy.build import Options, build
+from stereo_exp.deploy.folder import Options, build
 from stereo_exp.geometry.metrics import StereoMetrics
 from stereo_exp.runtime.manifest import ALIGN, MANIFEST, Manifest, read_manifest
 from stereo_exp.suite.restore import load_source
@@ -41,7 +41,7 @@ def exact(tmp_path_factory: pytest.TempPathFactory, pow2: Network) -> Path:
 
 
 def settings(folder: Path, pairs: list[str], *more: str) -> list[str]:
-    return [*SMALL, "task=align", "align.threads=1", f"align.model={folder}", *pairs, *more]
+    return [*SMALL, "task=align", "engine.threads=1", f"align.model={folder}", *pairs, *more]
 
 
 def test_every_integer_is_equal(make_context: Make, exact: Path, pairs: list[str]) -> None:
@@ -108,6 +108,7 @@ def failing(context: RunContext) -> dict:
     return json.loads((context.dir / "report.json").read_text())
 
 
+@pytest.mark.long
 def test_a_changed_weight_fails_and_names_the_tensor(
     make_context: Make, exact: Path, pairs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from small_models import DISPARITY, SIZE, SMALL, Network, views
 
-from stereo_exp.deploy.build import Options, build
+from stereo_exp.deploy.folder import Options, build
 from stereo_exp.geometry.formats.pfm import read_pfm
 from stereo_exp.geometry.metrics import StereoMetrics
 from stereo_exp.geometry.pair import StereoSample
@@ -19,7 +19,7 @@ from stereo_exp.geometry.sizing import AS_GIVEN, Rule, Sizing
 from stereo_exp.model.checkpoint import load_checkpoint, save_checkpoint
 from stereo_exp.runtime import StereoModel
 from stereo_exp.suite.evaluate import evaluate, predict_split
-from stereo_exp.suite.predict import Predictor
+from stereo_exp.suite.networks import Predictor
 from stereo_exp.suite.restore import load_source, restore_model
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.splits import Splits
@@ -54,7 +54,7 @@ def test_eval_infer_bench_and_the_runtime_agree(
     make_context: Make, liked: Path, pairs: list[str], tmp_path: Path, asked: dict[str, Any]
 ) -> None:
     evaluated = run(make_context, liked, "eval", *pairs, *(f"eval.{k}={v}" for k, v in asked.items()))
-    compiled = f"bench.model={liked.parent / 'compiled'}", "bench.mode=accuracy", "bench.threads=1"
+    compiled = f"bench.model={liked.parent / 'compiled'}", "bench.mode=accuracy", "engine.threads=1"
     benched = run(make_context, liked, "bench", *compiled, *pairs, *(f"eval.{k}={v}" for k, v in asked.items()))
     metrics = StereoMetrics(evaluated_maxdisp(liked), checked="left_right" in asked)
     root = next(word for word in pairs if word.startswith("dataset.root=")).partition("=")[2]

@@ -23,15 +23,14 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError, DataError
-from stereo_exp.base.files import write_text
+from stereo_exp.base import ArgumentError, DataError, write_text
 from stereo_exp.data.sources.sceneflow import Pair
-from stereo_exp.geometry.formats.image import decode_rgb, png_size
+from stereo_exp.geometry import decode_rgb, png_size
 
 # Lossless codecs for the images in a shard: small and slow to read, or large and fast.
 #
 # `png` keeps the source's bytes; `webp` is a quarter smaller and somewhat faster to decode; `raw` is twice as large
-# and costs a copy to read. Measured in docs/scale.md.
+# and costs a copy to read. Measured in docs/log.md.
 
 
 _WEBP_LOSSLESS = 101  # OpenCV: a quality above 100 is lossless

@@ -18,10 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from stereo_exp import __version__
-from stereo_exp.base.errors import ArgumentError, DataError, UserError
-from stereo_exp.base.files import write_text
-from stereo_exp.base.progress import Meter
+from stereo_exp.base import VERSION, ArgumentError, DataError, Meter, UserError, write_text
 from stereo_exp.data.shards.format import INDEX_NAME, ShardEntry, ShardIndex, find_codec
 from stereo_exp.data.shards.write import SkippedPair, write_shard
 from stereo_exp.data.sources.sceneflow import PairList, find_pair_list
@@ -84,7 +81,7 @@ def pack(
         list_file=pair_list.path.name,
         list_sha256=pair_list.sha256,
         list_pairs=len(pair_list),
-        tool_version=__version__,
+        tool_version=VERSION,
     )
     folder = Path(target) / split
     try:

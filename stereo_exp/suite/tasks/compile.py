@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ from stereo_exp.suite.runs.folders import COMPILED_FOLDER as FOLDER
 from stereo_exp.suite.track.base import open_tracker
 
 if TYPE_CHECKING:
-    from stereo_exp.config.deploy import Device
-    from stereo_exp.deploy.report import Figures
-    from stereo_exp.deploy.source import Source
+    from stereo_exp.config import Device
+    from stereo_exp.deploy import Figures, Source
 
 PROGRAM = "model.pt2"
+
+
+log = logging.getLogger(__name__)
 
 
 def run(context: RunContext) -> dict[str, Any]:
@@ -25,17 +28,25 @@ def run(context: RunContext) -> dict[str, Any]:
     Raises:
         UserError: an engine is not installed, or does not take a network of this stage.
     """
-    from stereo_exp.deploy.engines import ENGINES, TOOL_CHAINS, check_installed
+    from stereo_exp.deploy import ENGINES, TOOL_CHAINS, check_installed
     from stereo_exp.suite.restore import load_source
     from stereo_exp.suite.splits import Splits
 
     config = context.config.compile
-    path = find_checkpoint(context)
+    found = find_checkpoint(context)
+    context, path = context.at(found.stage), found.path
+    log.info("network %s, stage %s%s", path, found.stage, f" ({found.why})" if found.why else "")
     for engine in config.engines:
         check_installed(engine)
     size = network_size("compile.size", config.size)
     report_size = size or network_size("compile.report_size", config.report_size)
-    result: dict[str, Any] = {"checkpoint": str(path), "opt": config.opt, "size": size, "batch": config.batch}
+    result: dict[str, Any] = {
+        "stage": found.stage,
+        "checkpoint": str(path),
+        "opt": config.opt,
+        "size": size,
+        "batch": config.batch,
+    }
     with open_tracker(context) as tracker:
         source = load_source(path)
         tracker.tag(checkpoint=str(path), parent_run=source.checkpoint.meta["run_id"])
@@ -53,8 +64,7 @@ def run(context: RunContext) -> dict[str, Any]:
 def _compile(
     context: RunContext, source: Source, engines: list[str], size: tuple[int, int] | None, report_size: tuple[int, int]
 ) -> dict[str, Any]:
-    from stereo_exp.deploy.build import Options, build, save_program
-    from stereo_exp.deploy.report import JSON_FILE, PAGE_FILE, write_report
+    from stereo_exp.deploy import JSON_FILE, PAGE_FILE, Options, build, save_program, write_report
     from stereo_exp.suite.restore import count_costs
 
     config, folder = context.config.compile, context.dir / FOLDER
@@ -84,7 +94,7 @@ def _compile(
 
 def find_figures(device: Device) -> Figures:
     """Of a described device what its config says; measured where the config gives no figures."""
-    from stereo_exp.deploy.report import describe_device, measure_device
+    from stereo_exp.deploy import describe_device, measure_device
 
     if device.int8_tops is None or device.float32_gflops is None or device.bandwidth_gbs is None:
         return measure_device(device.title)

@@ -10,10 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stereo_exp.base.registry import group
+from stereo_exp.base import group
 
-if TYPE_CHECKING:
-    from stereo_exp.suite.runs.context import RunContext
 if TYPE_CHECKING:
     from stereo_exp.suite.runs.context import RunContext
 
@@ -94,8 +92,6 @@ def open_tracker(context: RunContext, is_main: bool = True) -> AbstractContextMa
     """The trackers of a run, as a context manager; processes other than the main one get one that does nothing."""
     if not is_main:
         return Tracker(context)
-    from stereo_exp.suite.track.base import JsonLines
-
     return Trackers(context, [JsonLines(context), group("tracker")[context.config.tracker.name].load()(context)])
 
 
