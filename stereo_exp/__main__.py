@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
-from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from stereo_exp.base.errors import UserError, exit_on_user_error
 from stereo_exp.config import bind, conf_dir, register
-from stereo_exp.config.help import help_text
+from stereo_exp.config.help import help_text, is_asked_for
 from stereo_exp.config.messages import from_hydra
 
-# Hydra 1.4 warns when version_base is given, 1.3 when it is missing.
-_COMPAT = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
-
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 _started = False
 
@@ -29,6 +25,8 @@ def job(config: DictConfig) -> float | None:
     _started = True
     with exit_on_user_error():
         root = bind(config)
+        from hydra.core.hydra_config import HydraConfig
+
         from stereo_exp.suite.runs.context import RunContext
         from stereo_exp.suite.tasks import dispatch
 
@@ -37,18 +35,25 @@ def job(config: DictConfig) -> float | None:
 
 def main() -> None:
     """Compose the config from the command line and run the job, or the jobs of a sweep."""
-    if {"--help", "-h"} & set(sys.argv[1:]):
-        print(help_text(sys.argv[1:]))
+    if is_asked_for(sys.argv[1:]):
+        with exit_on_user_error():
+            print(help_text(sys.argv[1:]))
         return
+    # Takes a quarter of a second, which help goes without.
+    import hydra
+    from hydra.errors import HydraException
+
     global _started
     _started = False
     register()
     # Hydra would print several lines and exit with 1; with this it raises, and we tell it in our one line.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    # Hydra 1.4 warns when version_base is given, 1.3 when it is missing.
+    version_base = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
     with exit_on_user_error():
         try:
-            hydra.main(config_path=str(conf_dir()), config_name="config", **_COMPAT)(job)()
+            hydra.main(config_path=str(conf_dir()), config_name="config", **version_base)(job)()
         except (HydraException, OmegaConfBaseException) as error:
             if wants_traceback:
                 raise

@@ -4,6 +4,6 @@ No torch in here: `--help`, completion and config errors answer at once.
 """
 
 from stereo_exp.config.bind import bind, register
-from stereo_exp.config.help import conf_dir
+from stereo_exp.config.choices import conf_dir
 
 __all__ = ["bind", "conf_dir", "register"]

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -55,7 +54,7 @@ def bind_network(config: Mapping[str, Any]) -> Network:
 
 
 def _bind(config: DictConfig | Mapping[str, Any], schema: type[Node]) -> Node:
-    # Types off first: an option that builds on another (optim=adamw on adam) is composed with the other's type.
+    # Types off first: an option that builds on another's YAML is composed with the other's type.
     plain: Any = OmegaConf.to_container(config) if isinstance(config, DictConfig) else dict(config)
     untyped = OmegaConf.create(plain)
     typed = OmegaConf.structured(schema)
@@ -128,6 +127,9 @@ def register() -> None:
 
     Calling it again adds what was declared since (Hydra 1.4 warns on collisions).
     """
+    # Hydra takes a quarter of a second to import, which `--help` goes without.
+    from hydra.core.config_store import ConfigStore
+
     store = ConfigStore.instance()
     if not _registered:
         store.store(name="schema", node=Root)

@@ -76,8 +76,8 @@ class SceneFlow(Dataset):
     name: str = "sceneflow"
     render_pass: str = "finalpass"
     """`finalpass` (with motion blur and defocus) or `cleanpass`."""
-    cache: str = "outputs/cache"
-    """Folder that keeps shards fetched from a remote root."""
+    cache: str | None = None
+    """Folder that keeps shards fetched from a remote root; None will do for a root on this machine."""
     cache_gb: float | None = None
     """GB (10⁹ bytes) of shards that `cache` may hold, of all sets together; the least recently used are deleted. None
     keeps everything."""

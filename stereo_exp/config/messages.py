@@ -15,7 +15,7 @@ from omegaconf.errors import (
 )
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.config.help import conf_dir
+from stereo_exp.config.choices import conf_dir
 
 _LIST_KEYS = "list the keys with: python -m stereo_exp --cfg job"
 _UNKNOWN_OPTION = re.compile(r"Could not find '([^']+)'\s*Available options in '([^']+)':\s*?\n((?:[ \t]+\S+\s*?\n)*)")

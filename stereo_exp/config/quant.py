@@ -129,7 +129,7 @@ class MovingAverage(Observer):
 @dataclass
 class Percentile(Observer):
     name: str = "percentile"
-    percentile: float = 99.985
+    percentile: float = 99.5
     """Share of the values, in percent, that the range holds."""
     bins: int = 8192
     """Bins of the histogram."""
@@ -141,7 +141,7 @@ class Percentile(Observer):
                 "quant.observer.percentile",
                 self.percentile,
                 "must be above 50 and at most 100",
-                "try quant.observer.percentile=99.985",
+                "try quant.observer.percentile=99.5",
             )
 
 

@@ -28,11 +28,11 @@ class Optim:
     """L2 decay, on parameters with `weight` in their name only (BN scales too, as the reference does)."""
     betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
     """Decay rates of Adam's two moments."""
-    epochs: float = 1.0
+    epochs: float = 1.5
     """Length of training in passes over the training split."""
     steps: int | None = None
     """Length of training in steps; where given, `epochs` does not count."""
-    warmup_epochs: float = 0.0
+    warmup_epochs: float = 0.1
     """Linear warm-up from 0, in passes over the training split; then a cosine to 0."""
     warmup_steps: int | None = None
     """Linear warm-up in steps; where given, `warmup_epochs` does not count."""
@@ -40,9 +40,9 @@ class Optim:
     """A stage's share of `epochs` or `steps`, as `lr_scale` is of `lr`."""
     warmup_scale: float = 1.0
     """A stage's share of the warm-up; 0 leaves it out."""
-    grad_clip: float | None = None
+    grad_clip: float | None = 10.0
     """Largest L2 norm of the gradient; None clips nothing."""
-    ema_decay: float = 0.0
+    ema_decay: float = 0.98
     """Exponential moving average of the weights, used for evaluation; 0 is off."""
 
     def __post_init__(self) -> None:

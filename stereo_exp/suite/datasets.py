@@ -143,10 +143,13 @@ LAYOUT = Layout(
 
 
 def open_sceneflow(
-    split: str, root: str, render_pass: str, cache: str, cache_gb: float | None, shuffle_window: int | None
+    split: str, root: str, render_pass: str, cache: str | None, cache_gb: float | None, shuffle_window: int | None
 ) -> StereoSource:
     """`dataset=sceneflow`: shards where there are any under the root, else the data set's own folders and lists."""
     if is_remote(root):
+        if cache is None:
+            rule = "keeps the shards of a remote root, which needs one"
+            raise UserError("dataset.cache", "null", rule, "add dataset.cache=DIR")
         remote = RemoteFolder(root, split, ShardCache(Path(cache), cache_gb))
         remote.fetch_index()
         source = ShardSource(remote.folder, remote=remote, window=shuffle_window)

@@ -118,3 +118,9 @@ def test_what_is_remote() -> None:
     assert is_remote("s3://bucket/x")
     assert not is_remote("/data/shards")
     assert not is_remote("shards")
+
+
+def test_a_remote_root_needs_a_cache() -> None:
+    config = bind(composed("dataset=sceneflow", "dataset.root=http://127.0.0.1:9/none", "dataset.cache=null"))
+    with pytest.raises(UserError, match=r"dataset.cache=null: .*add dataset.cache=DIR"):
+        open_split(config.dataset, "test")

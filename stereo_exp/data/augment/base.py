@@ -1,7 +1,7 @@
 """Augmentations by name. The reference recipe has none but its crop, so all of them are off unless asked for.
 
 One is a frozen dataclass with checked arguments, `before_crop`, and `__call__(sample, rng)`; its fields are the keys
-of the configuration below `augment`.
+of the configuration below `augment`, each with a sentence under it for `--help augment`.
 """
 
 from __future__ import annotations

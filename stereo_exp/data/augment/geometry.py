@@ -27,20 +27,19 @@ class Scale:
     The depth formula needs the horizontal focal length only, so that it holds for a stretched pair too, with
     focal length and doffs in the new pixels.
 
-    Args:
-        scale_min, scale_max: factors, 0.1 to 10.
-        stretch_max: factor, 1 to 4.
-        probability: share of the pairs that are changed, 0 to 1.
-
     Raises:
         UserError: an argument out of its range, or scale_min above scale_max.
     """
 
     before_crop: ClassVar[bool] = True
     scale_min: float = 0.85
+    """Smallest factor of both sides, 0.1 to 10."""
     scale_max: float = 1.35
+    """Largest factor of both sides, 0.1 to 10."""
     stretch_max: float = 1.15
+    """Largest factor of one side beside that, 1 to 4."""
     probability: float = 0.8
+    """Share of the pairs that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
         check_ranges(self, "scale", scale_min=(0.1, 10), scale_max=(0.1, 10), stretch_max=(1, 4), probability=(0, 1))
@@ -68,15 +67,13 @@ class HflipSwap:
     match of a pixel near the crop's edge lies outside of it. Calibration stays: mirrored, the difference of the
     principal points changes its sign, and swapped, changes it back.
 
-    Args:
-        probability: share of the pairs that are changed, 0 to 1.
-
     Raises:
         UserError: the argument is out of its range.
     """
 
     before_crop: ClassVar[bool] = True
     probability: float = 0.5
+    """Share of the pairs that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
         check_ranges(self, "hflip_swap", probability=(0, 1))
@@ -99,15 +96,13 @@ class HflipSwap:
 class VerticalFlip:
     """Turns both views and the truth upside down, which leaves a rectified pair rectified.
 
-    Args:
-        probability: share of the pairs that are changed, 0 to 1.
-
     Raises:
         UserError: the argument is out of its range.
     """
 
     before_crop: ClassVar[bool] = False
     probability: float = 0.5
+    """Share of the pairs that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
         check_ranges(self, "vertical_flip", probability=(0, 1))
@@ -132,19 +127,17 @@ class VerticalJitter:
     the horizontal one would move matches along their rows and make the truth, which stays, wrong. Bilinear; the
     image's edge is repeated.
 
-    Args:
-        shift: s is drawn from ± this, px, 0 to 16.
-        rotation: r is drawn from ± this, degrees, 0 to 5; 0.05 is 0.2 px at the sides of 512 columns.
-        probability: share of the pairs that are changed, 0 to 1.
-
     Raises:
         UserError: an argument out of its range.
     """
 
     before_crop: ClassVar[bool] = False
     shift: float = 0.5
+    """Largest move up or down in px, 0 to 16: s is drawn from ± this."""
     rotation: float = 0.0
+    """Largest tilt in degrees, 0 to 5: r is drawn from ± this. 0.05 is 0.2 px at the sides of 512 columns."""
     probability: float = 0.5
+    """Share of the pairs that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
         check_ranges(self, "vertical_jitter", shift=(0, 16), rotation=(0, 5), probability=(0, 1))

@@ -27,23 +27,21 @@ class Photometric:
     v in [0, 1] becomes clip(((v ** g - 0.5) · c + 0.5 + b) · t), with b from ±brightness, c from 1 ± contrast,
     log g from ± log(1 + gamma), and t from 1 ± tint, one for each colour channel.
 
-    Args:
-        brightness: half-range, 0 to 1 (the image's whole range).
-        contrast: half-range, 0 to 0.99.
-        gamma: half-range, 0 to 10.
-        tint: half-range, 0 to 0.99.
-        probability: share of the views that are changed, 0 to 1.
-
     Raises:
         UserError: an argument out of its range.
     """
 
     before_crop: ClassVar[bool] = False
     brightness: float = 0.1
+    """Half-range of what is added, 0 to 1 (the image's whole range)."""
     contrast: float = 0.2
+    """Half-range of the factor about mid-grey, 0 to 0.99."""
     gamma: float = 0.2
+    """Half-range of the exponent, 0 to 10."""
     tint: float = 0.0
+    """Half-range of each colour channel's factor, 0 to 0.99."""
     probability: float = 0.8
+    """Share of the views that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
         check_ranges(
@@ -78,19 +76,17 @@ class Noise:
 
     Its strength is drawn for each view, up to the arguments.
 
-    Args:
-        gaussian: largest standard deviation of the part that every pixel has, in 8-bit steps, 0 to 255.
-        shot: largest variance a unit of light, in 8-bit steps, 0 to 255: 0.1 gives 5 steps at white.
-        probability: share of the views that are changed, 0 to 1.
-
     Raises:
         UserError: an argument out of its range.
     """
 
     before_crop: ClassVar[bool] = False
     gaussian: float = 4.0
+    """Largest standard deviation of the part that every pixel has, in 8-bit steps, 0 to 255."""
     shot: float = 0.1
+    """Largest variance for each unit of light, in 8-bit steps, 0 to 255: 0.1 gives 5 steps at white."""
     probability: float = 0.5
+    """Share of the views that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
         check_ranges(self, "noise", gaussian=(0, 255), shot=(0, 255), probability=(0, 1))
@@ -113,18 +109,17 @@ class Noise:
 class Jpeg:
     """JPEG, there and back, each view at a quality of its own (with OpenCV's 4:2:0 colour).
 
-    Args:
-        quality_min, quality_max: the quality is drawn uniformly from these, whole numbers from 1 to 100.
-        probability: share of the views that are changed, 0 to 1.
-
     Raises:
         UserError: an argument out of its range, a fraction, or quality_min above quality_max.
     """
 
     before_crop: ClassVar[bool] = False
     quality_min: float = 50
+    """Lowest quality, a whole number from 1 to 100."""
     quality_max: float = 95
+    """Highest quality, a whole number from 1 to 100; drawn uniformly between the two."""
     probability: float = 0.5
+    """Share of the views that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
         check_ranges(self, "jpeg", quality_min=(1, 100), quality_max=(1, 100), probability=(0, 1))
@@ -162,21 +157,19 @@ class Erase:
     It stands in for occlusion, reflections and dirt: the network has to fill in from context, as HSM
     (Yang et al., CVPR 2019) and RAFT-Stereo train it to.
 
-    Args:
-        count_max: 1 to this many rectangles, whole, 1 to 100.
-        size_min, size_max: each side of a rectangle is drawn uniformly from these, whole px, 1 to 10000; what
-            reaches over the image's edge is cut off.
-        probability: share of the pairs that are changed, 0 to 1.
-
     Raises:
         UserError: an argument out of its range, a fraction, or size_min above size_max.
     """
 
     before_crop: ClassVar[bool] = False
     count_max: float = 2
+    """Most rectangles, whole, 1 to 100; there is at least one."""
     size_min: float = 50
+    """Shortest side of a rectangle, whole px, 1 to 10000."""
     size_max: float = 100
+    """Longest side, whole px, 1 to 10000; drawn uniformly between the two, cut off at the image's edge."""
     probability: float = 0.5
+    """Share of the pairs that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
         check_ranges(self, "erase", count_max=(1, 100), size_min=(1, 10_000), size_max=(1, 10_000), probability=(0, 1))

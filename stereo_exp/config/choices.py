@@ -1,0 +1,166 @@
+"""The files under conf/: the options of every group, what they say of themselves and which defaults they set.
+
+Read without Hydra, which composes the whole configuration to answer for one file. Only what our files make use of is
+understood: a schema, an option of the same group to build on, options of groups below, and values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stereo_exp.base.errors import UserError
+
+_HIDDEN = ("hydra", "local")
+_HERE = ("", "_here_", "_group_")
+_PACKAGE = re.compile(r"@package\s+(\S+)")
+
+
+def conf_dir() -> Path:
+    """The folder of config files.
+
+    The package's own comes first: a `conf` beside an installed package would be somebody else's.
+    """
+    package = Path(__file__).resolve().parent.parent
+    for candidate in (package / "conf", package.parent / "conf"):
+        if (candidate / "config.yaml").is_file():
+            return candidate
+    raise FileNotFoundError("no conf/config.yaml inside or beside the stereo_exp package")
+
+
+@dataclass
+class Choice:
+    """What one file says, together with what it builds on."""
+
+    group: str
+    """Where it lies, `model/backbone`."""
+    name: str
+    """Of the file."""
+    text: str = ""
+    """The comment at its top."""
+    is_global: bool = False
+    """Its values stand at the top of the configuration, not at the group's node."""
+    base: str | None = None
+    """The option of the same group that it builds on."""
+    schema: str | None = None
+    """Name of the option in the table whose keys it has."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """What it sets below its node, interpolations open; an option that it puts there stands by its name."""
+    picks: dict[str, str] = field(default_factory=dict)
+    """Group -> option, of the groups that it chooses for."""
+
+
+class Choices:
+    """The options of every group, ours and those of further folders.
+
+    Args:
+        more: folders as `--config-dir` takes them.
+    """
+
+    def __init__(self, more: Sequence[Path] = ()) -> None:
+        self.folders = (conf_dir(), *more)
+
+    @cached_property
+    def groups(self) -> dict[str, list[str]]:
+        """Group -> its options, by name."""
+        found: dict[str, set[str]] = {}
+        for folder in self.folders:
+            for path in folder.rglob("*.yaml"):
+                group = path.parent.relative_to(folder).as_posix()
+                if group != "." and group.split("/")[0] not in _HIDDEN:
+                    found.setdefault(group, set()).add(path.stem)
+        return {group: sorted(names) for group, names in found.items()}
+
+    @cached_property
+    def defaults(self) -> dict[str, str]:
+        """Group -> the option that is taken where none is named."""
+        top = self.top.picks
+        below = (self.read(group, name).picks for group, name in top.items() if name in self.groups.get(group, ()))
+        return {**{group: name for picks in below for group, name in picks.items()}, **top}
+
+    @cached_property
+    def top(self) -> Choice:
+        """conf/config.yaml."""
+        return self.read("", "config")
+
+    def read(self, group: str, name: str) -> Choice:
+        """One option.
+
+        Raises:
+            UserError: there is no such file, or it is not YAML.
+        """
+        below = f"{group}/{name}.yaml".lstrip("/")
+        path = next((folder / below for folder in self.folders if (folder / below).is_file()), None)
+        if path is None:
+            raise UserError(group, name, "has no YAML", f"the options are {', '.join(self.groups.get(group, ()))}")
+        source = path.read_text()
+        try:
+            values = yaml.safe_load(source) or {}
+        except yaml.YAMLError as error:
+            raise UserError(path, None, f"is not YAML ({error})", "mend it") from None
+        choice = Choice(group, name)
+        choice.text, package = _comment(source)
+        choice.is_global = package not in _HERE
+        own = {key: value for key, value in values.items() if key not in ("defaults", "hydra")}
+        entries = list(values.get("defaults") or ())
+        if "_self_" not in entries:
+            entries.append("_self_")
+        for entry in entries:
+            if entry == "_self_":
+                choice.values = _merged(choice.values, own)
+            else:
+                self._add(choice, entry)
+        return choice
+
+    def _add(self, choice: Choice, entry: str | Mapping[str, str | None]) -> None:
+        """One entry of a defaults list: `[optional] [/]group[@place]: option`, or `[/][group/]option[@place]`."""
+        key, option = (entry, None) if isinstance(entry, str) else next(iter(entry.items()))
+        *words, where = key.split()
+        if "override" in words:
+            return
+        where, _, place = where.partition("@")
+        where = where[1:] if where.startswith("/") else f"{choice.group}/{where}".lstrip("/")
+        if isinstance(entry, str):
+            where, _, option = where.rpartition("/")
+        if option is None:
+            return
+        if where.split("/")[0] == "schema" or not where:
+            choice.schema = option
+        elif place not in _HERE:
+            *parents, leaf = place.split(".")
+            node = choice.values
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[leaf] = option
+        elif isinstance(entry, str) or place:
+            other = self.read(where, option)
+            choice.base = other.name if where == choice.group else choice.base
+            choice.schema = other.schema or choice.schema
+            choice.values = _merged(choice.values, other.values)
+            choice.picks |= other.picks
+        else:
+            choice.picks[where] = option
+
+
+def _comment(source: str) -> tuple[str, str]:
+    """The comment at a file's top in one line, and the package that it names."""
+    package, said = "", []
+    for line in source.splitlines():
+        if not line.startswith("#"):
+            break
+        if told := _PACKAGE.search(line):
+            package = told[1]
+        else:
+            said.append(line.lstrip("# "))
+    return " ".join(said), package
+
+
+def _merged(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
+    both = (key for key in b if isinstance(a.get(key), Mapping) and isinstance(b[key], Mapping))
+    return {**a, **b, **{key: _merged(a[key], b[key]) for key in both}}
