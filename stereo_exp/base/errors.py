@@ -5,8 +5,9 @@ Everything else that is raised is a bug and keeps its traceback (exit code 1).
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 EXIT_USER_ERROR = 2
@@ -14,7 +15,9 @@ EXIT_USER_ERROR = 2
 EXIT_CHECK_FAILED = 1
 _MAX_VALUE_CHARS = 160
 # The fix for a file of a data set that cannot be used.
-RESTORE_OR_SKIP = "restore the file from its source, or leave the pair out with dataset.on_error=skip"
+RESTORE_OR_SKIP = "restore the file from its source, or leave the pair out"
+# How the texts of an `ArgumentError` name an argument: `{left}`.
+_NAMED = re.compile(r"\{([a-z_]+)\}")
 
 
 class UserError(ValueError):
@@ -37,8 +40,37 @@ class UserError(ValueError):
         return type(self), (self.key, self.value, self.rule, self.fix)
 
 
+class ArgumentError(UserError):
+    """A value that a function or a class does not take: what a library raises, which knows its arguments only.
+
+    `key` is the argument's name. Whoever passed on what users typed under another name tells it by that: `renamed`.
+
+    Args:
+        argument: its name.
+        value: what was given; None leaves it out.
+        rule, fix: as in `UserError`. An argument stands in braces in them, this one or another of the same function:
+            `try {threads}=1`.
+    """
+
+    def __init__(self, argument: str, value: object, rule: str, fix: str) -> None:
+        self.wording = rule, fix
+        super().__init__(argument, value, *(_NAMED.sub(r"\1", text) for text in self.wording))
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.key, self.value, *self.wording)
+
+    def renamed(self, name_of: Callable[[str], str]) -> UserError:
+        """The same mistake by the names that users know.
+
+        Args:
+            name_of: from an argument's name to what they typed.
+        """
+        rule, fix = (_NAMED.sub(lambda named: name_of(named[1]), text) for text in self.wording)
+        return UserError(name_of(self.key), self.value, rule, fix)
+
+
 class DataError(UserError):
-    """A file of a data set that is missing or damaged; `dataset.on_error=skip` skips and counts it."""
+    """A file of a data set that is missing or damaged; loaders leave its pair out and count it where told to."""
 
 
 class CheckpointError(UserError):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.errors import ArgumentError, DataError, UserError
 from stereo_exp.base.registry import GROUPS, Group, group
 from stereo_exp.config.marks import NETWORK, makes
 from stereo_exp.config.messages import from_omegaconf
@@ -70,6 +70,9 @@ def _bind(config: DictConfig | Mapping[str, Any], schema: type[Node]) -> Node:
         for place in OmegaConf.select(merged, "dataset.parts") or {}:
             with at_place("dataset", f"dataset.parts.{place}"):
                 OmegaConf.to_object(merged.dataset.parts[place])
+        for name in OmegaConf.select(merged, "augment") or {}:
+            with fields_at(f"augment.{name}"):
+                OmegaConf.to_object(merged.augment[name])
         bound = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise from_omegaconf(error) from None
@@ -117,6 +120,15 @@ def at_place(node: str, place: str) -> Iterator[None]:
             raise
         key, fix = (text.replace(f"{node}.", f"{place}.") for text in (error.key, error.fix))
         raise type(error)(key, error.value, error.rule, fix) from None
+
+
+@contextmanager
+def fields_at(place: str) -> Iterator[None]:
+    """What a schema that is its own option, and knows no place, says of its fields in here is about `place.FIELD`."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise error.renamed(lambda name: f"{place}.{name}") from None
 
 
 _registered: set[tuple[str, str]] = set()

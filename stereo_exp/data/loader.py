@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.errors import ArgumentError, DataError
 from stereo_exp.base.sizes import STRIDE
 from stereo_exp.data.augment import Augment
 from stereo_exp.data.order import EvalBatches, Place, TrainBatches, sample_rng
@@ -291,7 +291,7 @@ def eval_loader(
 
 def _check_source(source: StereoSource) -> None:
     if len(source) == 0:
-        raise DataError("dataset", None, "holds no pairs", "choose another split or folder")
+        raise ArgumentError("source", None, "holds no pairs", "choose another split or folder")
 
 
 def _loader(
@@ -303,7 +303,7 @@ def _loader(
     split_sizes: bool = False,
 ) -> StereoLoader:
     if on_error not in ("raise", "skip"):
-        raise UserError("on_error", on_error, "must be one of raise, skip", "choose one")
+        raise ArgumentError("on_error", on_error, "must be one of raise, skip", "choose one")
     return StereoLoader(
         DataLoader(
             pairs,

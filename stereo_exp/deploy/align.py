@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Interpreter, Node
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError
 from stereo_exp.base.progress import Meter
 from stereo_exp.data.loader import collate
 from stereo_exp.deploy.source import Source
@@ -303,10 +303,8 @@ def _session(path: Path) -> Any:
     try:
         import onnxruntime
     except ImportError:
-        fix = 'pip install "stereo_exp[onnxruntime]", or export.parity_pairs=0'
-        raise UserError(
-            "export.parity_pairs", None, "the check runs the file: ONNX Runtime is not installed", fix
-        ) from None
+        fix = 'pip install "stereo_exp[onnxruntime]", or compare no pairs'
+        raise ArgumentError("pairs", None, "the check runs the file: ONNX Runtime is not installed", fix) from None
     return onnxruntime.InferenceSession(str(path), exact_options(), providers=["CPUExecutionProvider"])
 
 

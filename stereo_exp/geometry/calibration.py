@@ -179,7 +179,7 @@ def read_calibration(path: Path, unit: str = "m") -> Calibration | Rig:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DataError(path, None, f"cannot be read ({error.strerror})", "give infer.calib another file") from None
+        raise DataError(path, None, f"cannot be read ({error.strerror})", "give another calibration file") from None
     text = data.decode("utf-8", "replace")
     if text.lstrip().startswith(("%YAML", "<?xml")):
         return _rig(_opencv_fields(path, text), path, unit)
@@ -195,7 +195,7 @@ def read_calibration(path: Path, unit: str = "m") -> Calibration | Rig:
         named = "\n".join(f"P{i}: {row}" for i, row in enumerate(rows))
         return parse_kitti_calib(named.encode(), path, left=0, right=1)
     rule = f"is no calibration file of a known kind: {_KINDS}"
-    raise DataError(path, f"{len(data)} bytes", rule, "convert it, or give infer.focal and infer.baseline")
+    raise DataError(path, f"{len(data)} bytes", rule, "convert it, or give focal length and baseline")
 
 
 def _plain(name: str) -> str:

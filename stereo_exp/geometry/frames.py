@@ -10,7 +10,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.errors import ArgumentError, DataError
 from stereo_exp.geometry.images import as_rgb, check_one_size
 from stereo_exp.geometry.pair import StereoSample
 
@@ -42,7 +42,7 @@ def pair_of(key: str, left: np.ndarray, right: np.ndarray, right_name: object) -
     Raises:
         UserError: the views differ in size.
     """
-    check_one_size(left, right, "infer.right", right_name)
+    check_one_size(left, right, right_name)
     return StereoSample(key, left, right)
 
 
@@ -122,7 +122,7 @@ class CameraFrames:
     is_sequence = True
 
     def __init__(self, left: int, right: int) -> None:
-        self._captures = [_open_camera(number, key) for number, key in ((left, "infer.left"), (right, "infer.right"))]
+        self._captures = [_open_camera(number, name) for number, name in ((left, "left"), (right, "right"))]
 
     def __len__(self) -> int:
         return 0
@@ -143,10 +143,10 @@ class CameraFrames:
                 capture.release()
 
 
-def _open_camera(number: int, key: str) -> cv2.VideoCapture:
+def _open_camera(number: int, argument: str) -> cv2.VideoCapture:
     capture = cv2.VideoCapture(number)
     if not capture.isOpened():
-        raise UserError(key, number, "is no camera that can be opened", "list them with: ls /dev/video*")
+        raise ArgumentError(argument, number, "is no camera that can be opened", "list them with: ls /dev/video*")
     return capture
 
 
@@ -183,8 +183,8 @@ class FileFrames:
         if len(left) != len(right):
             lonely = sorted({p.stem for p in left} ^ {p.stem for p in right})
             example = f", e.g. {lonely[0]}" if lonely else ""
-            raise UserError(
-                "infer.right",
+            raise ArgumentError(
+                "right",
                 f"{len(right)} images",
                 f"there are {len(left)} left images{example}",
                 "each left image needs its right one",
@@ -203,11 +203,11 @@ class FileFrames:
         if len(set(names)) < len(names):
             names = [f"{i:06d}" for i in range(len(names))]
         for name, (left, right) in zip(names, self.pairs, strict=True):
-            yield pair_of(name, as_rgb(left, "infer.left"), as_rgb(right, "infer.right"), right)
+            yield pair_of(name, as_rgb(left, "left"), as_rgb(right, "right"), right)
 
 
-def list_views(place: str, key: str) -> list[Path]:
-    """The images that a path, a folder or a pattern means, sorted by name.
+def list_views(place: str, argument: str) -> list[Path]:
+    """The images that a path, a folder or a pattern means, sorted by name; `argument` names it in errors.
 
     Raises:
         UserError: there are none.
@@ -220,7 +220,7 @@ def list_views(place: str, key: str) -> list[Path]:
     else:
         found = [Path(name) for name in glob.glob(place, recursive=True)]  # noqa: PTH207 (a whole pattern, absolute or not)
     if not found:
-        raise UserError(key, place, "holds no images", "give an image, or a folder or pattern that has some")
+        raise ArgumentError(argument, place, "holds no images", "give an image, or a folder or pattern that has some")
     return sorted(found)
 
 
@@ -228,7 +228,7 @@ def list_views(place: str, key: str) -> list[Path]:
 
 
 def open_frames(left: str, right: str | None) -> Frames:
-    """What `infer.left` and `infer.right` name.
+    """The pairs of what two names stand for.
 
     Args:
         left: an image, a folder or pattern of images, a video, or the number of a camera.
@@ -240,11 +240,11 @@ def open_frames(left: str, right: str | None) -> Frames:
     """
     kinds = [kind_of(view) for view in (left, right) if view is not None]
     if len(set(kinds)) > 1:
-        raise UserError("infer.right", right, f"is a {kinds[1]}, infer.left a {kinds[0]}", "give two of one kind")
+        raise ArgumentError("right", right, f"is a {kinds[1]}, {{left}} a {kinds[0]}", "give two of one kind")
     if right is None and kinds[0] != "video":
-        raise UserError("infer.right", "null", "both views are needed", "add infer.right=FILE")
+        raise ArgumentError("right", "None", "both views are needed", "add {right}=FILE")
     if kinds[0] == "camera":
         return CameraFrames(int(left), int(str(right)))
     if kinds[0] == "video":
         return VideoFrames(Path(left), None if right is None else Path(right))
-    return FileFrames(list_views(left, "infer.left"), list_views(str(right), "infer.right"))
+    return FileFrames(list_views(left, "left"), list_views(str(right), "right"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.errors import ArgumentError, DataError
 from stereo_exp.base.sizes import STRIDE
 from stereo_exp.geometry.formats.image import read_rgb
 from stereo_exp.geometry.pair import StereoSample
@@ -24,32 +24,31 @@ def as_pair(left: Image, right: Image) -> tuple[np.ndarray, np.ndarray]:
         UserError: a file is missing or damaged, an array is of another type or shape, or the views differ in size.
     """
     views = as_rgb(left, "left"), as_rgb(right, "right")
-    check_one_size(*views, "right", None if isinstance(right, np.ndarray) else right)
+    check_one_size(*views, None if isinstance(right, np.ndarray) else right)
     return views
 
 
-def check_one_size(left: np.ndarray, right: np.ndarray, key: str, name: object = None) -> None:
+def check_one_size(left: np.ndarray, right: np.ndarray, name: object = None) -> None:
     """Refuse views H×W×3 that differ in size.
 
     Args:
-        key: what the user set the right view by.
-        name: the file or device that it came from; None: an array.
+        name: the file or device that the right one came from; None: an array.
 
     Raises:
         UserError: they differ.
     """
     if left.shape[:2] != right.shape[:2]:
         found, wanted = (f"{view.shape[1]}x{view.shape[0]}" for view in (right, left))
-        raise UserError(
-            key,
+        raise ArgumentError(
+            "right",
             found if name is None else f"{name} ({found})",
             f"must be as large as the left image, {wanted}",
             "give the two views of one rectified pair",
         )
 
 
-def as_rgb(image: Image, key: str) -> np.ndarray:
-    """One view as uint8 H×W×3 RGB, contiguous; `key` names it in errors.
+def as_rgb(image: Image, argument: str) -> np.ndarray:
+    """One view as uint8 H×W×3 RGB, contiguous; `argument` names it in errors.
 
     Raises:
         UserError: the file is missing or damaged, or the array is of another type or shape.
@@ -59,12 +58,12 @@ def as_rgb(image: Image, key: str) -> np.ndarray:
             return read_rgb(Path(image))
         except DataError as error:
             # No data set, from which the file could be restored or left out.
-            raise UserError(key, image, error.rule, "give a PNG, PPM or JPEG file") from None
+            raise ArgumentError(argument, image, error.rule, "give a PNG, PPM or JPEG file") from None
     is_colour = image.ndim == 3 and image.shape[2] == 3
     is_grey = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1)
     if image.dtype != np.uint8 or not (is_colour or is_grey) or image.size == 0:
-        raise UserError(
-            key,
+        raise ArgumentError(
+            argument,
             f"{image.dtype} {'×'.join(map(str, image.shape))}",
             "must be uint8 H×W×3 in RGB order, or H×W grey",
             "convert it, e.g. with cv2.cvtColor(image, cv2.COLOR_BGR2RGB)",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError
 from stereo_exp.geometry.pair import Calibration
 
 Size = tuple[int, int]
@@ -62,8 +62,8 @@ class Rectifier:
     def _prepare(self, size: Size) -> None:
         rig = self.rig
         if rig.size is not None and rig.size != size:
-            raise UserError(
-                "infer.calib",
+            raise ArgumentError(
+                "rig",
                 f"{rig.size[0]}x{rig.size[1]}",
                 f"the images are {size[0]}x{size[1]}",
                 "give images of the size that the cameras were calibrated at",
@@ -75,11 +75,11 @@ class Rectifier:
         focal = float(project_left[0, 0])
         baseline = -float(project_right[0, 3]) / focal
         if not baseline > 0 or project_right[1, 3] != 0:
-            raise UserError(
-                "infer.calib",
+            raise ArgumentError(
+                "rig",
                 np.round(rig.translation.ravel(), 4).tolist(),
                 "the right camera does not stand to the right of the left one",
-                "give the left camera's images as infer.left",
+                "give the left camera's images as {left}",
             )
         self.calibration = Calibration(
             focal,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import torch
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError
 from stereo_exp.base.progress import Meter
 from stereo_exp.data.loader import StereoBatch
 from stereo_exp.model.colour import normalise
@@ -43,10 +43,10 @@ def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_b
                 pairs += len(batch)
             meter.advance(pairs=str(pairs))
     if not pairs:
-        raise UserError("dataset", None, "calibration saw no pairs", "mend the data, see the log")
+        raise ArgumentError("batches", None, "calibration saw no pairs", "mend the data, see the log")
     if not varied:
-        raise UserError(
-            "dataset",
+        raise ArgumentError(
+            "batches",
             None,
             "every calibration image is constant, which says nothing about ranges",
             "calibrate on real images",
@@ -74,8 +74,8 @@ def _check_silent(network: QuantisedStereoNet) -> None:
     seen = [q for q in network.quantisers(ActivationQuantiser) if not q.fixed]
     silent = [q.label for q in seen if q.is_silent]
     if len(silent) > _MAX_SILENT * len(seen):
-        raise UserError(
-            "init_from",
+        raise ArgumentError(
+            "network",
             silent[0],
             f"was zero for every calibration image, as were {len(silent)} of {len(seen)} tensors",
             "start from a trained checkpoint",

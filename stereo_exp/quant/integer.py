@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Interpreter, Node
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError
 from stereo_exp.quant import integer_ops as integers
 from stereo_exp.quant import ops
 from stereo_exp.quant.integer_ops import Integers
@@ -116,8 +116,8 @@ def _exponent(scale: Tensor) -> Tensor:
     mantissa, exponent = torch.frexp(scale.detach().double().cpu())
     if bool((mantissa != 0.5).any()):
         wrong = float(scale.reshape(-1)[int((mantissa != 0.5).reshape(-1).nonzero()[0])])
-        raise UserError(
-            "quant/target", f"scale {wrong}", "only power-of-two scales are integer arithmetic", "use quant/target=pow2"
+        raise ArgumentError(
+            "target", f"scale {wrong}", "only power-of-two scales are integer arithmetic", "use {target}=pow2"
         )
     return (exponent - 1).long()
 

@@ -30,9 +30,7 @@ try:
         Quantizer,
     )
 except ImportError:
-    raise UserError(
-        "stage", "quantised", "torchao is not installed", "pip install torchao, or stay with stage=float"
-    ) from None
+    raise UserError("torchao", None, "is not installed", "pip install torchao, or stay with float networks") from None
 finally:
     for _logger, _level in zip(_quiet, _levels, strict=True):
         _logger.setLevel(_level)

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError
 from stereo_exp.quant import ops
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.observers import MinMaxObserver
@@ -77,11 +77,11 @@ class NetworkQuantiser(Quantizer):
             if isinstance(node.target, torch._ops.OpOverload) and not known and "sym_size" not in str(node.target):
                 raise NotImplementedError(f"{node.target} has no integer form here; add it to stereo_exp.quant.ops")
             if node.target == ops.SCALE and self.target.exact and math.frexp(factor := float(node.args[1]))[0] != 0.5:
-                raise UserError(
-                    "quant/target",
+                raise ArgumentError(
+                    "target",
                     self.target.name,
                     f"{label_nodes(model.graph)[node]} multiplies by {factor:.4g}, which is no power of two",
-                    "take a power of two for model.neck.channels, or quant/target=affine",
+                    "take a power of two for the channels, or {target}=affine",
                 )
 
     def prepare_obs_or_fq_callback(self, model: GraphModule, edge_or_node_to_obs_or_fq: dict[Any, Any]) -> None:
@@ -131,11 +131,11 @@ class NetworkQuantiser(Quantizer):
     def _check_lift(self) -> None:
         for pattern in self.lift:
             if not any(fnmatchcase(label, pattern) for label in self._labels.values()):
-                raise UserError(
-                    "quant.lift",
+                raise ArgumentError(
+                    "lift",
                     pattern,
                     "names no quantised tensor of this network",
-                    "take a name from a calibration's report.json, e.g. quant.lift=[head.final.weight]",
+                    "take a name from a calibration's report.json, e.g. {lift}=[head.final.weight]",
                 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +43,7 @@ class Target:
     def __post_init__(self) -> None:
         for key in ("weight_bits", "activation_bits"):
             if not 2 <= getattr(self, key) <= 8:
-                raise UserError(key, getattr(self, key), "must be 2 to 8", f"try {key}=8")
+                raise ArgumentError(key, getattr(self, key), "must be 2 to 8", f"try {{{key}}}=8")
 
     def weight_format(self, bits: int | None = None) -> TensorFormat:
         """Symmetric, the lowest integer left out: −127…127 for 8 bits."""

@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser("python -m stereo_exp.runtime", description=__doc__)
-    made.add_argument("model", type=Path, help="what task=compile made: <run_dir>/compiled, or the run folder")
+    made.add_argument("model", type=Path, help="a compiled folder: <run_dir>/compiled, or the run folder")
     made.add_argument("left", type=Path, help="left image, rectified")
     made.add_argument("right", type=Path, help="right image, of the same size")
     made.add_argument("-o", "--out", type=Path, required=True, help=f"disparity: .png (16 bits, px · {PNG_SCALE}), "

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError
 
 _BOARD = Path("/proc/device-tree/model")
 _CPU = Path("/proc/cpuinfo")
@@ -54,7 +54,7 @@ def pinned(cores: Sequence[int] | None) -> Iterator[None]:
     unknown = sorted(set(cores) - allowed)
     if unknown or not cores:
         rule = f"this process may use the cores {', '.join(map(str, sorted(allowed)))}"
-        raise UserError("bench.cores", list(cores), rule, f"try bench.cores=[{min(allowed, default=0)}]")
+        raise ArgumentError("cores", list(cores), rule, f"try {{cores}}=[{min(allowed, default=0)}]")
     os.sched_setaffinity(0, set(cores))
     try:
         yield

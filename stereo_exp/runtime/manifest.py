@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError, UserError
 from stereo_exp.base.sizes import STRIDE
 from stereo_exp.geometry.sizing import Sizing
 
@@ -21,7 +21,7 @@ FORMS = {
     TRUNK: "uint8 left, right -> disparity logits B×D×H/8×W/8, superpixel logits B×4×H×W: unrounded accumulators",
     ALIGN: "the trunk with every quantised activation as one more output, as integers",
 }
-_FIX = "compile again with task=compile, or copy the folder again"
+_FIX = "compile again, or copy the folder again"
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,9 @@ class Manifest:
         if not forms:
             has = ", ".join(self.engines)
             rule = f"{self.folder} was compiled for {has or 'no engine'}"
-            raise UserError("engine", engine, rule, f"compile with compile.engines=[{engine}]")
+            raise ArgumentError("engine", engine, rule, "compile for that engine")
         if form not in forms:
-            raise UserError("form", form, f"{self.folder} has {', '.join(forms)} for {engine}", _FIX)
+            raise ArgumentError("form", form, f"{self.folder} has {', '.join(forms)} for {engine}", _FIX)
         return self.folder / forms[form].path
 
     def to_json(self) -> str:
@@ -146,7 +146,7 @@ def read_manifest(folder: Path | str, check_files: bool = True) -> Manifest:
     try:
         facts = json.loads(path.read_text())
     except OSError as error:
-        fix = "give the folder that task=compile made (<run_dir>/compiled)"
+        fix = "give the folder that was compiled"
         raise UserError(path, None, f"cannot be read ({error.strerror})", fix) from None
     except ValueError as error:
         raise UserError(path, None, f"is not JSON ({error})", _FIX) from None

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError
 from stereo_exp.base.sizes import MAX_SCALE
 from stereo_exp.geometry.images import Image, as_pair, padded, padded_size
 from stereo_exp.geometry.sizing import Predicted, Rule
@@ -46,7 +46,7 @@ class StereoModel:
 
     def __init__(self, folder: str | Path, engine: str = AUTO, threads: int | None = None, in_flight: int = 1) -> None:
         if in_flight < 1:
-            raise UserError("in_flight", in_flight, "must be at least 1", "try in_flight=1")
+            raise ArgumentError("in_flight", in_flight, "must be at least 1", "try {in_flight}=1")
         # The form's file is checked when the engine loads it; the others need not be there on a device.
         self.manifest = read_manifest(folder, check_files=False)
         self.engine = load_engine(self.manifest, FULL, engine, threads, in_flight)
@@ -84,7 +84,7 @@ class StereoModel:
         """What `rule` makes of one rectified pair with this model; the rest as for `__call__`."""
         views = as_pair(left, right)
         if rule.scale is not None and not 0 < rule.scale <= MAX_SCALE:
-            raise UserError("scale", rule.scale, f"must be above 0 and at most {MAX_SCALE:g}", "try scale=0.5")
+            raise ArgumentError("scale", rule.scale, f"must be above 0 and at most {MAX_SCALE:g}", "try {scale}=0.5")
         return rule(partial(self._maps, tile=tile), *views, self.manifest.multiple, self.manifest.size)
 
     def enlargement(self, size: tuple[int, int]) -> float:
@@ -155,14 +155,14 @@ class StereoModel:
         size = padded_size(image, multiple)
         if fixed is not None:
             if tile is not None and tuple(tile) != fixed:
-                raise UserError(
-                    "tile", tuple(tile), f"the model was compiled for {fixed[0]}×{fixed[1]}", "leave tile out"
+                raise ArgumentError(
+                    "tile", tuple(tile), f"the model was compiled for {fixed[0]}×{fixed[1]}", "leave {tile} out"
                 )
             return (max(size[0], fixed[0]), max(size[1], fixed[1])), fixed
         if tile is None:
             return size, size
         if len(tile) != 2 or min(tile) < 1:
-            raise UserError("tile", tuple(tile), "must be (height, width) in px", "try tile=(544, 960)")
+            raise ArgumentError("tile", tuple(tile), "must be (height, width) in px", "try {tile}=(544, 960)")
         wanted = padded_size((tile[0], tile[1]), multiple)
         return size, (min(wanted[0], size[0]), min(wanted[1], size[1]))
 

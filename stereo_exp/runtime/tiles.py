@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError
 
 SEAM = 32
 """Width of the band over which one tile fades into the next, px."""
@@ -47,7 +47,7 @@ def plan(size: tuple[int, int], tile: tuple[int, int], maxdisp: int, multiple: i
     for key, step, want, have in zip(("height", "width"), overlaps, tile, size, strict=True):
         if want < have and want < step + multiple:
             rule = f"the {key} of a tile must be at least {step + multiple} px for matches up to {maxdisp} px"
-            raise UserError("tile", f"({tile[0]}, {tile[1]})", rule, "give larger tiles, or scale the images down")
+            raise ArgumentError("tile", f"({tile[0]}, {tile[1]})", rule, "give larger tiles, or scale the images down")
     rows = _starts(size[0], tile[0], overlaps[0], multiple)
     columns = _starts(size[1], tile[1], overlaps[1], multiple)
     tiles = []

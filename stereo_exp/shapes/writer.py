@@ -18,7 +18,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError, UserError
 from stereo_exp.base.files import write_bytes, write_text
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.formats.pfm import encode_pfm
@@ -89,21 +89,22 @@ class Parameters:
     def __post_init__(self) -> None:
         for key in ("train", "test", "seed"):
             if getattr(self, key) < 0:
-                raise UserError(key, getattr(self, key), "must not be negative", f"set {key} to 0 or more")
+                raise ArgumentError(key, getattr(self, key), "must not be negative", f"set {{{key}}} to 0 or more")
         if self.train + self.test == 0:
-            raise UserError("train", 0, "a set must hold at least one pair", "set train or test above 0")
+            raise ArgumentError("train", 0, "a set must hold at least one pair", "set {train} or {test} above 0")
         for key in ("height", "width"):
             if not SMALLEST_SIZE <= getattr(self, key) <= LARGEST_SIZE:
                 rule = f"must be {SMALLEST_SIZE}..{LARGEST_SIZE} pixels"
-                raise UserError(key, getattr(self, key), rule, "256x512 is the usual size")
+                raise ArgumentError(key, getattr(self, key), rule, "256x512 is the usual size")
 
         for name, share in self.scenes.items():
             if name not in KINDS:
-                raise UserError(f"scenes.{name}", share, f"the kinds are {', '.join(KINDS)}", "name one of them")
+                rule = f"the kinds are {', '.join(KINDS)}"
+                raise ArgumentError("scenes", f"{name}={share}", rule, "name one of them")
             if not 0 <= share < math.inf:
-                raise UserError(f"scenes.{name}", share, "a share must be 0 or more", f"set {name} to 1")
+                raise ArgumentError("scenes", f"{name}={share}", "a share must be 0 or more", f"set {name} to 1")
         if not any(self.scenes.values()):
-            raise UserError("scenes", "{}", "at least one kind has a share above 0", "give room=1")
+            raise ArgumentError("scenes", "{}", "at least one kind has a share above 0", "give room=1")
 
     def record(self) -> dict[str, object]:
         """The content of `shapes.json`."""
@@ -160,7 +161,7 @@ def render_dataset(
     if workers is None:
         workers = _available_cores()
     elif workers < 1:
-        raise UserError("workers", workers, "must be at least 1", "set workers=1 to render in one process")
+        raise ArgumentError("workers", workers, "must be at least 1", "set {workers}=1 to render in one process")
     out = Path(out)
     try:
         _claim(out, parameters)
@@ -181,7 +182,7 @@ def render_dataset(
             write_text(out / LISTS[split], "".join(lines))
     except OSError as error:
         path = error.filename or out
-        raise UserError("out", path, f"cannot be written ({error.strerror})", "choose another folder") from None
+        raise ArgumentError("out", path, f"cannot be written ({error.strerror})", "choose another folder") from None
     return RenderReport(len(missing), len(jobs) - len(missing), time.perf_counter() - started, workers)
 
 
@@ -198,12 +199,12 @@ def _claim(out: Path, parameters: Parameters) -> None:
         for key, value in wanted.items():
             if found.get(key) != value:
                 rule = f"{out} was rendered with {key}={found.get(key)}"
-                raise UserError(key, value, rule, "repeat that value, choose another folder, or delete this one")
+                raise ArgumentError(key, value, rule, "repeat that value, choose another folder, or delete this one")
         return
     for name in (ROOT, *LISTS.values()):
         if (out / name).exists():
             rule = f"holds {name} but no {PARAMETERS}: it is not a shapes set and will not be overwritten"
-            raise UserError("out", out, rule, "choose an empty folder")
+            raise ArgumentError("out", out, rule, "choose an empty folder")
     write_text(path, json.dumps(wanted, indent=2) + "\n")
 
 

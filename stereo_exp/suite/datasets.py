@@ -35,6 +35,7 @@ from stereo_exp.data.sources.motorcycle import MotorcycleSource
 from stereo_exp.data.sources.pairs import PairsSource, find_pairs, read_pair_table
 from stereo_exp.data.sources.sceneflow import FolderSource
 from stereo_exp.geometry.pair import Calibration
+from stereo_exp.suite.keys import DATASET, by_key
 
 
 def open_split(dataset: Dataset, split: str) -> StereoSource:
@@ -43,7 +44,8 @@ def open_split(dataset: Dataset, split: str) -> StereoSource:
     Raises:
         UserError: the data set is not where the config says, or has no such split.
     """
-    return build("dataset", dataset, split=split)
+    with by_key(DATASET):
+        return build("dataset", dataset, split=split)
 
 
 # Splits of sets that publish one list of pairs with truth: all of it, or what the user's list names.

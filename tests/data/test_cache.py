@@ -23,6 +23,7 @@ from stereo_exp.data.shards.read import ShardSource
 from stereo_exp.data.shards.remote import GB, RemoteFolder, ShardCache, is_deleted
 from stereo_exp.shapes.writer import render_dataset
 from stereo_exp.suite.datasets import open_split
+from stereo_exp.suite.keys import DATASET, by_key
 
 SHARDS, PER_SHARD = 6, 4
 
@@ -138,7 +139,8 @@ def test_a_shard_that_vanishes_between_check_and_open(
     assert len(lost) == 2
     lost.clear()
     times = 99
-    with pytest.raises(UserError, match=r"shard-000001.tar: was dropped from the cache 5 times .*cache_gb"):
+    told = r"shard-000001.tar: was dropped from the cache 5 times .*cache_gb"
+    with pytest.raises(UserError, match=told), by_key(DATASET):
         source.read(PER_SHARD)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scene_folder import scene_names
 
-from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.errors import ArgumentError, DataError, UserError
 from stereo_exp.data.loader import StereoBatch, collate, eval_loader, train_loader
 from stereo_exp.data.shards.packing import pack
 from stereo_exp.data.shards.read import ShardSource
@@ -308,7 +308,7 @@ def test_an_unknown_policy_is_refused(folder, on_error):
 
 
 def test_an_empty_source_is_refused():
-    with pytest.raises(DataError, match="holds no pairs"):
+    with pytest.raises(ArgumentError, match="holds no pairs"):
         eval_loader(MadeSource(), batch_size=1)
 
 

@@ -17,6 +17,7 @@ from stereo_exp.geometry.formats.disparity import write_disparity_png
 from stereo_exp.geometry.formats.pfm import write_pfm
 from stereo_exp.geometry.pair import Calibration
 from stereo_exp.suite.datasets import open_split, require_truth
+from stereo_exp.suite.keys import DATASET, by_key
 
 PAIR = made_pair()
 WRITERS = {
@@ -84,7 +85,7 @@ def test_a_scale_divides_what_the_files_hold(tmp_path):
         write_image(tmp_path / f"truth/{number}.png", (PAIR.disparity * 4).astype(np.uint8))
     source = open_split(by_pattern(tmp_path, "png", scale=4.0), "test")
     np.testing.assert_array_equal(source.read(0).disparity, PAIR.disparity)
-    with pytest.raises(DataError, match=r"0\.png=8 bits: .*dataset\.scale=4"):
+    with pytest.raises(DataError, match=r"0\.png=8 bits: .*dataset\.scale=4"), by_key(DATASET):
         open_split(by_pattern(tmp_path, "png"), "test").read(0)
 
 

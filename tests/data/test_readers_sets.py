@@ -18,6 +18,7 @@ from stereo_exp.data.loader import eval_loader
 from stereo_exp.geometry.occlusion import seen_by_both
 from stereo_exp.geometry.pair import Calibration, checked
 from stereo_exp.suite.datasets import open_split
+from stereo_exp.suite.keys import DATASET, by_key
 
 PAIR = made_pair()
 # Case -> its config for a root, and what writes it; images are tall where the number of rows tells the scale.
@@ -244,7 +245,7 @@ def test_scenes_without_truth_are_left_out_or_refused(name, tmp_path):
 
 def test_middlebury_asks_for_a_scale_that_nothing_tells(tmp_path):
     write_integer_scene(tmp_path / "mine", ("im2.ppm", "im6.ppm", "disp2.pgm"), 4)
-    with pytest.raises(DataError, match=r"disp2\.pgm=40 rows: .*dataset\.scale=4"):
+    with pytest.raises(DataError, match=r"disp2\.pgm=40 rows: .*dataset\.scale=4"), by_key(DATASET):
         open_split(Middlebury(root=str(tmp_path)), "test").read(0)
 
 

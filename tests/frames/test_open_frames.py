@@ -10,6 +10,7 @@ from stereo_exp.base.errors import UserError
 from stereo_exp.config.infer import Infer
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.frames import open_frames
+from stereo_exp.suite.keys import by_key
 from stereo_exp.suite.tasks.infer import Pairs
 
 
@@ -87,7 +88,7 @@ def test_mistakes(folders: Path) -> None:
         (f"{left}/000.png", f"{folders}/small.png"): ["infer.right", "16x16", "64x32"],
         (f"{left}/000.png", f"{folders}/gone.png"): ["infer.right", "gone.png"],
     }.items():
-        with pytest.raises(UserError) as caught:
+        with pytest.raises(UserError) as caught, by_key("infer"):
             list(open_frames(*arguments))
         for word in words:
             assert word in str(caught.value), (arguments, str(caught.value))

@@ -22,6 +22,7 @@ from stereo_exp.quant.quantiser import NetworkQuantiser
 from stereo_exp.quant.targets import Affine, Pow2, Target
 from stereo_exp.quant.trunk import fold_batchnorm, trunk_of
 from stereo_exp.suite.build import build_network, quantise_network
+from stereo_exp.suite.keys import by_key
 
 Prepared = Callable[..., QuantisedStereoNet]
 
@@ -179,7 +180,7 @@ def test_lifting_by_name_and_pattern(prepared: Prepared, patterns: list[str], li
 
 @pytest.mark.parametrize("pattern", ["head.nothing", "head.final", "HEAD.*", "head.nothing.*"])
 def test_a_pattern_that_names_nothing_is_refused(prepared: Prepared, pattern: str) -> None:
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as caught, by_key("train"):
         prepared(f"quant.lift=[left,{pattern}]")
     assert (caught.value.key, caught.value.value) == ("quant.lift", pattern)
 
@@ -190,7 +191,7 @@ def test_a_mean_over_other_than_a_power_of_two_is_refused(channels: int, target:
     volume = torch.export.export(CorrelationVolume(4), (torch.rand(1, channels, 4, 8), torch.rand(1, channels, 4, 8)))
     quantiser = NetworkQuantiser(target, MinMax())
     if target.exact and channels == 24:
-        with pytest.raises(UserError, match=r"quant/target=pow2: .*0\.04167.*model\.neck\.channels"):
+        with pytest.raises(UserError, match=r"quant/target=pow2: .*0\.04167.*model\.neck\.channels"), by_key("train"):
             quantiser.validate(volume.module())
     else:
         quantiser.validate(volume.module())

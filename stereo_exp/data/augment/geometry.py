@@ -42,8 +42,8 @@ class Scale:
     """Share of the pairs that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, "scale", scale_min=(0.1, 10), scale_max=(0.1, 10), stretch_max=(1, 4), probability=(0, 1))
-        check_order(self, "scale", "scale_min", "scale_max")
+        check_ranges(self, scale_min=(0.1, 10), scale_max=(0.1, 10), stretch_max=(1, 4), probability=(0, 1))
+        check_order(self, "scale_min", "scale_max")
 
     def __call__(self, sample: StereoSample, rng: np.random.Generator, crop: Size | None = None) -> StereoSample:
         chosen, scale, *stretch = rng.random(4)
@@ -76,7 +76,7 @@ class HflipSwap:
     """Share of the pairs that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, "hflip_swap", probability=(0, 1))
+        check_ranges(self, probability=(0, 1))
 
     def __call__(self, sample: StereoSample, rng: np.random.Generator, crop: Size | None = None) -> StereoSample:
         if rng.random() >= self.probability:
@@ -105,7 +105,7 @@ class VerticalFlip:
     """Share of the pairs that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, "vertical_flip", probability=(0, 1))
+        check_ranges(self, probability=(0, 1))
 
     def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
         if rng.random() >= self.probability:
@@ -140,7 +140,7 @@ class VerticalJitter:
     """Share of the pairs that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, "vertical_jitter", shift=(0, 16), rotation=(0, 5), probability=(0, 1))
+        check_ranges(self, shift=(0, 16), rotation=(0, 5), probability=(0, 1))
 
     def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
         chosen, shift, rotation = rng.random(3)

@@ -46,7 +46,6 @@ class Photometric:
     def __post_init__(self) -> None:
         check_ranges(
             self,
-            "photometric",
             brightness=(0, 1),
             contrast=(0, 0.99),
             gamma=(0, 10),
@@ -89,7 +88,7 @@ class Noise:
     """Share of the views that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, "noise", gaussian=(0, 255), shot=(0, 255), probability=(0, 1))
+        check_ranges(self, gaussian=(0, 255), shot=(0, 255), probability=(0, 1))
 
     def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
         return replace(sample, left=self._view(sample.left, rng), right=self._view(sample.right, rng))
@@ -122,9 +121,9 @@ class Jpeg:
     """Share of the views that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, "jpeg", quality_min=(1, 100), quality_max=(1, 100), probability=(0, 1))
-        check_whole(self, "jpeg", "quality_min", "quality_max")
-        check_order(self, "jpeg", "quality_min", "quality_max")
+        check_ranges(self, quality_min=(1, 100), quality_max=(1, 100), probability=(0, 1))
+        check_whole(self, "quality_min", "quality_max")
+        check_order(self, "quality_min", "quality_max")
 
     def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
         return replace(sample, left=self._view(sample.left, rng), right=self._view(sample.right, rng))
@@ -172,9 +171,9 @@ class Erase:
     """Share of the pairs that are changed, 0 to 1."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, "erase", count_max=(1, 100), size_min=(1, 10_000), size_max=(1, 10_000), probability=(0, 1))
-        check_whole(self, "erase", "count_max", "size_min", "size_max")
-        check_order(self, "erase", "size_min", "size_max")
+        check_ranges(self, count_max=(1, 100), size_min=(1, 10_000), size_max=(1, 10_000), probability=(0, 1))
+        check_whole(self, "count_max", "size_min", "size_max")
+        check_order(self, "size_min", "size_max")
 
     def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
         if rng.random() >= self.probability:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.errors import ArgumentError, DataError
 from stereo_exp.base.files import write_text
 from stereo_exp.data.sources.sceneflow import Pair
 from stereo_exp.geometry.formats.image import decode_rgb, png_size
@@ -73,9 +73,9 @@ class Codec(NamedTuple):
 
 
 def find_codec(name: str) -> Codec:
-    """The codec of this name. `UserError`: there is none."""
+    """The codec of this name. `ArgumentError`: there is none."""
     if name not in CODECS:
-        raise UserError("codec", name, f"must be one of {', '.join(CODECS)}", "leave it out for png")
+        raise ArgumentError("codec", name, f"must be one of {', '.join(CODECS)}", "leave it out for png")
     return CODECS[name]
 
 

@@ -19,7 +19,7 @@ from threading import Event
 from typing import Any
 
 from stereo_exp import __version__
-from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.errors import ArgumentError, DataError, UserError
 from stereo_exp.base.files import write_text
 from stereo_exp.base.progress import Meter
 from stereo_exp.data.shards.format import INDEX_NAME, ShardEntry, ShardIndex, find_codec
@@ -68,12 +68,12 @@ def pack(
         UserError: a parameter out of range, or `target/split` holds shards packed with other parameters.
     """
     if on_error not in ("raise", "skip"):
-        raise UserError("on_error", on_error, "must be one of raise, skip", "choose one")
+        raise ArgumentError("on_error", on_error, "must be one of raise, skip", "choose one")
     for key, number in (("num_workers", num_workers), ("samples_per_shard", samples_per_shard)):
         if number < 1:
-            raise UserError(key, number, "must be at least 1", f"give --{key.replace('_', '-')} a positive number")
+            raise ArgumentError(key, number, "must be at least 1", f"try {{{key}}}=1")
     if not split or "/" in split or split.startswith("."):
-        raise UserError("split_name", split, "must be a plain name", "e.g. train")
+        raise ArgumentError("split", split, "must be a plain name", "try {split}=train")
     find_codec(codec)
     pair_list = find_pair_list(source, split, list_file=list_file, render_pass=render_pass)
     wanted = ShardIndex(
@@ -91,7 +91,7 @@ def pack(
         with _locked(folder):
             return _Run(Path(source), folder, pair_list, wanted, on_error).execute(num_workers)
     except OSError as error:  # the source's are DataErrors by now
-        fix = "free some space or choose another --target-data-dir; a second run goes on from here"
+        fix = "free some space or choose another target; a second run goes on from here"
         raise UserError(folder, None, f"cannot be written ({error.strerror})", fix) from None
 
 
@@ -169,7 +169,7 @@ class _Run:
                 self.folder,
                 None,
                 "holds tar files that this tool has no record of",
-                "choose another --target-data-dir",
+                "choose another target",
             )
         self.wanted.write(self.progress)
         for name in (INDEX_NAME, SKIPPED_NAME):
@@ -182,11 +182,11 @@ class _Run:
         for key in ("list_sha256", "render_pass", "samples_per_shard", "codec"):
             here, there = getattr(self.wanted, key), getattr(found, key)
             if here != there:
-                raise UserError(
+                raise ArgumentError(
                     key,
                     here,
                     f"{self.folder} was packed with {there}",
-                    "repeat that, delete the folder, or choose another --target-data-dir",
+                    "repeat that, delete the folder, or choose another target",
                 )
 
     def _records(self) -> Iterator[tuple[str, tuple[ShardEntry, list[SkippedPair]]]]:

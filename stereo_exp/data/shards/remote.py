@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.errors import ArgumentError, DataError, UserError
 from stereo_exp.base.files import replacing
 from stereo_exp.data.shards.format import INDEX_NAME
 
@@ -115,9 +115,7 @@ class RemoteFolder:
 
     def __init__(self, root: str, split: str, cache: ShardCache) -> None:
         if root.startswith("pipe:") and "{}" not in root:
-            raise UserError(
-                "dataset.root", root, "a pipe needs {} where the file's path goes", "e.g. pipe:cat /data/{}"
-            )
+            raise ArgumentError("root", root, "a pipe needs {} where the file's path goes", "e.g. pipe:cat /data/{}")
         self.root, self.split, self.cache = root, split, cache
         # Places of the same name must not meet in one cache.
         digest = hashlib.sha256(root.encode()).hexdigest()[:_HASH_CHARS]
@@ -146,7 +144,7 @@ class RemoteFolder:
             self.used(name, descriptor)
             return descriptor
         rule = f"was dropped from the cache {_ATTEMPTS} times before it could be read"
-        raise DataError(self.url(name), None, rule, "raise dataset.cache_gb, or use fewer loader.workers")
+        raise DataError(self.url(name), None, rule, "make the cache larger, or use fewer workers")
 
     def used(self, name: str, descriptor: int) -> None:
         """Note that an open shard is being read."""

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from stereo_exp.base.errors import RESTORE_OR_SKIP, DataError, UserError
+from stereo_exp.base.errors import RESTORE_OR_SKIP, ArgumentError, DataError, UserError
 from stereo_exp.data.source import StereoSource
 from stereo_exp.geometry.formats.disparity import read_grey
 from stereo_exp.geometry.formats.image import read_rgb
@@ -159,9 +159,9 @@ class Layout:
             why = f"does not hold {self.title}"
             other = _looks_like(root, self.option)
             if other is not None:
-                return UserError("dataset.root", root, f"{why} but what dataset={other} reads", f"use dataset={other}")
-        return UserError(
-            "dataset.root",
+                return ArgumentError("root", root, f"{why} but what {{name}}={other} reads", f"use {{name}}={other}")
+        return ArgumentError(
+            "root",
             root,
             f"{why}; expected: {self.expected}",
             f"give the folder of {self.title} ({self.origin})",

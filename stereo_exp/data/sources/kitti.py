@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError, UserError
 from stereo_exp.data.sources.files import FilesSource, Layout, PairFiles, mask_of_size
 from stereo_exp.geometry.calibration import read_kitti_calib
 from stereo_exp.geometry.formats.disparity import read_disparity_png
@@ -122,7 +122,5 @@ class KittiSource(FilesSource):
 
 def _no_images(base: Path, view: str, layout: Layout, grey: bool) -> UserError:
     if not grey and (base / _GREY_VIEWS[0]).is_dir() and layout is KITTI2012.layout:
-        return UserError(
-            "dataset.grey", "false", f"{base} has the grey images only, no {view}", "add dataset.grey=true"
-        )
+        return ArgumentError("grey", False, f"{base} has the grey images only, no {view}", "add {grey}=True")
     return layout.refusal(base, f"there is truth but no folder {view}")

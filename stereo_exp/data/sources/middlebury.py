@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.errors import ArgumentError, DataError
 from stereo_exp.data.sources.files import FilesSource, Layout, PairFiles
 from stereo_exp.geometry.calibration import read_middlebury_calib
 from stereo_exp.geometry.formats.disparity import read_disparity_png
@@ -99,7 +99,7 @@ def scale_of(pair: ScenePair, path: Path, height: int) -> float:
     ThirdSize; 2003 by the number of rows (1500, 750, 375: 1, 2, 4); 2001 by the scene's name (8, Tsukuba 16).
 
     Raises:
-        DataError: nothing tells; the user has to say `dataset.scale`.
+        DataError: nothing tells; the user has to say `scale`.
     """
     if pair.year == "tsukuba":
         return _SCALE_TSUKUBA
@@ -115,7 +115,7 @@ def scale_of(pair: ScenePair, path: Path, height: int) -> float:
             path,
             f"{height} rows",
             f"an image of this size and name is none of Middlebury's {pair.year} sets: its scale is not known",
-            "say by what to divide the file's values, e.g. dataset.scale=4",
+            "say by what to divide the file's values",
         )
     return scale
 
@@ -187,11 +187,11 @@ def _find(root: Path) -> list[ScenePair]:
         known = {folder: found for folder, found in below.items() if any(pair.disparity for pair in found)}
         if len(known) > 1:
             names = [folder.name for folder in known]
-            raise UserError(
-                "dataset.root",
+            raise ArgumentError(
+                "root",
                 root,
                 f"holds several folders of scenes: {', '.join(names)}",
-                f"choose one, e.g. dataset.root={root / names[0]}",
+                f"choose one, e.g. {{root}}={root / names[0]}",
             )
         scenes = [pair for found in (known or below).values() for pair in found] or scenes
     if not scenes:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.errors import ArgumentError, DataError
 from stereo_exp.data.sources.files import FilesSource, PairFiles
 from stereo_exp.data.sources.sceneflow import pair_key
 from stereo_exp.geometry.formats.disparity import read_disparity
@@ -77,10 +77,10 @@ def find_pairs(root: Path, left: str, right: str, disparity: str | None = None) 
         UserError: there is no such folder, a pattern finds nothing, or the wildcards differ.
     """
     if not root.is_dir():
-        raise UserError("dataset.root", root, "there is no such folder", "give the folder that the patterns start from")
-    for key, pattern in (("left", left), ("right", right), ("disparity", disparity)):
+        raise ArgumentError("root", root, "there is no such folder", "give the folder that the patterns start from")
+    for name, pattern in (("left", left), ("right", right), ("disparity", disparity)):
         if pattern is not None:
-            check_pattern(f"dataset.{key}", pattern, left)
+            check_pattern(name, pattern, left)
     pairs = []
     for path in sorted(root.glob("".join(p if p in ("*", "**/") else glob.escape(p) for p in _WILDCARD.split(left)))):
         name = path.relative_to(root).as_posix()
@@ -93,11 +93,11 @@ def find_pairs(root: Path, left: str, right: str, disparity: str | None = None) 
         assert others[0] is not None
         pairs.append(OwnPair(pair_key(name), path, others[0], others[1]))
     if not pairs:
-        raise UserError(
-            "dataset.left",
+        raise ArgumentError(
+            "left",
             left,
             f"matches no file in {root}" if wildcards(left) else f"there is no such file in {root}",
-            "give a pattern like dataset.left=left/*.png, or an image",
+            "give a pattern like {left}=left/*.png, or an image",
         )
     _some_exist("right", right, [pair.right for pair in pairs])
     if disparity is not None:
@@ -105,25 +105,25 @@ def find_pairs(root: Path, left: str, right: str, disparity: str | None = None) 
     return pairs
 
 
-def check_pattern(key: str, pattern: str, left: str) -> None:
-    """A relative path with the wildcards of `left`, none where it has none; else `UserError`."""
+def check_pattern(argument: str, pattern: str, left: str) -> None:
+    """A relative path with the wildcards of `left`, none where it has none; else `ArgumentError`."""
     parts = pattern.split("/")
     if pattern.startswith("/") or ".." in parts:
-        raise UserError(key, pattern, "must be a path below dataset.root", f"try {key}=left/*.png")
+        raise ArgumentError(argument, pattern, "must be a path below {root}", f"try {{{argument}}}=left/*.png")
     if parts[-1] == "**" or any("**" in part and part != "**" for part in parts):
-        raise UserError(key, pattern, "** stands for whole folders", f"try {key}=**/left/*.png")
+        raise ArgumentError(argument, pattern, "** stands for whole folders", f"try {{{argument}}}=**/left/*.png")
     if not wildcards(left) and wildcards(pattern):
-        raise UserError(
-            key,
+        raise ArgumentError(
+            argument,
             pattern,
-            f"must be one file as dataset.left={left} is",
-            f"name the file, or put a * into dataset.left too: {key} is filled with what it stands for there",
+            f"must be one file as {{left}}={left} is",
+            f"name the file, or put a * into {{left}} too: {{{argument}}} is filled with what it stands for there",
         )
     if wildcards(pattern) != wildcards(left):
-        raise UserError(
-            key,
+        raise ArgumentError(
+            argument,
             pattern,
-            f"must have the wildcards of dataset.left={left} in the same order",
+            f"must have the wildcards of {{left}}={left} in the same order",
             "put a * where the name of the left image goes",
         )
 
@@ -142,9 +142,7 @@ def _fill(pattern: str, values: tuple[str, ...]) -> str:
 def _some_exist(name: str, pattern: str, paths: list[Path | None]) -> None:
     """One missing file is that pair's error; if all are missing it is the pattern's."""
     if not any(path is not None and path.is_file() for path in paths):
-        raise UserError(
-            f"dataset.{name}", pattern, f"finds none of the files it names, e.g. {paths[0]}", "mend the pattern"
-        )
+        raise ArgumentError(name, pattern, f"finds none of the files it names, e.g. {paths[0]}", "mend the pattern")
 
 
 # One's own pairs by table: a CSV file with a line for each.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.errors import ArgumentError, DataError
 from stereo_exp.data.source import StereoSource
 from stereo_exp.geometry.formats.image import read_rgb
 from stereo_exp.geometry.formats.pfm import read_pfm
@@ -69,7 +69,7 @@ def find_pair_list(
         DataError: there is no list, or a line of it does not hold three relative paths.
     """
     if render_pass not in RENDER_PASSES:
-        raise UserError("render_pass", render_pass, f"must be one of {', '.join(RENDER_PASSES)}", "choose one")
+        raise ArgumentError("render_pass", render_pass, f"must be one of {', '.join(RENDER_PASSES)}", "choose one")
     root = Path(root)
     if not root.is_dir():
         raise DataError(root, None, "there is no such folder", "name the folder that the data set was unpacked into")
@@ -79,7 +79,7 @@ def find_pair_list(
         if list_file is None:
             fix = f"put it there, or write it with: python -m data_tools.check {root} --write-lists"
             if split not in ("train", "test"):
-                fix = "put it there, or name one with --list-file"
+                fix = "put it there, or name another list file"
             raise DataError(candidates[0], None, "there is no such list file", fix)
     return read_pair_list(list_file, render_pass)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import onnx
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError
 from stereo_exp.base.files import write_bytes
 from stereo_exp.base.registry import declare
 from stereo_exp.runtime.manifest import FileEntry, file_entry
@@ -33,7 +33,7 @@ _NEEDS = {
 }
 
 
-def check_installed(engine: str, key: str = "compile.engines") -> None:
+def check_installed(engine: str) -> None:
     """Can models be written for an engine here?
 
     Raises:
@@ -42,7 +42,7 @@ def check_installed(engine: str, key: str = "compile.engines") -> None:
     for package, extra in _NEEDS[engine].items():
         if find_spec(package) is None:
             fix = f'pip install "stereo_exp[{extra}]"'
-            raise UserError(key, engine, f"needs {package}, which is not installed", fix)
+            raise ArgumentError("engine", engine, f"needs {package}, which is not installed", fix)
 
 
 # ONNX Runtime takes ONNX as it is.

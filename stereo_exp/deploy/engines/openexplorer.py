@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError
 from stereo_exp.base.files import write_bytes, write_text
 from stereo_exp.data.loader import StereoBatch, first_views
 from stereo_exp.deploy.align import fit
@@ -44,7 +44,7 @@ def write(
     """
     if source.stage != "float":
         rule = "takes the float network; its tools calibrate and quantise themselves"
-        raise UserError("engines", "openexplorer", rule, "take the float network")
+        raise ArgumentError("engine", "openexplorer", rule, "take the float network")
     base = folder / FOLDER
     trunk = export_trunk_onnx(source, OLDEST_OPSET, size, 1)
     model = lower(network_form(trunk, source.num_candidates), OPSET)

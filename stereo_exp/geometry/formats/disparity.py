@@ -71,7 +71,7 @@ def decode_disparity_png(data: bytes, scale: float | None = None, source: object
                 source,
                 "8 bits",
                 "a disparity map of 8 bits has a scale factor, which is not known here",
-                "give a 16-bit map, or add e.g. dataset.scale=4 (dataset=pairs, middlebury)",
+                "give a 16-bit map, or its scale",
             )
         scale = SCALE_16_BIT
     return (pixels / np.float64(scale)).astype(np.float32)

@@ -6,7 +6,7 @@ import logging
 import os
 from importlib.util import find_spec
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base.errors import ArgumentError, UserError
 from stereo_exp.base.registry import declare
 from stereo_exp.runtime.engines.base import Engine, OperatorTime
 from stereo_exp.runtime.manifest import FULL, Manifest, check_file
@@ -31,7 +31,8 @@ def choose_engine(manifest: Manifest, name: str = AUTO) -> str:
     """
     if name != AUTO:
         if name not in ENGINES:
-            raise UserError("engine", name, f"must be one of {AUTO}, {', '.join(ENGINES)}", f"try engine={AUTO}")
+            rule = f"must be one of {AUTO}, {', '.join(ENGINES)}"
+            raise ArgumentError("engine", name, rule, f"try {{engine}}={AUTO}")
         if not manifest.engines.get(name):
             manifest.file(name, FULL)
         _check_installed(name)
@@ -82,7 +83,7 @@ def usable_threads(threads: int | None) -> int:
     if threads is None:
         return cores
     if threads < 1:
-        raise UserError("threads", threads, "must be at least 1", f"try threads={cores}")
+        raise ArgumentError("threads", threads, "must be at least 1", f"try {{threads}}={cores}")
     if threads > cores:
         log.warning("threads=%d: this process may use %d cores; taking %d threads", threads, cores, cores)
     return min(threads, cores)
@@ -97,4 +98,4 @@ def _is_installed(name: str) -> bool:
 
 def _check_installed(name: str) -> None:
     if not _is_installed(name):
-        raise UserError("engine", name, "is not installed", f"pip install {name} (the extra stereo_exp[{name}])")
+        raise ArgumentError("engine", name, "is not installed", f"pip install {name} (the extra stereo_exp[{name}])")

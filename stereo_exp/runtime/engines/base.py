@@ -62,7 +62,7 @@ def refused(path: Path, engine: str, error: Exception) -> UserError:
         path,
         None,
         f"{engine} refuses it ({error})",
-        "compile again with task=compile on this machine, or install the engine's version that the manifest names",
+        "compile again on this machine, or install the engine's version that the manifest names",
     )
 
 

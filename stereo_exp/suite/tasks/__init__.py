@@ -7,6 +7,7 @@ from typing import Any
 
 from stereo_exp.base.errors import EXIT_CHECK_FAILED
 from stereo_exp.config.schema import TASKS
+from stereo_exp.suite.keys import by_key
 from stereo_exp.suite.runs.context import RunContext
 
 
@@ -14,13 +15,14 @@ def dispatch(context: RunContext) -> dict[str, Any]:
     """Run the task that the config names and leave its report.
 
     Raises:
-        UserError: the task's own complaints.
+        UserError: the task's own complaints, and the libraries' by the keys of the config.
         SystemExit: the task's check did not pass: what its report says under `failed`. The report is there by then.
     """
     from stereo_exp.suite.runs.report import finish, started
 
     begin = started()
-    report = finish(context, TASKS[context.config.task].load()(context), begin)
+    with by_key(context.config.task, context.config):
+        report = finish(context, TASKS[context.config.task].load()(context), begin)
     if report.get("failed"):
         print(f"failed: {report['failed']}", file=sys.stderr)
         raise SystemExit(EXIT_CHECK_FAILED)

@@ -33,7 +33,7 @@ def run(context: RunContext) -> dict[str, Any]:
 
     config = context.config.export
     path = find_checkpoint(context)
-    check_installed("onnxruntime", "task")
+    check_installed("onnxruntime")
     from stereo_exp.deploy.align import measure
 
     size = network_size("export.size", config.size)

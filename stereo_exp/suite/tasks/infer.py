@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 def run(context: RunContext) -> dict[str, Any]:
     """Predict what `infer.left` and `infer.right` name; without them that is the pair that comes along."""
     config = context.config
-    path = find_checkpoint(context)
     pairs = Pairs(config.infer)
+    path = find_checkpoint(context)
     device = choose(config.machine).device
     model, checkpoint = restore_model(path, device)
     predictor = Predictor(model, device, build_rule(config.infer, sizing_of(checkpoint)))
