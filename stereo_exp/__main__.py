@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from omegaconf.errors import OmegaConfBaseException
 
 from stereo_exp.base.errors import UserError, exit_on_user_error
-from stereo_exp.config import bind, conf_dir, register
+from stereo_exp.config import bind, conf_dir, load_plugins
 from stereo_exp.config.help import help_text, is_asked_for
 from stereo_exp.config.messages import from_hydra
+from stereo_exp.config.plugins import import_plugins
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -37,6 +38,7 @@ def main() -> None:
     """Compose the config from the command line and run the job, or the jobs of a sweep."""
     if is_asked_for(sys.argv[1:]):
         with exit_on_user_error():
+            import_plugins(sys.argv[1:])
             print(help_text(sys.argv[1:]))
         return
     # Takes a quarter of a second, which help goes without.
@@ -45,13 +47,13 @@ def main() -> None:
 
     global _started
     _started = False
-    register()
     # Hydra would print several lines and exit with 1; with this it raises, and we tell it in our one line.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # Hydra 1.4 warns when version_base is given, 1.3 when it is missing.
     version_base = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
     with exit_on_user_error():
+        load_plugins(sys.argv[1:])
         try:
             hydra.main(config_path=str(conf_dir()), config_name="config", **version_base)(job)()
         except (HydraException, OmegaConfBaseException) as error:

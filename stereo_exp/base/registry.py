@@ -15,6 +15,7 @@ config errors never wait for torch; a plug-in may hand over the object itself. C
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from importlib import import_module
@@ -25,6 +26,9 @@ from stereo_exp.base.errors import UserError
 Schema = TypeVar("Schema", bound=type)
 NOT_BUILT_FROM = {"build": False}
 """Metadata of a schema's field that says something to its readers and nothing to the builder."""
+PLUGINS: list[str] = []
+"""Modules that were loaded because the user named them, or installed them with an entry point; in order."""
+_OURS = __name__.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,41 @@ class Option:
     schema: type | None
     builder: str | Callable[..., Any] | None
 
+    @property
+    def origin(self) -> str:
+        """Where it is declared: the schema, or where there is none the code."""
+        named = self.builder if self.schema is None else self.schema
+        return named if isinstance(named, str) else f"{named.__module__}.{named.__qualname__}"  # type: ignore[union-attr]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this package declares it; else a plug-in, or the user's own script."""
+        return self.origin.partition(".")[0] == _OURS
+
+    @property
+    def plugin(self) -> str:
+        """What to name in `plugins=` to have it; of our own options, the empty string."""
+        if self.is_ours:
+            return ""
+        module = self.origin.partition(":")[0] if self.schema is None else self.schema.__module__
+        return next((name for name in PLUGINS if module == name or module.startswith(f"{name}.")), module)
+
     def load(self) -> Any:
-        """What the option stands for, imported now."""
+        """What the option stands for, imported now.
+
+        Raises:
+            UserError: a plug-in's option whose code cannot be imported.
+        """
         if not isinstance(self.builder, str):
             return self.builder
         module, attribute = self.builder.split(":")
-        return getattr(import_module(module), attribute)
+        if self.is_ours:
+            return getattr(import_module(module), attribute)
+        try:
+            return getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            fix = f"mend the declaration of {self.origin}, or its code"
+            raise UserError(self.group, self.name, f"stands for {self.builder}: {error}", fix) from None
 
 
 class Group(Mapping[str, Option]):
@@ -81,8 +114,8 @@ class Group(Mapping[str, Option]):
             UserError: the name is taken by another option.
         """
         there = self._options.get(option.name)
-        if there is not None and _origin(there) != _origin(option):
-            rule = f"is declared twice: by {_origin(there)} and by {_origin(option)}"
+        if there is not None and there.origin != option.origin:
+            rule = f"is declared twice: by {there.origin} and by {option.origin}"
             raise UserError(self.key, option.name, rule, "give one of them another name")
         self._options[option.name] = option
 
@@ -94,6 +127,11 @@ GROUPS: dict[str, Group] = {}
 def group(key: str) -> Group:
     """The options of a group, which is made when it is asked for."""
     return GROUPS.setdefault(key, Group(key))
+
+
+def outside(key: str) -> tuple[str, ...]:
+    """The options of a group that plug-ins add."""
+    return tuple(each.name for each in GROUPS[key].values() if not each.is_ours) if key in GROUPS else ()
 
 
 def option(key: str, name: str, builder: str | Callable[..., Any] | None = None) -> Callable[[Schema], Schema]:
@@ -114,7 +152,7 @@ def option(key: str, name: str, builder: str | Callable[..., Any] | None = None)
 
 
 def declare(key: str, **builders: str) -> Group:
-    """Options without keys of their own: name -> `module:attribute`; returns the group."""
+    """Options without keys of their own, engines for one: name -> `module:attribute`; returns the group."""
     for name, builder in builders.items():
         group(key).add(Option(key, name, None, builder))
     return group(key)
@@ -127,8 +165,16 @@ def build(key: str, node: Any, **given: Any) -> Any:
         key: the group.
         node: an instance of the option's schema.
         given: further arguments, which the group hands over.
+
+    Raises:
+        UserError: a plug-in's builder that does not take these arguments.
     """
-    return group(key)[node.name].load()(**arguments(node), **given)
+    option = group(key)[node.name]
+    builder = option.load()
+    keywords = {**arguments(node), **given}
+    if not option.is_ours:
+        _check_takes(option, builder, keywords)
+    return builder(**keywords)
 
 
 def arguments(node: Any) -> dict[str, Any]:
@@ -136,6 +182,13 @@ def arguments(node: Any) -> dict[str, Any]:
     return {f.name: getattr(node, f.name) for f in fields(node) if f.name != "name" and f.metadata.get("build", True)}
 
 
-def _origin(option: Option) -> str:
-    schema = "" if option.schema is None else f"{option.schema.__module__}.{option.schema.__qualname__}"
-    return schema or str(option.builder)
+def _check_takes(option: Option, builder: Callable[..., Any], keywords: Mapping[str, Any]) -> None:
+    try:
+        signature = inspect.signature(builder)
+    except ValueError:
+        return  # written in C: calling it will tell
+    try:
+        signature.bind(**keywords)
+    except TypeError as error:
+        rule = f"its builder is called with {', '.join(f'{each}=' for each in keywords)}: {error}"
+        raise UserError(option.group, option.name, rule, f"mend the builder that {option.origin} names") from None

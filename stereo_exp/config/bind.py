@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -11,7 +13,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stereo_exp.base.errors import ArgumentError, DataError, UserError
-from stereo_exp.base.registry import GROUPS, Group, group
+from stereo_exp.base.registry import GROUPS, PLUGINS, Group, Option, group
 from stereo_exp.config.marks import NETWORK, makes
 from stereo_exp.config.messages import from_omegaconf
 from stereo_exp.config.model import Model
@@ -19,6 +21,11 @@ from stereo_exp.config.quant import Quant
 from stereo_exp.config.schema import Root
 
 Node = TypeVar("Node")
+_MODULE = re.compile(r"[\w.]{1,100}")
+
+
+class MissingPlugin(UserError):
+    """An option of a package that only the config names: it is not imported unless the user says so."""
 
 
 @dataclass
@@ -38,7 +45,14 @@ def bind(config: DictConfig | Mapping[str, Any]) -> Root:
     Raises:
         UserError: an unknown key or option, a value of the wrong type, a missing value, or a broken rule.
     """
-    return _bind(config, Root)
+    chosen: list[tuple[str, Option]] = []
+    root = _bind(config, Root, _plugins_of(config), chosen)
+    for plugin in (option.plugin for _, option in chosen if not option.is_ours):
+        is_named = any(plugin == name or plugin.startswith(f"{name}.") for name in root.plugins)
+        if not is_named and plugin != "__main__":
+            # Of an entry point: whoever has the checkpoint alone is told what to install.
+            root.plugins.append(plugin)
+    return root
 
 
 def bind_network(config: Mapping[str, Any]) -> Network:
@@ -50,10 +64,13 @@ def bind_network(config: Mapping[str, Any]) -> Network:
     Raises:
         UserError: see `bind`.
     """
-    return _bind({key: config[key] for key in ("model", "quant")}, Network)
+    return _bind({key: config[key] for key in ("model", "quant")}, Network, _plugins_of(config), [])
 
 
-def _bind(config: DictConfig | Mapping[str, Any], schema: type[Node]) -> Node:
+def _bind(
+    config: DictConfig | Mapping[str, Any], schema: type[Node], plugins: list[str], chosen: list[tuple[str, Option]]
+) -> Node:
+    """`bind` to a schema; `plugins` are what the config names, `chosen` takes each place with its option."""
     # Types off first: an option that builds on another's YAML is composed with the other's type.
     plain: Any = OmegaConf.to_container(config) if isinstance(config, DictConfig) else dict(config)
     untyped = OmegaConf.create(plain)
@@ -62,9 +79,11 @@ def _bind(config: DictConfig | Mapping[str, Any], schema: type[Node]) -> Node:
     for node, options in chosen_nodes():
         if node.split(".")[0] in places:
             name = OmegaConf.select(untyped, f"{node}.name")
-            _put(typed, node, options, options.key, name, f"try {options.key}={next(iter(options))}")
+            fix = f"try {options.key}={next(iter(options))}"
+            chosen.append((node, _put(typed, node, _known(options, options.key, name, fix, plugins))))
     for place, options, name in _nodes_in_dicts(plain):
-        _put(typed, place, options, place, name, f"the {options.key} options are {', '.join(options)}")
+        fix = f"the {options.key} options are {', '.join(options)}"
+        chosen.append((place, _put(typed, place, _known(options, place, name, fix, plugins))))
     try:
         merged = OmegaConf.merge(typed, untyped)
         for place in OmegaConf.select(merged, "dataset.parts") or {}:
@@ -76,13 +95,39 @@ def _bind(config: DictConfig | Mapping[str, Any], schema: type[Node]) -> Node:
         bound = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise from_omegaconf(error) from None
+    except UserError:
+        raise
+    except Exception:
+        _check_plugins(merged, chosen)
+        raise
     assert isinstance(bound, schema)
     return bound
 
 
+def _plugins_of(config: DictConfig | Mapping[str, Any]) -> list[str]:
+    """The packages that a config names and that nobody loaded here; only ever told, never imported."""
+    named = config.get("plugins") or []
+    names = [each for each in named if isinstance(each, str) and _MODULE.fullmatch(each)]
+    return [each for each in names if each not in PLUGINS and each not in sys.modules]
+
+
+def _check_plugins(merged: Any, chosen: list[tuple[str, Option]]) -> None:
+    """Tell of the option from outside whose own rules failed with something else than our error."""
+    for place, option in chosen:
+        if option.is_ours:
+            continue
+        try:
+            OmegaConf.to_object(OmegaConf.select(merged, place))
+        except Exception as error:
+            rule = f"{option.origin} refuses its values ({type(error).__name__}: {error})"
+            raise UserError(place, option.name, rule, f"give {place} others") from None
+
+
 def chosen_nodes() -> list[tuple[str, Group]]:
     """Config nodes whose keys depend on the option that is chosen, with their groups; parents first."""
-    with_schema = (options for options in GROUPS.values() if any(each.schema for each in options.values()))
+    # Augmentations are told by their place, see `_nodes_in_dicts`.
+    groups = (options for key, options in GROUPS.items() if key != "augment")
+    with_schema = (options for options in groups if any(each.schema for each in options.values()))
     return sorted(((options.key.replace("/", "."), options) for options in with_schema), key=lambda p: p[0].count("."))
 
 
@@ -95,14 +140,24 @@ def _nodes_in_dicts(plain: Mapping[str, Any]) -> Iterator[tuple[str, Group, Any]
         yield f"augment.{name}", group("augment"), name
 
 
-def _put(typed: DictConfig, place: str, options: Group, key: str, name: Any, fix: str) -> None:
-    """The schema of the option `name` at a place of a config."""
-    if name not in options:
-        raise UserError(key, name, f"must be one of {', '.join(options)}", fix)
-    schema = OmegaConf.structured(options[name].schema or options[name].load())
+def _known(options: Group, key: str, name: Any, fix: str, plugins: list[str]) -> Option:
+    """The option `name`; `plugins` are the packages that might declare it and are not loaded."""
+    if name in options:
+        return options[name]
+    if plugins:
+        wanted = ",".join(plugins)
+        rule = f"no package that is loaded declares it; only a file names {wanted}, and what it names is not imported"
+        raise MissingPlugin(key, name, rule, f"add plugins=[{wanted}] if you trust it")
+    raise UserError(key, name, f"must be one of {', '.join(options)}", fix)
+
+
+def _put(typed: DictConfig, place: str, option: Option) -> Option:
+    """The schema of an option at a place of a config."""
+    schema = OmegaConf.structured(option.schema or option.load())
     # Of a frozen dataclass, whose values are still to be merged.
     OmegaConf.set_readonly(schema, False)
     OmegaConf.update(typed, place, schema, merge=False)
+    return option
 
 
 @contextmanager
@@ -131,13 +186,13 @@ def fields_at(place: str) -> Iterator[None]:
         raise error.renamed(lambda name: f"{place}.{name}") from None
 
 
-_registered: set[tuple[str, str]] = set()
+_registered: dict[tuple[str, str], type] = {}
 
 
 def register() -> None:
     """Fill Hydra's ConfigStore: the group `schema/` holds a typed node for every option, YAML adds the choices.
 
-    Calling it again adds what was declared since (Hydra 1.4 warns on collisions).
+    Calling it again adds what was declared since, anew or for the first time (Hydra 1.4 warns on collisions).
     """
     # Hydra takes a quarter of a second to import, which `--help` goes without.
     from hydra.core.config_store import ConfigStore
@@ -147,6 +202,6 @@ def register() -> None:
         store.store(name="schema", node=Root)
     for key, options in GROUPS.items():
         for name, option in options.items():
-            if option.schema is not None and (key, name) not in _registered:
+            if option.schema is not None and _registered.get((key, name)) is not option.schema:
                 store.store(group=f"schema/{key}", name=name, node=option.schema)
-                _registered.add((key, name))
+                _registered[key, name] = option.schema

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from stereo_exp.base.errors import UserError
+from stereo_exp.config.outside import CONF_FOLDERS, bare_options
 
 _HIDDEN = ("hydra", "local")
 _HERE = ("", "_here_", "_group_")
@@ -57,14 +58,15 @@ class Choice:
 
 
 class Choices:
-    """The options of every group, ours and those of further folders.
+    """The options of every group: ours, those of the plug-ins that are loaded and those of further folders.
 
     Args:
         more: folders as `--config-dir` takes them.
     """
 
     def __init__(self, more: Sequence[Path] = ()) -> None:
-        self.folders = (conf_dir(), *more)
+        self.folders = (conf_dir(), *CONF_FOLDERS, *more)
+        self._bare = {(each.group, each.name): each for each in bare_options()}
 
     @cached_property
     def groups(self) -> dict[str, list[str]]:
@@ -75,6 +77,8 @@ class Choices:
                 group = path.parent.relative_to(folder).as_posix()
                 if group != "." and group.split("/")[0] not in _HIDDEN:
                     found.setdefault(group, set()).add(path.stem)
+        for group, name in self._bare:
+            found.setdefault(group, set()).add(name)
         return {group: sorted(names) for group, names in found.items()}
 
     @cached_property
@@ -97,6 +101,11 @@ class Choices:
         """
         below = f"{group}/{name}.yaml".lstrip("/")
         path = next((folder / below for folder in self.folders if (folder / below).is_file()), None)
+        if path is None and (group, name) in self._bare:
+            # Of a group of named things, as augmentations are, the option puts one there under its name.
+            is_named = group == "augment"
+            text = (self._bare[group, name].schema.__doc__ or "").strip().partition("\n\n")[0]
+            return Choice(group, name, " ".join(text.split()), schema=name, values={name: name} if is_named else {})
         if path is None:
             raise UserError(group, name, "has no YAML", f"the options are {', '.join(self.groups.get(group, ()))}")
         source = path.read_text()

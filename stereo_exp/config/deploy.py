@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from stereo_exp.base.errors import UserError
+from stereo_exp.base.registry import outside
 from stereo_exp.base.sizes import USUAL_SIZE
 from stereo_exp.config.rules import at_least, image_size, one_of, positive
 
@@ -125,8 +126,9 @@ class Compile:
         if not self.engines:
             raise UserError("compile.engines", "[]", "needs at least one engine", "try compile.engines=[onnxruntime]")
         for engine in self.engines:
-            if engine not in ENGINES:
-                rule = f"must be among {', '.join(ENGINES)}"
+            known = (*ENGINES, *outside("compile.engines"), *outside("compile.tool_chains"))
+            if engine not in known:
+                rule = f"must be among {', '.join(known)}"
                 raise UserError("compile.engines", engine, rule, "try compile.engines=[onnxruntime,openvino]")
         at_least("compile.calibration_pairs", self.calibration_pairs, 1)
         image_size("compile.size", self.size)
@@ -169,7 +171,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         one_of("bench.mode", self.mode, MODES)
-        one_of("bench.engine", self.engine, RUN_ENGINES)
+        one_of("bench.engine", self.engine, (*RUN_ENGINES, *outside("engine")))
         for key in ("frames", "in_flight"):
             at_least(f"bench.{key}", getattr(self, key), 1)
         at_least("bench.warm_up", self.warm_up, 0)
@@ -202,7 +204,7 @@ class Align:
 
     def __post_init__(self) -> None:
         for engine in self.engines or ():
-            one_of("align.engines", engine, RUN_ENGINES[1:])
+            one_of("align.engines", engine, (*RUN_ENGINES[1:], *outside("engine")))
         for key in ("threads", "pairs"):
             if getattr(self, key) is not None:
                 at_least(f"align.{key}", getattr(self, key), 1)

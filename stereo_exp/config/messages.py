@@ -19,6 +19,7 @@ from stereo_exp.config.choices import conf_dir
 
 _LIST_KEYS = "list the keys with: python -m stereo_exp --cfg job"
 _UNKNOWN_OPTION = re.compile(r"Could not find '([^']+)'\s*Available options in '([^']+)':\s*?\n((?:[ \t]+\S+\s*?\n)*)")
+_NO_SCHEMA = re.compile(r"Could not load 'schema/([^']+)/([^/']+)'")
 
 
 def from_hydra(error: Exception, arguments: Sequence[str]) -> UserError:
@@ -27,6 +28,9 @@ def from_hydra(error: Exception, arguments: Sequence[str]) -> UserError:
     if cause is not None:
         return from_omegaconf(cause, arguments)
     text = str(error)
+    if undeclared := _NO_SCHEMA.search(text):
+        rule = "has a YAML file, and no package that is loaded declares it"
+        return UserError(undeclared[1], undeclared[2], rule, "add plugins=[PACKAGE] with the one that does")
     if unknown := _UNKNOWN_OPTION.search(text):
         group, _, option = unknown[1].rpartition("/")
         options = unknown[3].split()

@@ -81,6 +81,9 @@ class Root:
     checkpoint: str | None = makes(TASK, default=None)
     """Checkpoint to evaluate, infer, export or compile; None takes the last one of this name and stage, `release`
     the weights that come with the package, which also serve where no run of the default name is there yet."""
+    plugins: list[str] = field(default_factory=list)
+    """Packages of one's own that declare options, imported before anything is composed. Only the command line loads
+    them; in a file they say what to load."""
     model: model.Model = makes(NETWORK, RUN, default=MISSING)
     quant: quant.Quant = makes(RUN, default_factory=quant.Quant)
     dataset: data.Dataset = makes(RUN, TASK, default=MISSING)

@@ -8,9 +8,11 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.base.registry import arguments, build, group
 from stereo_exp.base.sizes import STRIDE
 from stereo_exp.config.infer import Infer
+from stereo_exp.config.model import NUM_STAGES
 from stereo_exp.geometry.images import padded_size
 from stereo_exp.geometry.sizing import Rule, Sizing
 
@@ -28,7 +30,9 @@ log = logging.getLogger(__name__)
 def build_network(model: Model) -> StereoNetPlus:
     """The float network of a `model` node, with random weights drawn from torch's generator."""
     backbone = build("model/backbone", model.backbone)
+    _check_channels("model/backbone", model.backbone.name, backbone, NUM_STAGES)
     neck = build("model/neck", model.neck, in_channels=backbone.channels[2:])
+    _check_channels("model/neck", model.neck.name, neck, None)
     channels = [*backbone.channels[:2], *[neck.channels] * 3]
     head = build("model/head", model.head, channels=channels, maxdisp=model.maxdisp)
     return group("model")[model.name].load()(backbone, neck, head, model.maxdisp)
@@ -76,7 +80,23 @@ def eval_facts(rule: Rule) -> dict[str, Any]:
 
 def build_loss(loss: Loss) -> Any:
     """The training loss of a `loss` node."""
-    return build("loss", loss)
+    function = build("loss", loss)
+    if not callable(function):
+        rule = f"its builder gave {type(function).__name__}, which cannot be called with (output, final, truth, mask)"
+        raise UserError("loss", loss.name, rule, "return the function from the builder")
+    return function
+
+
+def _check_channels(key: str, name: str, module: Any, count: int | None) -> None:
+    """What comes next is built from a backbone's or a neck's `channels`."""
+    channels = getattr(module, "channels", None)
+    if count is None:
+        what, fits = "one number, that of its three maps", isinstance(channels, int) and channels > 0
+    else:
+        what = f"{count} numbers, of its maps from fine to coarse"
+        fits = isinstance(channels, Sequence) and len(channels) == count and all(c > 0 for c in channels)
+    if not fits:
+        raise UserError(key, name, f"its channels are {channels}, and must be {what}", "set self.channels")
 
 
 @overload

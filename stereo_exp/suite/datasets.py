@@ -45,7 +45,11 @@ def open_split(dataset: Dataset, split: str) -> StereoSource:
         UserError: the data set is not where the config says, or has no such split.
     """
     with by_key(DATASET):
-        return build("dataset", dataset, split=split)
+        source = build("dataset", dataset, split=split)
+    if StereoSource not in type(source).__mro__:
+        rule = f"its builder gave {type(source).__name__}, which is no StereoSource"
+        raise UserError("dataset", dataset.name, rule, "derive it from stereo_exp.data.source.StereoSource")
+    return source
 
 
 # Splits of sets that publish one list of pairs with truth: all of it, or what the user's list names.

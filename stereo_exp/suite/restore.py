@@ -11,7 +11,7 @@ from torch import nn
 from torch.fx import GraphModule
 
 from stereo_exp.base.errors import CheckpointError, UserError
-from stereo_exp.config.bind import Network, bind_network
+from stereo_exp.config.bind import MissingPlugin, Network, bind_network
 from stereo_exp.config.marks import NETWORK, facts, first_difference
 from stereo_exp.config.model import Model
 from stereo_exp.config.quant import Quant
@@ -154,10 +154,20 @@ def check_same_network(
     """Refuse a checkpoint whose network, or quantisation target, is not the configured one, naming the first key.
 
     Args: see `network_difference`.
+
+    Raises:
+        CheckpointError: it is another network.
+        MissingPlugin: it is of a package that nobody loaded.
     """
     difference = network_difference(checkpoint, model, quant, stage)
     if difference is None:
         return
+    try:
+        network_of(checkpoint)
+    except MissingPlugin:
+        raise
+    except UserError:
+        pass  # told below by its key
     key, here, found = difference
     if key.startswith("quant.target."):
         key, here, found = "quant/target", quant.target.name, checkpoint["config"]["quant"]["target"]["name"]

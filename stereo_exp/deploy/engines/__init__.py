@@ -39,7 +39,7 @@ def check_installed(engine: str) -> None:
     Raises:
         UserError: a package is missing; names the extra to install.
     """
-    for package, extra in _NEEDS[engine].items():
+    for package, extra in _NEEDS.get(engine, _EXPORT).items():
         if find_spec(package) is None:
             fix = f'pip install "stereo_exp[{extra}]"'
             raise ArgumentError("engine", engine, f"needs {package}, which is not installed", fix)

@@ -37,7 +37,9 @@ def choose_engine(manifest: Manifest, name: str = AUTO) -> str:
             manifest.file(name, FULL)
         _check_installed(name)
         return name
-    compiled = [engine for engine in ENGINES if manifest.engines.get(engine)]
+    # Plug-ins are loaded before this is imported; with `auto` they still come behind.
+    in_order = sorted(ENGINES, key=lambda engine: not ENGINES[engine].is_ours)
+    compiled = [engine for engine in in_order if manifest.engines.get(engine)]
     if not compiled:
         raise UserError(manifest.folder, None, "was compiled for no engine that runs here", "compile it again")
     for engine in compiled:
@@ -90,6 +92,8 @@ def usable_threads(threads: int | None) -> int:
 
 
 def _is_installed(name: str) -> bool:
+    if not ENGINES[name].is_ours:
+        return True  # its own constructor tells what it misses
     try:
         return find_spec(name) is not None
     except ImportError:

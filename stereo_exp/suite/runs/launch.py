@@ -16,6 +16,8 @@ from torch import distributed as dist
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.process import Process
+from stereo_exp.base.registry import PLUGINS
+from stereo_exp.config.plugins import load_again
 from stereo_exp.suite.runs.context import RunContext
 
 # Logging of processes that Hydra did not configure: the run's log file and standard error, in the same format.
@@ -51,7 +53,7 @@ def launch(worker: Worker, context: RunContext) -> dict[str, Any]:
         port = probe.getsockname()[1]
     spawned = torch.multiprocessing.start_processes(
         _enter,
-        (worker, context, world_size, port, queue),
+        (worker, context, world_size, port, queue, list(PLUGINS)),
         nprocs=world_size,
         join=False,
         start_method="spawn",
@@ -77,8 +79,10 @@ def launch(worker: Worker, context: RunContext) -> dict[str, Any]:
     return outcome[1]
 
 
-def _enter(rank: int, worker: Worker, context: RunContext, world_size: int, port: int, queue: Any) -> None:
-
+def _enter(
+    rank: int, worker: Worker, context: RunContext, world_size: int, port: int, queue: Any, plugins: list[str]
+) -> None:
+    load_again(plugins)
     to_file_and_console(context.dir, quiet=rank != 0)
     cuda = torch.cuda.is_available() and context.config.machine.device != "cpu"
     if not cuda and context.config.machine.threads is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from stereo_exp.base.errors import CheckpointError, UserError
 from stereo_exp.config import bind
+from stereo_exp.config.bind import MissingPlugin
 from stereo_exp.config.marks import RUN, facts, first_difference
 from stereo_exp.model.checkpoint import LAST, read_meta
 from stereo_exp.suite.runs.context import RunContext
@@ -29,7 +30,7 @@ def find_resumable(context: RunContext) -> Path | None:
     wanted = facts(config, RUN)
     if config.train.resume != "auto":
         path = Path(config.train.resume) / LAST
-        difference = _difference(wanted, read_meta(path))
+        difference = _difference(wanted, read_meta(path), is_named=True)
         if difference is not None:
             key, here, there = difference
             raise CheckpointError(
@@ -56,10 +57,20 @@ def find_resumable(context: RunContext) -> Path | None:
     return None
 
 
-def _difference(wanted: Mapping[str, Any], meta: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
-    """The first key by which a run's configuration is not the one asked for, with both values."""
+def _difference(
+    wanted: Mapping[str, Any], meta: Mapping[str, Any], is_named: bool = False
+) -> tuple[str, Any, Any] | None:
+    """The first key by which a run's configuration is not the one asked for, with both values.
+
+    Args:
+        is_named: whether the user named the run, who is then told which plug-in it needs.
+    """
     try:
         return first_difference(wanted, facts(bind(meta["config"]), RUN))
+    except MissingPlugin as error:
+        if is_named:
+            raise
+        return error.key, None, error.value
     except UserError as error:
         # Written before a key was renamed, or with an option that is gone.
         return error.key, None, error.value

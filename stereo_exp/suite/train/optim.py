@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import fields
 
 import torch
 from torch import nn
 
-from stereo_exp.base.registry import group
+from stereo_exp.base.registry import arguments, group
 from stereo_exp.config.training import Optim
 
 
@@ -27,7 +28,11 @@ def build_optimiser(config: Optim, model: nn.Module) -> torch.optim.Optimizer:
         {"params": plain, "weight_decay": 0.0},
     ]
     beta1, beta2 = config.betas
-    return group("optim")[config.name].load()(groups, lr=config.lr * config.lr_scale, betas=(beta1, beta2))
+    # What an optimiser from outside has beside the keys that all share, which say how long and how fast.
+    shared = {each.name for each in fields(Optim)}
+    own = {key: value for key, value in arguments(config).items() if key not in shared}
+    rate = config.lr * config.lr_scale
+    return group("optim")[config.name].load()(groups, lr=rate, betas=(beta1, beta2), **own)
 
 
 # Exponential moving average of the weights.
