@@ -10,7 +10,8 @@ from hydra import compose, initialize_config_dir
 from stereo_exp.config import conf_dir, register
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "stereo_exp" / "weights" / "CARD.md"]
+TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+PAGES = [*TOP, *sorted((ROOT / "docs").glob("*.md")), ROOT / "stereo_exp" / "weights" / "CARD.md"]
 if not PAGES[0].is_file():
     pytest.skip("README.md is not beside the tests (they run from an installed wheel)", allow_module_level=True)
 

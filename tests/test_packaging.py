@@ -49,3 +49,17 @@ def test_pinned_version_is_within_its_range(requirement: str) -> None:
 
 def test_outputs_holds_only_its_gitignore() -> None:
     assert (ROOT / "outputs" / ".gitignore").read_text().split() == ["*", "!.gitignore"]
+
+
+def test_notice_names_every_photograph_that_scenes_are_painted_with() -> None:
+    from stereo_exp.shapes.textures import NAMES
+
+    notice = (ROOT / "NOTICE").read_text()
+    assert [name for name in NAMES if name not in notice] == []
+
+
+def test_the_version_stands_in_changelog_and_citation() -> None:
+    from stereo_exp import __version__
+
+    assert re.search(rf"^## {re.escape(__version__)} - ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 EXIT_USER_ERROR = 2
 # A check that the user asked for (task=align) found what it looks for; the report says what.
@@ -35,7 +36,7 @@ class UserError(ValueError):
         shown = "" if value is None else f"={_one_line(value)}"
         super().__init__(f"{_one_line(self.key, None)}{shown}: {_one_line(rule, None)}; {_one_line(fix, None)}")
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[object, ...]:
         # A worker process hands its exception over by pickling it; the default would pass one argument.
         return type(self), (self.key, self.value, self.rule, self.fix)
 
@@ -56,7 +57,7 @@ class ArgumentError(UserError):
         self.wording = rule, fix
         super().__init__(argument, value, *(_NAMED.sub(r"\1", text) for text in self.wording))
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.key, self.value, *self.wording)
 
     def renamed(self, name_of: Callable[[str], str]) -> UserError:

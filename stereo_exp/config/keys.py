@@ -13,7 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from omegaconf import MISSING as MUST_BE_GIVEN
+import omegaconf
+
+MUST_BE_GIVEN = omegaconf.MISSING
+"""The default of a key that has none."""
 
 
 @dataclass(frozen=True)

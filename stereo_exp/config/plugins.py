@@ -220,4 +220,5 @@ def _node_type(key: str) -> type | None:
         found = get_type_hints(found).get(part)
         if not (isinstance(found, type) and is_dataclass(found)):
             return None
-    return found
+    node: type = found
+    return node

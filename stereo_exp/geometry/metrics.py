@@ -5,29 +5,29 @@ On numpy, so that a device without torch computes the very same; tensors on the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from stereo_exp.base.sizes import CELL
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-
-    Map = Tensor | np.ndarray
-
 
 # Which pixels of the truth count, in the loss as in the metrics.
 
 
+class _Ordered(Protocol):
+    def __gt__(self, other: Any, /) -> Any: ...
+    def __lt__(self, other: Any, /) -> Any: ...
+
+
 # Training masks tensors; metrics, which devices without torch compute too, mask arrays.
-AnyMap = TypeVar("AnyMap", "Tensor", "np.ndarray")
+AnyMap = TypeVar("AnyMap", bound=_Ordered)
 
 
 def valid_mask(truth: AnyMap, maxdisp: int) -> AnyMap:
     """0 < truth < maxdisp, bool of the same shape: unknown (0), padding (−1), NaN and far-off values drop out."""
-    return (truth > 0) & (truth < maxdisp)
+    mask: AnyMap = (truth > 0) & (truth < maxdisp)
+    return mask
 
 
 BAD_PX = (1, 2, 3)
@@ -52,7 +52,11 @@ class StereoMetrics:
         self.num_skipped = 0
 
     def update(
-        self, prediction: Map, truth: Map | None, noc: Map | None = None, trusted: Map | None = None
+        self,
+        prediction: ArrayLike,
+        truth: ArrayLike | None,
+        noc: ArrayLike | None = None,
+        trusted: ArrayLike | None = None,
     ) -> float | None:
         """Add one image.
 
@@ -92,13 +96,14 @@ class StereoMetrics:
         self._sums[row] += (known.size, error.sum(), *(outliers.sum() for outliers in off), epe, 1)
         return float(epe)
 
-    def all_reduce(self, device: torch.device) -> None:
-        """Add up over all processes; each image must have been given to exactly one."""
-        import torch
+    @property
+    def totals(self) -> np.ndarray:
+        """All that was summed up, float64 of one axis: added up over processes, of which each saw other images, and set
+        again, `compute` gives the metrics of them all."""
+        return np.append(self._sums.ravel(), self.num_skipped)
 
-        packed = torch.from_numpy(np.append(self._sums.ravel(), self.num_skipped)).to(device)
-        torch.distributed.all_reduce(packed)
-        values = packed.cpu().numpy()
+    @totals.setter
+    def totals(self, values: np.ndarray) -> None:
         self._sums, self.num_skipped = values[:-1].reshape(self._sums.shape), int(values[-1])
 
     def compute(self) -> dict[str, float | int]:

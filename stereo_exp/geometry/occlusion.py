@@ -104,7 +104,8 @@ def consistent(left: np.ndarray, right: np.ndarray, tolerance: float = TOLERANCE
     match = np.rint(np.arange(width) - left).astype(np.int64)
     inside = match >= 0
     found = np.take_along_axis(right, np.clip(match, 0, width - 1), axis=1)
-    return inside & (np.abs(found - left) <= tolerance)
+    agrees: np.ndarray = inside & (np.abs(found - left) <= tolerance)
+    return agrees
 
 
 def hidden(right: np.ndarray, guess: np.ndarray) -> np.ndarray:
@@ -129,4 +130,5 @@ def hidden(right: np.ndarray, guess: np.ndarray) -> np.ndarray:
     gap = ~reached
     gap[:, 1:-1] &= ~(reached[:, :-2] & reached[:, 2:])
     place = np.clip(np.rint(np.arange(width) - guess).astype(np.int64), 0, width - 1)
-    return gap & np.isfinite(np.take_along_axis(right, place, axis=1))
+    unseen: np.ndarray = gap & np.isfinite(np.take_along_axis(right, place, axis=1))
+    return unseen

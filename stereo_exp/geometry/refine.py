@@ -82,4 +82,5 @@ def _credible(matched: np.ndarray, guess: np.ndarray, reach: float, view: np.nda
     changes = np.zeros(matched.shape, np.uint8)
     changes[:, :-1] = steps[..., 0] | steps[..., 1] | steps[..., 2]
     contrast = cv2.dilate(changes, np.ones((_CONTRAST, _CONTRAST), np.uint8)) > 0
-    return contrast & (np.abs(matched - guess) < reach)
+    credible: np.ndarray = contrast & (np.abs(matched - guess) < reach)
+    return credible

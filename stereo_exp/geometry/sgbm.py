@@ -183,4 +183,5 @@ class Sgbm:
         padded = (
             cv2.copyMakeBorder(view, 0, 0, self.num_disparities, 0, cv2.BORDER_REPLICATE) for view in (left, right)
         )
-        return self._matcher.compute(*padded)[:, self.num_disparities :].astype(np.float32) / _SIXTEENTHS
+        matched: np.ndarray = self._matcher.compute(*padded)[:, self.num_disparities :].astype(np.float32) / _SIXTEENTHS
+        return matched

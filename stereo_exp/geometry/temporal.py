@@ -23,7 +23,8 @@ def still_pixels(before: np.ndarray, now: np.ndarray, change: float) -> np.ndarr
         bool H×W.
     """
     difference = cv2.absdiff(before, now).astype(np.float32).mean(axis=-1)
-    return cv2.blur(difference, (WINDOW, WINDOW), borderType=cv2.BORDER_REFLECT) <= change
+    still: np.ndarray = cv2.blur(difference, (WINDOW, WINDOW), borderType=cv2.BORDER_REFLECT) <= change
+    return still
 
 
 FLICKER_PX = 1.0

@@ -21,7 +21,8 @@ _UINT16_MAX = 65535
 
 def to_uint16(values: np.ndarray) -> np.ndarray:
     """Rounded and cut to 0…65535."""
-    return np.clip(np.rint(values), 0, _UINT16_MAX).astype(np.uint16)
+    levels: np.ndarray = np.clip(np.rint(values), 0, _UINT16_MAX).astype(np.uint16)
+    return levels
 
 
 def write_map(path: Path, values: np.ndarray, png_scale: float) -> Path:

@@ -70,7 +70,8 @@ class Atlas:
         position = np.abs(position) * np.float32(0.5 / self.side)
         position -= np.floor(position)
         position *= 2 * side
-        return np.minimum(position, 2 * side - position)
+        folded: np.ndarray = np.minimum(position, 2 * side - position)
+        return folded
 
 
 @dataclass(frozen=True, eq=False)

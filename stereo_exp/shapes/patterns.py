@@ -57,7 +57,7 @@ def checker(rng: np.random.Generator, side: int) -> np.ndarray:
     """Tiles of two colours in turn."""
     count = 2 * int(rng.integers(2, 9))
     index = np.arange(side) * count // side
-    field = ((index[:, None] + index[None]) % 2).astype(np.float32)
+    field: np.ndarray = ((index[:, None] + index[None]) % 2).astype(np.float32)
     field = cv2.GaussianBlur(field, (0, 0), 0.8)
     grain = noise_field(rng, side) - np.float32(0.5)
     return mixed(np.clip(field + grain * rng.uniform(0, 0.25), 0, 1), colour(rng), colour(rng))
@@ -88,11 +88,14 @@ def foliage(rng: np.random.Generator, side: int) -> np.ndarray:
 
 def rough(rng: np.random.Generator, side: int) -> np.ndarray:
     """Asphalt, plaster, sand: fine grain of low contrast on a blotchy ground."""
-    grain = cv2.GaussianBlur(grain_of((side, side), int(rng.integers(2**40))), (0, 0), rng.uniform(0.8, 1.6))
+    grain: np.ndarray = cv2.GaussianBlur(
+        grain_of((side, side), int(rng.integers(2**40))), (0, 0), rng.uniform(0.8, 1.6)
+    )
     grain *= np.float32(rng.uniform(4, 22) / max(float(grain.std()), 1e-6))
     base = colour(rng, vivid=0.35)
     ground = (noise_field(rng, side, coarse=True) - np.float32(0.5)) * np.float32(rng.uniform(5, 50))
-    return np.clip(base + (grain + ground)[..., None], 0, 255).astype(np.uint8)
+    tile: np.ndarray = np.clip(base + (grain + ground)[..., None], 0, 255).astype(np.uint8)
+    return tile
 
 
 def blotches(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -114,9 +117,10 @@ def faint(rng: np.random.Generator, side: int) -> np.ndarray:
     """A painted wall: one colour that drifts, with a grain of a few grey levels."""
     base = colour(rng, vivid=0.6)
     drift = (noise_field(rng, side, coarse=True) - np.float32(0.5)) * np.float32(rng.uniform(0, 25))
-    grain = cv2.GaussianBlur(grain_of((side, side), int(rng.integers(2**40))), (0, 0), 1.0)
+    grain: np.ndarray = cv2.GaussianBlur(grain_of((side, side), int(rng.integers(2**40))), (0, 0), 1.0)
     grain *= np.float32(rng.uniform(0.3, 3.0) / max(float(grain.std()), 1e-6))
-    return np.clip(base + (drift + grain)[..., None], 0, 255).astype(np.uint8)
+    tile: np.ndarray = np.clip(base + (drift + grain)[..., None], 0, 255).astype(np.uint8)
+    return tile
 
 
 def facade(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -151,7 +155,8 @@ def _laid(
     gap = np.minimum((x % 1) * side / columns, ((y % 1) * side / rows)[:, None])
     in_joint = np.clip(np.float32(joint) - gap, 0, 1)[..., None].astype(np.float32)
     field += in_joint * (colour(rng, vivid=0.2).astype(np.float32) - field)
-    return cv2.GaussianBlur(np.clip(field, 0, 255), (0, 0), 0.6).astype(np.uint8)
+    tile: np.ndarray = cv2.GaussianBlur(np.clip(field, 0, 255), (0, 0), 0.6).astype(np.uint8)
+    return tile
 
 
 def _stretched(rng: np.random.Generator, side: int, factor: float) -> np.ndarray:

@@ -99,13 +99,14 @@ class Camera:
 
 def quantise(values: np.ndarray) -> np.ndarray:
     """Round and clip 0..255 values to uint8."""
-    return cv2.convertScaleAbs(np.maximum(values, 0))
+    levels: np.ndarray = cv2.convertScaleAbs(np.maximum(values, 0))
+    return levels
 
 
 def _wide(size: tuple[int, int], x: float, y: float, depth: float) -> np.ndarray:
     """1 at a place in 0..1 of the picture, falling (or rising) smoothly by `depth` half a diagonal away; float32."""
     rows, columns = np.linspace(0, 1, 24, dtype=np.float32)[:, None] - y, np.linspace(0, 1, 32, dtype=np.float32) - x
-    field = (1 + depth * np.minimum((rows * rows + columns * columns) * 2, 1)).astype(np.float32)
+    field: np.ndarray = (1 + depth * np.minimum((rows * rows + columns * columns) * 2, 1)).astype(np.float32)
     return cv2.resize(field, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
 
 
@@ -120,7 +121,8 @@ def _streak(motion: tuple[float, float]) -> np.ndarray:
             for i, part_x in ((column, 1 - (x - column)), (column + 1, x - column)):
                 if i <= 2 * reach and j <= 2 * reach:
                     kernel[j, i] += part_x * part_y
-    return kernel / kernel.sum()
+    weights: np.ndarray = kernel / kernel.sum()
+    return weights
 
 
 # Sampling the two cameras of a rig.

@@ -12,13 +12,15 @@ import numpy as np
 def colour(rng: np.random.Generator, vivid: float = 1.0) -> np.ndarray:
     """A random RGB colour, 3 floats in 0..255; `vivid` 0 is grey."""
     found = rng.uniform(15, 240, 3)
-    return found.mean() + (found - found.mean()) * rng.beta(1.0, 2.0) * vivid
+    paler: np.ndarray = found.mean() + (found - found.mean()) * rng.beta(1.0, 2.0) * vivid
+    return paler
 
 
 def mixed(share: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Between two colours at 0..1: h×w to uint8 h×w×3."""
     table = first + np.linspace(0, 1, 256)[:, None] * (second - first)
-    return np.clip(table, 0, 255).astype(np.uint8)[(share * 255).astype(np.uint8)]
+    picture: np.ndarray = np.clip(table, 0, 255).astype(np.uint8)[(share * 255).astype(np.uint8)]
+    return picture
 
 
 def palette(rng: np.random.Generator) -> np.ndarray:
@@ -30,7 +32,8 @@ def palette(rng: np.random.Generator) -> np.ndarray:
     levels = np.array([low, (low + high) / 2, high])[:: rng.choice([-1, 1])]
     stops += (levels - stops.mean(axis=1))[:, None]
     ramp = np.array([np.interp(np.arange(256), [0, 128, 255], stops[:, c]) for c in range(3)])
-    return np.clip(ramp.T, 0, 255).astype(np.uint8)
+    table: np.ndarray = np.clip(ramp.T, 0, 255).astype(np.uint8)
+    return table
 
 
 def noise_field(

@@ -61,7 +61,8 @@ class Quadric:
 
     def _corners(self) -> np.ndarray:
         signs = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)], np.float64)
-        return self.centre + (signs * self.radii) @ self.axes
+        corners: np.ndarray = self.centre + (signs * self.radii) @ self.axes
+        return corners
 
     def window(self, height: int, width: int, right: bool) -> Window | None:
         """See `Item`."""
@@ -159,7 +160,8 @@ class Quadric:
 
 def _length(vectors: np.ndarray) -> np.ndarray:
     """h×w of h×w×3."""
-    return np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors))
+    length: np.ndarray = np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors))
+    return length
 
 
 def _slab(eye: float, ray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -65,12 +65,15 @@ class Outline:
             dx, dy = cos * dx + sin * dy, cos * dy - sin * dx
         if self.kind == "ellipse":
             reach = np.hypot(dx * np.float32(1 / self.half_width), dy * np.float32(1 / self.half_height))
-            return (1 - reach) * np.float32(min(self.half_width, self.half_height))
+            inside: np.ndarray = (1 - reach) * np.float32(min(self.half_width, self.half_height))
+            return inside
         if self.kind == "star":
             return self._star(dx, dy)
-        frame = np.minimum(np.float32(self.half_width) - np.abs(dx), np.float32(self.half_height) - np.abs(dy))
+        frame: np.ndarray = np.minimum(
+            np.float32(self.half_width) - np.abs(dx), np.float32(self.half_height) - np.abs(dy)
+        )
         if self.kind == "fence":
-            return np.minimum(frame, self._lattice(dx, dy))
+            frame = np.minimum(frame, self._lattice(dx, dy))
         return frame
 
     def _star(self, dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
@@ -78,14 +81,16 @@ class Outline:
         ripple = np.cos(np.arctan2(dy, dx) * np.float32(self.points))
         edge = np.float32(outer / (1 + self.depth)) * (1 + np.float32(self.depth) * ripple)
         # The radius falls off slower than the distance to a slanted edge; 0.7 is the cosine of a 45° flank.
-        return (edge - np.hypot(dx, dy)) * np.float32(0.7)
+        inside: np.ndarray = (edge - np.hypot(dx, dy)) * np.float32(0.7)
+        return inside
 
     def _lattice(self, dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
         """Upright slats at every `pitch`, held by two rails at half the height."""
         pitch, half = np.float32(self.pitch), np.float32(self.slat / 2)
         slats = half - np.abs(np.mod(dx, pitch) - pitch / 2)
         rails = half - np.abs(np.abs(dy) - np.float32(self.half_height / 2))
-        return np.maximum(slats, rails)
+        lattice: np.ndarray = np.maximum(slats, rails)
+        return lattice
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,7 +41,8 @@ class Rig:
 
     def turned(self, vectors: np.ndarray) -> np.ndarray:
         """World coordinates, ...×3, in the camera's."""
-        return np.asarray(vectors, np.float64) @ self.rotation.T
+        turned: np.ndarray = np.asarray(vectors, np.float64) @ self.rotation.T
+        return turned
 
     def project(self, points: np.ndarray, right: bool = False) -> np.ndarray:
         """Pixels, n×2, of camera-frame points, n×3, with positive depth."""
@@ -52,7 +53,8 @@ class Rig:
 
     def ray(self, x: float, y: float) -> np.ndarray:
         """The world direction that the left camera sees at a pixel, with depth 1."""
-        return np.array([(x - self.cx) / self.focal, (y - self.cy) / self.focal, 1.0]) @ self.rotation
+        direction: np.ndarray = np.array([(x - self.cx) / self.focal, (y - self.cy) / self.focal, 1.0]) @ self.rotation
+        return direction
 
     def affine(self, normal: np.ndarray) -> tuple[float, float, float]:
         """(a, b, c) of normal·r = a + b·x + c·y, for a normal in the camera's frame."""
@@ -69,13 +71,15 @@ def rotation(pitch: float, roll: float) -> np.ndarray:
     """3×3, world to camera, for a camera that looks down by `pitch` and is rolled by `roll`, radians."""
     cp, sp, cr, sr = math.cos(pitch), math.sin(pitch), math.cos(roll), math.sin(roll)
     down = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-    return np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]]) @ down
+    both: np.ndarray = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]]) @ down
+    return both
 
 
 def turn(yaw: float, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:
     """3×3 whose rows are a thing's own axes in the world, turned about the vertical and then tilted."""
     cy, sy = math.cos(yaw), math.sin(yaw)
-    return rotation(pitch, roll) @ np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    axes: np.ndarray = rotation(pitch, roll) @ np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    return axes
 
 
 def cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -70,11 +70,13 @@ class Surface:
 
     def to_right(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """x' = x − d(x, y): where the right view sees the left-image point."""
-        return np.asarray(x, np.float64) - self.disparity(x, y)
+        x_right: np.ndarray = np.asarray(x, np.float64) - self.disparity(x, y)
+        return x_right
 
     def to_left(self, x_right: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The inverse of `to_right`, exact up to rounding."""
-        return (np.asarray(x_right, np.float64) + self.column(y)) / (1.0 - self.b)
+        x: np.ndarray = (np.asarray(x_right, np.float64) + self.column(y)) / (1.0 - self.b)
+        return x
 
     def column_range(self, top: float, bottom: float) -> tuple[float, float]:
         """Bounds of a + f(y) over the rows top..bottom; not always attained where `wave` is set."""

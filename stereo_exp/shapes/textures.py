@@ -142,7 +142,8 @@ def _stripes(rng: np.random.Generator, side: int) -> np.ndarray:
         field = wave[:, None] * wave[None, :]
     else:
         field = np.broadcast_to(wave[None, :], (side, side))
-    return palette(rng)[((field * 0.5 + 0.5) * 255).astype(np.uint8)]
+    tile: np.ndarray = palette(rng)[((field * 0.5 + 0.5) * 255).astype(np.uint8)]
+    return tile
 
 
 def _glyphs(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -154,9 +155,10 @@ def _glyphs(rng: np.random.Generator, side: int) -> np.ndarray:
     letters = alphabet[rng.integers(0, 24, (rows, columns))] & (rng.random((rows, columns, 1, 1)) > 0.17)
     cells = np.zeros((rows, columns, 10, 6), np.uint8)
     cells[:, :, 1:8, :5] = letters * np.uint8(255)
-    page = cells.transpose(0, 2, 1, 3).reshape(rows * 10, columns * 6)
+    page: np.ndarray = cells.transpose(0, 2, 1, 3).reshape(rows * 10, columns * 6)
     page = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)[:side, :side]
-    return palette(rng)[page]
+    tile: np.ndarray = palette(rng)[page]
+    return tile
 
 
 def _flat(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -165,7 +167,8 @@ def _flat(rng: np.random.Generator, side: int) -> np.ndarray:
     colour = colour.mean() + (colour - colour.mean()) * rng.uniform(0.1, 1.0)
     drift = rng.uniform(-12, 12, (2, 2, 1)) * (rng.random() < 0.6)
     corners = np.clip(colour + drift, 0, 255).astype(np.float32)
-    return cv2.resize(corners, (side, side), interpolation=cv2.INTER_LINEAR).round().astype(np.uint8)
+    tile: np.ndarray = cv2.resize(corners, (side, side), interpolation=cv2.INTER_LINEAR).round().astype(np.uint8)
+    return tile
 
 
 def _photo(rng: np.random.Generator, side: int) -> np.ndarray:

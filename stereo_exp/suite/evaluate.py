@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from stereo_exp.base.process import Process
 from stereo_exp.base.progress import Meter
 from stereo_exp.geometry.metrics import StereoMetrics
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.geometry.sizing import AS_GIVEN, Rule
 from stereo_exp.geometry.temporal import Stability, TemporalFilter
+from stereo_exp.suite.runs.process import Process
 
 if TYPE_CHECKING:
     import torch
@@ -128,10 +128,10 @@ class Scores:
     def _of(self, index: int) -> list[StereoMetrics]:
         return [self.all, *([self.by_set[self._set_of(index)]] if self.by_set else [])]
 
-    def all_reduce(self, device: torch.device) -> None:
-        """Add up over all processes."""
+    def add_up(self, process: Process, device: torch.device) -> None:
+        """Take in what the other processes saw; each pair must have been given to exactly one."""
         for metrics in (self.all, *self.by_set.values()):
-            metrics.all_reduce(device)
+            metrics.totals = process.total(metrics.totals, device)
 
     def compute(self) -> dict[str, Any]:
         """See `StereoMetrics.compute`; of a mixture also those of each data set, under `sets` by its name."""
@@ -183,8 +183,7 @@ def evaluate(
                 if len(first) < keep and process.world_size == 1:
                     first.append(seen)
             meter.advance(epe=f"{scores.all.compute()['epe']:.3f}")
-    if process.world_size > 1:
-        scores.all_reduce(device)
+    scores.add_up(process, device)
     return Evaluation(scores.compute(), first)
 
 

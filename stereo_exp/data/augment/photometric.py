@@ -135,7 +135,9 @@ class Jpeg:
             return image
         # OpenCV takes channels as blue, green, red; the codec weighs them, so that the order matters.
         encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        assert decoded is not None  # it was encoded a line ago
+        return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
 
 
 @cache

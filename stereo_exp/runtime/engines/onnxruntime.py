@@ -54,7 +54,8 @@ class OnnxRuntimeEngine:
         self.outputs = tuple(output.name for output in self._session.get_outputs())
 
     def run(self, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
-        return self._session.run(None, dict(zip(self._inputs, (left, right), strict=True)))
+        found: list[np.ndarray] = self._session.run(None, dict(zip(self._inputs, (left, right), strict=True)))
+        return found
 
     def profile(self, left: np.ndarray, right: np.ndarray, warm_up: int, runs: int) -> list[OperatorTime]:
         for _ in range(warm_up + runs):

@@ -30,7 +30,8 @@ def _place(stage: Stage, z: float) -> np.ndarray:
     """A world point in sight at about the depth z."""
     rng, rig = stage.rng, stage.rig
     ray = rig.ray(rng.uniform(0, 1.1) * rig.width, rng.uniform(0, 1) * rig.height)
-    return ray / ray[2] * z
+    point: np.ndarray = ray / ray[2] * z
+    return point
 
 
 def _pixels(stage: Stage, z: float, low: float, high: float) -> float:

@@ -11,7 +11,6 @@ import torch
 
 from stereo_exp import __version__
 from stereo_exp.base.errors import UserError
-from stereo_exp.base.process import Process
 from stereo_exp.config.quant import CalibScheme
 from stereo_exp.model.checkpoint import (
     BEST,
@@ -30,6 +29,7 @@ from stereo_exp.suite.pictures import draw_noise, draw_test_pictures
 from stereo_exp.suite.restore import restore
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_start
+from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.splits import Splits
 from stereo_exp.suite.track.base import open_tracker
 from stereo_exp.suite.train.device import choose

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.base.process import Process
 from stereo_exp.config.schema import Root
 from stereo_exp.data.loader import StereoLoader
 from stereo_exp.model.checkpoint import Checkpoint, load_checkpoint
@@ -23,6 +22,7 @@ from stereo_exp.suite.restore import network_of, restore
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_start
 from stereo_exp.suite.runs.launch import launch
+from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.runs.resume import find_resumable
 from stereo_exp.suite.splits import Splits
 from stereo_exp.suite.train.device import choose

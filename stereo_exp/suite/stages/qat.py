@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from stereo_exp.base.process import Process
 from stereo_exp.config.quant import QatScheme
 from stereo_exp.model.checkpoint import load_checkpoint
 from stereo_exp.quant.network import QuantisedStereoNet
@@ -17,6 +16,7 @@ from stereo_exp.suite.restore import restore
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_start
 from stereo_exp.suite.runs.launch import launch
+from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.runs.resume import find_resumable
 from stereo_exp.suite.train.device import choose
 from stereo_exp.suite.train.loop import run_training

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.base.process import Process
 from stereo_exp.model.checkpoint import sizing_of
 from stereo_exp.suite.build import build_rule, eval_facts
 from stereo_exp.suite.evaluate import evaluate, first_pairs, flat, sequence_stability
@@ -15,6 +14,7 @@ from stereo_exp.suite.restore import restore_model
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_checkpoint
 from stereo_exp.suite.runs.launch import launch
+from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.splits import Splits
 from stereo_exp.suite.track.base import open_tracker
 from stereo_exp.suite.train.device import choose

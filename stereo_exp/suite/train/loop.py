@@ -14,7 +14,6 @@ from torch import nn
 
 from stereo_exp import __version__
 from stereo_exp.base.errors import UserError
-from stereo_exp.base.process import Process
 from stereo_exp.base.progress import Meter
 from stereo_exp.data.loader import StereoBatch
 from stereo_exp.model.checkpoint import (
@@ -34,6 +33,7 @@ from stereo_exp.suite.build import build_loss, build_rule, eval_facts
 from stereo_exp.suite.evaluate import evaluate, first_pairs, flat
 from stereo_exp.suite.pictures import draw_test_pictures
 from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.splits import Splits
 from stereo_exp.suite.track.base import Tracker, open_tracker
 from stereo_exp.suite.track.jsonl import read_metrics

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -31,6 +34,18 @@ class Process:
             flag = flag.to(torch.int32)
             distributed.all_reduce(flag, distributed.ReduceOp.MIN)
         return bool(flag)
+
+    def total(self, values: np.ndarray, device: torch.device) -> np.ndarray:
+        """The sum of every process's `values`, float64 and of one shape; `device` is where processes talk."""
+        if self.world_size == 1:
+            return values
+        import torch
+        from torch import distributed
+
+        summed = torch.from_numpy(values.copy()).to(device)
+        distributed.all_reduce(summed)
+        of_all: np.ndarray = summed.cpu().numpy()
+        return of_all
 
     def barrier(self) -> None:
         """Wait until every process is here."""
