@@ -22,7 +22,7 @@ from real.sets import add_data_option
 from stereo_exp.base.errors import UserError, exit_on_user_error
 from stereo_exp.base.files import replacing
 from stereo_exp.base.progress import Meter
-from stereo_exp.data.sources.motorcycle import MotorcycleSource
+from stereo_exp.data.sources.middlebury import MotorcycleSource
 from stereo_exp.geometry.calibration import read_calibration
 from stereo_exp.geometry.drawing import DISPARITY_MAP
 from stereo_exp.geometry.frames import open_frames

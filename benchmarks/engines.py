@@ -153,7 +153,7 @@ def _builders(options: argparse.Namespace) -> dict[str, Builder]:
 
 def _pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Motorcycle at the size: OpenCV's time, unlike a network's, depends on what there is to match."""
-    from stereo_exp.data.sources.motorcycle import MotorcycleSource
+    from stereo_exp.data.sources.middlebury import MotorcycleSource
     from stereo_exp.geometry.images import resized
 
     sample = MotorcycleSource().read(0)

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stereo_exp.base.files import replacing
-from stereo_exp.suite.track.jsonl import read_metrics
+from stereo_exp.suite.track.base import read_metrics
 
 EARLY_STEP = 20
 

@@ -7,7 +7,7 @@ understood: a schema, an option of the same group to build on, options of groups
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.config.outside import CONF_FOLDERS, bare_options
+from stereo_exp.base.registry import GROUPS, Option
 
 _HIDDEN = ("hydra", "local")
 _HERE = ("", "_here_", "_group_")
@@ -33,6 +33,24 @@ def conf_dir() -> Path:
         if (candidate / "config.yaml").is_file():
             return candidate
     raise FileNotFoundError("no conf/config.yaml inside or beside the stereo_exp package")
+
+
+CONF_FOLDERS: list[Path] = []
+"""The conf/ folders of the plug-ins, in the order in which they were loaded."""
+USER_FOLDERS: list[Path] = []
+"""Folders that the command line adds; Hydra looks into them after ours."""
+
+
+def bare_options() -> Iterator[Option]:
+    """Options from outside that no YAML file stands for: their dataclasses are all there is to choose."""
+    for key, options in GROUPS.items():
+        for option in options.values():
+            if option.schema is not None and not option.is_ours and not _has_file(key, option.name):
+                yield option
+
+
+def _has_file(key: str, name: str) -> bool:
+    return any((folder / key / f"{name}.yaml").is_file() for folder in (*CONF_FOLDERS, *USER_FOLDERS))
 
 
 @dataclass

@@ -25,8 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.registry import GROUPS, PLUGINS, Option
 from stereo_exp.config.bind import register
-from stereo_exp.config.choices import conf_dir
-from stereo_exp.config.outside import CONF_FOLDERS, USER_FOLDERS
+from stereo_exp.config.choices import CONF_FOLDERS, USER_FOLDERS, conf_dir
 from stereo_exp.config.schema import Root
 
 ENTRY_POINTS = "stereo_exp.plugins"

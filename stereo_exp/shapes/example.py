@@ -10,9 +10,8 @@ import numpy as np
 
 from stereo_exp.base.sizes import USUAL_SIZE
 from stereo_exp.shapes import props
-from stereo_exp.shapes.paint import Atlas, PlanePaint
+from stereo_exp.shapes.paint import Atlas, PlanePaint, mixed
 from stereo_exp.shapes.photometry import Camera
-from stereo_exp.shapes.pigment import mixed
 from stereo_exp.shapes.scene import Scene, largest_disparity
 from stereo_exp.shapes.space import Rig, rotation
 from stereo_exp.shapes.stage import Stage

@@ -11,7 +11,7 @@ import math
 import cv2
 import numpy as np
 
-from stereo_exp.shapes.pigment import colour, grain_of, mixed, noise_field, palette
+from stereo_exp.shapes.paint import colour, grain_of, mixed, noise_field, palette
 
 
 def wood(rng: np.random.Generator, side: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stereo_exp.shapes.pigment import grain_of
+from stereo_exp.shapes.paint import grain_of
 
 
 @dataclass(frozen=True)

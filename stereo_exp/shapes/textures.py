@@ -19,7 +19,7 @@ import numpy as np
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.shapes import patterns
-from stereo_exp.shapes.pigment import palette
+from stereo_exp.shapes.paint import palette
 
 # The photographs that lie in scikit-image's wheel, read without importing it and without any download.
 #

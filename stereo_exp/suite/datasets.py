@@ -29,9 +29,8 @@ from stereo_exp.data.source import StereoSource
 from stereo_exp.data.sources.eth3d import Eth3dSource
 from stereo_exp.data.sources.files import FilesSource, Layout, select
 from stereo_exp.data.sources.kitti import KITTI2012, KITTI2015, KittiSource
-from stereo_exp.data.sources.middlebury import MiddleburySource
+from stereo_exp.data.sources.middlebury import MiddleburySource, MotorcycleSource
 from stereo_exp.data.sources.mix import MixSource
-from stereo_exp.data.sources.motorcycle import MotorcycleSource
 from stereo_exp.data.sources.pairs import PairsSource, find_pairs, read_pair_table
 from stereo_exp.data.sources.sceneflow import FolderSource
 from stereo_exp.geometry.pair import Calibration

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from in_process import Outcome
 
-from stereo_exp.data.sources.motorcycle import MotorcycleSource
+from stereo_exp.data.sources.middlebury import MotorcycleSource
 from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES
 
 Cli = Callable[..., Outcome]

@@ -16,7 +16,7 @@ from stereo_exp.data.loader import StereoBatch, collate, eval_loader, train_load
 from stereo_exp.data.shards.packing import pack
 from stereo_exp.data.shards.read import ShardSource
 from stereo_exp.data.source import StereoSource
-from stereo_exp.data.sources.motorcycle import MotorcycleSource
+from stereo_exp.data.sources.middlebury import MotorcycleSource
 from stereo_exp.data.sources.sceneflow import FolderSource
 from stereo_exp.geometry.pair import StereoSample
 

@@ -9,7 +9,7 @@ import pytest
 from scene_folder import SPOILS, scene_names
 
 from stereo_exp.base.errors import DataError, UserError
-from stereo_exp.data.sources.motorcycle import CALIBRATION, MotorcycleSource
+from stereo_exp.data.sources.middlebury import CALIBRATION, MotorcycleSource
 from stereo_exp.data.sources.sceneflow import FolderSource, find_pair_list
 
 

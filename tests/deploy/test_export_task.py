@@ -12,8 +12,8 @@ from onnx import helper, numpy_helper
 from small_models import SMALL, Network, checkpoint
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.deploy.lower import lower
 from stereo_exp.deploy.onnx_export import with_fake_weights
+from stereo_exp.deploy.surgery import lower
 from stereo_exp.quant.targets import TensorFormat, quantise
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.tasks import dispatch

@@ -13,8 +13,7 @@ import torch
 from stereo_exp.base.errors import CheckpointError
 from stereo_exp.model.checkpoint import BEST, LAST, save_checkpoint
 from stereo_exp.suite.runs.context import RUN_FILE, RunContext
-from stereo_exp.suite.runs.find import find_checkpoint
-from stereo_exp.suite.runs.resume import find_resumable
+from stereo_exp.suite.runs.find import find_checkpoint, find_resumable
 
 MakeRun = Callable[..., RunContext]
 NUM_STEPS = 8

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stereo_exp.data.sources.motorcycle import MotorcycleSource
+from stereo_exp.data.sources.middlebury import MotorcycleSource
 from stereo_exp.geometry.metrics import StereoMetrics
 from stereo_exp.geometry.refine import REACH, refined
 

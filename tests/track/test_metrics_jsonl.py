@@ -13,8 +13,7 @@ import pytest
 
 from stereo_exp.base.registry import group
 from stereo_exp.suite.runs.context import RunContext
-from stereo_exp.suite.track.base import Tracker, open_tracker
-from stereo_exp.suite.track.jsonl import METRICS_FILE, JsonLines, read_metrics
+from stereo_exp.suite.track.base import METRICS_FILE, JsonLines, Tracker, open_tracker, read_metrics
 
 MakeContext = Callable[..., RunContext]
 

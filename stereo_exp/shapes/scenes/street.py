@@ -9,8 +9,7 @@ import numpy as np
 
 from stereo_exp.shapes import props
 from stereo_exp.shapes.item import Sheet
-from stereo_exp.shapes.paint import Atlas
-from stereo_exp.shapes.pigment import noise_field
+from stereo_exp.shapes.paint import Atlas, noise_field
 from stereo_exp.shapes.scene import Composition, Frame
 from stereo_exp.shapes.scenes.viewpoint import rig_for, sunlight
 from stereo_exp.shapes.stage import Stage

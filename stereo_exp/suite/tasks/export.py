@@ -65,8 +65,8 @@ def run(context: RunContext) -> dict[str, Any]:
 
 def _export(source: Any, config: Export, size: tuple[int, int] | None) -> bytes:
     from stereo_exp.deploy.forms import full_form, network_form, trunk_form
-    from stereo_exp.deploy.lower import lower
     from stereo_exp.deploy.onnx_export import OLDEST_OPSET, export_trunk_onnx, with_fake_weights
+    from stereo_exp.deploy.surgery import lower
 
     config.check_stage(source.stage)
     trunk = export_trunk_onnx(source, max(config.opset, OLDEST_OPSET), size, config.batch)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from stereo_exp.base.registry import group
 
+if TYPE_CHECKING:
+    from stereo_exp.suite.runs.context import RunContext
 if TYPE_CHECKING:
     from stereo_exp.suite.runs.context import RunContext
 
@@ -90,6 +94,52 @@ def open_tracker(context: RunContext, is_main: bool = True) -> AbstractContextMa
     """The trackers of a run, as a context manager; processes other than the main one get one that does nothing."""
     if not is_main:
         return Tracker(context)
-    from stereo_exp.suite.track.jsonl import JsonLines
+    from stereo_exp.suite.track.base import JsonLines
 
     return Trackers(context, [JsonLines(context), group("tracker")[context.config.tracker.name].load()(context)])
+
+
+# `metrics.jsonl`: one JSON object a line, `step` and numbers.
+
+
+METRICS_FILE = "metrics.jsonl"
+
+
+class JsonLines(Tracker):
+    """Appends to the run's `metrics.jsonl`, flushed line by line, so that a killed run keeps what it had."""
+
+    def __init__(self, context: RunContext) -> None:
+        super().__init__(context)
+        context.dir.mkdir(parents=True, exist_ok=True)
+        path = context.dir / METRICS_FILE
+        # A kill may have cut the last line short: the next record begins its own.
+        is_cut = path.is_file() and path.read_bytes()[-1:] not in (b"", b"\n")
+        self._file = path.open("a", buffering=1)
+        if is_cut:
+            self._file.write("\n")
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        finite = {k: v if v is not None and math.isfinite(v) else None for k, v in values.items()}
+        self._file.write(json.dumps({"step": step, **finite}, separators=(",", ":")) + "\n")
+
+    def replay(self, records: Iterable[Mapping[str, Any]]) -> None:
+        # A run that goes on in its own folder drops what it recorded behind the checkpoint; `records` may come from
+        # the very file that is emptied here.
+        kept = list(records)
+        self._file.truncate(0)
+        super().replay(kept)
+
+    def finish(self, status: str) -> None:
+        self._file.close()
+
+
+def read_metrics(run_dir: Path) -> Iterator[dict[str, Any]]:
+    """The records of a run, without a line that a kill cut short."""
+    path = Path(run_dir) / METRICS_FILE
+    if not path.is_file():
+        return
+    for line in path.read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue
