@@ -33,7 +33,7 @@ from stereo_exp.geometry.pair import StereoSample  # noqa: E402
 from stereo_exp.shapes.raster import render_scene  # noqa: E402
 from stereo_exp.shapes.scenes import sample_scene  # noqa: E402
 from stereo_exp.suite.build import build_loss, build_network, quantise_network  # noqa: E402
-from stereo_exp.suite.runs.launch import Process  # noqa: E402
+from stereo_exp.suite.runs.process import Process  # noqa: E402
 from stereo_exp.suite.train.device import Compute, choose  # noqa: E402
 from stereo_exp.suite.train.optim import build_optimiser  # noqa: E402
 from stereo_exp.suite.train.step import train_step  # noqa: E402

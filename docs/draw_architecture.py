@@ -34,13 +34,12 @@ SAYS = {
 PITCH, ROW, BOX, LEFT, TOP = 68, 44, 84, 210, 20
 STYLE = """
   svg { --paper: #ffffff; --band: #f3f5f8; --ink: #1f2733; --soft: #667080; --line: #b4bdc9; --box: #e3ecf8;
-        --edge: #7593bd; --dot: #2f6fc0; --on: #ffffff; --bad: #c8372d }
+        --edge: #7593bd; --dot: #2f6fc0; --bad: #c8372d }
   @media (prefers-color-scheme: dark) {
     svg { --paper: #12161c; --band: #1a2029; --ink: #e4e9f0; --soft: #95a1b2; --line: #4a5666; --box: #22344f;
-          --edge: #5c83bb; --dot: #7fb0ee; --on: #10151c; --bad: #ff8577 } }
+          --edge: #5c83bb; --dot: #7fb0ee; --bad: #ff8577 } }
   text { font: 12px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: var(--soft) }
   .room { font-weight: 600; font-size: 13px; fill: var(--ink); text-anchor: middle }
-  .count { font-size: 11px; font-weight: 600; fill: var(--on); text-anchor: middle }
   .box { fill: var(--box); stroke: var(--edge) } .band { fill: var(--band) } .paper { fill: var(--paper) }
   .line { stroke: var(--line); fill: none; shape-rendering: crispEdges }
   .tip { fill: var(--line) } .dot { fill: var(--dot) } .bad { fill: var(--bad) }
@@ -103,9 +102,9 @@ def draw() -> str:
             out.append(f'<path class="badline" d="M{x[source]} {y[source]}H{x[target]}V{tip}"/>')
         out.append(f'<path class="{"tip" if fine else "bad"}" d="M{x[target] - 4} {tip - side * 6}h8l-4 {side * 6}z"/>')
     for source, target, count, fine in edges:
-        look, radius = "dot" if fine else "bad", 9 + min(count, 36) / 9
-        out.append(f'<circle class="{look}" cx="{x[target]}" cy="{y[source]}" r="{radius:.1f}"/>')
-        out.append(f'<text class="count" x="{x[target]}" y="{y[source] + 4}">{count}</text>')
+        # Three sizes and no number: the picture changes with the architecture, not with every import.
+        look, radius = "dot" if fine else "bad", 5 + 3 * sum(count > most for most in (3, 12))
+        out.append(f'<circle class="{look}" cx="{x[target]}" cy="{y[source]}" r="{radius}"/>')
     for room in level:
         out.append(f'<rect class="box" x="{x[room] - BOX // 2}" y="{y[room] - 15}" width="{BOX}" height="30" rx="5"/>')
         out.append(f'<text class="room" x="{x[room]}" y="{y[room] + 4}">{room}</text>')

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
-from data_tools.example import main
 from stereo_exp.geometry.calibration import read_calibration
 from stereo_exp.geometry.epipolar import pair_geometry
 from stereo_exp.geometry.example import FOLDER, example_pair
 from stereo_exp.geometry.pair import StereoSample, checked
 from stereo_exp.geometry.points import depth
 from stereo_exp.shapes import textures
+from stereo_exp.shapes.example import main
 
 FILES = ("left.png", "right.png", "disparity.png", "calib.json")
 

@@ -20,7 +20,7 @@ from stereo_exp.config.rules import at_least, one_of, pair_scale
 
 TASKS = declare(
     "task",
-    train="stereo_exp.suite.tasks.train:run",
+    train="stereo_exp.suite.stages:run",
     eval="stereo_exp.suite.tasks.eval:run",
     infer="stereo_exp.suite.tasks.infer:run",
     export="stereo_exp.suite.tasks.export:run",

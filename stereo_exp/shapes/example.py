@@ -1,17 +1,26 @@
 """One scene that is arranged by hand: the room of the pair that comes with the package.
 
-`python -m data_tools.example` draws it. Nothing in it is a photograph: every surface is painted with a made-up material
-in a colour of ours.
+`python -m stereo_exp.shapes.example --out DIR` draws it: `left.png`, `right.png`, `disparity.png` and `calib.json`.
+Nothing in it is a photograph: every surface is painted with a made-up material in a colour of ours.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 
+from stereo_exp.base.files import write_bytes, write_text
 from stereo_exp.base.sizes import USUAL_SIZE
+from stereo_exp.geometry.formats.disparity import encode_disparity_png
+from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.shapes import props
 from stereo_exp.shapes.paint import Atlas, PlanePaint, mixed
 from stereo_exp.shapes.photometry import Camera
+from stereo_exp.shapes.raster import render_scene
 from stereo_exp.shapes.scene import Scene, largest_disparity
 from stereo_exp.shapes.space import Rig, rotation
 from stereo_exp.shapes.stage import Stage
@@ -182,3 +191,28 @@ def _upright(x: float, y: float, z: float, wide: float, high: float) -> np.ndarr
 def _flat(x: float, y: float, z: float, wide: float, deep: float) -> np.ndarray:
     """The corners, 4×3, of a rectangle that lies around a world point."""
     return np.array([[x + i * wide / 2, y, z + k * deep / 2] for i, k in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
+
+
+_COMPRESSION = 9  # the files are written once and installed often
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Draw, write, and say how many bytes the files take."""
+    parser = argparse.ArgumentParser(
+        description="Draw the pair that comes with the package.", formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="made when missing")
+    out = parser.parse_args(arguments).out
+    scene, rig = example_scene()
+    pair = render_scene(scene)
+    write_bytes(out / "left.png", encode_png(pair.left, _COMPRESSION))
+    write_bytes(out / "right.png", encode_png(pair.right, _COMPRESSION))
+    write_bytes(out / "disparity.png", encode_disparity_png(pair.disparity_left))
+    cameras = {"fx": rig.focal, "baseline_m": rig.baseline, "cx0": rig.cx, "cx1": rig.cx, "cy": rig.cy}
+    write_text(out / "calib.json", json.dumps(cameras, indent=2) + "\n")
+    size = sum(path.stat().st_size for path in out.iterdir() if path.suffix in (".png", ".json"))
+    print(json.dumps({"out": str(out), "size": f"{scene.height}x{scene.width}", "bytes": size}, separators=(",", ":")))
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,7 @@ from stereo_exp.geometry.metrics import StereoMetrics
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.geometry.sizing import AS_GIVEN, Rule
 from stereo_exp.geometry.temporal import Stability, TemporalFilter
-from stereo_exp.suite.runs.launch import Process
+from stereo_exp.suite.runs.process import Process
 
 if TYPE_CHECKING:
     import torch

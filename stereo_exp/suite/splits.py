@@ -9,7 +9,7 @@ from stereo_exp.data.augment import Augment
 from stereo_exp.data.loader import StereoLoader, eval_loader, train_loader
 from stereo_exp.data.order import steps_per_epoch
 from stereo_exp.suite.datasets import open_split, require_truth
-from stereo_exp.suite.runs.launch import Process
+from stereo_exp.suite.runs.process import Process
 
 
 class Splits:

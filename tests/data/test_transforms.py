@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 from augmenting import AUGMENTATIONS, build_augment
+from composing import composed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stereo_exp.base.errors import UserError
+from stereo_exp.config import bind
 from stereo_exp.data.augment import Augment, Photometric, VerticalFlip
 from stereo_exp.geometry.images import pad_to, padded_size, random_crop
 from stereo_exp.geometry.pair import StereoSample
@@ -129,18 +131,28 @@ def test_other_augmentations_keep_shapes_types_and_the_truth_with_its_pixels(nam
 
 
 @pytest.mark.parametrize(
-    ("spec", "rule"),
+    ("overrides", "rule"),
     [
-        ({"name": "sepia"}, "augment=sepia: must be one of photometric, vertical_flip"),
-        ({"name": "photometric", "hue": 1}, "photometric=hue: photometric takes brightness"),
-        ({"name": "photometric", "contrast": 1.5}, r"contrast=1\.5: must be a number from 0 to 0\.99"),
-        ({"name": "vertical_flip", "probability": "often"}, "probability=often: must be a number"),
-        ({"probability": 1}, "must be one of photometric"),
+        (["+augment.sepia.probability=1"], r"augment\.sepia=sepia: must be one of photometric, vertical_flip"),
+        (
+            ["augment=photometric", "+augment.photometric.hue=1"],
+            r"augment\.photometric\.hue.*: is not a key",
+        ),
+        (
+            ["augment=photometric", "augment.photometric.contrast=1.5"],
+            "contrast=1.5: must be a number from 0 to 0.99",
+        ),
+        (
+            ["augment=flip", "augment.vertical_flip.probability=often"],
+            r"vertical_flip\.probability: .*'often'.* to Float",
+        ),
+        (["+augment.probability=1"], r"must be one of photometric"),
     ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else "",
 )
-def test_wrong_augmentations_are_refused_in_one_line(spec, rule):
+def test_wrong_augmentations_are_refused_in_one_line(overrides, rule):
     with pytest.raises(UserError, match=rule) as caught:
-        build_augment([spec])
+        bind(composed(*overrides))
     assert "\n" not in str(caught.value)
 
 

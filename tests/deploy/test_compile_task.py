@@ -54,14 +54,14 @@ def test_fixed_size_and_one_engine(make_context: Make, floating: Network) -> Non
     with StereoModel(context.dir, threads=1) as model:
         result = model(left, right)
     batch = collate([StereoSample("x", left, right)], [0])
-    wanted = predict(floating.source.model, batch.left, batch.right, 64)[0, : left.shape[0], : left.shape[1]]
+    wanted = predict(floating.source.model, batch.left, batch.right)[0, : left.shape[0], : left.shape[1]]
     np.testing.assert_allclose(result.disparity, wanted.numpy(), atol=0.01)
 
 
 def test_every_configurable_engine_has_a_writer() -> None:
     for name in schema.ENGINES:
         registry = engines.ENGINES if name in engines.ENGINES else engines.TOOL_CHAINS
-        assert callable(registry[name])
+        assert callable(registry[name].load())
     assert set(schema.ENGINES) == {*engines.ENGINES, *engines.TOOL_CHAINS}
 
 

@@ -31,6 +31,7 @@ from stereo_exp.deploy.report import (
 from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.model.profile import profile
 from stereo_exp.suite.build import build_network
+from stereo_exp.suite.restore import network_of
 from stereo_exp.suite.tasks.compile import find_figures
 
 SIZE = (96, 160)
@@ -48,8 +49,8 @@ def counted(network: Network, level: int = 1) -> list[Layer]:
 @pytest.mark.parametrize("name", ["floating", "pow2"])
 def test_convolutions_are_counted_as_the_profile_counts_them(name: str, request: pytest.FixtureRequest) -> None:
     network: Network = request.getfixturevalue(name)
-    config = network.source.config
-    wanted = profile(build_network(config.model), *SIZE)
+    model = network_of(network.source.checkpoint.meta).model
+    wanted = profile(build_network(model), *SIZE)
     found = counted(network)
     sums: dict[str, int] = {}
     for layer in found:
@@ -62,8 +63,8 @@ def test_convolutions_are_counted_as_the_profile_counts_them(name: str, request:
 
 def test_parameters(pow2: Network) -> None:
     """Folding takes BatchNorm's parameters away and gives every convolution a bias."""
-    config = pow2.source.config
-    weights = sum(p.numel() for p in build_network(config.model).parameters() if p.ndim == 4)
+    model = network_of(pow2.source.checkpoint.meta).model
+    weights = sum(p.numel() for p in build_network(model).parameters() if p.ndim == 4)
     own = [layer for layer in counted(pow2) if layer.part in ("backbone", "neck", "head")]
     biases = sum(layer.output[1] for layer in own if layer.kind in ("Conv", "ConvTranspose"))
     bias_free = 4  # the last convolution of the superpixel branch

@@ -15,12 +15,12 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from stereo_exp.config.quant import MinMax
 from stereo_exp.model.layers import LEAKY_SLOPE
 from stereo_exp.quant.bounds import CALIBRATION_BITS, accumulator_bounds, raise_floors
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.integer import compare
 from stereo_exp.quant.network import QuantisedStereoNet, convert
+from stereo_exp.quant.observers import MinMaxObserver
 from stereo_exp.quant.pt2e import prepare_qat_pt2e
 from stereo_exp.quant.quantiser import NetworkQuantiser
 from stereo_exp.quant.targets import Pow2
@@ -96,7 +96,7 @@ def small(module: nn.Module, channels: int, **scales: float) -> GraphModule:
         if node.op == "call_module" and not node.users:
             graph.graph.erase_node(node)
     graph.recompile()
-    trunk = prepare_qat_pt2e(graph, NetworkQuantiser(Pow2(), MinMax()))
+    trunk = prepare_qat_pt2e(graph, NetworkQuantiser(Pow2(), MinMaxObserver))
     for quantiser in trunk.modules():
         if isinstance(quantiser, ActivationQuantiser):
             quantiser.scale.fill_(scales.get(quantiser.label, 2.0**-7))

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo_exp.config.quant import MinMax
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser
+from stereo_exp.quant.observers import MinMaxObserver
 from stereo_exp.quant.targets import Affine, Pow2, Target
 
 TARGETS = [Pow2(), Affine()]
@@ -21,7 +21,7 @@ def activation(target: Target, fixed_scale: float | None = None) -> ActivationQu
     numbers = target.activation_format()
     spec: dict[str, Any] = {"quant_min": numbers.low, "quant_max": numbers.high, "qscheme": torch.per_tensor_affine}
     dtype = torch.int8 if numbers.low < 0 else torch.uint8
-    return ActivationQuantiser(target, MinMax(), fixed_scale, dtype=dtype, **spec)
+    return ActivationQuantiser(target, MinMaxObserver, fixed_scale, dtype=dtype, **spec)
 
 
 def weights(target: Target, axis: int, channels: int) -> PerChannelWeightQuantiser:

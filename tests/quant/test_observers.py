@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -55,14 +53,14 @@ def test_every_option_has_an_observer() -> None:
 @example([[3.0, 5.0]])
 @example([[-2.0]])
 def test_minmax_holds_everything_and_zero(data: list[list[float]]) -> None:
-    low, high = seen(MinMaxObserver(None), data).limits(no_error)
+    low, high = seen(MinMaxObserver(), data).limits(no_error)
     everything = np.concatenate([np.array(b) for b in data])
     assert (float(low), float(high)) == (min(everything.min(), 0), max(everything.max(), 0))
 
 
 @given(batches, st.floats(0.01, 1))
 def test_moving_average_of_extremes(data: list[list[float]], momentum: float) -> None:
-    low, high = seen(MovingAverageObserver(SimpleNamespace(momentum=momentum)), data).limits(no_error)
+    low, high = seen(MovingAverageObserver(momentum=momentum), data).limits(no_error)
     expected = np.array([min(*data[0], 0), max(*data[0], 0)])
     for batch in data[1:]:
         expected += momentum * (np.array([min(*batch, 0), max(*batch, 0)]) - expected)
@@ -74,7 +72,7 @@ def test_moving_average_of_extremes(data: list[list[float]], momentum: float) ->
 @example([[0.0], [0.0, 1.0]])
 def test_histogram_of_batches_is_that_of_everything(data: list[list[float]]) -> None:
     """However far the reach grows: no count crosses a border when bins are merged."""
-    observer = seen(HistogramObserver(SimpleNamespace(bins=BINS)), data)
+    observer = seen(HistogramObserver(bins=BINS), data)
     everything = np.concatenate([np.array(b) for b in data])
     largest = np.abs(everything).max()
     if observer.counts is None:
@@ -93,7 +91,7 @@ def test_histogram_of_batches_is_that_of_everything(data: list[list[float]]) -> 
 @example([[-k / 64 for k in range(640)]], 90.0)
 @example([[1.0] * 99 + [200.0]], 99.0)
 def test_percentile_cuts_as_much_as_it_may_and_no_more(data: list[list[float]], percentile: float) -> None:
-    observer = PercentileObserver(SimpleNamespace(bins=BINS, percentile=percentile))
+    observer = PercentileObserver(bins=BINS, percentile=percentile)
     low, high = (float(limit) for limit in seen(observer, data).limits(no_error))
     everything = np.concatenate([np.array(b) for b in data])
     if observer.counts is None:
@@ -117,7 +115,7 @@ def test_percentile_cuts_as_much_as_it_may_and_no_more(data: list[list[float]], 
 @pytest.mark.parametrize("percentile", [99.0, 99.985])
 def test_percentile_of_a_normal_distribution(percentile: float) -> None:
     values = np.random.default_rng(0).normal(size=1_000_000).astype(np.float32)
-    observer = PercentileObserver(SimpleNamespace(bins=8192, percentile=percentile))
+    observer = PercentileObserver(bins=8192, percentile=percentile)
     low, high = seen(observer, np.split(values, 10)).limits(no_error)
     outside = (100 - percentile) / 2
     expected = np.percentile(values, [outside, 100 - outside])
@@ -133,7 +131,7 @@ def test_mse_range_has_the_least_error_of_all(kind: str) -> None:
         "uniform": rng.uniform(-3, 3, 20_000),
         "relu": np.maximum(rng.normal(size=20_000), 0),
     }[kind].astype(np.float32)
-    observer = seen(MseObserver(SimpleNamespace(bins=8192)), np.split(values, 4))
+    observer = seen(MseObserver(bins=8192), np.split(values, 4))
     low, high = observer.limits(int8_error)
 
     def error(share: float) -> float:

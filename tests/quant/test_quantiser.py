@@ -12,12 +12,12 @@ from torch.fx import GraphModule, Node
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.config import conf_dir
-from stereo_exp.config.quant import MinMax
 from stereo_exp.model.cost_volume import CorrelationVolume
 from stereo_exp.quant import ops
 from stereo_exp.quant.diagnosis import layers
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.network import QuantisedStereoNet, convert
+from stereo_exp.quant.observers import MinMaxObserver
 from stereo_exp.quant.quantiser import NetworkQuantiser
 from stereo_exp.quant.targets import Affine, Pow2, Target
 from stereo_exp.quant.trunk import fold_batchnorm, trunk_of
@@ -189,7 +189,7 @@ def test_a_pattern_that_names_nothing_is_refused(prepared: Prepared, pattern: st
 @pytest.mark.parametrize("target", [Pow2(), Affine()], ids=lambda t: t.name)
 def test_a_mean_over_other_than_a_power_of_two_is_refused(channels: int, target: Target) -> None:
     volume = torch.export.export(CorrelationVolume(4), (torch.rand(1, channels, 4, 8), torch.rand(1, channels, 4, 8)))
-    quantiser = NetworkQuantiser(target, MinMax())
+    quantiser = NetworkQuantiser(target, MinMaxObserver)
     if target.exact and channels == 24:
         with pytest.raises(UserError, match=r"quant/target=pow2: .*0\.04167.*model\.neck\.channels"), by_key("train"):
             quantiser.validate(volume.module())

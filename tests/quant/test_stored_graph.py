@@ -16,7 +16,6 @@ from small_networks import outputs, same, small_config
 from stereo_exp import weights
 from stereo_exp.base.errors import CheckpointError
 from stereo_exp.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from stereo_exp.quant import trunk as graph
 from stereo_exp.quant.network import QuantisedStereoNet, convert
 from stereo_exp.quant.state import integer_state
 from stereo_exp.quant.trunk import GRAPH, describe
@@ -39,13 +38,12 @@ class Exported(Exception):
 
 @pytest.fixture
 def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`torch.export.export` raises, and no graph is left from before."""
+    """`torch.export.export` raises."""
 
     def refuse(*_: Any, **__: Any) -> None:
         raise Exported
 
     monkeypatch.setattr(torch.export, "export", refuse)
-    monkeypatch.setattr(graph, "_exports", {})
 
 
 def written(path: Path, network: QuantisedStereoNet, rows: Any, *overrides: str) -> Checkpoint:

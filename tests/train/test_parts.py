@@ -14,7 +14,7 @@ from stereo_exp.config.model import FPN, AANetSpx, MixVarGENet, StereoNetPlus
 from stereo_exp.config.training import Adam, AdamW, Distribution, Machine, Optim
 from stereo_exp.data.loader import StereoBatch
 from stereo_exp.suite.build import build_loss, build_network
-from stereo_exp.suite.runs.launch import Process
+from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.train.device import Compute, choose
 from stereo_exp.suite.train.optim import EMA, build_optimiser, warmup_cosine
 from stereo_exp.suite.train.step import train_step

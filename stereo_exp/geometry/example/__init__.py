@@ -1,6 +1,6 @@
 """The pair that comes along, for a first look without images at hand: a room, rendered, with truth and cameras.
 
-`python -m data_tools.example --out stereo_exp/geometry/example` drew it. The folder serves as input as it is:
+`python -m stereo_exp.shapes.example --out stereo_exp/geometry/example` drew it. The folder serves as input as it is:
 `left.png` and `right.png`, `disparity.png` (16 bits, px · 256, of the left view), and `calib.json`.
 """
 

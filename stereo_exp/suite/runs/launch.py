@@ -7,61 +7,18 @@ import os
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 from torch import distributed as dist
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.registry import PLUGINS
 from stereo_exp.config.plugins import load_again
 from stereo_exp.suite.runs.context import RunContext
-
-
-@dataclass(frozen=True)
-class Process:
-    """This process among those of the run."""
-
-    rank: int = 0
-    world_size: int = 1
-
-    @property
-    def is_main(self) -> bool:
-        """The one that logs, tracks and writes."""
-        return self.rank == 0
-
-    def all_true(self, flag: Tensor) -> bool:
-        """Whether a one-element bool tensor is true in every process."""
-        if self.world_size > 1:
-            flag = flag.to(torch.int32)
-            dist.all_reduce(flag, dist.ReduceOp.MIN)
-        return bool(flag)
-
-    def total(self, values: np.ndarray, device: torch.device) -> np.ndarray:
-        """The sum of every process's `values`, float64 and of one shape; `device` is where processes talk."""
-        if self.world_size == 1:
-            return values
-        summed = torch.from_numpy(values.copy()).to(device)
-        dist.all_reduce(summed)
-        of_all: np.ndarray = summed.cpu().numpy()
-        return of_all
-
-    def barrier(self) -> None:
-        """Wait until every process is here."""
-        if self.world_size > 1:
-            dist.barrier()
-
-    def broadcast(self, tensors: Iterable[Tensor]) -> None:
-        """Give every process rank 0's values."""
-        if self.world_size > 1:
-            for tensor in tensors:
-                dist.broadcast(tensor, 0)
-
+from stereo_exp.suite.runs.process import Process
 
 # Logging of processes that Hydra did not configure: the run's log file and standard error, in the same format.
 

@@ -29,7 +29,7 @@ from stereo_exp.suite.pictures import draw_noise, draw_test_pictures
 from stereo_exp.suite.restore import restore
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_start
-from stereo_exp.suite.runs.launch import Process
+from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.splits import Splits
 from stereo_exp.suite.track.base import open_tracker
 from stereo_exp.suite.train.device import choose

@@ -25,7 +25,7 @@ from stereo_exp.suite.predict import Predictor
 from stereo_exp.suite.restore import restore, restore_model
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_start
-from stereo_exp.suite.runs.launch import Process
+from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.splits import Splits
 from stereo_exp.suite.stages.calib import save
 from stereo_exp.suite.track.base import open_tracker

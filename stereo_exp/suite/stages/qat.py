@@ -15,7 +15,8 @@ from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.suite.restore import restore
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_resumable, find_start
-from stereo_exp.suite.runs.launch import Process, launch
+from stereo_exp.suite.runs.launch import launch
+from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.train.device import choose
 from stereo_exp.suite.train.loop import run_training
 

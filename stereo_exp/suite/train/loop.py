@@ -33,7 +33,7 @@ from stereo_exp.suite.build import build_loss, build_rule, eval_facts
 from stereo_exp.suite.evaluate import evaluate, first_pairs, flat
 from stereo_exp.suite.pictures import draw_test_pictures
 from stereo_exp.suite.runs.context import RunContext
-from stereo_exp.suite.runs.launch import Process
+from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.splits import Splits
 from stereo_exp.suite.track.base import Tracker, open_tracker, read_metrics
 from stereo_exp.suite.train.device import Compute

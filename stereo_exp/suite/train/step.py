@@ -16,7 +16,7 @@ from stereo_exp.geometry.metrics import valid_mask
 from stereo_exp.model.colour import normalise
 from stereo_exp.model.losses import Loss
 from stereo_exp.model.regression import full_disparity
-from stereo_exp.suite.runs.launch import Process
+from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.train.device import Compute
 
 
