@@ -26,7 +26,7 @@ from real.sets import RealSet, open_sets
 from stereo_exp.base.errors import exit_on_user_error
 from stereo_exp.base.progress import Meter
 from stereo_exp.geometry.metrics import StereoMetrics
-from stereo_exp.runtime.host import describe
+from stereo_exp.runtime.bench import describe
 
 BLOCK = "accuracy"
 METHODS = (FLOAT, INT8, REFINED, SGBM)

@@ -28,9 +28,9 @@ from stereo_exp.geometry.drawing import DISPARITY_MAP
 from stereo_exp.geometry.frames import open_frames
 from stereo_exp.geometry.pair import Calibration, StereoSample
 from stereo_exp.geometry.points import depth
+from stereo_exp.geometry.prediction import Prediction
 from stereo_exp.geometry.rectify import Rig
 from stereo_exp.geometry.refine import refined
-from stereo_exp.geometry.sizing import Predicted
 
 SHEET = Path("docs/images/release_contact_sheet.jpg")
 OAKD_PAIRS = ("living_room", "cycles", "desk")
@@ -48,7 +48,7 @@ def main() -> None:
     with exit_on_user_error():
         scenes = load_scenes(options.data, options.pairs)
         predict, facts = load_network(options.int, INT8, options.device, options.network)
-        predictions: list[Predicted] = []
+        predictions: list[Prediction] = []
         fine: list[np.ndarray] = []
         with Meter("predict", len(scenes)) as meter:
             for sample, _ in scenes:
@@ -97,7 +97,7 @@ def load_scenes(data: Path, pairs: Sequence[str]) -> list[Scene]:
 
 
 def draw_sheet(
-    path: Path, scenes: Sequence[Scene], predictions: Sequence[Predicted], fine: Sequence[np.ndarray]
+    path: Path, scenes: Sequence[Scene], predictions: Sequence[Prediction], fine: Sequence[np.ndarray]
 ) -> None:
     """A row for each pair, one scale for each column, into a JPEG file; `fine`: the refined disparities."""
     from matplotlib.figure import Figure
@@ -128,7 +128,7 @@ def draw_sheet(
         figure.savefig(temporary, format="jpeg", pil_kwargs={"quality": QUALITY, "optimize": True})
 
 
-def _median_depth(found: Predicted, calibration: Calibration) -> float:
+def _median_depth(found: Prediction, calibration: Calibration) -> float:
     return float(np.median(depth(found.disparity, calibration.focal, calibration.baseline, calibration.doffs)))
 
 

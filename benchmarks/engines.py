@@ -224,7 +224,7 @@ def _sgbm_builders(options: argparse.Namespace) -> dict[str, Builder]:
 
 
 def _print(options: argparse.Namespace, times: dict[str, list[float]]) -> None:
-    from stereo_exp.runtime.host import describe
+    from stereo_exp.runtime.bench import describe
 
     host, middle = describe(), {name: median(values) for name, values in times.items()}
     height, width = options.size

@@ -24,7 +24,7 @@ from stereo_exp.config.infer import Temporal
 from stereo_exp.geometry.frames import open_frames
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.geometry.temporal import Stability, TemporalFilter
-from stereo_exp.runtime.host import describe
+from stereo_exp.runtime.bench import describe
 
 BLOCK = "stability"
 FILTERED = "int8, filtered"

@@ -1,3 +1,50 @@
-"""stereo_exp: a stereo-depth network from float training to bit-exact integers on the device."""
+"""Stereo depth from float training to bit-exact integers on the device.
 
-__version__ = "0.1.0"
+    import stereo_exp as se
+    model = se.load("release")
+    pair = model("left.png", "right.png")
+    pair.disparity, pair.confidence, pair.depth(focal=995, baseline=0.193)
+
+Nothing is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from stereo_exp.base import __version__
+
+if TYPE_CHECKING:
+    from stereo_exp.geometry.metrics import StereoMetrics
+    from stereo_exp.geometry.prediction import Prediction
+    from stereo_exp.runtime.model import StereoModel
+    from stereo_exp.suite.door import compose, create_network, load, open_dataset, run
+
+__all__ = [
+    "Prediction",
+    "StereoMetrics",
+    "StereoModel",
+    "__version__",
+    "compose",
+    "create_network",
+    "load",
+    "open_dataset",
+    "run",
+]
+_HOMES = {
+    "Prediction": "geometry.prediction",
+    "StereoMetrics": "geometry.metrics",
+    "StereoModel": "runtime.model",
+    **dict.fromkeys(("compose", "create_network", "load", "open_dataset", "run"), "suite.door"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -145,16 +145,31 @@ RUN_ENGINES = ("auto", "openvino", "onnxruntime")
 
 
 @dataclass
+class Engine:
+    """What computes the network."""
+
+    name: str = "auto"
+    """auto, the fastest that is installed; torch; openvino; onnxruntime. The last two compute compiled networks, as the
+    releases are."""
+    device: str | None = None
+    """Where, as the engine calls it: cpu or cuda of torch and ONNX Runtime, CPU, GPU or NPU of OpenVINO. None: of torch a
+    GPU where there is one, of the others the processor."""
+    threads: int | None = None
+    """CPU threads of all pairs in flight together; None takes every core."""
+
+    def __post_init__(self) -> None:
+        one_of("engine", self.name, ("auto", "torch", *RUN_ENGINES[1:], *outside("engine")))
+        if self.threads is not None:
+            at_least("engine.threads", self.threads, 1)
+
+
+@dataclass
 class Bench:
     mode: str = "perf"
     """`perf`: frames one by one and the time of every operator; `fps`: several frames in flight; `latency`:
     percentiles of a single frame, the trunk and what comes after it apart; `accuracy`: EPE from the engine."""
     model: str | None = None
-    """Folder of the compiled model; None takes the newest of this name and stage."""
-    engine: str = "auto"
-    """onnxruntime, openvino, or `auto`: the first that is installed and that the folder is for."""
-    threads: int | None = None
-    """CPU threads of all frames in flight together; None takes every core."""
+    """Folder of the compiled model, or `release`; None takes the newest of this name, else the release."""
     cores: list[int] | None = None
     """Cores to pin the process to, by number; None pins nothing."""
     size: list[int] = field(default_factory=lambda: list(USUAL_SIZE))
@@ -171,24 +186,20 @@ class Bench:
 
     def __post_init__(self) -> None:
         one_of("bench.mode", self.mode, MODES)
-        one_of("bench.engine", self.engine, (*RUN_ENGINES, *outside("engine")))
         for key in ("frames", "in_flight"):
             at_least(f"bench.{key}", getattr(self, key), 1)
         at_least("bench.warm_up", self.warm_up, 0)
-        for key in ("threads", "pairs"):
-            if getattr(self, key) is not None:
-                at_least(f"bench.{key}", getattr(self, key), 1)
+        if self.pairs is not None:
+            at_least("bench.pairs", self.pairs, 1)
         image_size("bench.size", self.size)
 
 
 @dataclass
 class Align:
     model: str | None = None
-    """Folder of the compiled model; None takes the newest of this name and stage."""
+    """Folder of the compiled model, or `release`; None takes the newest of this name, else the release."""
     engines: list[str] | None = None
     """Engines to compare; None takes all that the folder was compiled for."""
-    threads: int | None = None
-    """CPU threads of the engines; None takes every core."""
     pairs: int | None = None
     """Pairs of the test split; None takes all."""
     size: list[int] | None = None
@@ -205,9 +216,8 @@ class Align:
     def __post_init__(self) -> None:
         for engine in self.engines or ():
             one_of("align.engines", engine, (*RUN_ENGINES[1:], *outside("engine")))
-        for key in ("threads", "pairs"):
-            if getattr(self, key) is not None:
-                at_least(f"align.{key}", getattr(self, key), 1)
+        if self.pairs is not None:
+            at_least("align.pairs", self.pairs, 1)
         image_size("align.size", self.size)
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UserError("align.threshold", self.threshold, "must be 0 to 1", "try align.threshold=1")

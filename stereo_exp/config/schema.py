@@ -35,6 +35,8 @@ STAGES = declare(
     qat="stereo_exp.suite.stages.qat:train",
     int_infer="stereo_exp.suite.stages.int_infer:train",
 )
+FURTHEST_STAGE = "auto"
+"""Stands for the furthest stage that there is, where a network is used and not trained."""
 # torch takes seeds of 64 bits; a signed integer is also what every store and file format takes.
 _SEED_LIMIT = 2**63
 _NAME = re.compile(r"[\w.+=,@-]+")
@@ -68,7 +70,8 @@ class Root:
     task: str = makes(TASK, default=MISSING)
     """What is done: train, eval, infer, export, compile, align, bench."""
     stage: str = makes(TASK, default=MISSING)
-    """At which numeric stage the network stands: float, calib, qat, int_infer."""
+    """At which numeric stage the network stands: float, calib, qat, int_infer; auto, where nothing is trained: the
+    furthest that there is."""
     name: str = MISSING
     """Runs of one name belong together: a stage finds the one before it by name."""
     root: str = MISSING
@@ -79,8 +82,9 @@ class Root:
     """Checkpoint whose weights training starts from; None takes the stage before (float: random weights), `release`
     begins the chain at the released float weights."""
     checkpoint: str | None = makes(TASK, default=None)
-    """Checkpoint to evaluate, infer, export or compile; None takes the last one of this name and stage, `release`
-    the weights that come with the package, which also serve where no run of the default name is there yet."""
+    """Network to evaluate, infer, export, compile, align or bench: a checkpoint, the folder of a run, or `release`,
+    `release-slim`, the weights that come with the package. None takes the last one of this name, and the release where
+    no run of the default name is there yet; `infer` takes the release unless a name is given, too."""
     plugins: list[str] = field(default_factory=list)
     """Packages of one's own that declare options, imported before anything is composed. Only the command line loads
     them; in a file they say what to load."""
@@ -95,6 +99,7 @@ class Root:
     train: training.Train = field(default_factory=training.Train)
     machine: training.Machine = makes(RUN, default_factory=training.Machine)
     tracker: training.Tracker = MISSING
+    engine: deploy.Engine = makes(TASK, default_factory=deploy.Engine)
     eval: Eval = makes(TASK, default_factory=Eval)
     infer: Infer = makes(TASK, default_factory=Infer)
     temporal: Temporal = makes(TASK, default_factory=Temporal)
@@ -105,7 +110,7 @@ class Root:
 
     def __post_init__(self) -> None:
         one_of("task", self.task, TASKS)
-        one_of("stage", self.stage, STAGES)
+        one_of("stage", self.stage, STAGES if self.task == "train" else (*STAGES, FURTHEST_STAGE))
         at_least("seed", self.seed, 0)
         if self.seed >= _SEED_LIMIT:
             raise UserError("seed", self.seed, "must fit into 63 bits", "try seed=0")
@@ -113,7 +118,8 @@ class Root:
             raise UserError(
                 "name", self.name, "names a folder: letters, digits and . _ + = , @ - only", "try name=my-run"
             )
-        if self.quant.stage.name != self.stage:
+        # Whoever trains needs the stage's own scheme; the others take what is there.
+        if self.task == "train" and self.quant.stage.name != self.stage:
             raise UserError(
                 "quant/stage",
                 self.quant.stage.name,

@@ -39,6 +39,14 @@ class StereoSource(Protocol):
         """Read one pair; `DataError` if a file of it is missing or damaged."""
         ...
 
+    def __getitem__(self, index: int) -> StereoSample:
+        """`read`, checked; from the end where the number is negative. IndexError behind the last: a source is iterable."""
+        return checked(self.read(range(len(self))[index]))
+
+    def __iter__(self) -> Iterator[StereoSample]:
+        """Every pair in order, checked."""
+        return (self[index] for index in range(len(self)))
+
     def set_of(self, index: int) -> str:
         """Which of `names` a pair belongs to; of a single data set, the empty string."""
         return ""

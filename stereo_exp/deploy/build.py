@@ -15,7 +15,7 @@ import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
-from stereo_exp import __version__
+from stereo_exp.base import __version__
 from stereo_exp.base.files import replacing, write_text
 from stereo_exp.base.progress import Meter
 from stereo_exp.base.sizes import STRIDE

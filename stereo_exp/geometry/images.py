@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,18 +14,42 @@ from stereo_exp.base.sizes import STRIDE
 from stereo_exp.geometry.formats.image import read_rgb
 from stereo_exp.geometry.pair import StereoSample
 
-Image = str | Path | np.ndarray
-"""A file, or uint8 H×W×3 RGB, H×W×1 or H×W grey."""
+Image = str | Path | np.ndarray | Any
+"""A file; uint8 H×W×3 RGB, H×W×1 or H×W grey; or a uint8 tensor 3×H×W, 1×H×W or H×W."""
 
 
-def as_pair(left: Image, right: Image) -> tuple[np.ndarray, np.ndarray]:
-    """Both views as uint8 H×W×3 RGB.
+def is_array(image: Image) -> bool:
+    """Whether it is pixels already, not a file."""
+    return not isinstance(image, (str, Path))
+
+
+def as_arrays(image: Image, argument: str) -> np.ndarray:
+    """A file as uint8 H×W×3 RGB, an array as it is, a tensor with its channels behind; a batch keeps its first axis.
+
+    Raises:
+        UserError: the file is missing or damaged, or it is none of these; `argument` names it.
+    """
+    if not is_array(image):
+        return as_rgb(image, argument)
+    if isinstance(image, np.ndarray):
+        return image
+    detach = getattr(image, "detach", None)
+    if detach is None:
+        rule = "must be a file, an array or a tensor"
+        raise ArgumentError(argument, type(image).__name__, rule, "give {left} and {right}, or frames alone")
+    # torch puts the channels ahead of height and width; nothing of it is imported for that.
+    array: np.ndarray = detach().cpu().numpy()
+    return np.moveaxis(array, -3, -1) if array.ndim > 2 else array
+
+
+def as_pair(left: Image, right: Image, right_name: object = None) -> tuple[np.ndarray, np.ndarray]:
+    """Both views as uint8 H×W×3 RGB; `right_name` is the right one's file where it has been read already.
 
     Raises:
         UserError: a file is missing or damaged, an array is of another type or shape, or the views differ in size.
     """
     views = as_rgb(left, "left"), as_rgb(right, "right")
-    check_one_size(*views, None if isinstance(right, np.ndarray) else right)
+    check_one_size(*views, right_name if is_array(right) else right)
     return views
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
 from stereo_exp.base.sizes import MAX_SCALE, STRIDE, USUAL_SIZE
 from stereo_exp.geometry.images import resized
 from stereo_exp.geometry.occlusion import consistent
+from stereo_exp.geometry.prediction import Prediction
 from stereo_exp.geometry.refine import refined
 
 Maps = tuple[np.ndarray, np.ndarray]
@@ -110,17 +110,6 @@ def _lengths(length: int, scale: float, most: float) -> np.ndarray:
     return np.arange(low, high + 1) if low <= high else np.array([min(max(low, length), top)])
 
 
-class Predicted(NamedTuple):
-    """What is said of a pair, at the pair's size."""
-
-    disparity: np.ndarray
-    """float32 H×W px of the left image as it was given; refined, it may go beyond what the network can find."""
-    confidence: np.ndarray
-    """float32 H×W in 0…1: the probability near the disparity."""
-    trusted: np.ndarray
-    """bool H×W, pixels that every check passed; all of them where nothing was checked."""
-
-
 @dataclass(frozen=True)
 class Rule:
     """How pairs are predicted, whatever computes the network.
@@ -160,7 +149,7 @@ class Rule:
         right: np.ndarray,
         multiple: int = STRIDE,
         within: tuple[int, int] | None = None,
-    ) -> Predicted:
+    ) -> Prediction:
         """Predict one pair.
 
         Args:
@@ -175,7 +164,7 @@ class Rule:
             first, second = (np.ascontiguousarray(view[:, ::-1]) for view in (right, left))
             of_right, _ = predicted(network, first, second, seen, self.refine)
             trusted &= consistent(disparity, of_right[:, ::-1])
-        return Predicted(disparity, confidence, trusted)
+        return Prediction(disparity, confidence, trusted)
 
 
 AS_GIVEN = Rule(scale=1.0)

@@ -28,6 +28,16 @@ class StereoOutput(NamedTuple):
     maxdisp: int = 0
     """The range of the network in px, which the shares are of."""
 
+    @property
+    def disparity(self) -> Tensor:
+        """float32 B×H×W in px, in [0, maxdisp): `full_disparity`."""
+        return full_disparity(self)
+
+    @property
+    def confidence(self) -> Tensor:
+        """float32 B×H×W in [0, 1]: `full_confidence`."""
+        return full_confidence(self)
+
 
 class Regression(nn.Module):
     """Soft-argmin over the candidates, unfold as a frozen convolution, softmax of the superpixel logits."""

@@ -1,19 +1,24 @@
-"""`bench.mode=perf`: one frame after the other, and what each operator took."""
+"""What a compiled model costs on this machine: frames one by one, in flight, percentiles; and what machine that is."""
 
 from __future__ import annotations
 
 import csv
 import io
+import os
+import platform
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import cv2
 import numpy as np
 
+from stereo_exp.base.errors import ArgumentError
 from stereo_exp.base.files import write_text
 from stereo_exp.runtime.engines import Engine, OperatorTime, load_engine
 from stereo_exp.runtime.manifest import FULL, TRUNK, Manifest
@@ -34,6 +39,7 @@ class Load:
         size: height and width of the frames, multiples of 32. A folder compiled for one size takes only that.
         frames: that count.
         warm_up: frames before them that do not: caches fill, clocks rise, engines settle.
+        device: of the engine; None: the processor.
     """
 
     manifest: Manifest
@@ -42,10 +48,11 @@ class Load:
     size: tuple[int, int]
     frames: int
     warm_up: int
+    device: str | None = None
 
     def open(self, form: str = FULL, in_flight: int = 1, profiling: bool = False) -> Engine:
         """One of the forms, loaded."""
-        return load_engine(self.manifest, form, self.engine, self.threads, in_flight, profiling)
+        return load_engine(self.manifest, form, self.engine, self.threads, in_flight, profiling, self.device)
 
     def pair(self) -> tuple[np.ndarray, np.ndarray]:
         """A pair of frames B×H×W×3 with B as compiled. Noise: convolutions take as long whatever they see."""
@@ -226,3 +233,54 @@ def measure_latency(load: Load, progress: Progress) -> Latency:
         progress(1)
     full, trunk = np.asarray(times).T
     return Latency(full, trunk, f"{engines[0].name} {engines[0].version}", engines[0].threads)
+
+
+# What a measurement was made on.
+
+
+_BOARD = Path("/proc/device-tree/model")
+_CPU = Path("/proc/cpuinfo")
+
+
+def device_name() -> str:
+    """The board's or the processor's name as the system gives it."""
+    if _BOARD.is_file():
+        return _BOARD.read_text().strip("\0 \n")
+    if _CPU.is_file():
+        for line in _CPU.read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() in ("model name", "Model") and value.strip():
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def describe() -> dict[str, Any]:
+    """Device, cores that this process may use, system and library versions."""
+    return {
+        "device": device_name(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "versions": {"python": platform.python_version(), "numpy": np.__version__, "opencv": cv2.__version__},
+    }
+
+
+@contextmanager
+def pinned(cores: Sequence[int] | None) -> Iterator[None]:
+    """This process, and the threads that it starts inside, on some cores only; None pins nothing.
+
+    Raises:
+        UserError: a core that this process may not use, or a system without affinities.
+    """
+    if cores is None:
+        yield
+        return
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    unknown = sorted(set(cores) - allowed)
+    if unknown or not cores:
+        rule = f"this process may use the cores {', '.join(map(str, sorted(allowed)))}"
+        raise ArgumentError("cores", list(cores), rule, f"try {{cores}}=[{min(allowed, default=0)}]")
+    os.sched_setaffinity(0, set(cores))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)

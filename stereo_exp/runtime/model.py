@@ -2,85 +2,198 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, Self, TypedDict, Unpack, overload
 
 import numpy as np
 
 from stereo_exp.base.errors import ArgumentError
-from stereo_exp.base.sizes import MAX_SCALE
-from stereo_exp.geometry.images import Image, as_pair, padded, padded_size
-from stereo_exp.geometry.sizing import Predicted, Rule
-from stereo_exp.runtime.engines import AUTO, load_engine
-from stereo_exp.runtime.manifest import FULL, read_manifest
-from stereo_exp.runtime.tiles import Blend, plan
+from stereo_exp.base.sizes import MAX_SCALE, USUAL_SIZE
+from stereo_exp.geometry.calibration import read_calibration
+from stereo_exp.geometry.images import Image, as_arrays, as_pair, is_array, padded, padded_size
+from stereo_exp.geometry.pair import Calibration, StereoSample
+from stereo_exp.geometry.prediction import Prediction
+from stereo_exp.geometry.rectify import Rectifier, Rig
+from stereo_exp.geometry.sizing import Rule
+from stereo_exp.runtime.engines import AUTO, Engine, load_engine
+from stereo_exp.runtime.manifest import FULL, Manifest, read_manifest
+from stereo_exp.runtime.tiles import SEAM, Blend, plan
+
+Frame = tuple[Image, Image] | StereoSample
+"""One pair of a sequence."""
 
 
-class Disparity(NamedTuple):
-    """What a pair becomes."""
+class Options(TypedDict, total=False):
+    """How a pair is predicted."""
 
-    disparity: np.ndarray
-    """float32 H×W, px of the left image as it was given, in [0, maxdisp / scale); refined, it may go beyond that."""
-    confidence: np.ndarray
-    """float32 H×W in [0, 1]: the probability near the disparity."""
+    scale: float | None
+    """Resize the views by this before the network sees them, and the result back. 0.5 doubles the range of disparities
+    and is about four times as fast. None, the default, enlarges what is small by the rule that comes with the weights:
+    see `stereo_exp.geometry.sizing`."""
+    refine: bool
+    """Correct the disparity by semi-global matching: finer, with sharper outlines; see `stereo_exp.geometry.refine`.
+    OpenCV does that, on as many threads as `cv2.setNumThreads` says."""
+    left_right: bool
+    """Predict the right view as well and distrust what disagrees: `Prediction.trusted`. Twice the time."""
+    tile: tuple[int, int] | None
+    """Height and width of overlapping tiles in which to compute a pair. None, the default, tiles what is too large for
+    the memory, and says so in the log. A model that was compiled for one size tiles by itself."""
+    calib: str | Path | Calibration | Rig | None
+    """The cameras: a calibration file or what was read of one. `Prediction.depth` then knows them; views of a rig with
+    distortion are rectified first."""
+
+
+MAPS = ("disparity", "confidence")
+"""What an engine gives by name, in the order in which it is handled here."""
+_BYTES_PER_PIXEL = 700
+"""Memory that a pair takes at most while it is computed, measured over both engines and torch at 544×960 to 1088×1920
+(`python benchmarks/memory.py`)."""
+_SHARE = 0.5
+"""Of the free memory that one pair may take before it is tiled."""
+_MEMORY = Path("/proc/meminfo")
+
+log = logging.getLogger(__name__)
 
 
 class StereoModel:
-    """A compiled model, loaded.
+    """A network that turns pairs of images into disparity, on the engine that computes it.
 
     Args:
-        folder: what `task=compile` made: `<run_dir>/compiled`, or the run folder itself.
+        folder: what `task=compile` made: `<run_dir>/compiled`, or the run folder itself. `stereo_exp.load` opens
+            releases and checkpoints, too.
         engine: `onnxruntime`, `openvino`, or `auto`: the first that is installed and that the folder is for.
         threads: CPU threads of all pairs in flight together; None takes every core that this process may use.
-        in_flight: pairs that `submit` and `stream` compute at once. One is fastest for a single pair, several give
+        in_flight: pairs that `submit` and sequences compute at once. One is fastest for a single pair, several give
             more pairs a second.
+        device: what the engine calls it: CPU, GPU or NPU of OpenVINO, cpu or cuda of ONNX Runtime; None: the processor.
 
     Raises:
         UserError: no compiled folder, a file that was changed, or an engine that is not installed.
     """
 
-    def __init__(self, folder: str | Path, engine: str = AUTO, threads: int | None = None, in_flight: int = 1) -> None:
-        if in_flight < 1:
-            raise ArgumentError("in_flight", in_flight, "must be at least 1", "try {in_flight}=1")
-        # The form's file is checked when the engine loads it; the others need not be there on a device.
-        self.manifest = read_manifest(folder, check_files=False)
-        self.engine = load_engine(self.manifest, FULL, engine, threads, in_flight)
-        self.in_flight = in_flight
-        self._rows = [self.engine.outputs.index(name) for name in Disparity._fields]
-        self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="stereo")
-
-    def __call__(
+    def __init__(
         self,
-        left: Image,
-        right: Image,
-        scale: float | None = 1.0,
-        tile: tuple[int, int] | None = None,
-        refine: bool = False,
-    ) -> Disparity:
-        """The disparity of one rectified pair.
+        folder: str | Path,
+        engine: str = AUTO,
+        threads: int | None = None,
+        in_flight: int = 1,
+        device: str | None = None,
+    ) -> None:
+        # The form's file is checked when the engine loads it; the others need not be there on a device.
+        manifest = read_manifest(folder, check_files=False)
+        _check_in_flight(in_flight)
+        self._take(manifest, load_engine(manifest, FULL, engine, threads, in_flight, device=device), in_flight)
+
+    @classmethod
+    def of_engine(cls, manifest: Manifest, engine: Engine, in_flight: int = 1) -> Self:
+        """A model around an engine that is loaded already.
 
         Args:
-            left, right: files, or uint8 H×W×3 RGB, or H×W grey; any size, the same for both.
-            scale: resize the images by this first and the result back. 0.5 doubles the range of disparities and is
-                about four times as fast. None enlarges what is small, as `task=infer` does: see
-                `stereo_exp.geometry.sizing`.
-            tile: height and width of overlapping tiles in which to compute an image that is too large for the
-                memory; None computes it whole. A model that was compiled for one size tiles by itself.
-            refine: correct the disparity by semi-global matching, which makes it finer and its outlines sharper; see
-                `stereo_exp.geometry.refine`. OpenCV does that, on as many threads as `cv2.setNumThreads` says.
+            manifest: what it computes; of a network that was never compiled, `engines` is empty.
+            engine: gives `disparity` and `confidence` of the full form.
+        """
+        _check_in_flight(in_flight)
+        made = cls.__new__(cls)
+        made._take(manifest, engine, in_flight)
+        return made
+
+    def _take(self, manifest: Manifest, engine: Engine, in_flight: int) -> None:
+        self.manifest, self.engine, self.in_flight = manifest, engine, in_flight
+        self._rows = [engine.outputs.index(name) for name in MAPS]
+        self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="stereo")
+        self._told: set[tuple[int, int]] = set()
+        self._lock = Lock()
+        self._cameras: tuple[Any, Calibration | Rectifier] | None = None
+
+    def __repr__(self) -> str:
+        model, engine = self.manifest.model, self.engine
+        return f"StereoModel({model.name}, {model.stage}, {engine.name} {engine.version}, maxdisp={model.maxdisp})"
+
+    @property
+    def maxdisp(self) -> int:
+        """Disparities of what the network sees lie in [0, maxdisp) px; enlarged, in a shorter range."""
+        return self.manifest.model.maxdisp
+
+    @overload
+    def __call__(self, left: Image, right: Image, /, **options: Unpack[Options]) -> Prediction: ...
+    @overload
+    def __call__(
+        self, left: Iterable[Frame], right: None = None, /, **options: Unpack[Options]
+    ) -> Iterator[Prediction]: ...
+    def __call__(
+        self, left: Image | Iterable[Frame], right: Image | None = None, /, **options: Unpack[Options]
+    ) -> Prediction | Iterator[Prediction]:
+        """The disparity of rectified pairs: of one, of a batch, or of a sequence.
+
+        Args:
+            left, right: files; or uint8 arrays H×W×3 RGB or H×W grey; or uint8 tensors 3×H×W or 1×H×W; any size, the
+                same for both. With one axis ahead they are a batch. `left` alone is an iterable of frames, each a pair
+                (left, right) of these or a `StereoSample`; it is read as it goes, `in_flight` pairs at once.
+            options: how: see `Options`.
+
+        Returns:
+            A `Prediction`, all its maps with a batch's axis ahead; of frames an iterator of them, in their order.
 
         Raises:
             UserError: images of unequal sizes or of a wrong type, a file that cannot be read, or tiles too small.
         """
-        found = self.predict(left, right, Rule(scale, refine, sizing=self.manifest.sizing), tile)
-        return Disparity(found.disparity, found.confidence)
+        if unknown := set(options) - set(Options.__annotations__):
+            raise TypeError(f"no option {', '.join(sorted(unknown))}; there are {', '.join(Options.__annotations__)}")
+        if right is None:
+            frames: Any = left
+            return self.stream(frames, **options)
+        views = as_arrays(left, "left"), as_arrays(right, "right")
+        if views[0].ndim == 4 or views[1].ndim == 4:
+            return self._batch(*views, **options)
+        first, second = as_pair(*views, None if is_array(right) else right)
+        calibration: Calibration | None = None
+        if (calib := options.get("calib")) is not None:
+            first, second, calibration = self._rectified(first, second, calib)
+        rule = Rule(
+            options.get("scale"),
+            options.get("refine", False),
+            options.get("left_right", False),
+            sizing=self.manifest.sizing,
+        )
+        return replace(self.predict(first, second, rule, options.get("tile")), calibration=calibration)
 
-    def predict(self, left: Image, right: Image, rule: Rule, tile: tuple[int, int] | None = None) -> Predicted:
+    def _batch(self, left: np.ndarray, right: np.ndarray, **options: Unpack[Options]) -> Prediction:
+        if left.ndim != right.ndim or len(left) != len(right) or not len(left):
+            found = " and ".join("×".join(map(str, view.shape)) for view in (left, right))
+            raise ArgumentError("right", found, "both views of a batch have as many images, one at least", "pair them")
+        pairs = [self(*pair, **options) for pair in zip(left, right, strict=True)]
+        disparity, confidence, trusted = (
+            np.stack([getattr(pair, name) for pair in pairs]) for name in (*MAPS, "trusted")
+        )
+        return Prediction(disparity, confidence, trusted, pairs[0].calibration)
+
+    def _rectified(
+        self, left: np.ndarray, right: np.ndarray, calib: str | Path | Calibration | Rig
+    ) -> tuple[np.ndarray, np.ndarray, Calibration]:
+        """Both views with their rows side by side, and the cameras that they then belong to."""
+        with self._lock:
+            # One file is read once, and the look-up tables of one rig are made once.
+            if self._cameras is None or (self._cameras[0] is not calib and self._cameras[0] != str(calib)):
+                is_file = isinstance(calib, (str, Path))
+                found: Any = read_calibration(Path(calib)) if is_file else calib  # type: ignore[arg-type]
+                self._cameras = str(calib) if is_file else calib, Rectifier(found) if isinstance(found, Rig) else found
+            cameras = self._cameras[1]
+            if isinstance(cameras, Calibration):
+                return left, right, cameras
+            left, right = cameras(left, right)
+            assert cameras.calibration is not None
+            return left, right, cameras.calibration
+
+    def predict(self, left: Image, right: Image, rule: Rule, tile: tuple[int, int] | None = None) -> Prediction:
         """What `rule` makes of one rectified pair with this model; the rest as for `__call__`."""
         views = as_pair(left, right)
         if rule.scale is not None and not 0 < rule.scale <= MAX_SCALE:
@@ -92,29 +205,17 @@ class StereoModel:
         than fits into a model's one size."""
         return self.manifest.sizing.seen(size, self.manifest.multiple, self.manifest.size)[1] / size[1]
 
-    def submit(
-        self,
-        left: Image,
-        right: Image,
-        scale: float | None = 1.0,
-        tile: tuple[int, int] | None = None,
-        refine: bool = False,
-    ) -> Future[Disparity]:
-        """`__call__` in the background; `in_flight` at once, the others wait their turn."""
-        return self._pool.submit(self, left, right, scale, tile, refine)
+    def submit(self, left: Image, right: Image, **options: Unpack[Options]) -> Future[Prediction]:
+        """`__call__` of one pair in the background; `in_flight` at once, the others wait their turn."""
+        return self._pool.submit(partial(self, left, right, **options))
 
-    def stream(
-        self,
-        pairs: Iterable[tuple[Image, Image]],
-        scale: float | None = 1.0,
-        tile: tuple[int, int] | None = None,
-        refine: bool = False,
-    ) -> Iterator[Disparity]:
-        """Disparities of a sequence, in its order, with `in_flight` pairs being computed while the next are fetched."""
-        waiting: deque[Future[Disparity]] = deque()
+    def stream(self, frames: Iterable[Frame], **options: Unpack[Options]) -> Iterator[Prediction]:
+        """Predictions of a sequence, in its order, with `in_flight` pairs being computed while the next are fetched."""
+        waiting: deque[Future[Prediction]] = deque()
         try:
-            for left, right in pairs:
-                waiting.append(self.submit(left, right, scale, tile, refine))
+            for frame in frames:
+                left, right = (frame.left, frame.right) if isinstance(frame, StereoSample) else frame
+                waiting.append(self.submit(left, right, **options))
                 if len(waiting) > self.in_flight:
                     yield waiting.popleft().result()
             while waiting:
@@ -142,7 +243,7 @@ class StereoModel:
         if window == size:
             maps = self._infer(left, right)
         else:
-            blend = Blend(size, len(Disparity._fields))
+            blend = Blend(size, len(MAPS))
             for part in plan(size, window, self.manifest.model.maxdisp, self.manifest.multiple):
                 blend.add(part, self._infer(left[part.window], right[part.window]))
             maps = blend.result()
@@ -160,11 +261,29 @@ class StereoModel:
                 )
             return (max(size[0], fixed[0]), max(size[1], fixed[1])), fixed
         if tile is None:
+            tile = self._tile_for(size)
+        if tile is None:
             return size, size
         if len(tile) != 2 or min(tile) < 1:
             raise ArgumentError("tile", tuple(tile), "must be (height, width) in px", "try {tile}=(544, 960)")
         wanted = padded_size((tile[0], tile[1]), multiple)
         return size, (min(wanted[0], size[0]), min(wanted[1], size[1]))
+
+    def _tile_for(self, size: tuple[int, int]) -> tuple[int, int] | None:
+        """Tiles for what would not fit into the free memory; None: it fits."""
+        fits = int(free_memory() * _SHARE / _BYTES_PER_PIXEL)
+        if size[0] * size[1] <= fits:
+            return None
+        # As wide as can be: at every seam maxdisp columns are computed twice.
+        least = self.maxdisp + SEAM + self.manifest.multiple
+        height = min(size[0], USUAL_SIZE[0])
+        width = max(min(size[1], fits // height), least)
+        tile = padded_size((height, width), self.manifest.multiple)
+        if size not in self._told:
+            self._told.add(size)
+            told = "%dx%d: more than half of the free memory: computed in overlapping tiles of %dx%d; tile= sets others"
+            log.info(told, size[1], size[0], tile[1], tile[0])
+        return tile
 
     def _infer(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, ...]:
         """H×W×3, twice, to H×W maps."""
@@ -172,3 +291,18 @@ class StereoModel:
         views = (np.ascontiguousarray(np.repeat(view[None], batch, axis=0)) for view in (left, right))
         results = self.engine.run(*views)
         return tuple(results[row][0] for row in self._rows)
+
+
+def _check_in_flight(in_flight: int) -> None:
+    if in_flight < 1:
+        raise ArgumentError("in_flight", in_flight, "must be at least 1", "try {in_flight}=1")
+
+
+def free_memory() -> float:
+    """Bytes that may be taken without swapping; infinite where the system does not say."""
+    try:
+        lines = _MEMORY.read_text().splitlines()
+    except OSError:
+        return math.inf
+    found = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
+    return math.inf if found is None else 1024.0 * int(found)

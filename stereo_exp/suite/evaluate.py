@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from stereo_exp.config.infer import Temporal
     from stereo_exp.data.loader import StereoBatch
-    from stereo_exp.suite.predict import Predictor
+    from stereo_exp.suite.networks import Predictor
     from stereo_exp.suite.splits import Splits
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def predict_split(
     Yields:
         None for a pair that `dataset.on_error=skip` leaves out, with a line in the log.
     """
-    from stereo_exp.suite.predict import Predictor
+    from stereo_exp.suite.networks import Predictor
 
     predictor = Predictor(model, device, rule)
     modes = {module: module.training for module in model.modules()}

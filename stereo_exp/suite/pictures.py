@@ -25,7 +25,7 @@ from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.metrics import valid_mask
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.suite.evaluate import Seen
-from stereo_exp.suite.predict import Predictor
+from stereo_exp.suite.networks import Predictor
 from stereo_exp.suite.runs.context import RunContext
 
 # Errors at and above this many px look the same, so that pictures of different runs compare.

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.config.infer import Infer
-from stereo_exp.data.loader import collate
 from stereo_exp.geometry.drawing import DEPTH_MAP, Panel, write_panels
 from stereo_exp.geometry.pair import Calibration, StereoSample
 from stereo_exp.geometry.points import depth as depth_in_metres
 from stereo_exp.geometry.points import points_in_metres, write_ply
-from stereo_exp.geometry.sizing import AS_GIVEN, Predicted, Rule
-from stereo_exp.geometry.write import MM_PER_M, PNG_SCALE, write_map
-from stereo_exp.model.colour import normalise
-from stereo_exp.model.regression import full_confidence, full_disparity
+from stereo_exp.geometry.prediction import MM_PER_M, PNG_SCALE, write_map
 
 _NO_CALIBRATION = (
     "no depth: focal length and baseline are not known\n(infer.calib=FILE, or infer.focal= in px, infer.baseline= in m)"
@@ -116,30 +109,3 @@ def _panels(result: Result, limits: tuple[float, float]) -> list[Panel]:
     top = float(np.percentile(known, 95)) if known.size else 1.0
     low = float(known.min()) if known.size else 0.0
     return [*panels, Panel("depth", result.depth, DEPTH_MAP, (low, top), "m")]
-
-
-# A network on pairs of any size, one at a time.
-
-
-class Predictor:
-    """A network in torch, on pairs of any size.
-
-    Args:
-        model: in evaluation mode, on `device`.
-        rule: how pairs are predicted.
-    """
-
-    def __init__(self, model: nn.Module, device: torch.device, rule: Rule = AS_GIVEN) -> None:
-        self.model, self.device, self.rule = model, device, rule
-
-    def __call__(self, sample: StereoSample) -> Predicted:
-        """Predict one pair; its truth, if any, is not looked at."""
-        return self.rule(partial(self._maps, sample.key), sample.left, sample.right)
-
-    @torch.no_grad()
-    def _maps(self, key: str, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        batch = collate([StereoSample(key, left, right)], [0])
-        output = self.model(*(normalise(view.to(self.device)) for view in (batch.left, batch.right)))
-        maps = full_disparity(output), full_confidence(output)
-        disparity, confidence = (batch.crop(0, each).cpu().numpy() for each in maps)
-        return disparity, confidence

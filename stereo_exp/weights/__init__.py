@@ -14,6 +14,12 @@ RELEASES = {
     SLIM: {"float": "stereonetplus_slim_float.safetensors", "int_infer": "stereonetplus_slim_int8.safetensors"},
 }
 """Network -> stage -> file in this folder: of `model/backbone=mixvargenet`, and of `mixvargenet_slim`."""
+NAMES = {
+    RELEASE: PUBLISHED,
+    f"{RELEASE}-stereonetplus": PUBLISHED,
+    f"{RELEASE}-slim": SLIM,
+    f"{RELEASE}-published": PUBLISHED,
+}
 SLIM_EXPANSION = (0.5, 1.0, 1.5, 2.0, 2.0)
 """Its `model.backbone.expansion`, which tells it from the published one."""
 FOLDER = Path(__file__).resolve().parent
@@ -56,3 +62,8 @@ def released(stage: str, key: str, network: str = PUBLISHED) -> Path:
 def checkpoint_named(value: str, stage: str, key: str, network: str = PUBLISHED) -> Path:
     """The path that a config key gives: a file's, or with `release` that of the released weights of `stage`."""
     return released(stage, key, network) if value == RELEASE else Path(value)
+
+
+def compiled_release(network: str = PUBLISHED) -> Path:
+    """stub until merged"""
+    return FOLDER / "compiled" / network

@@ -9,14 +9,14 @@ import pytest
 from real.sets import default_root
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.geometry.sizing import Predicted
+from stereo_exp.geometry.prediction import Prediction
 
 
 def test_the_sheet_shows_every_pair(tmp_path: Path) -> None:
     (scene,) = contact_sheet.load_scenes(tmp_path, ())
     truth = scene[0].disparity
     assert truth is not None
-    found = Predicted(truth, np.full(truth.shape, 0.5, np.float32), np.ones(truth.shape, bool))
+    found = Prediction(truth, np.full(truth.shape, 0.5, np.float32), np.ones(truth.shape, bool))
     sizes = []
     for rows in (1, 2):
         path = tmp_path / f"{rows}.jpg"

@@ -68,7 +68,7 @@ def test_plain_webdataset_reads_the_shards(make_scenes, tmp_path):
 def test_the_index_says_what_the_issue_asks_for(make_scenes, tmp_path):
     import hashlib
 
-    from stereo_exp import __version__
+    from stereo_exp.base import __version__
 
     root = make_scenes(SIZES)
     pack(root, tmp_path, "train", samples_per_shard=4)

@@ -19,8 +19,8 @@ from stereo_exp.data.sources.pairs import find_pairs
 from stereo_exp.geometry.calibration import read_calibration
 from stereo_exp.geometry.frames import open_frames
 from stereo_exp.geometry.rectify import Rectifier, Rig
+from stereo_exp.runtime.bench import pinned
 from stereo_exp.runtime.engines import usable_threads
-from stereo_exp.runtime.host import pinned
 from stereo_exp.runtime.manifest import Manifest, ModelEntry, read_manifest
 from stereo_exp.shapes.writer import render_dataset
 from stereo_exp.suite.datasets import open_split

@@ -19,9 +19,9 @@ from stereo_exp.config.deploy import MODES
 from stereo_exp.config.deploy import RUN_ENGINES as ENGINE_NAMES
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.formats.pfm import write_pfm
+from stereo_exp.runtime.bench import device_name, pinned
 from stereo_exp.runtime.engines import AUTO
 from stereo_exp.runtime.engines import ENGINES as REGISTERED
-from stereo_exp.runtime.host import device_name, pinned
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.folders import find_compiled
 from stereo_exp.suite.tasks import dispatch

@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from stereo_exp import __version__
+from stereo_exp.base import __version__
 from stereo_exp.base.errors import ArgumentError, DataError, UserError
 from stereo_exp.base.files import write_text
 from stereo_exp.base.progress import Meter

@@ -9,8 +9,7 @@ from stereo_exp.geometry.drawing.colours import (
     colour_map,
     disparity_limits,
 )
-from stereo_exp.geometry.drawing.film import Film
-from stereo_exp.geometry.drawing.panels import Panel, draw_panels, write_panels
+from stereo_exp.geometry.drawing.panels import Film, Panel, draw_panels, write_panels
 from stereo_exp.geometry.drawing.text import draw_text
 
 __all__ = [

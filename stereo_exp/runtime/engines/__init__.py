@@ -11,7 +11,16 @@ from stereo_exp.base.registry import declare
 from stereo_exp.runtime.engines.base import Engine, OperatorTime
 from stereo_exp.runtime.manifest import FULL, Manifest, check_file
 
-__all__ = ["AUTO", "ENGINES", "Engine", "OperatorTime", "choose_engine", "load_engine", "usable_threads"]
+__all__ = [
+    "AUTO",
+    "ENGINES",
+    "Engine",
+    "OperatorTime",
+    "choose_engine",
+    "is_installed",
+    "load_engine",
+    "usable_threads",
+]
 
 log = logging.getLogger(__name__)
 AUTO = "auto"
@@ -37,17 +46,20 @@ def choose_engine(manifest: Manifest, name: str = AUTO) -> str:
             manifest.file(name, FULL)
         _check_installed(name)
         return name
-    # Plug-ins are loaded before this is imported; with `auto` they still come behind.
-    in_order = sorted(ENGINES, key=lambda engine: not ENGINES[engine].is_ours)
-    compiled = [engine for engine in in_order if manifest.engines.get(engine)]
+    compiled = [engine for engine in by_speed() if manifest.engines.get(engine)]
     if not compiled:
         raise UserError(manifest.folder, None, "was compiled for no engine that runs here", "compile it again")
     for engine in compiled:
-        if _is_installed(engine):
-            log.info("engine=auto: %s, the first of %s that is installed", engine, ", ".join(compiled))
+        if is_installed(engine):
+            log.debug("engine=auto: %s, the first of %s that is installed", engine, ", ".join(compiled))
             return engine
     _check_installed(compiled[0])
     raise AssertionError("an engine is installed that was not found")
+
+
+def by_speed() -> list[str]:
+    """The engines, the faster first; those of plug-ins behind, though these are loaded before this is imported."""
+    return sorted(ENGINES, key=lambda engine: not ENGINES[engine].is_ours)
 
 
 def load_engine(
@@ -57,6 +69,7 @@ def load_engine(
     threads: int | None = None,
     in_flight: int = 1,
     profiling: bool = False,
+    device: str | None = None,
 ) -> Engine:
     """A form of a compiled folder, loaded and ready to run; its checksum is compared first.
 
@@ -65,6 +78,7 @@ def load_engine(
         threads: CPU threads of all that is in flight together; None takes every core that this process may use.
         in_flight: pairs that may be computed at once.
         profiling: measure every operator; slower.
+        device: what the engine calls it: CPU, GPU or NPU of OpenVINO, cpu or cuda of ONNX Runtime; None: the processor.
 
     Raises:
         UserError: see `choose_engine`; the file is missing, was changed, or the engine refuses it.
@@ -72,7 +86,12 @@ def load_engine(
     name = choose_engine(manifest, engine)
     path = manifest.file(name, form)
     check_file(manifest.folder, manifest.engines[name][form])
-    return ENGINES[name].load()(path, manifest.input.names, usable_threads(threads), in_flight, profiling)
+    # Engines from outside need not know devices.
+    where = {} if device is None else {"device": device}
+    loaded: Engine = ENGINES[name].load()(
+        path, manifest.input.names, usable_threads(threads), in_flight, profiling, **where
+    )
+    return loaded
 
 
 def usable_threads(threads: int | None) -> int:
@@ -91,7 +110,8 @@ def usable_threads(threads: int | None) -> int:
     return min(threads, cores)
 
 
-def _is_installed(name: str) -> bool:
+def is_installed(name: str) -> bool:
+    """Whether an engine can be loaded here."""
     if not ENGINES[name].is_ours:
         return True  # its own constructor tells what it misses
     try:
@@ -101,5 +121,5 @@ def _is_installed(name: str) -> bool:
 
 
 def _check_installed(name: str) -> None:
-    if not _is_installed(name):
+    if not is_installed(name):
         raise ArgumentError("engine", name, "is not installed", f"pip install {name} (the extra stereo_exp[{name}])")

@@ -36,6 +36,7 @@ class Engine(Protocol):
         threads: CPU threads of all calls together.
         in_flight: calls that may run at once.
         profiling: measure every operator.
+        device: where it runs, as the engine calls it; given only where it was asked for.
     """
 
     name: str

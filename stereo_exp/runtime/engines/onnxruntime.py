@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU."""
+"""ONNX Runtime, on the CPU unless another of its providers is asked for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from stereo_exp.base.errors import ArgumentError
 from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused, sums_bytes_exactly
 
 
@@ -29,8 +30,17 @@ class OnnxRuntimeEngine:
 
     name = "onnxruntime"
 
-    def __init__(self, path: Path, inputs: Sequence[str], threads: int, in_flight: int, profiling: bool) -> None:
+    def __init__(
+        self, path: Path, inputs: Sequence[str], threads: int, in_flight: int, profiling: bool, device: str = "cpu"
+    ) -> None:
         import onnxruntime
+
+        provider, there = f"{device}ExecutionProvider".lower(), onnxruntime.get_available_providers()
+        chosen = [name for name in there if name.lower() == provider]
+        if not chosen:
+            names = ", ".join(name.removesuffix("ExecutionProvider").lower() for name in there)
+            raise ArgumentError("device", device, f"ONNX Runtime finds {names} here", "try {device}=cpu")
+        providers = list(dict.fromkeys([*chosen, "CPUExecutionProvider"]))
 
         self.version, self.threads = onnxruntime.__version__, threads
         self._inputs = tuple(inputs)
@@ -47,7 +57,7 @@ class OnnxRuntimeEngine:
             options.enable_profiling = True
             options.profile_file_prefix = str(Path(self._scratch.name) / "profile")
         try:
-            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:
             # Its exceptions have no common base class below Exception.
             raise refused(path, self.name, error) from None

@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU."""
+"""OpenVINO, on the CPU unless another of its devices is asked for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from stereo_exp.base.errors import ArgumentError
 from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused, sums_bytes_exactly
 
 EXACT_SUM = "/exact"
@@ -21,7 +22,9 @@ class OpenVinoEngine:
 
     name = "openvino"
 
-    def __init__(self, path: Path, inputs: Sequence[str], threads: int, in_flight: int, profiling: bool) -> None:
+    def __init__(
+        self, path: Path, inputs: Sequence[str], threads: int, in_flight: int, profiling: bool, device: str = "CPU"
+    ) -> None:
         import openvino
 
         # 2026.4.1-22982-e213a147257-releases/2026/4: the release is what people compare.
@@ -31,21 +34,25 @@ class OpenVinoEngine:
             # On CPUs with AMX or AVX512-BF16 float operators would run in bfloat16: other results, machine by machine.
             "INFERENCE_PRECISION_HINT": "f32",
             "PERFORMANCE_HINT": "LATENCY" if in_flight == 1 else "THROUGHPUT",
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": min(in_flight, threads),
             "PERF_COUNT": profiling,
         }
-        in_bytes = sums_bytes_exactly()
+        core, device = openvino.Core(), device.upper()
+        if device.partition(".")[0] not in core.available_devices:
+            there = ", ".join(core.available_devices)
+            raise ArgumentError("device", device, f"OpenVINO finds {there} here", "try {device}=CPU")
+        on_cpu = device == "CPU"
+        if on_cpu:
+            settings |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": min(in_flight, threads)}
+        in_bytes = not on_cpu or sums_bytes_exactly()
         if not in_bytes:
             # Without its low-precision kernels it computes the same integers in float32.
             settings["LP_TRANSFORMS_MODE"] = "NO"
-        core = openvino.Core()
         try:
             model = core.read_model(str(path))
             fix_open_batch(model)
             if not in_bytes:
                 unmark_exact_sums(model)
-            compiled = core.compile_model(model, "CPU", settings)
+            compiled = core.compile_model(model, device, settings)
         except RuntimeError as error:
             raise refused(path, self.name, error) from None
         self.outputs = tuple(output.get_any_name() for output in compiled.outputs)

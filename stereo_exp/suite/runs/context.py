@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
 from stereo_exp.base.files import write_text
-from stereo_exp.config.schema import Root
+from stereo_exp.config.marks import NETWORK, keys_of
+from stereo_exp.config.quant import Quant
+from stereo_exp.config.schema import FURTHEST_STAGE, Root
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
 
 
+# What says which network it is.
+_NETWORK = (*keys_of(Root, NETWORK), *(f"quant.{key}" for key in keys_of(Quant, NETWORK)))
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
 
@@ -57,11 +61,61 @@ class RunContext:
         """The resolved config as plain dictionaries and lists."""
         return asdict(self.config)
 
+    @property
+    def asked_stage(self) -> str | None:
+        """The stage that was asked for; None: the furthest that there is."""
+        return None if self.config.stage == FURTHEST_STAGE else self.config.stage
+
+    def at(self, stage: str) -> RunContext:
+        """The same run, where the stage has been found."""
+        return replace(self, config=replace(self.config, stage=stage))
+
+    def names_a_chain(self) -> bool:
+        """Whether what was typed says whose runs are meant."""
+        return self.names_a_network() or any(is_about(each, ("name",)) for each in self.overrides)
+
+    def names_a_network(self) -> bool:
+        """Whether what was typed says of which network a checkpoint must be."""
+        return any(is_about(each, (*_NETWORK, "experiment")) for each in self.overrides)
+
     def chain(self) -> list[str]:
         """What tells this job's chain of a sweep from the others."""
         return chain_of(self.overrides)
 
 
+def compose_run(overrides: list[str]) -> RunContext:
+    """What the command line would start with these overrides: config and folder; nothing is written yet.
+
+    Raises:
+        UserError: Hydra or a rule of ours refuses them.
+    """
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from stereo_exp.config import bind, conf_dir, load_plugins
+    from stereo_exp.config.messages import from_hydra
+
+    load_plugins(overrides)
+    # Hydra 1.4 warns when version_base is given, 1.3 when it is missing.
+    version_base: Any = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
+    try:
+        with hydra.initialize_config_dir(str(conf_dir()), **version_base):
+            composed = hydra.compose("config", overrides=overrides, return_hydra_config=True)
+            folder = Path(str(OmegaConf.select(composed, "hydra.run.dir")))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise from_hydra(error, overrides) from None
+    OmegaConf.set_struct(composed, False)
+    composed.pop("hydra")
+    return RunContext(bind(composed), folder.absolute(), overrides)
+
+
 def chain_of(overrides: Iterable[str]) -> list[str]:
     """The overrides that all stages of one chain share: all but stage and task."""
     return sorted(o for o in overrides if not o.startswith(("stage=", "task=")))
+
+
+def is_about(override: str, keys: Iterable[str]) -> bool:
+    """Whether an override sets one of the keys, or something below it: `model.maxdisp=128` is about `model`."""
+    key = override.lstrip("+~").partition("=")[0].partition("@")[0].replace("/", ".")
+    return any(key == each or key.startswith(f"{each}.") for each in keys)

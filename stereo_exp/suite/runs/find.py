@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from stereo_exp.config import bind
 from stereo_exp.config.bind import MissingPlugin
 from stereo_exp.config.marks import RUN, facts, first_difference
 from stereo_exp.config.model import widened
-from stereo_exp.config.schema import Root
+from stereo_exp.config.schema import STAGES, Root
 from stereo_exp.model.checkpoint import BEST, LAST, read_meta
 from stereo_exp.suite.restore import check_same_network, network_difference, network_of
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.folders import command_for, own_chain, runs_of
-from stereo_exp.weights import FOLDER, RELEASE, RELEASES, checkpoint_named, network_with, released
+from stereo_exp.weights import FOLDER, NAMES, PUBLISHED, RELEASE, RELEASES, network_with, released
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,9 @@ STAGES_BEFORE = {
     "qat": ("calib", "qat"),
     "int_infer": ("qat", "calib"),
 }
+
+RELEASED_STAGE = "int_infer"
+"""The furthest stage of the releases."""
 
 Meta = Mapping[str, Any]
 
@@ -64,33 +68,76 @@ def find_start(context: RunContext) -> Path | None:
     return _stage_before(context, before)
 
 
-def find_checkpoint(context: RunContext, stage: str | None = None) -> Path:
-    """The checkpoint to use: `checkpoint=` where given, else the newest of this name and stage, else the released one.
+@dataclass(frozen=True)
+class Found:
+    """A checkpoint, and why it is this one."""
 
-    In a sweep the job with the same overrides comes first, so that each chain finds its own. Among the others the
-    newest whose network (and quantisation target) is the configured one wins. The released weights step in only
-    under the default name: another that is mistyped must not get figures of another network.
+    path: Path
+    stage: str
+    why: str = ""
+    release: str | None = None
+    """The name of the release, where it is one."""
 
-    Args:
-        stage: None takes the configured one.
+
+def find_checkpoint(context: RunContext) -> Found:
+    """The checkpoint to use: `checkpoint=` where given, else the newest of this name, else the released one.
+
+    At the stage that was asked for, else at the furthest that there is. The network is the checkpoint's; where what was
+    typed names another, only checkpoints of that one count. In a sweep the job with the same overrides comes first, so
+    that each chain finds its own. The released weights step in only under the default name: another that is mistyped
+    must not get figures of another network.
 
     Raises:
         CheckpointError: there is none (with the command that makes one), or only of other networks.
     """
-    config = context.config
-    stage = stage or config.stage
+    config, asked = context.config, context.asked_stage
     if config.checkpoint is not None:
-        path = checkpoint_named(config.checkpoint, stage, "checkpoint", _release_of(context))
-        check_same_network(read_meta(path), config.model, config.quant, path)
-        return path
-    found = _newest(context, stage)
-    if found is not None:
-        return found
+        return _given(context, config.checkpoint)
+    foreign: CheckpointError | None = None
+    for stage in [asked] if asked else [*STAGES][::-1]:
+        try:
+            path = _newest(context, stage, of_network=context.names_a_network())
+        except CheckpointError as error:
+            foreign = foreign or error
+            continue
+        if path is not None:
+            return Found(path, stage, f"the newest of name={config.name}{f' stage={stage}' if asked else ''}")
+    if foreign is not None:
+        raise foreign
+    stage = asked or RELEASED_STAGE
     fits = _release_fits(context, stage)
     if fits and config.name == config.model.name:
-        log.info("no %s checkpoint of name=%s: using the released weights (checkpoint=release)", stage, config.name)
-        return released(stage, "checkpoint", _release_of(context))
-    raise _none(context, stage, "checkpoint", fits)
+        why = f"there is no {f'{asked} ' if asked else ''}checkpoint of name={config.name}"
+        return Found(_released(context, stage), stage, why, _release_name(context))
+    raise _none(context, asked or "float", "checkpoint", fits)
+
+
+def _given(context: RunContext, value: str) -> Found:
+    """What `checkpoint=` says: a release, a file, or the folder of a run."""
+    config, asked = context.config, context.asked_stage
+    release = None
+    if value in NAMES:
+        stage = asked or RELEASED_STAGE
+        release = _release_name(context) if value == RELEASE and context.names_a_network() else value
+        path = released(stage, "checkpoint", NAMES[release])
+    else:
+        path = Path(value) / BEST if Path(value).is_dir() else Path(value)
+    meta = read_meta(path)
+    if context.names_a_network():
+        check_same_network(meta, config.model, config.quant, path)
+    if asked is not None and meta["stage"] != asked:
+        rule, fix = f"{path} is a {meta['stage']} checkpoint", "leave stage= out, or give checkpoint= another file"
+        raise CheckpointError("stage", asked, rule, fix)
+    return Found(path, str(meta["stage"]), "", release)
+
+
+def _released(context: RunContext, stage: str) -> Path:
+    return released(stage, "checkpoint", NAMES[_release_name(context)])
+
+
+def _release_name(context: RunContext) -> str:
+    """Which release is meant: the one of the network that was typed, else the first."""
+    return f"{RELEASE}-{_release_of(context)}" if context.names_a_network() else RELEASE
 
 
 def _check_start(meta: Meta, context: RunContext, path: Path) -> None:
@@ -162,16 +209,18 @@ def _checkpoints(context: RunContext, stage: str, wanted: Callable[[Meta], bool]
             yield meta, path
 
 
-def _newest(context: RunContext, stage: str, wanted: Callable[[Meta], bool] = lambda meta: True) -> Path | None:
-    """The newest checkpoint of the run's name with its network.
+def _newest(
+    context: RunContext, stage: str, wanted: Callable[[Meta], bool] = lambda meta: True, of_network: bool = True
+) -> Path | None:
+    """The newest checkpoint of the run's name, with its network unless `of_network` is False.
 
     Raises:
         CheckpointError: there are some, but only of other networks.
     """
     config, others = context.config, []
     for meta, path in _checkpoints(context, stage, wanted):
-        if network_difference(meta, config.model, config.quant, stage) is None:
-            log.info("checkpoint %s: the newest of name=%s stage=%s with this network", path, config.name, stage)
+        if not of_network or network_difference(meta, config.model, config.quant, stage) is None:
+            log.info("checkpoint %s: the newest of name=%s stage=%s", path, config.name, stage)
             return path
         others.append((meta, path))
     if others:
@@ -182,9 +231,11 @@ def _newest(context: RunContext, stage: str, wanted: Callable[[Meta], bool] = la
 
 def _release_fits(context: RunContext, stage: str) -> bool:
     """Whether the released weights of a stage are there, and of the configured network and target."""
-    files = RELEASES[_release_of(context)]
+    files = RELEASES[_release_of(context) if context.names_a_network() else PUBLISHED]
     if stage not in files or not (FOLDER / files[stage]).is_file():
         return False
+    if not context.names_a_network():
+        return True
     there = read_meta(FOLDER / files[stage])
     return network_difference(there, context.config.model, context.config.quant, stage) is None
 

@@ -6,34 +6,29 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import overload
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.config.marks import TASK, keys_of
 from stereo_exp.config.quant import Quant
-from stereo_exp.config.schema import Root
-from stereo_exp.runtime.manifest import MANIFEST, Manifest, read_manifest
-from stereo_exp.suite.runs.context import RUN_FILE, RunContext, chain_of
+from stereo_exp.config.schema import STAGES, Root
+from stereo_exp.runtime.manifest import FULL, MANIFEST, Manifest, read_manifest
+from stereo_exp.suite.runs.context import RUN_FILE, RunContext, chain_of, is_about
+from stereo_exp.weights import NAMES, compiled_release
 
 log = logging.getLogger(__name__)
-
-# Folders of earlier runs, by name and stage, and what to type for one more. No torch in here.
-
 
 # Settings of a run that say nothing about the network: what is typed for one group, `quant.stage.freeze_at=`, too.
 _ABOUT_THIS_TASK = (*keys_of(Root, TASK), *(f"quant.{key}" for key in keys_of(Quant, TASK)))
 
 
-def _is_about_this_task(override: str) -> bool:
-    key = override.lstrip("+~").partition("=")[0].partition("@")[0].replace("/", ".")
-    return any(key == each or key.startswith(f"{each}.") for each in _ABOUT_THIS_TASK)
-
-
-def command_for(context: RunContext, stage: str, task: str = "train") -> str:
-    """What to type for a run of `stage` like this one."""
-    kept = [o for o in context.overrides if not _is_about_this_task(o)]
+def command_for(context: RunContext, stage: str | None, task: str = "train") -> str:
+    """What to type for a run of `stage` like this one; None: of the stage that comes of itself."""
+    kept = [o for o in context.overrides if not is_about(o, _ABOUT_THIS_TASK)]
     named = [] if any(o.startswith(("name=", "experiment=")) for o in kept) else [f"name={context.config.name}"]
     done = [] if task == "train" else [f"task={task}"]
-    return " ".join(["python -m stereo_exp", *done, f"stage={stage}", *named, *kept])
+    at = [f"stage={stage}"] if stage else []
+    return " ".join(["python -m stereo_exp", *done, *at, *named, *kept])
 
 
 def runs_of(context: RunContext, stage: str) -> Iterator[Path]:
@@ -70,37 +65,70 @@ def _chain(folder: Path) -> list[str]:
 
 
 COMPILED_FOLDER = "compiled"
+RELEASED_COMPILED = "int_infer"
+"""The stage whose releases come compiled."""
 
 
-def find_compiled(context: RunContext, key: str, folder: str | None) -> Manifest:
-    """The manifest of the compiled model to use.
+@overload
+def find_compiled(context: RunContext, key: str, folder: str | None) -> Manifest: ...
+@overload
+def find_compiled(context: RunContext, key: str, folder: str | None, form: str) -> Manifest | None: ...
+def find_compiled(context: RunContext, key: str, folder: str | None, form: str = FULL) -> Manifest | None:
+    """The manifest of the compiled model to use: the folder given, else the newest of this name, else the release.
 
     Args:
         key: the config key that may name a folder, for messages.
-        folder: its value; None looks for the newest that `task=compile` made of this name and stage for
-            `model.maxdisp`. In a sweep the job with the same overrides comes first.
+        folder: its value; None looks for the newest that `task=compile` made of this name and, where one was asked
+            for, of the stage; where a network was typed, for its `model.maxdisp`. In a sweep the job with the same
+            overrides comes first.
+        form: that it must have. None is returned where there is none with another form than the releases have.
 
     Raises:
         UserError: there is none, with the command that makes one.
     """
     if folder is not None:
+        if folder in NAMES:
+            return read_manifest(compiled_release(NAMES[folder]), check_files=False)
         return read_manifest(folder, check_files=False)
-    config = context.config
+    config, wanted = context.config, context.asked_stage
     others = set()
-    for run in runs_of(context, config.stage):
-        if not (run / COMPILED_FOLDER / MANIFEST).is_file():
+    for manifest in _compiled(context):
+        has_form = any(form in forms for forms in manifest.engines.values())
+        if not has_form or (wanted is not None and manifest.model.stage != wanted):
             continue
-        manifest = read_manifest(run / COMPILED_FOLDER, check_files=False)
-        if manifest.model.maxdisp == config.model.maxdisp:
-            log.info(
-                "compiled model %s: the newest of name=%s stage=%s", run / COMPILED_FOLDER, config.name, config.stage
-            )
+        if not context.names_a_network() or manifest.model.maxdisp == config.model.maxdisp:
+            what = f"name={config.name}{f' stage={wanted}' if wanted else ''}"
+            log.info("compiled model %s: the newest of %s", manifest.folder, what)
             return manifest
         others.add(manifest.model.maxdisp)
+    if form != FULL:
+        return None
+    if wanted in (None, RELEASED_COMPILED) and not context.names_a_network() and config.name == config.model.name:
+        log.info("no compiled model of name=%s: taking that of the release", config.name)
+        return read_manifest(compiled_release(), check_files=False)
     of = f" for model.maxdisp={config.model.maxdisp}, only for {', '.join(map(str, sorted(others)))}" if others else ""
+    run = f"{wanted} run" if wanted else "run"
     raise UserError(
         key,
         "null",
-        f"no {config.stage} run named {config.name} in {Path(config.root)} has a compiled model{of}",
-        f"make one with: {command_for(context, config.stage, 'compile')}, or give {key}=DIR",
+        f"no {run} named {config.name} in {Path(config.root)} has a compiled model{of}",
+        f"make one with: {command_for(context, wanted, 'compile')}, or give {key}=DIR",
     )
+
+
+def compiled_of(context: RunContext, checkpoint: Path) -> Manifest | None:
+    """The newest compiled model of this name that was made of a checkpoint, in the full form."""
+    for manifest in _compiled(context):
+        of_it = Path(manifest.model.checkpoint).resolve() == checkpoint.resolve()
+        if of_it and any(FULL in forms for forms in manifest.engines.values()):
+            return manifest
+    return None
+
+
+def _compiled(context: RunContext) -> Iterator[Manifest]:
+    """What `task=compile` left under the run's name: of the same chain of a sweep first, then newest first."""
+    stages = [context.asked_stage] if context.asked_stage else [*STAGES][::-1]
+    for place in (*stages, "compile"):
+        for run in runs_of(context, place):
+            if (run / COMPILED_FOLDER / MANIFEST).is_file():
+                yield read_manifest(run / COMPILED_FOLDER, check_files=False)

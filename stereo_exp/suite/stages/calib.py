@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from stereo_exp import __version__
+from stereo_exp.base import __version__
 from stereo_exp.base.errors import UserError
 from stereo_exp.config.quant import CalibScheme
 from stereo_exp.model.checkpoint import (

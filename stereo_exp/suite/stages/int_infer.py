@@ -20,8 +20,8 @@ from stereo_exp.model.colour import normalise
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.suite.build import build_rule, build_target, eval_facts
 from stereo_exp.suite.evaluate import Seen, evaluate, first_pairs, flat
+from stereo_exp.suite.networks import Predictor
 from stereo_exp.suite.pictures import draw_against_float, draw_test_pictures
-from stereo_exp.suite.predict import Predictor
 from stereo_exp.suite.restore import restore, restore_model
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_start

@@ -6,7 +6,7 @@ import csv
 import io
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,13 +18,17 @@ from stereo_exp.data.source import num_pairs, read_pairs
 from stereo_exp.geometry.images import padded, padded_size
 from stereo_exp.geometry.metrics import StereoMetrics
 from stereo_exp.geometry.pair import StereoSample
-from stereo_exp.runtime.manifest import Manifest
+from stereo_exp.runtime.engines import ENGINES
+from stereo_exp.runtime.manifest import ALIGN, Manifest
 from stereo_exp.suite.build import network_size
 from stereo_exp.suite.datasets import open_split
 from stereo_exp.suite.runs.context import RunContext
-from stereo_exp.suite.runs.folders import find_compiled
+from stereo_exp.suite.runs.folders import COMPILED_FOLDER, find_compiled
 from stereo_exp.suite.track.base import open_tracker
 from stereo_exp.weights import checkpoint_named
+
+if TYPE_CHECKING:
+    from stereo_exp.deploy.source import Source
 
 log = logging.getLogger(__name__)
 TABLE = "align.csv"
@@ -35,14 +39,20 @@ def run(context: RunContext) -> dict[str, Any]:
     """Compare; returns the report's part, with `failed` where a limit is broken."""
     from stereo_exp.deploy.align import Aligned, Limits, Reference, summary
     from stereo_exp.suite.restore import load_source
+    from stereo_exp.suite.runs.find import find_checkpoint
 
     config = context.config.align
-    manifest = find_compiled(context, "align.model", config.model)
+    manifest = find_compiled(context, "align.model", config.model, ALIGN)
+    if manifest is None:
+        path = find_checkpoint(context).path
+        source = load_source(path)
+        manifest = _compile(context, source)
+    else:
+        given, stage = context.config.checkpoint or manifest.model.checkpoint, manifest.model.stage
+        path = checkpoint_named(given, stage, "checkpoint")
+        source = load_source(path)
     size = _size(config, manifest)
-    given = context.config.checkpoint or manifest.model.checkpoint
-    path = checkpoint_named(given, context.config.stage, "checkpoint")
-    source = load_source(path)
-    engines = [Aligned(manifest, name, config.threads) for name in config.engines or manifest.engines]
+    engines = [Aligned(manifest, name, context.config.engine.threads) for name in config.engines or manifest.engines]
     reference, metrics = Reference(source), StereoMetrics(manifest.model.maxdisp)
     data = open_split(context.config.dataset, "test")
     with open_tracker(context) as tracker:
@@ -73,6 +83,7 @@ def run(context: RunContext) -> dict[str, Any]:
             tracker.log(0, {f"align/{result.engine}/{key}": value for key, value in numbers.items()})
         tracker.artifact(_write_table(context.dir / TABLE, results))
     return {
+        "stage": source.stage,
         "checkpoint": str(path),
         "model": str(manifest.folder),
         "target": source.target,
@@ -91,6 +102,16 @@ def run(context: RunContext) -> dict[str, Any]:
         ],
         "table": TABLE,
     }
+
+
+def _compile(context: RunContext, source: Source) -> Manifest:
+    """Nothing is compiled yet: do it here, as `task=compile` does."""
+    from stereo_exp.deploy.build import Options, build
+
+    config, engines = context.config.compile, context.config.align.engines
+    log.info("there is no compiled model of name=%s: compiling %s", context.config.name, source.checkpoint.path)
+    wanted = engines or [name for name in config.engines if name in ENGINES]
+    return build(source, context.dir / COMPILED_FOLDER, Options(wanted, config.opt, None, None)).manifest
 
 
 def _limits(config: Align, target: str | None, exact: bool, limits: Any) -> Any:

@@ -12,12 +12,13 @@ from stereo_exp.runtime.bench import (
     Load,
     Progress,
     by_type,
+    describe,
     measure_fps,
     measure_latency,
     measure_perf,
+    pinned,
     write_profile,
 )
-from stereo_exp.runtime.host import describe, pinned
 from stereo_exp.runtime.manifest import Manifest
 from stereo_exp.runtime.model import StereoModel
 from stereo_exp.suite.build import build_rule, eval_facts, network_size
@@ -34,9 +35,15 @@ def run(context: RunContext) -> Result:
     config = context.config.bench
     manifest = find_compiled(context, "bench.model", config.model)
     size = manifest.size or network_size("bench.size", config.size)
-    load = Load(manifest, config.engine, config.threads, size, config.frames, config.warm_up)
+    engine = context.config.engine
+    load = Load(manifest, engine.name, engine.threads, size, config.frames, config.warm_up, engine.device)
     with open_tracker(context) as tracker, pinned(config.cores):
-        facts = {"mode": config.mode, "model": str(manifest.folder), **_host(config, manifest)}
+        facts = {
+            "stage": manifest.model.stage,
+            "mode": config.mode,
+            "model": str(manifest.folder),
+            **_host(config, manifest),
+        }
         result = facts | _MODES[config.mode](context, load)
         numbers = {k: v for k, v in result.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
         tracker.tag(compiled=str(manifest.folder), device=str(facts["device"]))
@@ -114,7 +121,7 @@ def _accuracy(context: RunContext, load: Load) -> Result:
     rule = build_rule(config.eval, load.manifest.sizing)
     scores = Scores(load.manifest.model.maxdisp, source.names, source.set_of, rule.left_right)
     with (
-        StereoModel(load.manifest.folder, load.engine, load.threads) as model,
+        StereoModel(load.manifest.folder, load.engine, load.threads, device=load.device) as model,
         _meter("accuracy", count) as progress,
     ):
         for index, sample in enumerate(read_pairs(source, count, config.dataset.on_error)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 PROGRAM = "model.pt2"
 
 
+log = logging.getLogger(__name__)
+
+
 def run(context: RunContext) -> dict[str, Any]:
     """Compile; returns the folder, the report's totals and what the rewrites changed.
 
@@ -30,12 +34,20 @@ def run(context: RunContext) -> dict[str, Any]:
     from stereo_exp.suite.splits import Splits
 
     config = context.config.compile
-    path = find_checkpoint(context)
+    found = find_checkpoint(context)
+    context, path = context.at(found.stage), found.path
+    log.info("network %s, stage %s%s", path, found.stage, f" ({found.why})" if found.why else "")
     for engine in config.engines:
         check_installed(engine)
     size = network_size("compile.size", config.size)
     report_size = size or network_size("compile.report_size", config.report_size)
-    result: dict[str, Any] = {"checkpoint": str(path), "opt": config.opt, "size": size, "batch": config.batch}
+    result: dict[str, Any] = {
+        "stage": found.stage,
+        "checkpoint": str(path),
+        "opt": config.opt,
+        "size": size,
+        "batch": config.batch,
+    }
     with open_tracker(context) as tracker:
         source = load_source(path)
         tracker.tag(checkpoint=str(path), parent_run=source.checkpoint.meta["run_id"])

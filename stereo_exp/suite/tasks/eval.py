@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,14 @@ from stereo_exp.suite.splits import Splits
 from stereo_exp.suite.track.base import open_tracker
 from stereo_exp.suite.train.device import choose
 
+log = logging.getLogger(__name__)
+
 
 def run(context: RunContext) -> dict[str, Any]:
     """Evaluate; returns the checkpoint's path, the metrics and the pictures."""
-    return launch(partial(_evaluate, path=find_checkpoint(context)), context)
+    found = find_checkpoint(context)
+    log.info("network %s, stage %s%s; engine torch", found.path, found.stage, f" ({found.why})" if found.why else "")
+    return launch(partial(_evaluate, path=found.path), context.at(found.stage))
 
 
 def _evaluate(context: RunContext, process: Process, path: Path) -> dict[str, Any]:
@@ -34,7 +39,13 @@ def _evaluate(context: RunContext, process: Process, path: Path) -> dict[str, An
         tracker.tag(checkpoint=str(path), parent_run=checkpoint.meta["run_id"])
         rule = build_rule(config.eval, sizing_of(checkpoint))
         scores, first = evaluate(model, splits, device, process, rule, config.eval.pictures)
-        result: dict[str, Any] = {"checkpoint": str(path), "dataset": config.dataset.name, **eval_facts(rule), **scores}
+        result: dict[str, Any] = {
+            "stage": config.stage,
+            "checkpoint": str(path),
+            "dataset": config.dataset.name,
+            **eval_facts(rule),
+            **scores,
+        }
         if process.is_main:
             tracker.log(checkpoint.meta["step"], flat(scores, "test"))
             shown = first_pairs(model, splits, device, config.eval.pictures, rule, first)

@@ -32,7 +32,9 @@ def run(context: RunContext) -> dict[str, Any]:
     from stereo_exp.suite.restore import count_costs, load_source
 
     config = context.config.export
-    path = find_checkpoint(context)
+    found = find_checkpoint(context)
+    context, path = context.at(found.stage), found.path
+    log.info("network %s, stage %s%s", path, found.stage, f" ({found.why})" if found.why else "")
     check_installed("onnxruntime")
     from stereo_exp.deploy.align import measure
 
@@ -44,6 +46,7 @@ def run(context: RunContext) -> dict[str, Any]:
         write_bytes(file, _export(source, config, size))
         log.info("wrote %s (%.1f MB)", file, file.stat().st_size / 1e6)
         result: dict[str, Any] = {
+            "stage": found.stage,
             "checkpoint": str(path),
             "onnx": str(file),
             "form": config.form,

@@ -23,15 +23,14 @@ from stereo_exp.geometry.example import example_pair
 from stereo_exp.geometry.frames import open_frames
 from stereo_exp.geometry.pair import Calibration, StereoSample
 from stereo_exp.geometry.rectify import Rectifier, Rig
+from stereo_exp.geometry.sizing import Rule
 from stereo_exp.geometry.temporal import Stability, TemporalFilter
-from stereo_exp.model.checkpoint import sizing_of
+from stereo_exp.runtime.model import StereoModel
 from stereo_exp.suite.build import build_rule
-from stereo_exp.suite.predict import Predictor, Result, with_depth, write_frame, write_one
-from stereo_exp.suite.restore import restore_model
+from stereo_exp.suite.networks import choose_network, network_facts, open_network
+from stereo_exp.suite.predict import Result, with_depth, write_frame, write_one
 from stereo_exp.suite.runs.context import RunContext
-from stereo_exp.suite.runs.find import find_checkpoint
 from stereo_exp.suite.track.base import open_tracker
-from stereo_exp.suite.train.device import choose
 
 log = logging.getLogger(__name__)
 
@@ -40,17 +39,17 @@ def run(context: RunContext) -> dict[str, Any]:
     """Predict what `infer.left` and `infer.right` name; without them that is the pair that comes along."""
     config = context.config
     pairs = Pairs(config.infer)
-    path = find_checkpoint(context)
-    device = choose(config.machine).device
-    model, checkpoint = restore_model(path, device)
-    predictor = Predictor(model, device, build_rule(config.infer, sizing_of(checkpoint)))
+    chosen = choose_network(context)
+    engine = config.engine
+    model = open_network(chosen, engine.name, engine.device, engine.threads)
+    rule = build_rule(config.infer, model.manifest.sizing)
     out = Path(config.infer.out) if config.infer.out else context.dir
-    results = _predicted(pairs, predictor, config)
+    results = _predicted(pairs, model, rule, config)
     with open_tracker(context) as tracker:
-        tracker.tag(checkpoint=str(path), parent_run=checkpoint.meta["run_id"])
+        tracker.tag(checkpoint=str(chosen.checkpoint))
         part = _write_sequence(out, results, pairs, config) if pairs.is_sequence else _write_pair(out, results, pairs)
         tracker.artifact(Path(part["picture"]))
-    return {"checkpoint": str(path), **part}
+    return {**network_facts(chosen, model), **part}
 
 
 class Pairs:
@@ -102,15 +101,15 @@ class Pairs:
             yield sample
 
 
-def _predicted(pairs: Pairs, predictor: Predictor, config: Root) -> Iterator[Result]:
+def _predicted(pairs: Pairs, model: StereoModel, rule: Rule, config: Root) -> Iterator[Result]:
     temporal = config.temporal
     steady = TemporalFilter(temporal.weight, temporal.change, temporal.jump) if temporal.filter else None
     for index, sample in enumerate(pairs):
-        seen = predictor.rule.seen(sample.size)
+        seen = rule.seen(sample.size, model.manifest.multiple, model.manifest.size)
         if index == 0 and config.infer.scale is None and seen != sample.size:
             told = "%s: enlarged to %dx%d, because it is small; infer.scale=1 leaves it as it is"
             log.info(told, sample.key, seen[1], seen[0])
-        prediction = predictor(sample)
+        prediction = model.predict(sample.left, sample.right, rule)
         disparity = prediction.disparity if steady is None else steady(sample.left, prediction.disparity)
         yield with_depth(sample, disparity, prediction.confidence, prediction.trusted, pairs.calibration)
 

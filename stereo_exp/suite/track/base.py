@@ -14,8 +14,6 @@ from stereo_exp.base.registry import group
 
 if TYPE_CHECKING:
     from stereo_exp.suite.runs.context import RunContext
-if TYPE_CHECKING:
-    from stereo_exp.suite.runs.context import RunContext
 
 
 class Tracker:
@@ -94,8 +92,6 @@ def open_tracker(context: RunContext, is_main: bool = True) -> AbstractContextMa
     """The trackers of a run, as a context manager; processes other than the main one get one that does nothing."""
     if not is_main:
         return Tracker(context)
-    from stereo_exp.suite.track.base import JsonLines
-
     return Trackers(context, [JsonLines(context), group("tracker")[context.config.tracker.name].load()(context)])
 
 

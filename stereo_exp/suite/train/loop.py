@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stereo_exp import __version__
+from stereo_exp.base import __version__
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.progress import Meter
 from stereo_exp.data.loader import StereoBatch
