@@ -78,7 +78,7 @@ COMMANDS = {
     "export/float": Command("export", f"task=export stage=float {TINY}", "float"),
     "export/qat": Command("export", f"task=export stage=qat {TINY} {FIXED}", "qat"),
     "export/int_infer": Command("export", f"task=export stage=int_infer {TINY} {FIXED}", "int_infer"),
-    "align": Command("align", f"task=align stage=int_infer {TINY} align.threads=1", "compile"),
+    "align": Command("align", f"task=align stage=int_infer {TINY} engine.threads=1", "compile"),
     "runtime/onnxruntime": Command("runtime", f"{RUNTIME} onnxruntime", "compile"),
     "runtime/openvino": Command("runtime", f"{RUNTIME} openvino", "compile"),
     # Behind the first run, which renders the pairs; under a name of its own, or the chain would start from it.

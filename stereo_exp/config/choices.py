@@ -73,6 +73,8 @@ class Choice:
     """What it sets below its node, interpolations open; an option that it puts there stands by its name."""
     picks: dict[str, str] = field(default_factory=dict)
     """Group -> option, of the groups that it chooses for."""
+    forces: dict[str, str] = field(default_factory=dict)
+    """Group -> option, of the groups in which it takes the place of what was chosen (`override`)."""
 
 
 class Choices:
@@ -103,8 +105,9 @@ class Choices:
     def defaults(self) -> dict[str, str]:
         """Group -> the option that is taken where none is named."""
         top = self.top.picks
-        below = (self.read(group, name).picks for group, name in top.items() if name in self.groups.get(group, ()))
-        return {**{group: name for picks in below for group, name in picks.items()}, **top}
+        chosen = [self.read(group, name) for group, name in top.items() if name in self.groups.get(group, ())]
+        below = {group: name for choice in chosen for group, name in choice.picks.items()}
+        return {**below, **top, **{group: name for choice in chosen for group, name in choice.forces.items()}}
 
     @cached_property
     def top(self) -> Choice:
@@ -149,9 +152,11 @@ class Choices:
         """One entry of a defaults list: `[optional] [/]group[@place]: option`, or `[/][group/]option[@place]`."""
         key, option = (entry, None) if isinstance(entry, str) else next(iter(entry.items()))
         *words, where = key.split()
-        if "override" in words:
-            return
         where, _, place = where.partition("@")
+        if "override" in words:
+            if option is not None and where.startswith("/"):
+                choice.forces[where[1:]] = option
+            return
         where = where[1:] if where.startswith("/") else f"{choice.group}/{where}".lstrip("/")
         if isinstance(entry, str):
             where, _, option = where.rpartition("/")

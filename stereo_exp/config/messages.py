@@ -17,6 +17,12 @@ from omegaconf.errors import (
 from stereo_exp.base.errors import UserError
 from stereo_exp.config.choices import conf_dir
 
+RENAMED = {
+    "bench.engine": "engine",
+    "bench.threads": "engine.threads",
+    "align.threads": "engine.threads",
+}
+"""Keys of earlier versions -> what is typed now; CHANGELOG.md lists them too."""
 _LIST_KEYS = "list the keys with: python -m stereo_exp --cfg job"
 _UNKNOWN_OPTION = re.compile(r"Could not find '([^']+)'\s*Available options in '([^']+)':\s*?\n((?:[ \t]+\S+\s*?\n)*)")
 _NO_SCHEMA = re.compile(r"Could not load 'schema/([^']+)/([^/']+)'")
@@ -59,6 +65,8 @@ def from_omegaconf(error: OmegaConfBaseException, arguments: Iterable[str] = ())
     if isinstance(error, MissingMandatoryValue):
         return UserError(key, "???", "has no default and must be given", f"add {key}=VALUE")
     if isinstance(error, (ConfigKeyError, ConfigAttributeError)):
+        if key in RENAMED:
+            return UserError(key, given, "has a new name", f"type {RENAMED[key]}={given or 'VALUE'}")
         parent, _, leaf = key.rpartition(".")
         near = difflib.get_close_matches(leaf, _keys(error.parent_node), n=1)
         fix = f"did you mean {parent + '.' if parent else ''}{near[0]}?" if near else _LIST_KEYS

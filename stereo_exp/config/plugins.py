@@ -185,6 +185,8 @@ def _check(option: Option) -> None:
         raise _broken(option, "its name is typed on the command line", "use letters, digits and _ . - only")
     if isinstance(option.builder, str) and len([each for each in option.builder.split(":") if each]) != 2:
         raise _broken(option, f"its builder is {option.builder}", "name it as module:attribute")
+    if option.group in _BESIDE_THEIR_CODE:
+        return
     base = _node_type(option.group)
     if base is None and option.group != "augment":
         return

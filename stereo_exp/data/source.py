@@ -40,7 +40,7 @@ class StereoSource(Protocol):
         ...
 
     def __getitem__(self, index: int) -> StereoSample:
-        """`read`, checked; from the end where the number is negative. IndexError behind the last: a source is iterable."""
+        """`read`, checked; from the end where the number is negative. IndexError behind the last."""
         return checked(self.read(range(len(self))[index]))
 
     def __iter__(self) -> Iterator[StereoSample]:

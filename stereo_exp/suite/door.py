@@ -112,7 +112,7 @@ def open_dataset(
     """The pairs of a data set, with their truth: a sequence of `StereoSample`.
 
     Args:
-        name: an option of the group `dataset`: `middlebury`, `sceneflow`, `kitti2015`, `eth3d`, `motorcycle`, `pairs`, …
+        name: an option of the group `dataset`: `middlebury`, `sceneflow`, `eth3d`, `motorcycle`, `pairs`, …
         root: where it lies; None: what its YAML says, an environment variable for most.
         split: `train` or `test`.
         overrides: more of its keys: `["dataset.resolution=H"]`.

@@ -34,11 +34,11 @@ KEYS: dict[str, dict[str, str]] = {
         "workers": "dataset.render_workers",
         "out": "dataset.root",
     },
-    "infer": {**_below("infer", "left", "right"), "rig": "infer.calib"},
+    "infer": {**_below("infer", "left", "right", "scale"), "rig": "infer.calib"},
     "export": {"engine": "task", "pairs": "export.parity_pairs"},
     "compile": {"engine": "compile.engines"},
-    "align": {"engine": "align.engines", "threads": "align.threads"},
-    "bench": _below("bench", "engine", "threads", "in_flight", "cores"),
+    "align": {"engine": "align.engines"},
+    "bench": _below("bench", "in_flight", "cores"),
 }
 """Scope -> argument -> key."""
 
@@ -49,6 +49,8 @@ EVERYWHERE = {
     # Whose tensors are silent: the network that calibration starts from.
     "network": "init_from",
     "target": "quant/target",
+    "engine": "engine",
+    **_below("engine", "device", "threads"),
     "lift": "quant.lift",
     **_below("quant.target", "weight_bits", "activation_bits"),
 }

@@ -216,7 +216,9 @@ def test_store_that_cannot_be_opened(cli: Cli, tiny_checkpoint: Path, tmp_path: 
     (tmp_path / "not_a_store.db").write_text("text")
     uri = f"sqlite:///{tmp_path}/not_a_store.db"
     pair = [f"infer.{side}={_picture(tmp_path / f'{side}.png')}" for side in ("left", "right")]
-    outcome = cli("experiment=smoke", "task=infer", f"checkpoint={tiny_checkpoint}", f"tracker.uri={uri}", *pair)
+    outcome = cli(
+        "experiment=smoke", "task=infer", f"checkpoint={tiny_checkpoint}", "tracker=mlflow", f"tracker.uri={uri}", *pair
+    )
     assert all(text in outcome.error_line for text in ("tracker.uri", "tracker=none"))
 
 

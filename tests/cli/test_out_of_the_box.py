@@ -37,7 +37,8 @@ def test_two_images_without_any_run(cli: Cli, pair: tuple[list[str], np.ndarray]
     report = cli("task=infer", *words, f"stage={stage}", "infer.out=res", "tracker=none", "machine.threads=1").report
     assert report["checkpoint"] == str(FOLDER / RELEASES[PUBLISHED][stage])
     (log,) = tmp_path.glob("outputs/stereonetplus/*/*/stereo_exp.log")
-    assert f"no {stage} checkpoint of name=stereonetplus: using the released weights" in log.read_text()
+    told = f"network release-stereonetplus, stage {stage} (neither checkpoint= nor name= was given); engine "
+    assert told in log.read_text().splitlines()[0]
     found = cv2.imread(str(tmp_path / "res" / "disparity.png"), cv2.IMREAD_UNCHANGED) / 256
     known = np.isfinite(truth) & (truth > 0)
     error = np.abs(found - truth)[known].mean()

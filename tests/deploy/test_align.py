@@ -41,7 +41,7 @@ def exact(tmp_path_factory: pytest.TempPathFactory, pow2: Network) -> Path:
 
 
 def settings(folder: Path, pairs: list[str], *more: str) -> list[str]:
-    return [*SMALL, "task=align", "align.threads=1", f"align.model={folder}", *pairs, *more]
+    return [*SMALL, "task=align", "engine.threads=1", f"align.model={folder}", *pairs, *more]
 
 
 def test_every_integer_is_equal(make_context: Make, exact: Path, pairs: list[str]) -> None:

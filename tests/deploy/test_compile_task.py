@@ -52,7 +52,7 @@ def test_fixed_size_and_one_engine(make_context: Make, floating: Network) -> Non
     assert report["estimated_ms"] > 0
     left, right = views(0)
     with StereoModel(context.dir, threads=1) as model:
-        result = model(left, right)
+        result = model(left, right, scale=1)
     batch = collate([StereoSample("x", left, right)], [0])
     wanted = predict(floating.source.model, batch.left, batch.right)[0, : left.shape[0], : left.shape[1]]
     np.testing.assert_allclose(result.disparity, wanted.numpy(), atol=0.01)

@@ -68,16 +68,16 @@ def test_compiled_then_run_measured_and_compared(
     wanted = predict(floating.source.model, batch.left, batch.right)[0, : ASKED[0], : ASKED[1]].numpy()
     for engine in ("onnxruntime", "openvino"):
         with StereoModel(folder, engine, threads=1) as model:
-            found = model(left, right)
+            found = model(left, right, scale=1)
         assert found.disparity.shape == found.confidence.shape == ASKED
         np.testing.assert_allclose(found.disparity, wanted, atol=0.01)
 
     # The size that it was compiled for holds, whatever is asked of the tasks that run it.
     caplog.clear()
-    bench = ["bench.frames=1", "bench.warm_up=0", "bench.threads=1", f"bench.model={folder}", "bench.size=[10,20]"]
+    bench = ["bench.frames=1", "bench.warm_up=0", "engine.threads=1", f"bench.model={folder}", "bench.size=[10,20]"]
     report, _ = run(make_context, floating, "bench", *bench)
     assert [report["height"], report["width"]] == USED
-    align = ["align.threads=1", f"align.model={folder}", "align.pairs=1", *pairs]
+    align = ["engine.threads=1", f"align.model={folder}", "align.pairs=1", *pairs]
     for more in ([], ["align.size=[100,190]"], ["align.size=[64,96]"]):
         report, _ = run(make_context, floating, "align", *align, *more)
         assert (report["size"], report["aligned"]) == (USED, True)
@@ -94,10 +94,10 @@ def test_open_sizes_rounded_where_they_are_used(
     assert report["size"] is None
     assert read_manifest(folder).size is None
     assert "128×192" in (folder / "model.html").read_text()
-    bench = ["bench.frames=1", "bench.warm_up=0", "bench.threads=1", f"bench.model={folder}", "bench.size=[100,190]"]
+    bench = ["bench.frames=1", "bench.warm_up=0", "engine.threads=1", f"bench.model={folder}", "bench.size=[100,190]"]
     report, _ = run(make_context, floating, "bench", *bench)
     assert [report["height"], report["width"]] == USED
-    align = ["align.threads=1", f"align.model={folder}", "align.pairs=1", "align.size=[100,190]"]
+    align = ["engine.threads=1", f"align.model={folder}", "align.pairs=1", "align.size=[100,190]"]
     report, _ = run(make_context, floating, "align", *align, *pairs)
     assert (report["size"], report["aligned"]) == (USED, True)
     assert told(caplog) == ["compile.report_size", "bench.size", "align.size"]

@@ -54,7 +54,7 @@ def test_eval_infer_bench_and_the_runtime_agree(
     make_context: Make, liked: Path, pairs: list[str], tmp_path: Path, asked: dict[str, Any]
 ) -> None:
     evaluated = run(make_context, liked, "eval", *pairs, *(f"eval.{k}={v}" for k, v in asked.items()))
-    compiled = f"bench.model={liked.parent / 'compiled'}", "bench.mode=accuracy", "bench.threads=1"
+    compiled = f"bench.model={liked.parent / 'compiled'}", "bench.mode=accuracy", "engine.threads=1"
     benched = run(make_context, liked, "bench", *compiled, *pairs, *(f"eval.{k}={v}" for k, v in asked.items()))
     metrics = StereoMetrics(evaluated_maxdisp(liked), checked="left_right" in asked)
     root = next(word for word in pairs if word.startswith("dataset.root=")).partition("=")[2]

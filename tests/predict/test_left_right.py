@@ -10,7 +10,7 @@ from stereo_exp.geometry.sizing import Rule
 from stereo_exp.model.regression import StereoOutput
 from stereo_exp.shapes.raster import render_scene
 from stereo_exp.shapes.scenes import sample_scene
-from stereo_exp.suite.predict import Predictor
+from stereo_exp.suite.networks import Predictor
 
 
 def test_occluded_pixels_disagree_and_the_others_agree() -> None:

@@ -95,20 +95,20 @@ CASES: dict[str, tuple[Callable[[Path], Any], str, str, str]] = {
         lambda folder: usable_threads(0),
         "bench",
         "threads=0: must be at least 1; try threads=",
-        "bench.threads=0: must be at least 1; try bench.threads=",
+        "engine.threads=0: must be at least 1; try engine.threads=",
     ),
     "no thread to align on": (
         lambda folder: usable_threads(0),
         "align",
         "threads=0: must be at least 1; try threads=",
-        "align.threads=0: must be at least 1; try align.threads=",
+        "engine.threads=0: must be at least 1; try engine.threads=",
     ),
     "no such core": (lambda folder: _pin(10**6), "bench", "; try cores=[", "; try bench.cores=["),
     "another engine": (
         lambda folder: MANIFEST.file("openvino", "full"),
         "bench",
         "engine=openvino: made was compiled for onnxruntime; compile for that engine",
-        "bench.engine=openvino: made was compiled for onnxruntime; compile with compile.engines=[openvino]",
+        "engine=openvino: made was compiled for onnxruntime; compile with compile.engines=[openvino]",
     ),
     "nothing compiled": (
         lambda folder: read_manifest(folder),

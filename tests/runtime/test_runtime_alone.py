@@ -40,8 +40,8 @@ import numpy as np
 from stereo_exp.runtime import StereoModel
 left = np.random.default_rng(0).integers(0, 256, (50, 105, 3), np.uint8)
 with StereoModel(sys.argv[1], sys.argv[2], threads=1) as model:
-    disparity, confidence = model(left[:, :100], left[:, 5:])
-print(disparity.shape, round(float(np.median(disparity)), 2))
+    pair = model(left[:, :100], left[:, 5:], scale=1)
+print(pair.disparity.shape, round(float(np.median(pair.disparity)), 2))
 """
     others = [e for e in ENGINES if e != engine]
     done = run_guarded(code, [*HEAVY, *others], compiled, engine)
@@ -89,16 +89,15 @@ def test_command_line(compiled: Path, pair: tuple[Path, Path], tmp_path: Path) -
 
     out, picture, metres = tmp_path / "out.png", tmp_path / "picture.png", tmp_path / "depth.npy"
     options = ["-o", out, "--picture", picture, "--depth", metres, "--focal", 400, "--baseline", 0.2, "--threads", 1]
-    options += ["--refine"]
+    options += ["--refine", "--scale", 1]
     done = run_guarded(CLI, HEAVY, compiled, *pair, *options)
     assert done.returncode == 0, done.stderr
     assert "50x100 px" in done.stdout
     stored = cv2.imread(str(out), cv2.IMREAD_UNCHANGED)
     assert stored.dtype == np.uint16
-    # Enlarged to 96×192, which needs no padding: 15.36 px lie between two of the matcher's candidates.
-    assert np.median(stored) / 256 == pytest.approx(8, abs=0.1)
+    assert np.median(stored) / 256 == pytest.approx(8, abs=0.02)
     assert cv2.imread(str(picture)).shape == (50, 100, 3)
-    assert np.median(np.load(metres)) == pytest.approx(10, abs=0.15)
+    assert np.median(np.load(metres)) == pytest.approx(10, abs=0.05)
 
 
 @pytest.mark.parametrize(

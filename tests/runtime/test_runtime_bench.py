@@ -27,7 +27,7 @@ from stereo_exp.suite.runs.folders import find_compiled
 from stereo_exp.suite.tasks import dispatch
 
 Make = Callable[..., RunContext]
-QUICK = ("task=bench", "bench.frames=4", "bench.warm_up=1", "bench.size=[32,64]", "bench.threads=1")
+QUICK = ("task=bench", "bench.frames=4", "bench.warm_up=1", "bench.size=[32,64]", "engine.threads=1")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_config_names_every_engine() -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("mode", MODES)
 def test_every_mode(make_context: Make, compiled: Path, pairs: Path, mode: str, engine: str) -> None:
-    settings = [*QUICK, f"bench.mode={mode}", f"bench.engine={engine}", f"bench.model={compiled}"]
+    settings = [*QUICK, f"bench.mode={mode}", f"engine={engine}", f"bench.model={compiled}"]
     context = make_context(*settings, *of_pairs(pairs))
     report = dispatch(context)
     assert json.loads((context.dir / "report.json").read_text()) == report
@@ -129,8 +129,10 @@ def test_the_newest_compiled_model_of_the_name_is_found(make_context: Make) -> N
         run = make_context(*settings, folder=f"int_infer/{name}").dir
         folders.append(write_matcher(run / "compiled", ("onnxruntime",)))
         os.utime(run / "run.json", (2e9 - age, 2e9 - age))
+    assert find_compiled(context, "bench.model", None).folder == folders[1]
+    # A range that is typed must be the model's.
     with pytest.raises(UserError, match=r"for model\.maxdisp=192, only for 32"):
-        find_compiled(context, "bench.model", None)
+        find_compiled(make_context(*settings, "model.maxdisp=192"), "bench.model", None)
     fitting = make_context(*settings, "model.maxdisp=32")
     assert find_compiled(fitting, "bench.model", None).folder == folders[1]
     # A folder that is named is taken as it is.

@@ -33,7 +33,7 @@ def test_every_registered_engine_is_tested() -> None:
 
 @pytest.mark.parametrize("disparity", [0, 5, 30])
 def test_finds_a_known_disparity(model: StereoModel, disparity: int) -> None:
-    found = model(*shifted_pair(64, 128, disparity))
+    found = model(*shifted_pair(64, 128, disparity), scale=1)
     assert found.disparity.dtype == found.confidence.dtype == np.float32
     assert np.abs(found.disparity[:, disparity + 2 :] - disparity).max() < 0.05
     assert found.confidence.min() > 0
@@ -46,7 +46,7 @@ def test_pads_as_the_training_framework_does(model: StereoModel, size: tuple[int
     batch = collate([StereoSample("a", left, right)], [0])
     views = [view.permute(0, 2, 3, 1).contiguous().numpy() for view in (batch.left, batch.right)]
     whole = dict(zip(model.engine.outputs, model.engine.run(*views), strict=True))
-    found = model(left, right)
+    found = model(left, right, scale=1)
     for name in ("disparity", "confidence"):
         assert np.array_equal(getattr(found, name), whole[name][0, : size[0], : size[1]])
 
@@ -55,13 +55,13 @@ def test_files_arrays_and_grey_images_are_the_same(model: StereoModel, tmp_path:
     left, right = (np.repeat(view[..., :1], 3, axis=2) for view in shifted_pair(40, 80, 4))
     for name, view in (("l.png", left), ("r.png", right)):
         (tmp_path / name).write_bytes(encode_png(view))
-    wanted = model(left, right).disparity
-    assert np.array_equal(model(tmp_path / "l.png", str(tmp_path / "r.png")).disparity, wanted)
-    assert np.array_equal(model(left[..., 0], right[..., :1]).disparity, wanted)
+    wanted = model(left, right, scale=1).disparity
+    assert np.array_equal(model(tmp_path / "l.png", str(tmp_path / "r.png"), scale=1).disparity, wanted)
+    assert np.array_equal(model(left[..., 0], right[..., :1], scale=1).disparity, wanted)
     # A view into a larger array, as a crop of a camera's frame is.
     frame = np.zeros((50, 90, 3), np.uint8)
     frame[5:45, 5:85] = left
-    assert np.array_equal(model(frame[5:45, 5:85], right).disparity, wanted)
+    assert np.array_equal(model(frame[5:45, 5:85], right, scale=1).disparity, wanted)
 
 
 def test_scaled_images_give_disparity_of_the_given_size(model: StereoModel) -> None:
@@ -91,7 +91,7 @@ def test_refined_disparity_is_that_of_the_images_at_any_scale(model: StereoModel
 @pytest.mark.parametrize("tile", [(64, 128), (96, 160), (4000, 128)])
 def test_tiles_give_what_the_whole_image_gives(model: StereoModel, tile: tuple[int, int]) -> None:
     left, right = shifted_pair(150, 400, 11)
-    whole, tiled = model(left, right), model(left, right, tile=tile)
+    whole, tiled = model(left, right, scale=1), model(left, right, scale=1, tile=tile)
     # The matcher looks 2 px around; only pixels that close to a tile's edge may change, and those barely count.
     difference = np.abs(whole.disparity - tiled.disparity)
     assert difference.max() < 0.5
@@ -101,17 +101,17 @@ def test_tiles_give_what_the_whole_image_gives(model: StereoModel, tile: tuple[i
 
 def test_in_flight_results_come_in_order(model: StereoModel) -> None:
     pairs = [shifted_pair(40, 96, d, seed=d) for d in (0, 9, 3, 17, 6, 1, 12)]
-    found = list(model.stream(iter(pairs)))
+    found = list(model.stream(iter(pairs), scale=1))
     assert len(found) == len(pairs)
     for pair, result in zip(pairs, found, strict=True):
-        assert np.array_equal(result.disparity, model(*pair).disparity)
-    futures = [model.submit(*pair) for pair in pairs]
+        assert np.array_equal(result.disparity, model(*pair, scale=1).disparity)
+    futures = [model.submit(*pair, scale=1) for pair in pairs]
     assert [float(np.median(f.result().disparity)).__round__() for f in futures] == [0, 9, 3, 17, 6, 1, 12]
 
 
 def test_a_stream_may_be_left(model: StereoModel) -> None:
     endless = (shifted_pair(32, 64, 1) for _ in iter(int, 1))
-    stream = model.stream(endless)
+    stream = model.stream(endless, scale=1)
     assert next(stream).disparity.shape == (32, 64)
     stream.close()
     assert model(*shifted_pair(32, 64, 1)).disparity.shape == (32, 64)
@@ -122,11 +122,11 @@ def test_a_stream_may_be_left(model: StereoModel) -> None:
 def test_a_model_of_one_size_and_batch_takes_every_size(tmp_path: Path, engine: str, size: tuple[int, int]) -> None:
     folder = write_matcher(tmp_path, (engine,), size=(64, 128), batch=2)
     with StereoModel(folder, engine, threads=1) as model:
-        found = model(*shifted_pair(*size, 7))
+        found = model(*shifted_pair(*size, 7), scale=1)
         assert found.disparity.shape == size
         assert np.abs(found.disparity[3:-3, 45:-3] - 7).max() < 0.05
         with pytest.raises(UserError, match="compiled for 64×128"):
-            model(*shifted_pair(*size, 7), tile=(96, 160))
+            model(*shifted_pair(*size, 7), scale=1, tile=(96, 160))
 
 
 def test_auto_takes_the_engine_that_the_folder_is_for(tmp_path: Path) -> None:

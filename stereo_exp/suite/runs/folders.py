@@ -93,8 +93,7 @@ def find_compiled(context: RunContext, key: str, folder: str | None, form: str =
     config, wanted = context.config, context.asked_stage
     others = set()
     for manifest in _compiled(context):
-        has_form = any(form in forms for forms in manifest.engines.values())
-        if not has_form or (wanted is not None and manifest.model.stage != wanted):
+        if not any(form in forms for forms in manifest.engines.values()):
             continue
         if not context.names_a_network() or manifest.model.maxdisp == config.model.maxdisp:
             what = f"name={config.name}{f' stage={wanted}' if wanted else ''}"
@@ -127,8 +126,11 @@ def compiled_of(context: RunContext, checkpoint: Path) -> Manifest | None:
 
 def _compiled(context: RunContext) -> Iterator[Manifest]:
     """What `task=compile` left under the run's name: of the same chain of a sweep first, then newest first."""
-    stages = [context.asked_stage] if context.asked_stage else [*STAGES][::-1]
-    for place in (*stages, "compile"):
+    asked = context.asked_stage
+    # Where no stage was typed, the folder has the task's name.
+    for place in (*([asked] if asked else [*STAGES][::-1]), "compile"):
         for run in runs_of(context, place):
             if (run / COMPILED_FOLDER / MANIFEST).is_file():
-                yield read_manifest(run / COMPILED_FOLDER, check_files=False)
+                manifest = read_manifest(run / COMPILED_FOLDER, check_files=False)
+                if place != "compile" or asked in (None, manifest.model.stage):
+                    yield manifest
