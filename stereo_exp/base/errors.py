@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 EXIT_USER_ERROR = 2
@@ -76,6 +77,30 @@ class DataError(UserError):
 
 class CheckpointError(UserError):
     """A checkpoint that is missing, damaged, unsafe, or belongs to another model."""
+
+
+EXTRAS = {
+    **dict.fromkeys(("torch", "torchao", "safetensors", "webdataset", "skimage", "filelock"), "train"),
+    "mlflow": "tracking",
+    **dict.fromkeys(("onnx", "onnx_ir", "onnxscript", "jinja2"), "export"),
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
+}
+"""Packages that a light install is without -> the extra of setup.cfg that brings them."""
+
+
+@contextmanager
+def tell_missing_extras() -> Iterator[None]:
+    """A package of an extra that is not installed is told in one line, with what to type."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        # Of a package that is there, a module that is not would be a bug.
+        if missing not in EXTRAS or find_spec(missing) is not None:
+            raise
+        fix = f'pip install "stereo_exp[{EXTRAS[missing]}]"'
+        raise UserError(missing, None, "is not installed, and this needs it", fix) from None
 
 
 def _one_line(value: object, limit: int | None = _MAX_VALUE_CHARS) -> str:

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stereo_exp.base.errors import tell_missing_extras
 from stereo_exp.runtime.engines import AUTO
 from stereo_exp.runtime.model import StereoModel
 from stereo_exp.suite.networks import choose, open_network
-from stereo_exp.suite.runs.context import RunContext, compose_run
+from stereo_exp.suite.runs.context import LOG_FILE, RunContext, compose_run
 
 if TYPE_CHECKING:
     from stereo_exp.data.source import StereoSource
@@ -45,7 +46,8 @@ def load(
     Raises:
         UserError: there is no such network, or the engine is not installed or does not take it; a `ValueError`.
     """
-    return open_network(choose(network, key="network"), engine, device, threads, in_flight)
+    with tell_missing_extras():
+        return open_network(choose(network, key="network"), engine, device, threads, in_flight)
 
 
 def compose(overrides: Sequence[str] = ()) -> RunContext:
@@ -77,7 +79,8 @@ def run(context: RunContext) -> dict[str, Any]:
         UserError: what was asked for cannot be done.
         SystemExit: the task's check did not pass; what it says stands in the report under `failed`.
     """
-    from stereo_exp.suite.tasks import dispatch
+    with tell_missing_extras():
+        from stereo_exp.suite.tasks import dispatch
 
     with _logged(context.dir):
         context.write_config()
@@ -100,10 +103,11 @@ def create_network(name: str = "stereonetplus", maxdisp: int = 192, overrides: S
     Raises:
         UserError: no such network, or a value that it does not take.
     """
-    from stereo_exp.suite.build import build_network
+    with tell_missing_extras():
+        from stereo_exp.suite.build import build_network
 
-    composed = compose([f"model={name}", f"model.maxdisp={maxdisp}", "tracker=none", *overrides])
-    return build_network(composed.config.model)
+        composed = compose([f"model={name}", f"model.maxdisp={maxdisp}", "tracker=none", *overrides])
+        return build_network(composed.config.model)
 
 
 def open_dataset(
@@ -124,18 +128,17 @@ def open_dataset(
     Raises:
         UserError: no such data set or split, or it is not there.
     """
-    from stereo_exp.suite.datasets import open_split
-
     quoted = str(root).replace("'", "\\'")
     where = [] if root is None else [f"dataset.root='{quoted}'"]
-    return open_split(compose([f"dataset={name}", "tracker=none", *where, *overrides]).config.dataset, split)
+    with tell_missing_extras():
+        from stereo_exp.suite.datasets import open_split
+
+        return open_split(compose([f"dataset={name}", "tracker=none", *where, *overrides]).config.dataset, split)
 
 
 @contextmanager
 def _logged(folder: Path) -> Iterator[None]:
     """What is logged in here also goes to the run's own log file."""
-    from stereo_exp.suite.runs.launch import LOG_FILE
-
     folder.mkdir(parents=True, exist_ok=True)
     file = logging.FileHandler(folder / LOG_FILE)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _NETWORK = (*keys_of(Root, NETWORK), *(f"quant.{key}" for key in keys_of(Quant, NETWORK)))
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
+LOG_FILE = "stereo_exp.log"
+"""What Hydra's logging is configured to write, too: conf/hydra/job_logging."""
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,10 @@ from torch import distributed as dist
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.registry import PLUGINS
 from stereo_exp.config.plugins import load_again
-from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.context import LOG_FILE, RunContext
 from stereo_exp.suite.runs.process import Process
 
 # Logging of processes that Hydra did not configure: the run's log file and standard error, in the same format.
-
-
-LOG_FILE = "stereo_exp.log"
 
 
 def to_file_and_console(run_dir: Path, quiet: bool) -> None:
