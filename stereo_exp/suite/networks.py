@@ -22,7 +22,7 @@ from stereo_exp.runtime.engines import AUTO, ENGINES, OperatorTime, is_installed
 from stereo_exp.runtime.manifest import FULL, MANIFEST, Manifest, ModelEntry, read_manifest
 from stereo_exp.runtime.model import MAPS, StereoModel
 from stereo_exp.suite.runs.folders import COMPILED_FOLDER, compiled_of
-from stereo_exp.weights import NAMES, RELEASE, compiled_release, released
+from stereo_exp.weights import NAMES, RELEASE, compiled_release, name_of, released
 
 if TYPE_CHECKING:
     import torch
@@ -84,7 +84,7 @@ def choose(named: str | Path, stage: str | None = None, key: str = "checkpoint")
         network, stage = NAMES[str(named)], stage or FURTHEST
         path = released(stage, key, network)
         compiled = read_manifest(compiled_release(network), check_files=False) if stage == FURTHEST else None
-        return Chosen(f"release-{network}", stage, path, compiled)
+        return Chosen(name_of(network), stage, path, compiled)
     path = Path(named)
     if path.is_dir() and any((path / each).is_file() for each in (MANIFEST, f"{COMPILED_FOLDER}/{MANIFEST}")):
         manifest = read_manifest(path, check_files=False)

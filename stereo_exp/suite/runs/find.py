@@ -18,7 +18,7 @@ from stereo_exp.model.checkpoint import BEST, LAST, read_meta
 from stereo_exp.suite.restore import check_same_network, network_difference, network_of
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.folders import command_for, own_chain, runs_of
-from stereo_exp.weights import FOLDER, NAMES, PUBLISHED, RELEASE, RELEASES, network_with, released
+from stereo_exp.weights import FOLDER, NAMES, PUBLISHED, RELEASE, RELEASES, name_of, network_with, released
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ def _released(context: RunContext, stage: str) -> Path:
 
 def _release_name(context: RunContext) -> str:
     """Which release is meant: the one of the network that was typed, else the first."""
-    return f"{RELEASE}-{_release_of(context)}" if context.names_a_network() else RELEASE
+    return name_of(_release_of(context)) if context.names_a_network() else RELEASE
 
 
 def _check_start(meta: Meta, context: RunContext, path: Path) -> None:
