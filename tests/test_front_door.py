@@ -74,7 +74,7 @@ def test_depth_in_metres(model: se.StereoModel, pair: Pair, tmp_path: Path) -> N
     found = model(*pair)
     depth = found.depth(focal=760, baseline=0.12)
     np.testing.assert_allclose(depth, 760 * 0.12 / found.disparity, rtol=1e-5)
-    with pytest.raises(UserError, match="focal.*focal length .* and baseline"):
+    with pytest.raises(UserError, match=r"focal.*focal length .* and baseline"):
         found.depth()
     with pytest.raises(UserError, match="baseline=0: must be positive"):
         found.depth(focal=760, baseline=0)
@@ -226,9 +226,9 @@ def test_runs_from_python_leave_what_the_command_line_leaves(
     folder = Path(calibrated["run_dir"])
     maps = [se.load(each)(*pair).disparity for each in (folder, str(folder), calibrated["checkpoint"])]
     assert all(np.array_equal(each, maps[0]) for each in maps)
-    with pytest.raises(UserError, match="engine=openvino: .* is not compiled; compile it with: .*task=compile"):
+    with pytest.raises(UserError, match=r"engine=openvino: .* is not compiled; compile it with: .*task=compile"):
         se.load(folder, engine="openvino")
-    with pytest.raises(UserError, match="optim.lr=-1"):
+    with pytest.raises(UserError, match=r"optim\.lr=-1"):
         se.compose([*common, "optim.lr=-1"])
     with pytest.raises(UserError, match="stage=clib"):
         se.compose(["stage=clib"])

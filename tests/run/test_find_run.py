@@ -52,13 +52,13 @@ def test_newest_of_the_name_and_stage(make_run: MakeRun, make_context: Callable[
     make_run("name=b", age=0)
     make_run("name=a", "stage=calib", age=0)
     make_run("name=a", age=0, files=())
-    assert find_checkpoint(make_context("name=a")) == newest.dir / BEST
+    assert find_checkpoint(make_context("name=a")).path == newest.dir / BEST
 
 
 def test_other_stage(make_run: MakeRun, make_context: Callable[..., RunContext]) -> None:
     parent = make_run("name=a", age=1)
     make_run("name=a", "stage=calib")
-    assert find_checkpoint(make_context("name=a", "stage=calib"), stage="float") == parent.dir / BEST
+    assert find_checkpoint(make_context("name=a", "stage=calib").at("float")).path == parent.dir / BEST
 
 
 def test_never_its_own_folder(make_run: MakeRun) -> None:
@@ -70,7 +70,7 @@ def test_never_its_own_folder(make_run: MakeRun) -> None:
 def test_newest_with_the_configured_network(make_run: MakeRun, make_context: Callable[..., RunContext]) -> None:
     fitting = make_run("name=a", "model.maxdisp=64", age=1)
     make_run("name=a", "model.maxdisp=96", age=0)
-    assert find_checkpoint(make_context("name=a", "model.maxdisp=64")) == fitting.dir / BEST
+    assert find_checkpoint(make_context("name=a", "model.maxdisp=64")).path == fitting.dir / BEST
 
 
 def test_only_other_networks(make_run: MakeRun, make_context: Callable[..., RunContext]) -> None:
@@ -82,13 +82,13 @@ def test_only_other_networks(make_run: MakeRun, make_context: Callable[..., RunC
 def test_none_tells_the_command_that_makes_one(make_context: Callable[..., RunContext]) -> None:
     context = make_context("name=a", "stage=calib")
     with pytest.raises(CheckpointError, match="python -m stereo_exp stage=float name=a"):
-        find_checkpoint(context, stage="float")
+        find_checkpoint(context.at("float"))
 
 
 def test_given_path_wins(make_run: MakeRun, make_context: Callable[..., RunContext]) -> None:
     old = make_run("name=b", age=5)
     make_run("name=a")
-    assert find_checkpoint(make_context("name=a", f"checkpoint={old.dir / BEST}")) == old.dir / BEST
+    assert find_checkpoint(make_context("name=a", f"checkpoint={old.dir / BEST}")).path == old.dir / BEST
 
 
 @pytest.mark.parametrize("linked", [False, True], ids=["plain root", "root behind a symbolic link"])
@@ -111,7 +111,7 @@ def test_in_a_sweep_each_chain_finds_its_own(
     make_run(*chains[0], "stage=float", folder="sweep/t0/0_float", age=0, **place)
     for job, (chain, parent) in enumerate(zip(chains, parents, strict=True), start=2):
         child = make_context(*chain, "stage=calib", folder=f"sweep/t1/{job}_calib", **place)
-        assert find_checkpoint(child, stage="float").samefile(parent.dir / BEST)
+        assert find_checkpoint(child.at("float")).path.samefile(parent.dir / BEST)
 
 
 def test_resume_never(make_run: MakeRun, make_context: Callable[..., RunContext]) -> None:

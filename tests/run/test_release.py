@@ -39,7 +39,7 @@ def leave_checkpoint(context: RunContext, lineage: tuple[dict[str, Any], ...] = 
 @pytest.mark.parametrize(("stage", "path"), [("float", FLOAT), ("int_infer", INT)])
 def test_release_by_name_wins_over_runs(make_context: Make, stage: str, path: Path) -> None:
     leave_checkpoint(make_context("name=a", f"stage={stage}"))
-    assert find_checkpoint(make_context("name=a", f"stage={stage}", "checkpoint=release")) == path
+    assert find_checkpoint(make_context("name=a", f"stage={stage}", "checkpoint=release")).path == path
 
 
 @pytest.mark.parametrize(("stage", "path"), [("float", SLIM_FLOAT), ("int_infer", SLIM_INT)])
@@ -47,7 +47,7 @@ def test_release_by_name_wins_over_runs(make_context: Make, stage: str, path: Pa
 def test_the_configured_network_says_which_release(
     make_context: Make, stage: str, path: Path, asked: tuple[str, ...]
 ) -> None:
-    assert find_checkpoint(make_context(SLIM, f"stage={stage}", *asked)) == path
+    assert find_checkpoint(make_context(SLIM, f"stage={stage}", *asked)).path == path
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_release_steps_in_where_there_is_nothing(
     make_context: Make, stage: str, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO"):
-        assert find_checkpoint(make_context(f"stage={stage}")) == path
+        assert find_checkpoint(make_context(f"stage={stage}")).path == path
     assert f"no {stage} checkpoint of name=stereonetplus: using the released weights" in caplog.text
-    assert find_checkpoint(make_context(f"stage={stage}", "name=stereonetplus")) == path, "as messages tell to type"
+    assert find_checkpoint(make_context(f"stage={stage}", "name=stereonetplus")).path == path, "as messages tell to type"
     own = leave_checkpoint(make_context(f"stage={stage}"))
-    assert find_checkpoint(make_context(f"stage={stage}")) == own
+    assert find_checkpoint(make_context(f"stage={stage}")).path == own
 
 
 @pytest.mark.parametrize(
