@@ -1,4 +1,4 @@
-"""The released weights: checkpoints that come with the package, meant by `release` in place of a path."""
+"""The released weights, meant by name in place of a path: checkpoints, and the int8 ones compiled for engines."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ RELEASES = {
     SLIM: {"float": "stereonetplus_slim_float.safetensors", "int_infer": "stereonetplus_slim_int8.safetensors"},
 }
 """Network -> stage -> file in this folder: of `model/backbone=mixvargenet`, and of `mixvargenet_slim`."""
+NAMES = {RELEASE: PUBLISHED, "release-stereonetplus": PUBLISHED, "release-slim": SLIM}
+"""What users type -> network. `release` is the one that is taken unless another is named."""
 SLIM_EXPANSION = (0.5, 1.0, 1.5, 2.0, 2.0)
 """Its `model.backbone.expansion`, which tells it from the published one."""
 FOLDER = Path(__file__).resolve().parent
+COMPILED = "compiled"
+"""Folder beside the weights, with a compiled folder for each int8 network."""
 
 
 def network_with(expansion: Sequence[float] | None) -> str:
@@ -24,12 +28,18 @@ def network_with(expansion: Sequence[float] | None) -> str:
     return SLIM if expansion is not None and tuple(expansion) == SLIM_EXPANSION else PUBLISHED
 
 
-def released(stage: str, key: str, network: str = PUBLISHED) -> Path:
+def name_of(network: str) -> str:
+    """The name among `NAMES` that always means this network, of `RELEASES`."""
+    return next(name for name, named in NAMES.items() if named == network and name != RELEASE)
+
+
+def released(stage: str, key: str, network: str = PUBLISHED, value: str = RELEASE) -> Path:
     """The released checkpoint of a stage.
 
     Args:
-        key: the config key that says `release`, for messages.
+        key: the config key that names the release, for messages.
         network: one of `RELEASES`.
+        value: the name as it was typed, for messages.
 
     Raises:
         CheckpointError: nothing is released of this stage, or the file is not there.
@@ -38,7 +48,7 @@ def released(stage: str, key: str, network: str = PUBLISHED) -> Path:
     if stage not in files:
         raise CheckpointError(
             key,
-            RELEASE,
+            value,
             f"no weights of stage={stage} are released, only of {' and '.join(files)}",
             f"give stage=int_infer, or {key}=FILE",
         )
@@ -46,7 +56,7 @@ def released(stage: str, key: str, network: str = PUBLISHED) -> Path:
     if not path.is_file():
         raise CheckpointError(
             key,
-            RELEASE,
+            value,
             f"the released weights are missing from this installation ({path})",
             f"install the package again, or give {key}=FILE",
         )
@@ -54,5 +64,45 @@ def released(stage: str, key: str, network: str = PUBLISHED) -> Path:
 
 
 def checkpoint_named(value: str, stage: str, key: str, network: str = PUBLISHED) -> Path:
-    """The path that a config key gives: a file's, or with `release` that of the released weights of `stage`."""
-    return released(stage, key, network) if value == RELEASE else Path(value)
+    """The path that a config key gives: a file's, or with one of `NAMES` that of the released weights of `stage`.
+
+    Args:
+        network: what `release` alone means here.
+
+    Raises:
+        CheckpointError: see `released`; or a name that begins like theirs is neither one of them nor a file.
+    """
+    if value in NAMES:
+        return released(stage, key, network if value == RELEASE else NAMES[value], value)
+    path = Path(value)
+    if value.startswith(f"{RELEASE}-") and not path.exists():
+        rule = f"is neither a file nor a release; released are {', '.join(NAMES)}"
+        raise CheckpointError(key, value, rule, f"try {key}={RELEASE}")
+    return path
+
+
+def compiled_release(network: str = PUBLISHED) -> Path:
+    """The compiled folder of a released int8 network, for `stereo_exp.runtime.StereoModel`.
+
+    Its files are checked against their checksums when they are loaded.
+
+    Args:
+        network: one of `RELEASES`.
+
+    Raises:
+        CheckpointError: it is not there.
+    """
+    folder = compiled_folder(FOLDER, network)
+    if not (folder / "manifest.json").is_file():
+        raise CheckpointError(
+            "network",
+            network,
+            f"its compiled form is missing from this installation ({folder})",
+            "install the package again, or make it with: python -m stereo_exp.suite.publish --compile",
+        )
+    return folder
+
+
+def compiled_folder(weights: Path, network: str) -> Path:
+    """Where the compiled form of a network lies beside the released files in `weights`."""
+    return weights / COMPILED / name_of(network).removeprefix(f"{RELEASE}-")
