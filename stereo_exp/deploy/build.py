@@ -28,7 +28,17 @@ from stereo_exp.deploy.surgery import quiet
 from stereo_exp.model.checkpoint import sizing_of
 from stereo_exp.model.colour import normalise
 from stereo_exp.model.regression import full_confidence, full_disparity
-from stereo_exp.runtime.manifest import ALIGN, FULL, MANIFEST, TRUNK, FileEntry, Manifest, ModelEntry, TensorEntry
+from stereo_exp.runtime.manifest import (
+    ALIGN,
+    FORMS,
+    FULL,
+    MANIFEST,
+    TRUNK,
+    FileEntry,
+    Manifest,
+    ModelEntry,
+    TensorEntry,
+)
 
 log = logging.getLogger(__name__)
 OPSET = 21
@@ -44,6 +54,8 @@ class Options:
     opt: int
     size: tuple[int, int] | None
     batch: int | None
+    forms: Sequence[str] = tuple(FORMS)
+    """Of these; a network without quantised activations has no `align` form."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,7 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
     engines: dict[str, dict[str, FileEntry]] = {}
     changes: dict[str, dict[str, int]] = {}
     tensors: list[TensorEntry] = []
-    with Meter("compile", 1 + 3 * len(options.engines)) as meter:
+    with Meter("compile", 1 + len(options.forms) * len(options.engines)) as meter:
         if exported is None:
             exported = export_trunk_onnx(source, OPSET, options.size, options.batch)
         meter.advance(form="trunk exported")
@@ -77,13 +89,13 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
             unrolled = engine in UNROLLED and options.opt >= UNROLLED[engine]
             whole = full_form(plain, source.num_candidates, source.maxdisp, unrolled)
             forms = {FULL: whole, TRUNK: plain}
-            if source.tensors:
+            if source.tensors and ALIGN in options.forms:
                 watched, _ = rewrite(trunk, engine, options.opt, keep_tensors=True)
                 forms[ALIGN] = align_form(watched, source.tensors)
                 tensors = tensor_entries(forms[ALIGN], source.tensors)
             engines[engine] = {}
-            for form, model in forms.items():
-                engines[engine][form], of_engine = write(model, folder, form, options.opt)
+            for form in (form for form in forms if form in options.forms):
+                engines[engine][form], of_engine = write(forms[form], folder, form, options.opt)
                 if form == FULL:
                     changes[engine] |= of_engine
                 meter.advance(engine=engine, form=form)

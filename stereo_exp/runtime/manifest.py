@@ -48,8 +48,11 @@ class ModelEntry:
     maxdisp: int
     """Disparities lie in [0, maxdisp) px."""
     checkpoint: str
+    """Its path, or the name of a release (`stereo_exp.weights.NAMES`)."""
     epe: float | None = None
     """Of the checkpoint's own evaluation, px."""
+    checkpoint_sha256: str | None = None
+    """Of a release's checkpoint: tells whether the folder was compiled from the weights that lie beside it."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Manifest:
     versions: dict[str, str] = field(default_factory=dict)
     """Of what made the folder."""
     created: str = ""
-    """ISO 8601, UTC."""
+    """ISO 8601, UTC; empty in folders of releases, which have the same bytes whenever they are made."""
     folder: Path = Path()
 
     def file(self, engine: str, form: str) -> Path:

@@ -1,23 +1,30 @@
-"""From the checkpoints of a chain to the released files: weights and facts, nothing of the machine that made them."""
+"""From the checkpoints of a chain to the released files: weights and facts, nothing of the machine that made them;
+and from the released int8 weights to what engines run."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from stereo_exp.base.errors import CheckpointError, exit_on_user_error
+from stereo_exp.base.files import write_text
 from stereo_exp.config import bind
+from stereo_exp.config.deploy import MAX_OPT
 from stereo_exp.config.marks import TASK, keys_of
 from stereo_exp.config.schema import Root
 from stereo_exp.geometry.sizing import Sizing
 from stereo_exp.model.checkpoint import SIZING, Checkpoint, load_checkpoint, save_checkpoint
-from stereo_exp.suite.restore import network_difference, network_of, restore
-from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, network_with
+from stereo_exp.runtime.engines import ENGINES
+from stereo_exp.runtime.manifest import FULL, MANIFEST, Manifest, sha256_of
+from stereo_exp.suite.restore import load_source, network_difference, network_of, restore
+from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, compiled_folder, name_of, network_with
 
 # What a run does with the network, which says nothing about the weights; these keys a released file still has.
 _KEPT = ("task", "stage", "init_from", "checkpoint", "dataset")
@@ -134,16 +141,59 @@ def _without_places(dataset: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-# Make the released files: `python -m stereo_exp.suite.publish FLOAT INT [--network slim] [--commit HASH]`.
+# The compiled form of what is released: the bytes that come with the package, for those without torch.
+
+
+def compile_network(network: str, folder: Path = FOLDER) -> Manifest:
+    """Compile a released int8 network for both engines.
+
+    The full form alone, open in height and width, with every rewrite. Run again with the same versions it gives the
+    same bytes: the manifest names the release and the checkpoint's SHA-256, neither a path nor a time.
+
+    Args:
+        network: one of `RELEASES`.
+        folder: where the released files lie; the compiled folder stands below it.
+
+    Raises:
+        CheckpointError: the checkpoint is missing or damaged.
+        ArgumentError: a package that engines are written with is not installed.
+    """
+    from stereo_exp.deploy.build import Options, build
+    from stereo_exp.deploy.engines import check_installed
+
+    engines = [name for name in ENGINES if ENGINES[name].is_ours]
+    for engine in engines:
+        check_installed(engine)
+    path, target = folder / RELEASES[network]["int_infer"], compiled_folder(folder, network)
+    source = load_source(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The old folder goes only when the new one is whole: nothing of it stays beside what the manifest lists.
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+        made = Path(scratch) / target.name
+        manifest = build(source, made, Options(engines, MAX_OPT, None, None, (FULL,))).manifest
+        name = name_of(network)
+        model = replace(manifest.model, name=name, checkpoint=name, checkpoint_sha256=sha256_of(path))
+        manifest = replace(manifest, model=model, created="", folder=target)
+        write_text(made / MANIFEST, manifest.to_json())
+        shutil.rmtree(target, ignore_errors=True)
+        made.rename(target)
+    return manifest
+
+
+# Make the released files: `python -m stereo_exp.suite.publish FLOAT INT [--network slim] [--compile]`.
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    found = argparse.ArgumentParser("python -m stereo_exp.weights", description=__doc__)
-    found.add_argument("float", type=Path, help="best.safetensors of the float run")
-    found.add_argument("int_infer", type=Path, help="best.safetensors of the int_infer run")
+    found = argparse.ArgumentParser("python -m stereo_exp.suite.publish", description=__doc__)
+    found.add_argument("float", type=Path, nargs="?", help="best.safetensors of the float run")
+    found.add_argument("int_infer", type=Path, nargs="?", help="best.safetensors of the int_infer run")
+    found.add_argument("--compile", action="store_true", help="compile the int8 network for the engines, too; without "
+                       "FLOAT and INT_INFER: those that are released already, all or that of --network")  # fmt: skip
     found.add_argument("--commit", help="of the code that trained them; default: this checkout's")
-    found.add_argument("--network", choices=RELEASES, default=PUBLISHED, help="which of the released ones they become")
+    found.add_argument(
+        "--network", choices=RELEASES, help=f"which of the released ones they become; default: {PUBLISHED}"
+    )
     found.add_argument("--sizing", type=float, nargs=3, metavar=("PIXELS", "LEAST", "MOST"), help="the size at which "
                        "these weights see pairs best; default: what the checkpoints say")  # fmt: skip
     found.add_argument("--out", type=Path, default=FOLDER, help="folder; default: the package's own")
@@ -151,19 +201,47 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Write both files; the last line is JSON."""
-    arguments = parser().parse_args()
-    sources = {"float": arguments.float, "int_infer": arguments.int_infer}
+    """Write the files; the last line is JSON."""
+    command = parser()
+    arguments = command.parse_args()
+    if arguments.int_infer is None and (arguments.float is not None or not arguments.compile):
+        command.error("give both checkpoints, or --compile alone")
     with exit_on_user_error():
-        sizing = None
-        if arguments.sizing is not None:
-            pixels, least, most = arguments.sizing
-            sizing = Sizing(int(pixels), least, most)
-        written = publish(sources, arguments.commit or commit_here(), arguments.out, arguments.network, sizing)
+        report = {} if arguments.float is None else _publish(arguments)
+        if arguments.compile:
+            report["compiled"] = _compile(arguments)
+        elif compiled_folder(arguments.out, arguments.network or PUBLISHED).exists():
+            print("the compiled form is still that of the weights before: make it anew with --compile")
+    print(json.dumps(report))
+
+
+def _publish(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The two checkpoints' part of the report."""
+    sources = {"float": arguments.float, "int_infer": arguments.int_infer}
+    sizing = None
+    if arguments.sizing is not None:
+        pixels, least, most = arguments.sizing
+        sizing = Sizing(int(pixels), least, most)
+    network, commit = arguments.network or PUBLISHED, arguments.commit or commit_here()
+    written = publish(sources, commit, arguments.out, network, sizing)
     sizes = {stage: path.stat().st_size for stage, path in written.items()}
     for stage, path in written.items():
         print(f"{stage:10} {sizes[stage] / 1e6:.2f} MB  {path}")
-    print(json.dumps({"files": {stage: str(path) for stage, path in written.items()}, "bytes": sizes}))
+    return {"files": {stage: str(path) for stage, path in written.items()}, "bytes": sizes}
+
+
+def _compile(arguments: argparse.Namespace) -> dict[str, dict[str, int]]:
+    """The compiled folders' part of the report: network -> file -> bytes."""
+    networks = list(RELEASES) if arguments.network is None else [arguments.network]
+    if arguments.float is not None:
+        networks = [arguments.network or PUBLISHED]
+    found: dict[str, dict[str, int]] = {}
+    for network in networks:
+        folder = compile_network(network, arguments.out).folder
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        found[network] = {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
+        print(f"{network:10} {sum(found[network].values()) / 1e6:.2f} MB  {folder}")
+    return found
 
 
 if __name__ == "__main__":
