@@ -58,7 +58,25 @@ def test_newest_of_the_name_and_stage(make_run: MakeRun, make_context: Callable[
 def test_other_stage(make_run: MakeRun, make_context: Callable[..., RunContext]) -> None:
     parent = make_run("name=a", age=1)
     make_run("name=a", "stage=calib")
-    assert find_checkpoint(make_context("name=a", "stage=calib").at("float")).path == parent.dir / BEST
+    assert find_checkpoint(make_context("name=a", "task=eval", "stage=float")).path == parent.dir / BEST
+
+
+def test_the_furthest_stage_where_none_is_asked_for(make_run: MakeRun, make_context: Callable[..., RunContext]) -> None:
+    make_run("name=a", "stage=float", "model.maxdisp=64", age=0)
+    further = make_run("name=a", "stage=qat", "model.maxdisp=64", age=3)
+    found = find_checkpoint(make_context("name=a", "task=eval"))
+    assert (found.path, found.stage) == (further.dir / BEST, "qat"), "of whatever network it is"
+    assert "name=a" in found.why
+    with pytest.raises(CheckpointError, match=r"model\.maxdisp=128: the checkpoint .* has 64"):
+        find_checkpoint(make_context("name=a", "task=eval", "model.maxdisp=128"))
+
+
+def test_a_run_folder_and_a_stage_that_it_is_not_of(make_run: MakeRun, make_context: Callable[..., RunContext]) -> None:
+    run = make_run("name=b", "stage=calib")
+    asked = "name=a", "task=eval", f"checkpoint={run.dir}"
+    assert find_checkpoint(make_context(*asked)).path == run.dir / BEST
+    with pytest.raises(CheckpointError, match=r"stage=float: .* is a calib checkpoint; leave stage= out"):
+        find_checkpoint(make_context(*asked, "stage=float"))
 
 
 def test_never_its_own_folder(make_run: MakeRun) -> None:
@@ -80,9 +98,9 @@ def test_only_other_networks(make_run: MakeRun, make_context: Callable[..., RunC
 
 
 def test_none_tells_the_command_that_makes_one(make_context: Callable[..., RunContext]) -> None:
-    context = make_context("name=a", "stage=calib")
+    context = make_context("name=a", "task=eval", "stage=float")
     with pytest.raises(CheckpointError, match="python -m stereo_exp stage=float name=a"):
-        find_checkpoint(context.at("float"))
+        find_checkpoint(context)
 
 
 def test_given_path_wins(make_run: MakeRun, make_context: Callable[..., RunContext]) -> None:
@@ -110,8 +128,8 @@ def test_in_a_sweep_each_chain_finds_its_own(
     make_run(*chains[0], "stage=float", age=0)
     make_run(*chains[0], "stage=float", folder="sweep/t0/0_float", age=0, **place)
     for job, (chain, parent) in enumerate(zip(chains, parents, strict=True), start=2):
-        child = make_context(*chain, "stage=calib", folder=f"sweep/t1/{job}_calib", **place)
-        assert find_checkpoint(child.at("float")).path.samefile(parent.dir / BEST)
+        child = make_context(*chain, "task=eval", "stage=float", folder=f"sweep/t1/{job}_eval", **place)
+        assert find_checkpoint(child).path.samefile(parent.dir / BEST)
 
 
 def test_resume_never(make_run: MakeRun, make_context: Callable[..., RunContext]) -> None:
