@@ -28,7 +28,7 @@ import numpy as np
 from real.markdown import table
 from real.output import add_output_options, write_report
 
-from stereo_exp.weights import PUBLISHED, SLIM, network_with
+from stereo_exp.weights import PUBLISHED, SLIM, checkpoint_named, network_with
 
 BLOCK = "speed"
 Frame = Callable[[], Any]
@@ -139,7 +139,8 @@ def _compiled(folder: Path) -> tuple[str, str]:
     from stereo_exp.runtime.manifest import read_manifest
 
     model = read_manifest(folder, check_files=False).model
-    return model.stage, network_with(read_meta(Path(model.checkpoint))["config"]["model"]["backbone"].get("expansion"))
+    path = checkpoint_named(model.checkpoint, model.stage, "checkpoint")
+    return model.stage, network_with(read_meta(path)["config"]["model"]["backbone"].get("expansion"))
 
 
 def _builders(options: argparse.Namespace) -> dict[str, Builder]:
@@ -182,7 +183,8 @@ def _torch_frame(options: argparse.Namespace, folder: Path, bf16: bool) -> Frame
 
     torch.set_num_threads(options.threads)
     manifest = read_manifest(folder, check_files=False)
-    model, _ = restore_model(Path(manifest.model.checkpoint), torch.device("cpu"))
+    path = checkpoint_named(manifest.model.checkpoint, manifest.model.stage, "checkpoint")
+    model, _ = restore_model(path, torch.device("cpu"))
     views = [torch.from_numpy(v[None]).permute(0, 3, 1, 2) for v in _pair(*options.size)]
 
     def frame() -> Any:

@@ -51,6 +51,12 @@ def test_outputs_holds_only_its_gitignore() -> None:
     assert (ROOT / "outputs" / ".gitignore").read_text().split() == ["*", "!.gitignore"]
 
 
+def test_what_is_compiled_keeps_its_bytes_in_every_checkout() -> None:
+    """Git would give Windows other line endings, and with them other checksums."""
+    attributes = (ROOT / ".gitattributes").read_text().splitlines()
+    assert any(line.startswith("stereo_exp/weights/compiled/** -text") for line in attributes)
+
+
 def test_notice_names_every_photograph_that_scenes_are_painted_with() -> None:
     from stereo_exp.shapes.textures import NAMES
 

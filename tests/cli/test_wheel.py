@@ -11,7 +11,8 @@ from command_line import command
 from wheels import CHECKOUT, build_wheel
 
 from stereo_exp.config import conf_dir
-from stereo_exp.weights import FOLDER, RELEASES
+from stereo_exp.runtime.manifest import read_manifest
+from stereo_exp.weights import COMPILED, FOLDER, RELEASES, compiled_folder
 
 pytestmark = pytest.mark.skipif(not (CHECKOUT / "setup.cfg").is_file(), reason="needs a checkout")
 
@@ -40,6 +41,17 @@ def test_wheel_has_the_released_weights(installed: Path) -> None:
     there = installed / "stereo_exp" / "weights"
     for name in (*(f for files in RELEASES.values() for f in files.values()), "CARD.md"):
         assert (there / name).read_bytes() == (FOLDER / name).read_bytes()
+
+
+@pytest.mark.parametrize("network", RELEASES)
+def test_wheel_has_the_compiled_releases(installed: Path, network: str) -> None:
+    manifest = read_manifest(compiled_folder(installed / "stereo_exp" / "weights", network), check_files=True)
+    assert sorted(manifest.engines) == ["onnxruntime", "openvino"]
+    files = [
+        {path.relative_to(top).as_posix() for path in (top / "stereo_exp" / "weights" / COMPILED).rglob("*.*")}
+        for top in (CHECKOUT, installed)
+    ]
+    assert files[0] == files[1]
 
 
 def test_wheel_has_every_module(installed: Path) -> None:

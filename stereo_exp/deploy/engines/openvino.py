@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,6 +128,22 @@ def _value(output: Any) -> np.ndarray | None:
     return None if other is None else inner * other
 
 
+_COUNTED = re.compile(r"([A-Z][A-Za-z0-9]*)_\d+")
+"""The name that OpenVINO gives a node which has none: its type, and how many nodes this process has made before it."""
+
+
+def number_names(model: Any) -> None:
+    """Count nodes without a name of their own from the graph's beginning: a graph has the same file in every process.
+
+    Args:
+        model: an `openvino.Model`; changed.
+    """
+    for index, node in enumerate(model.get_ordered_ops()):
+        # By the pattern alone, whatever the type: a constant that was folded has the name of what it replaces.
+        if counted := _COUNTED.fullmatch(node.get_friendly_name()):
+            node.set_friendly_name(f"{counted[1]}_{index}")
+
+
 EXACT_SUMS = 2
 """The lowest `compile.opt` that has them."""
 
@@ -139,7 +156,10 @@ def write(model: onnx.ModelProto, folder: Path, name: str, opt: int) -> tuple[Fi
         source, made = Path(scratch) / "model.onnx", Path(scratch) / "model.xml"
         onnx.save(model, source)
         graph = openvino.convert_model(source)
+        # Before, too: a mark is called after the sum that it marks.
+        number_names(graph)
         changes = {"exact_sums": mark_exact_sums(graph)} if opt >= EXACT_SUMS else {}
+        number_names(graph)
         # Weights stay what they are: float16 would round biases.
         openvino.save_model(graph, made, compress_to_fp16=False)
         write_bytes(folder / f"openvino/{name}.bin", made.with_suffix(".bin").read_bytes())
