@@ -1,7 +1,8 @@
 """How far off the released networks and OpenCV's SGBM are on real pairs and SceneFlow.
 
-    python benchmarks/accuracy.py [--float FILE --int FILE] [--data DIR] [--write README.md --json docs/accuracy.json]
-    python benchmarks/accuracy.py --network slim --write docs/training.md --json docs/accuracy_slim.json
+    python benchmarks/accuracy.py [--float FILE --int FILE] [--data DIR]
+    python benchmarks/accuracy.py --write docs/results/accuracy.md --json docs/results/accuracy.json
+    python benchmarks/accuracy.py --network slim --write docs/results/accuracy.md --json docs/results/accuracy_slim.json
 
 Every pair with truth under DIR, in px of its own size, all pixels with 0 < truth < maxdisp; nothing of it was trained
 on. The networks see pairs as `task=infer` shows them: enlarged where they are small. The integer one is also corrected
@@ -20,13 +21,12 @@ from typing import Any
 
 from real.markdown import table
 from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, Method, comparison_options, load_methods
-from real.output import check_output_options, named, write_report
+from real.output import check_output_options, named, page_text, today, write_report
 from real.sets import RealSet, open_sets
 
 from stereo_exp.base.errors import exit_on_user_error
 from stereo_exp.base.progress import Meter
 from stereo_exp.geometry.metrics import StereoMetrics
-from stereo_exp.runtime.bench import describe
 
 BLOCK = "accuracy"
 METHODS = (FLOAT, INT8, REFINED, SGBM)
@@ -44,7 +44,8 @@ def main() -> None:
     with exit_on_user_error():
         check_output_options(options, named(BLOCK, options.network))
         report = measure(options)
-        write_report(options, named(BLOCK, options.network), report, render(report), render_goals(report))
+        text = page_text(report, render(report))
+        write_report(options, named(BLOCK, options.network), report, text, render_goals(report))
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         logging.warning("left out: %s (%s)", name, reason)
     methods, maxdisp, checkpoints = load_methods(options, (*METHODS, AS_GIVEN))
     results = {found.name: _measure_set(found, methods, maxdisp, options.limit) for found in sets}
-    return {"maxdisp": maxdisp, "sets": results, "absent": absent, "checkpoints": checkpoints, **describe()}
+    return {"maxdisp": maxdisp, "sets": results, "absent": absent, "checkpoints": checkpoints, **today()}
 
 
 def _measure_set(pairs: RealSet, methods: Mapping[str, Method], maxdisp: int, limit: int | None) -> dict[str, Any]:

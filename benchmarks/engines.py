@@ -2,9 +2,10 @@
 
     python -m stereo_exp task=compile stage=float checkpoint=release 'compile.size=[544,960]'
     python -m stereo_exp task=compile stage=int_infer checkpoint=release 'compile.size=[544,960]'
-    python benchmarks/engines.py --float RUN_DIR --int8 RUN_DIR --write README.md
+    python benchmarks/engines.py --float RUN_DIR --int8 RUN_DIR
 
-and the same two with model/backbone=mixvargenet_slim for --slim-float and --slim-int8.
+and the same two with model/backbone=mixvargenet_slim for --slim-float and --slim-int8. What the docs show was left by
+`--write docs/results/speed.md --json docs/results/speed.json`.
 
 Every engine runs in turn, round after round, so that whatever else the machine does meets all of them; medians count.
 A turn is a frame that is not measured and some that are: a camera's frames follow each other too, and the engine before
@@ -17,7 +18,7 @@ import argparse
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,11 +27,13 @@ from typing import Any
 
 import numpy as np
 from real.markdown import table
-from real.output import add_output_options, write_report
+from real.output import add_output_options, page_text, today, write_report
 
 from stereo_exp.weights import PUBLISHED, SLIM, checkpoint_named, network_with
 
 BLOCK = "speed"
+BASE = "torch eager float32"
+"""What the others are compared with."""
 Frame = Callable[[], Any]
 Builder = Callable[[], Frame]
 SGBM_DISPARITIES = 192
@@ -226,44 +229,64 @@ def _sgbm_builders(options: argparse.Namespace) -> dict[str, Builder]:
 
 
 def _print(options: argparse.Namespace, times: dict[str, list[float]]) -> None:
-    from stereo_exp.runtime.bench import describe
-
-    host, middle = describe(), {name: median(values) for name, values in times.items()}
+    report = measured(times) | {"size": list(options.size), "threads": options.threads, **today()}
     height, width = options.size
     print(
         f"\n{height}×{width}, {options.threads} threads, {options.rounds} rounds of {options.burst} frames; "
-        f"{host['device']}, {host['cores']} cores; load average {os.getloadavg()[0]:.2f}\n"
+        f"{report['device']}, {report['cores']} cores; load average {os.getloadavg()[0]:.2f}\n"
     )
-    report = {"ms": middle, "size": [height, width], "threads": options.threads, **host}
-    write_report(options, BLOCK, report, f"{_times_table(times, middle)}\n\n{_goals_table(times, middle)}")
+    write_report(options, BLOCK, report, render(report))
 
 
-def _times_table(times: dict[str, list[float]], middle: dict[str, float]) -> str:
-    slowest = middle["torch eager float32"]
-    rows = [
-        (name, f"{middle[name]:.1f}", f"{min(values):.0f}-{max(values):.0f}", f"{slowest / middle[name]:.2f}")
-        for name, values in times.items()
-    ]
-    return table(("one frame, uint8 images to disparity", "median ms", "min-max", "× torch eager float32"), rows)
+def measured(times: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """All figures: `ms` (median), `range` (least and most ms) and `speedup` (over `BASE`) by what was timed, `goals`,
+    and what comes `after_trunk` of a full form, by its name.
 
-
-def _goals_table(times: dict[str, list[float]], middle: dict[str, float]) -> str:
-    rows = []
-    for fast, slow, wanted in GOALS:
-        if fast not in middle:
-            continue
-        found = middle[slow] / middle[fast]
-        met = "yes" if found >= wanted else "no"
-        rows.append((f"{fast} against {slow}", f"≥ {wanted:g} ×", f"{found:.2f} ×", met))
-    for name in ("openvino int8", "onnxruntime int8", f"openvino int8{OF_SLIM}", f"onnxruntime int8{OF_SLIM}"):
-        if name not in middle:
-            continue
+    Args:
+        times: ms of every frame, by what was timed.
+    """
+    ms = {name: median(values) for name, values in times.items()}
+    after_trunk = {}
+    for name in ms:
         trunk = name.replace(" int8", " int8, trunk")
-        # Pairs of neighbours in time: their differences see the same disturbance.
-        post = median(f - t for f, t in zip(times[name], times[trunk], strict=True))
-        share = post / middle[name]
-        met = "yes" if share <= POST_SHARE_GOAL else "no"
-        rows.append((f"{name}: after the trunk", f"≤ {POST_SHARE_GOAL:.0%}", f"{share:.1%} ({post:.1f} ms)", met))
+        if trunk != name and trunk in ms:
+            # Pairs of neighbours in time: their differences see the same disturbance.
+            post = median(f - t for f, t in zip(times[name], times[trunk], strict=True))
+            after_trunk[name] = {"ms": post, "share": post / ms[name]}
+    return {
+        "ms": ms,
+        "range": {name: [min(values), max(values)] for name, values in times.items()},
+        "speedup": {name: ms[BASE] / value for name, value in ms.items()},
+        "goals": [
+            {"fast": fast, "slow": slow, "wanted": wanted, "found": ms[slow] / ms[fast]}
+            for fast, slow, wanted in GOALS
+            if fast in ms and slow in ms
+        ],
+        "after_trunk": after_trunk,
+    }
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """Both tables in Markdown, and what they were measured on."""
+    height, width = report["size"]
+    rows = [
+        (name, f"{ms:.1f}", "{:.0f}-{:.0f}".format(*report["range"][name]), f"{report['speedup'][name]:.2f}")
+        for name, ms in report["ms"].items()
+    ]
+    head = f"one frame of {height}×{width}, {report['threads']} threads"
+    return page_text(report, table((head, "median ms", "min-max", f"× {BASE}"), rows), _render_goals(report))
+
+
+def _render_goals(report: Mapping[str, Any]) -> str:
+    rows = []
+    for goal in report["goals"]:
+        met = "yes" if goal["found"] >= goal["wanted"] else "no"
+        name = f"{goal['fast']} against {goal['slow']}"
+        rows.append((name, f"≥ {goal['wanted']:g} ×", f"{goal['found']:.2f} ×", met))
+    for name, post in report["after_trunk"].items():
+        met = "yes" if post["share"] <= POST_SHARE_GOAL else "no"
+        found = f"{post['share']:.1%} ({post['ms']:.1f} ms)"
+        rows.append((f"{name}: after the trunk", f"≤ {POST_SHARE_GOAL:.0%}", found, met))
     return table(("goal", "wanted", "found", "met"), rows)
 
 

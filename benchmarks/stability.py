@@ -1,6 +1,7 @@
 """How steady disparity is over a sequence: float, int8, int8 filtered over time or refined, and OpenCV's SGBM.
 
-    python benchmarks/stability.py [--float FILE --int FILE] [--data DIR] [--write README.md --json docs/stability.json]
+    python benchmarks/stability.py [--float FILE --int FILE] [--data DIR]
+    python benchmarks/stability.py --write docs/results/flicker.md --json docs/results/flicker.json
 
 Consecutive rectified pairs, DIR/kitti_sequence/{left,right}. Counted are the pixels whose image did not change from one
 frame to the next (mean over 5×5 px by at most 6 grey levels, `temporal.change`), the same for every method: by how many
@@ -16,7 +17,7 @@ from typing import Any
 
 from real.markdown import table
 from real.methods import FLOAT, INT8, REFINED, SGBM, Method, comparison_options, load_methods
-from real.output import check_output_options, named, write_report
+from real.output import check_output_options, named, page_text, today, write_report
 
 from stereo_exp.base.errors import UserError, exit_on_user_error
 from stereo_exp.base.progress import Meter
@@ -24,7 +25,6 @@ from stereo_exp.config.infer import Temporal
 from stereo_exp.geometry.frames import open_frames
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.geometry.temporal import Stability, TemporalFilter
-from stereo_exp.runtime.bench import describe
 
 BLOCK = "stability"
 FILTERED = "int8, filtered"
@@ -45,8 +45,8 @@ def main() -> None:
         methods, maxdisp, checkpoints = load_methods(options, [name for name in METHODS if name != FILTERED])
         count = min(len(frames), options.limit or len(frames))
         scores = measure(islice(frames, count), methods, Temporal(), count)
-        report = {"frames": count, "maxdisp": maxdisp, "methods": scores, "checkpoints": checkpoints, **describe()}
-        write_report(options, named(BLOCK, options.network), report, render(report))
+        report = {"frames": count, "maxdisp": maxdisp, "methods": scores, "checkpoints": checkpoints, **today()}
+        write_report(options, named(BLOCK, options.network), report, page_text(report, render(report)))
 
 
 def measure(

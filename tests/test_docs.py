@@ -1,5 +1,7 @@
 """README and docs stay true: their commands compose, their links lead somewhere, CI runs what they promise."""
 
+import ast
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -7,11 +9,15 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from stereo_exp.base.errors import UserError
 from stereo_exp.config import conf_dir, register
+from stereo_exp.config.help import help_text
+from stereo_exp.config.schema import Root
 
 ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
-PAGES = [*TOP, *sorted((ROOT / "docs").glob("*.md")), ROOT / "stereo_exp" / "weights" / "CARD.md"]
+PAGES = [*TOP, *sorted(DOCS.rglob("*.md")), ROOT / "stereo_exp" / "weights" / "CARD.md"]
 if not PAGES[0].is_file():
     pytest.skip("README.md is not beside the tests (they run from an installed wheel)", allow_module_level=True)
 
@@ -76,6 +82,88 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
     for target in re.findall(r"`((?:stereo_exp|data_tools|conf|benchmarks|tests|docs)/[\w./]+)`", page.read_text()):
         assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_to_a_section_find_its_heading(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+        headings = re.findall(r"^#+ (.*)$", (page.parent / target if target else page).read_text(), re.MULTILINE)
+        assert anchor in map(slug, headings), f"{target}#{anchor}"
+
+
+def slug(heading: str) -> str:
+    """What a heading is called in links."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_readme_is_one_page() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+def test_every_page_is_linked_from_the_index() -> None:
+    linked = {(DOCS / target).resolve() for target in re.findall(r"\]\(([^)#]+)", (DOCS / "index.md").read_text())}
+    assert [page for page in DOCS.rglob("*.md") if page != DOCS / "index.md" and page not in linked] == []
+
+
+def current_text(page: Path) -> str:
+    """What a page says of today: of the CHANGELOG's tables, not the column of what was before."""
+    text = page.read_text()
+    return re.sub(r"^( *\|)[^|]*\|", r"\1", text, flags=re.MULTILINE) if page.name == "CHANGELOG.md" else text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    named = re.findall(r"(?<![\w/.])(?:stereo_exp|data_tools|benchmarks)/[\w./-]*\w", current_text(page))
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+NO_MODULES = {"stereo_exp.plugins"}
+"""Names that only look like modules: the group of entry points."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_modules_that_a_page_names_are_there(page: Path) -> None:
+    text = current_text(page)
+    dotted = set(re.findall(r"(?<![\w/.-])(?:stereo_exp|data_tools)(?:\.[A-Za-z_]\w*)+", text)) - NO_MODULES
+    assert [name for name in sorted(dotted) if not is_there(name)] == []
+    imported = re.findall(r"^from ((?:stereo_exp|data_tools)[\w.]*) import (.+)$", text, re.MULTILINE)
+    missing = [f"{module}.{name}" for module, names in imported for name in re.findall(r"\w+", names)]
+    assert [name for name in missing if not is_there(name)] == []
+
+
+def is_there(dotted: str) -> bool:
+    """Whether a module, or what stands in one, is called so."""
+    module, _, rest = dotted.partition(".")
+    found: object = importlib.import_module(module)
+    for part in rest.split(".") if rest else ():
+        module = f"{module}.{part}"
+        try:
+            found = getattr(found, part) if hasattr(found, part) else importlib.import_module(module)
+        except ModuleNotFoundError:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=lambda p: p.name)
+def test_keys_that_a_page_names_are_there(page: Path) -> None:
+    prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    nodes = "|".join(Root.__dataclass_fields__)
+    named = set(re.findall(rf"`((?:{nodes})(?:\.[a-z_]+)+)(?:=[^`]*)?`", prose))
+    files = {name for name in named if name.endswith((".html", ".json", ".csv", ".log"))}
+    assert [name for name in sorted(named - files) if not is_key(name)] == []
+
+
+def is_key(name: str) -> bool:
+    try:
+        return bool(help_text(["--help", name]))
+    except UserError:
+        return False
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_python_of_a_page_parses(page: Path) -> None:
+    for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        ast.parse(code)
 
 
 def test_every_rewrite_stands_in_the_table_at_its_level() -> None:

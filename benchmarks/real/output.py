@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from real.markdown import check_block, write_block
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.files import write_text
+from stereo_exp.runtime.bench import describe
 from stereo_exp.weights import PUBLISHED
 
 
@@ -33,8 +35,20 @@ def check_output_options(options: argparse.Namespace, name: str) -> None:
         check_block(options.write, name)
 
 
+def today() -> dict[str, Any]:
+    """Of a report: the date, the machine, versions."""
+    return {"date": date.today().isoformat(), **describe()}
+
+
+def page_text(report: Mapping[str, Any], *tables: str) -> str:
+    """What a page shows of a report: its tables, and below them when, where and with which weights it was measured."""
+    words = [f"Measured {report['date']}: {report['device']}, {report['cores']} cores"]
+    words += [f"{name} weights `{facts['sha256'][:12]}`" for name, facts in report.get("checkpoints", {}).items()]
+    return "\n\n".join([*tables, ", ".join(words) + "."])
+
+
 def write_report(options: argparse.Namespace, block: str, report: Mapping[str, Any], text: str, more: str = "") -> None:
-    """Print the table (and `more` below it) and one line of JSON; write both where the options say.
+    """Print the text (and `more` below it) and one line of JSON; write text and JSON where the options say.
 
     Raises:
         UserError: the page has no place for the table.

@@ -1,4 +1,4 @@
-"""Installed as docs/runtime.md says for boards: the package alone, numpy, OpenCV and one engine; no torch anywhere."""
+"""Installed as docs/deploy.md says for boards: the package alone, numpy, OpenCV and one engine; no torch anywhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [
 
 def install_lines() -> list[list[str]]:
     """What follows `pip install` on the page, without its remarks."""
-    page = (CHECKOUT / "docs" / "runtime.md").read_text()
+    page = (CHECKOUT / "docs" / "deploy.md").read_text()
     block = page.split("## Installing on a board")[1].split("```")[1]
     lines = [line.split("#")[0].split() for line in block.splitlines() if line.startswith("pip install")]
     return [words[2:] for words in lines]

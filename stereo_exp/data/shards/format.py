@@ -31,7 +31,7 @@ from stereo_exp.geometry.formats.image import decode_rgb, png_size
 # Lossless codecs for the images in a shard: small and slow to read, or large and fast.
 #
 # `png` keeps the source's bytes; `webp` is a quarter smaller and somewhat faster to decode; `raw` is twice as large
-# and costs a copy to read. Measured in docs/scale.md.
+# and costs a copy to read. Measured in docs/log.md.
 
 
 _WEBP_LOSSLESS = 101  # OpenCV: a quality above 100 is lossless
