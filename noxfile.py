@@ -187,7 +187,7 @@ def wheel(session: nox.Session) -> None:
 @nox.session
 def release(session: nox.Session) -> None:
     """What goes out: the version stands in the CHANGELOG; sdist and wheel are sound, and the wheel alone installs."""
-    (version,) = re.findall(r'^__version__ = "(.+)"$', Path("stereo_exp/base/__init__.py").read_text(), re.MULTILINE)
+    (version,) = re.findall(r'^VERSION = "(.+)"$', Path("stereo_exp/base/constants.py").read_text(), re.MULTILINE)
     headings = re.findall(r"^## (.+)$", Path("CHANGELOG.md").read_text(), re.MULTILINE)
     (heading,) = [h for h in headings if h.split(" ")[0] == version] or [""]
     if not heading:

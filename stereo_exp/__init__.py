@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from stereo_exp.base import __version__
+from stereo_exp.base.constants import VERSION as __version__
 
 if TYPE_CHECKING:
     from stereo_exp.geometry.metrics import StereoMetrics
@@ -33,10 +33,10 @@ __all__ = [
     "run",
 ]
 _HOMES = {
-    "Prediction": "geometry.prediction",
-    "StereoMetrics": "geometry.metrics",
-    "StereoModel": "runtime.model",
-    **dict.fromkeys(("compose", "create_network", "load", "open_dataset", "run"), "suite.door"),
+    "Prediction": "geometry",
+    "StereoMetrics": "geometry",
+    "StereoModel": "runtime",
+    **dict.fromkeys(("compose", "create_network", "load", "open_dataset", "run"), "suite"),
 }
 
 

@@ -9,7 +9,7 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig
 
 from stereo_exp.config import conf_dir, register
-from stereo_exp.config.bind import chosen_nodes
+from stereo_exp.config.binding import chosen_nodes
 
 NODES = {node: {name: option.schema for name, option in options.items()} for node, options in chosen_nodes()}
 """Config node -> option -> the dataclass of its keys."""

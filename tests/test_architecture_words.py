@@ -13,7 +13,7 @@ import pytest
 
 import stereo_exp
 from stereo_exp.base.registry import GROUPS
-from stereo_exp.config.bind import chosen_nodes
+from stereo_exp.config.binding import chosen_nodes
 from stereo_exp.config.schema import Root
 from stereo_exp.suite.keys import EVERYWHERE, FIXES, KEYS
 

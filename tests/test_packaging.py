@@ -65,7 +65,7 @@ def test_notice_names_every_photograph_that_scenes_are_painted_with() -> None:
 
 
 def test_the_version_stands_in_changelog_and_citation() -> None:
-    from stereo_exp.base import __version__
+    from stereo_exp.base.constants import VERSION
 
-    assert re.search(rf"^## {re.escape(__version__)} - ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert re.search(rf"^## {re.escape(VERSION)} - ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert f"\nversion: {VERSION}\n" in (ROOT / "CITATION.cff").read_text()

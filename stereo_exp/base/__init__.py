@@ -1,3 +1,1 @@
-"""What everything else stands on; imports nothing of ours."""
-
-__version__ = "0.1.0"
+"""What every room stands on: errors told in one line, files written whole, progress, constants, the table of options."""

@@ -3,7 +3,7 @@
 No torch in here: `--help`, completion and config errors answer at once.
 """
 
-from stereo_exp.config.bind import bind, register
+from stereo_exp.config.binding import bind, register
 from stereo_exp.config.choices import conf_dir
 from stereo_exp.config.plugins import load_plugins
 

@@ -8,7 +8,7 @@ from omegaconf import MISSING
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.registry import option
-from stereo_exp.base.sizes import STRIDE
+from stereo_exp.base.constants import STRIDE
 from stereo_exp.config.rules import at_least, positive
 
 NUM_STAGES = 5

@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.registry import GROUPS, PLUGINS, Option
-from stereo_exp.config.bind import register
+from stereo_exp.config.binding import register
 from stereo_exp.config.choices import CONF_FOLDERS, USER_FOLDERS, conf_dir
 from stereo_exp.config.schema import Root
 

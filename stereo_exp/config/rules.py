@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.base.sizes import MAX_SCALE, STRIDE, USUAL_SIZE
+from stereo_exp.base.constants import MAX_SCALE, STRIDE, USUAL_SIZE
 
 
 def finite(key: str, value: float) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from stereo_exp.base.errors import ArgumentError, DataError
-from stereo_exp.base.sizes import STRIDE
+from stereo_exp.base.constants import STRIDE
 from stereo_exp.data.augment import Augment
 from stereo_exp.data.order import EvalBatches, Place, TrainBatches, sample_rng
 from stereo_exp.data.source import StereoSource

@@ -89,9 +89,9 @@ class _Recorder(Interpreter):
 
 
 def _quantise_nodes(trunk: GraphModule) -> list[Node]:
-    from stereo_exp.quant import ops
+    from stereo_exp.quant.ops import QUANTISE
 
-    return [node for node in trunk.graph.nodes if node.target == ops.QUANTISE]
+    return [node for node in trunk.graph.nodes if node.target == QUANTISE]
 
 
 LOGITS = ("disparity_logits", "superpixel_logits")

@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-from stereo_exp.base.sizes import CELL
+from stereo_exp.base.constants import CELL
 from stereo_exp.model.regression import NEIGHBOURHOOD
 
 DISPARITY, CONFIDENCE = "disparity", "confidence"

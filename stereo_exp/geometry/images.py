@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from stereo_exp.base.errors import ArgumentError, DataError
-from stereo_exp.base.sizes import STRIDE
+from stereo_exp.base.constants import STRIDE
 from stereo_exp.geometry.formats.image import read_rgb
 from stereo_exp.geometry.pair import StereoSample
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stereo_exp.base.errors import ArgumentError, UserError
-from stereo_exp.base.sizes import STRIDE
+from stereo_exp.base.constants import STRIDE
 from stereo_exp.geometry.sizing import Sizing
 
 FORMAT = "stereo_exp.compiled/1"

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from stereo_exp.base.files import write_bytes, write_text
-from stereo_exp.base.sizes import USUAL_SIZE
+from stereo_exp.base.constants import USUAL_SIZE
 from stereo_exp.geometry.formats.disparity import encode_disparity_png
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.shapes import props

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.registry import arguments, build, group
-from stereo_exp.base.sizes import STRIDE
+from stereo_exp.base.constants import STRIDE
 from stereo_exp.config.infer import Infer
 from stereo_exp.config.model import NUM_STAGES
 from stereo_exp.geometry.images import padded_size

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.registry import build
-from stereo_exp.config.bind import at_place
+from stereo_exp.config.binding import at_place
 from stereo_exp.config.dataset import (
     Dataset,
     Mix,

@@ -158,7 +158,7 @@ def compile_network(network: str, folder: Path = FOLDER) -> Manifest:
         CheckpointError: the checkpoint is missing or damaged.
         ArgumentError: a package that engines are written with is not installed.
     """
-    from stereo_exp.deploy.build import Options, build
+    from stereo_exp.deploy.folder import Options, build
     from stereo_exp.deploy.engines import check_installed
 
     engines = [name for name in ENGINES if ENGINES[name].is_ours]

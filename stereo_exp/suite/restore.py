@@ -11,7 +11,7 @@ from torch import nn
 from torch.fx import GraphModule
 
 from stereo_exp.base.errors import CheckpointError, UserError
-from stereo_exp.config.bind import MissingPlugin, Network, bind_network
+from stereo_exp.config.binding import MissingPlugin, Network, bind_network
 from stereo_exp.config.marks import NETWORK, facts, first_difference
 from stereo_exp.config.model import Model
 from stereo_exp.config.quant import Quant
@@ -109,12 +109,12 @@ def _tensors(prepared: GraphModule) -> Iterator[QuantisedTensor]:
 
 def count_costs(checkpoint: Checkpoint, size: tuple[int, int]) -> dict[str, Any]:
     """What a checkpoint's network costs, whatever it was made into: `parameters`, and `gmac`, 10⁹ multiply-accumulates
-    to predict one pair of `gmac_size`, see `stereo_exp.model.profile`.
+    to predict one pair of `gmac_size`, see `stereo_exp.model.cost`.
 
     What a compiled graph computes is a little more (correlation as whole matrix products, colours, confidence): its own
     sum stands in the static report.
     """
-    from stereo_exp.model.profile import profile
+    from stereo_exp.model.cost import profile
 
     total = profile(build_network(network_of(checkpoint.meta).model), *size)["total"]
     return {"parameters": total.parameters, "gmac": round(total.macs / 1e9, 3), "gmac_size": list(size)}

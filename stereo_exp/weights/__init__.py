@@ -7,6 +7,18 @@ from pathlib import Path
 
 from stereo_exp.base.errors import CheckpointError
 
+__all__ = [
+    "FOLDER",
+    "PUBLISHED",
+    "RELEASE",
+    "RELEASES",
+    "SLIM",
+    "SLIM_EXPANSION",
+    "checkpoint_named",
+    "network_with",
+    "released",
+]
+
 RELEASE = "release"
 PUBLISHED, SLIM = "published", "slim"
 RELEASES = {

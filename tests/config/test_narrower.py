@@ -12,7 +12,7 @@ from composing import composed
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind
-from stereo_exp.config.bind import bind_network
+from stereo_exp.config.binding import bind_network
 from stereo_exp.config.model import Model, widened
 
 CONFIG = json.dumps(asdict(bind(composed())))

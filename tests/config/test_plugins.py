@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.registry import GROUPS, PLUGINS
 from stereo_exp.config import bind, conf_dir, load_plugins
-from stereo_exp.config.bind import MissingPlugin, bind_network
+from stereo_exp.config.binding import MissingPlugin, bind_network
 from stereo_exp.config.choices import CONF_FOLDERS, USER_FOLDERS
 from stereo_exp.config.schema import Root
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stereo_exp.base.registry import group
-from stereo_exp.config.bind import fields_at
+from stereo_exp.config.binding import fields_at
 from stereo_exp.config.schema import Root
 from stereo_exp.data.augment import Augment
 

@@ -68,13 +68,13 @@ def test_plain_webdataset_reads_the_shards(make_scenes, tmp_path):
 def test_the_index_says_what_the_issue_asks_for(make_scenes, tmp_path):
     import hashlib
 
-    from stereo_exp.base import __version__
+    from stereo_exp.base.constants import VERSION
 
     root = make_scenes(SIZES)
     pack(root, tmp_path, "train", samples_per_shard=4)
     index = json.loads((tmp_path / "train/index.json").read_text())
     list_file = root / "SceneFlow_finalpass_train.txt"
-    assert index["samples"] == 7 and index["tool_version"] == __version__ and index["list_file"] == list_file.name
+    assert index["samples"] == 7 and index["tool_version"] == VERSION and index["list_file"] == list_file.name
     assert index["list_sha256"] == hashlib.sha256(list_file.read_bytes()).hexdigest()
     for shard in index["shards"]:
         data = (tmp_path / "train" / shard["name"]).read_bytes()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_models import DISPARITY, SIZE, Network, checkpoint, views
 
-from stereo_exp.deploy.build import OPSET
+from stereo_exp.deploy.folder import OPSET
 from stereo_exp.deploy.onnx_export import export_trunk_onnx
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.formats.pfm import write_pfm

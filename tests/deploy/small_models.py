@@ -50,7 +50,7 @@ def images(height: int, width: int, batch: int = 1, seed: int = 0) -> tuple[np.n
 
 def checkpoint(folder: Path, target: str | None) -> Path:
     """A small network with random weights: float, or calibrated for a target."""
-    from stereo_exp.quant.calibrate import calibrate
+    from stereo_exp.quant.calibration import calibrate
     from stereo_exp.suite.build import build_network, quantise_network
 
     stage = "float" if target is None else "calib"

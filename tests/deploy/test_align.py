@@ -16,7 +16,7 @@ from small_models import SMALL, Network, checkpoint
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.deploy.align import Comparison, Count, Limits
-from stereo_exp.deploy.build import Options, build
+from stereo_exp.deploy.folder import Options, build
 from stereo_exp.geometry.metrics import StereoMetrics
 from stereo_exp.runtime.manifest import ALIGN, MANIFEST, Manifest, read_manifest
 from stereo_exp.suite.restore import load_source

@@ -13,7 +13,7 @@ from stereo_exp import weights
 from stereo_exp.base.errors import CheckpointError
 from stereo_exp.config.deploy import MAX_OPT
 from stereo_exp.deploy.align import Reference
-from stereo_exp.deploy.build import Options, build
+from stereo_exp.deploy.folder import Options, build
 from stereo_exp.geometry.example import example_pair
 from stereo_exp.geometry.images import padded, padded_size
 from stereo_exp.model.checkpoint import load_checkpoint, sizing_of

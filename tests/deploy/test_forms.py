@@ -10,7 +10,7 @@ import pytest
 import torch
 from small_models import Network, images
 
-from stereo_exp.deploy.build import FullForm, Options, build
+from stereo_exp.deploy.folder import FullForm, Options, build
 from stereo_exp.deploy.forms import full_form, trunk_form
 from stereo_exp.deploy.onnx_export import integers_name
 from stereo_exp.deploy.rewrites import rewrite
@@ -104,7 +104,7 @@ def test_program_loads_without_this_package(tmp_path: Path, pow2: Network) -> No
     import subprocess
     import sys
 
-    from stereo_exp.deploy.build import save_program
+    from stereo_exp.deploy.folder import save_program
 
     path = save_program(pow2.source, tmp_path / "model.pt2")
     assert [p.name for p in tmp_path.iterdir()] == ["model.pt2"]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from small_models import DISPARITY, SIZE, SMALL, Network, views
 
-from stereo_exp.deploy.build import Options, build
+from stereo_exp.deploy.folder import Options, build
 from stereo_exp.geometry.formats.pfm import read_pfm
 from stereo_exp.geometry.metrics import StereoMetrics
 from stereo_exp.geometry.pair import StereoSample

@@ -29,7 +29,7 @@ from stereo_exp.deploy.report import (
     write_report,
 )
 from stereo_exp.deploy.rewrites import rewrite
-from stereo_exp.model.profile import profile
+from stereo_exp.model.cost import profile
 from stereo_exp.suite.build import build_network
 from stereo_exp.suite.restore import network_of
 from stereo_exp.suite.tasks.compile import find_figures

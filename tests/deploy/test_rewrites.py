@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 from small_models import Network, images
 
-from stereo_exp.deploy.build import OPSET
 from stereo_exp.deploy.engines import openvino
+from stereo_exp.deploy.folder import OPSET
 from stereo_exp.deploy.forms import LOGITS, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import REWRITES, Rewrite, rewrite

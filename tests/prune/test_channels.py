@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from stereo_exp.quant.narrow import Kept, keep_channels
+from stereo_exp.quant.narrowing import Kept, keep_channels
 
 SAMPLES = 100
 

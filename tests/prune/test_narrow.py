@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from stereo_exp.data.loader import StereoBatch, collate
 from stereo_exp.model.colour import normalise
 from stereo_exp.model.mixvargenet import MixVarGEUnit
-from stereo_exp.quant.narrow import narrow
+from stereo_exp.quant.narrowing import narrow
 from stereo_exp.suite.build import build_network
 
 WIDE, SLIM = "[2,4,4,2,2]", "[1,2,2,1,1]"

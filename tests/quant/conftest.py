@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_networks import quantised, random_pairs, small_config
 
-from stereo_exp.quant.calibrate import calibrate
+from stereo_exp.quant.calibration import calibrate
 from stereo_exp.quant.network import QuantisedStereoNet
 
 

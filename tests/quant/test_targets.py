@@ -15,7 +15,7 @@ from small_networks import random_pairs
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.config import conf_dir
-from stereo_exp.quant.calibrate import calibrate
+from stereo_exp.quant.calibration import calibrate
 from stereo_exp.quant.diagnosis import layer_noise
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser
 from stereo_exp.quant.network import QuantisedStereoNet
@@ -61,7 +61,7 @@ def test_a_new_target_is_one_class_and_one_yaml(tmp_path: Path) -> None:
         from hydra import initialize_config_dir
         from stereo_exp.config import bind, conf_dir, register
         from small_networks import SMALL, random_pairs
-        from stereo_exp.quant.calibrate import calibrate
+        from stereo_exp.quant.calibration import calibrate
         from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser
         from stereo_exp.suite.build import build_network, quantise_network
         register()

@@ -12,7 +12,7 @@ from torch import nn
 
 from stereo_exp.model.colour import normalise
 from stereo_exp.quant.network import QuantisedStereoNet
-from stereo_exp.quant.unfold import unfold
+from stereo_exp.quant.unfolding import unfold
 from stereo_exp.suite.build import build_network
 
 BATCHES = [random_pairs(seed) for seed in range(3)]

@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from stereo_exp.base import __version__
+from stereo_exp.base.constants import VERSION
 from stereo_exp.base.errors import ArgumentError, DataError, UserError
 from stereo_exp.base.files import write_text
 from stereo_exp.base.progress import Meter
@@ -84,7 +84,7 @@ def pack(
         list_file=pair_list.path.name,
         list_sha256=pair_list.sha256,
         list_pairs=len(pair_list),
-        tool_version=__version__,
+        tool_version=VERSION,
     )
     folder = Path(target) / split
     try:

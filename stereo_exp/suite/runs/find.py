@@ -10,7 +10,7 @@ from typing import Any
 
 from stereo_exp.base.errors import CheckpointError, UserError
 from stereo_exp.config import bind
-from stereo_exp.config.bind import MissingPlugin
+from stereo_exp.config.binding import MissingPlugin
 from stereo_exp.config.marks import RUN, facts, first_difference
 from stereo_exp.config.model import widened
 from stereo_exp.config.schema import STAGES, Root

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from stereo_exp.base import __version__
+from stereo_exp.base.constants import VERSION
 from stereo_exp.base.errors import UserError
 from stereo_exp.config.quant import CalibScheme
 from stereo_exp.model.checkpoint import (
@@ -55,7 +55,7 @@ def train(context: RunContext) -> dict[str, Any]:
 
 
 def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
-    from stereo_exp.quant.calibrate import calibrate
+    from stereo_exp.quant.calibration import calibrate
     from stereo_exp.quant.diagnosis import layer_noise
 
     config, scheme = context.config, context.config.quant.stage
@@ -136,8 +136,8 @@ def save(
         "num_steps": start.meta["step"],
         "config": context.config_dict(),
         "run_id": run_id,
-        "version": __version__,
-        "torch": torch.__version__,
+        "version": VERSION,
+        "torch": torch.VERSION,
         "scores": scores,
         "lineage": lineage_of(start),
         **sizing_entry(start),

@@ -54,7 +54,7 @@ def _take_weights(model: nn.Module, start: Checkpoint, config: Root) -> None:
     theirs = network_of(start.meta).model
     source = restore(start)
     if start.meta["stage"] != "float":
-        from stereo_exp.quant.unfold import unfold
+        from stereo_exp.quant.unfolding import unfold
 
         device = next(model.parameters()).device
         unfolded = build_network(theirs).to(device)
@@ -64,7 +64,7 @@ def _take_weights(model: nn.Module, start: Checkpoint, config: Root) -> None:
     if theirs == config.model:
         model.load_state_dict(source.state_dict())
         return
-    from stereo_exp.quant.narrow import narrow
+    from stereo_exp.quant.narrowing import narrow
 
     if not narrow(source.to(next(model.parameters()).device), model, _batches(config)):
         raise _no_pairs(config, "channels cannot be compared")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from stereo_exp.base.progress import Meter
-from stereo_exp.base.sizes import CELL
+from stereo_exp.base.constants import CELL
 from stereo_exp.config.quant import IntScheme
 from stereo_exp.data.loader import first_views
 from stereo_exp.geometry.example import example_pair

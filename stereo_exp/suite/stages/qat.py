@@ -60,7 +60,7 @@ class _Scales:
                 quantiser.learn()
 
     def before_step(self, step: int, num_steps: int) -> None:
-        from stereo_exp.quant.calibrate import settle_accumulators
+        from stereo_exp.quant.calibration import settle_accumulators
         from stereo_exp.quant.fake import ActivationQuantiser, Quantiser
 
         freeze_at = self.scheme.freeze_at * num_steps

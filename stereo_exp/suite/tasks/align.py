@@ -106,7 +106,7 @@ def run(context: RunContext) -> dict[str, Any]:
 
 def _compile(context: RunContext, source: Source) -> Manifest:
     """Nothing is compiled yet: do it here, as `task=compile` does."""
-    from stereo_exp.deploy.build import Options, build
+    from stereo_exp.deploy.folder import Options, build
 
     config, engines = context.config.compile, context.config.align.engines
     log.info("there is no compiled model of name=%s: compiling %s", context.config.name, source.checkpoint.path)

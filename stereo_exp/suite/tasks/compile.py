@@ -65,7 +65,7 @@ def run(context: RunContext) -> dict[str, Any]:
 def _compile(
     context: RunContext, source: Source, engines: list[str], size: tuple[int, int] | None, report_size: tuple[int, int]
 ) -> dict[str, Any]:
-    from stereo_exp.deploy.build import Options, build, save_program
+    from stereo_exp.deploy.folder import Options, build, save_program
     from stereo_exp.deploy.report import JSON_FILE, PAGE_FILE, write_report
     from stereo_exp.suite.restore import count_costs
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.files import write_bytes
-from stereo_exp.base.sizes import USUAL_SIZE
+from stereo_exp.base.constants import USUAL_SIZE
 from stereo_exp.config.deploy import Export
 from stereo_exp.suite.build import network_size
 from stereo_exp.suite.runs.context import RunContext

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stereo_exp.base import __version__
+from stereo_exp.base.constants import VERSION
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.progress import Meter
 from stereo_exp.data.loader import StereoBatch
@@ -231,8 +231,8 @@ class Trainer:
             "run_id": self.tracker.run_id,
             "lineage": lineage_of(self.start),
             **sizing_entry(self.start),
-            "version": __version__,
-            "torch": torch.__version__,
+            "version": VERSION,
+            "torch": torch.VERSION,
             **(extra or {}),
         }
         save_checkpoint(self.context.dir / where, meta, parts)

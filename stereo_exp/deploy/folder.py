@@ -15,10 +15,10 @@ import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
-from stereo_exp.base import __version__
+from stereo_exp.base.constants import VERSION
 from stereo_exp.base.files import replacing, write_text
 from stereo_exp.base.progress import Meter
-from stereo_exp.base.sizes import STRIDE
+from stereo_exp.base.constants import STRIDE
 from stereo_exp.deploy.engines import ENGINES
 from stereo_exp.deploy.forms import UNROLLED, full_form, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
@@ -162,7 +162,7 @@ def _integer_types(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 
 
 def _versions() -> dict[str, str]:
-    found = {"stereo_exp": __version__}
+    found = {"stereo_exp": VERSION}
     for name in _PACKAGES:
         try:
             found[name] = version(name)

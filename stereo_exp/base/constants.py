@@ -1,4 +1,6 @@
-"""Sizes that networks, data, configuration and engines share, each said once."""
+"""What many rooms go by, said once: the version, and the sizes that networks of this family share."""
+
+VERSION = "0.1.0"
 
 STRIDE = 32
 """Px. The network halves its images five times: height and width are multiples of this. So is its disparity range,
