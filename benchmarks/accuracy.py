@@ -24,9 +24,8 @@ from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, Method, compariso
 from real.output import check_output_options, named, page_text, today, write_report
 from real.sets import RealSet, open_sets
 
-from stereo_exp.base.errors import exit_on_user_error
-from stereo_exp.base.progress import Meter
-from stereo_exp.geometry.metrics import StereoMetrics
+from stereo_exp.base import Meter, exit_on_user_error
+from stereo_exp.geometry import StereoMetrics
 
 BLOCK = "accuracy"
 METHODS = (FLOAT, INT8, REFINED, SGBM)

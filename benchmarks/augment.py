@@ -27,11 +27,9 @@ import cv2  # noqa: E402
 from hydra import compose, initialize_config_dir  # noqa: E402
 
 from stereo_exp.config import bind, conf_dir, register  # noqa: E402
-from stereo_exp.data.augment import Augment  # noqa: E402
-from stereo_exp.data.order import sample_rng  # noqa: E402
-from stereo_exp.geometry.pair import StereoSample  # noqa: E402
-from stereo_exp.shapes.raster import render_scene  # noqa: E402
-from stereo_exp.shapes.scenes import sample_scene  # noqa: E402
+from stereo_exp.data import Augment, sample_rng  # noqa: E402
+from stereo_exp.geometry import StereoSample  # noqa: E402
+from stereo_exp.shapes import render_scene, sample_scene  # noqa: E402
 
 NUM_PAIRS = 8
 

@@ -19,18 +19,19 @@ from real.methods import INT8, add_network_options, load_network
 from real.output import named
 from real.sets import add_data_option
 
-from stereo_exp.base.errors import UserError, exit_on_user_error
-from stereo_exp.base.files import replacing
-from stereo_exp.base.progress import Meter
-from stereo_exp.data.sources.middlebury import MotorcycleSource
-from stereo_exp.geometry.calibration import read_calibration
-from stereo_exp.geometry.drawing import DISPARITY_MAP
-from stereo_exp.geometry.frames import open_frames
-from stereo_exp.geometry.pair import Calibration, StereoSample
-from stereo_exp.geometry.points import depth
-from stereo_exp.geometry.prediction import Prediction
-from stereo_exp.geometry.rectify import Rig
-from stereo_exp.geometry.refine import refined
+from stereo_exp.base import Meter, UserError, exit_on_user_error, replacing
+from stereo_exp.data import MotorcycleSource
+from stereo_exp.geometry import (
+    DISPARITY_MAP,
+    Calibration,
+    Prediction,
+    Rig,
+    StereoSample,
+    depth,
+    open_frames,
+    read_calibration,
+    refined,
+)
 
 SHEET = Path("docs/images/release_contact_sheet.jpg")
 OAKD_PAIRS = ("living_room", "cycles", "desk")

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from stereo_exp.model.cost_volume import correlation_volume
+from stereo_exp.model import correlation_volume
 
 
 def loop_over_disparities(left: Tensor, right: Tensor, num_disparities: int) -> Tensor:

@@ -138,8 +138,8 @@ def _options() -> argparse.Namespace:
 
 def _compiled(folder: Path) -> tuple[str, str]:
     """Stage of a compiled folder, and which of the released networks it is nearest to."""
-    from stereo_exp.model.checkpoint import read_meta
-    from stereo_exp.runtime.manifest import read_manifest
+    from stereo_exp.model import read_meta
+    from stereo_exp.runtime import read_manifest
 
     model = read_manifest(folder, check_files=False).model
     path = checkpoint_named(model.checkpoint, model.stage, "checkpoint")
@@ -157,16 +157,15 @@ def _builders(options: argparse.Namespace) -> dict[str, Builder]:
 
 def _pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Motorcycle at the size: OpenCV's time, unlike a network's, depends on what there is to match."""
-    from stereo_exp.data.sources.middlebury import MotorcycleSource
-    from stereo_exp.geometry.images import resized
+    from stereo_exp.data import MotorcycleSource
+    from stereo_exp.geometry import resized
 
     sample = MotorcycleSource().read(0)
     return resized(sample.left, (height, width)), resized(sample.right, (height, width))
 
 
 def _network_builders(options: argparse.Namespace, floating: Path, integer: Path) -> dict[str, Builder]:
-    from stereo_exp.runtime.engines import ENGINES
-    from stereo_exp.runtime.manifest import FULL, TRUNK
+    from stereo_exp.runtime import ENGINES, FULL, TRUNK
 
     found: dict[str, Builder] = {"torch eager float32": partial(_torch_frame, options, floating, False)}
     for engine in ENGINES:
@@ -179,10 +178,9 @@ def _network_builders(options: argparse.Namespace, floating: Path, integer: Path
 def _torch_frame(options: argparse.Namespace, folder: Path, bf16: bool) -> Frame:
     import torch
 
-    from stereo_exp.model.colour import normalise
-    from stereo_exp.model.regression import full_disparity
-    from stereo_exp.runtime.manifest import read_manifest
-    from stereo_exp.suite.restore import restore_model
+    from stereo_exp.model import full_disparity, normalise
+    from stereo_exp.runtime import read_manifest
+    from stereo_exp.suite import restore_model
 
     torch.set_num_threads(options.threads)
     manifest = read_manifest(folder, check_files=False)
@@ -198,8 +196,7 @@ def _torch_frame(options: argparse.Namespace, folder: Path, bf16: bool) -> Frame
 
 
 def _engine_frame(options: argparse.Namespace, folder: Path, form: str, engine: str) -> Frame:
-    from stereo_exp.runtime.engines import load_engine
-    from stereo_exp.runtime.manifest import read_manifest
+    from stereo_exp.runtime import load_engine, read_manifest
 
     left, right = _pair(*options.size)
     return partial(load_engine(read_manifest(folder), form, engine, options.threads).run, left[None], right[None])
@@ -215,13 +212,13 @@ def _sgbm_builders(options: argparse.Namespace) -> dict[str, Builder]:
     def build(mode: str) -> Frame:
         import cv2
 
-        from stereo_exp.geometry.sgbm import opencv_matcher
+        from stereo_exp.geometry import opencv_matcher
 
         matcher = opencv_matcher(SGBM_DISPARITIES, getattr(cv2, f"STEREO_SGBM_{mode}"))
         return partial(matcher.compute, *_pair(*options.size))
 
     def build_checked() -> Frame:
-        from stereo_exp.geometry.sgbm import Sgbm
+        from stereo_exp.geometry import Sgbm
 
         return partial(Sgbm(SGBM_DISPARITIES), *_pair(*options.size))
 

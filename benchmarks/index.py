@@ -17,9 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from stereo_exp.data.order import TrainBatches
-from stereo_exp.data.shards.format import INDEX_NAME, ShardEntry, ShardIndex
-from stereo_exp.data.shards.read import ShardSource
+from stereo_exp.data import INDEX_NAME, ShardEntry, ShardIndex, ShardSource, TrainBatches
 
 WINDOW = 16
 

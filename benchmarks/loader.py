@@ -30,16 +30,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from stereo_exp.data.loader import train_loader
-from stereo_exp.data.shards.format import CODECS, ShardIndex
-from stereo_exp.data.shards.packing import pack
-from stereo_exp.data.shards.read import ShardSource
-from stereo_exp.data.source import StereoSource
-from stereo_exp.data.sources.sceneflow import FolderSource
-from stereo_exp.geometry.formats.image import decode_rgb, read_rgb
-from stereo_exp.geometry.formats.pfm import read_pfm
-from stereo_exp.geometry.pair import StereoSample
-from stereo_exp.shapes.writer import render_dataset
+from stereo_exp.data import CODECS, FolderSource, ShardIndex, ShardSource, StereoSource, pack, train_loader
+from stereo_exp.geometry import StereoSample, decode_rgb, read_pfm, read_rgb
+from stereo_exp.shapes import render_dataset
 
 BATCH, CROP, ROUNDS = 8, (256, 512), 3
 PACK_ALONE = 16  # pairs that the codec alone is timed with

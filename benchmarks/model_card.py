@@ -20,9 +20,9 @@ from real.markdown import block, table, write_block
 from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, STAGES
 from real.output import named
 
-from stereo_exp.base.errors import UserError, exit_on_user_error
-from stereo_exp.model.checkpoint import read_meta
-from stereo_exp.runtime.manifest import sha256_of
+from stereo_exp.base import UserError, exit_on_user_error
+from stereo_exp.model import read_meta
+from stereo_exp.runtime import sha256_of
 from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES
 
 CARD = FOLDER / "CARD.md"

@@ -19,7 +19,7 @@ from engines import REFINED as ON_HOST
 from real.markdown import table, write_block
 from real.methods import INT8, REFINED, SGBM
 
-from stereo_exp.base.errors import UserError, exit_on_user_error
+from stereo_exp.base import UserError, exit_on_user_error
 
 BLOCK, PUBLISHED = "comparison", "published"
 """Of README, and of `accuracy.md`."""
@@ -88,8 +88,8 @@ def _of(networks: Sequence[Mapping[str, str]], key: str) -> list[str]:
 
 def released_gmac(size: tuple[int, int]) -> str:
     """Of a prediction by the released network, counted on the network itself."""
-    from stereo_exp.model.checkpoint import load_checkpoint
-    from stereo_exp.suite.restore import count_costs
+    from stereo_exp.model import load_checkpoint
+    from stereo_exp.suite import count_costs
     from stereo_exp.weights import released
 
     return f"{count_costs(load_checkpoint(released('float', 'checkpoint')), size)['gmac']:.1f}"

@@ -21,9 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2  # noqa: E402
 
-from stereo_exp.shapes.raster import render_scene  # noqa: E402
-from stereo_exp.shapes.scenes import KINDS, sample_scene  # noqa: E402
-from stereo_exp.shapes.writer import render_dataset  # noqa: E402
+from stereo_exp.shapes import KINDS, render_dataset, render_scene, sample_scene  # noqa: E402
 
 
 def main() -> None:

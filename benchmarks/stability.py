@@ -19,12 +19,9 @@ from real.markdown import table
 from real.methods import FLOAT, INT8, REFINED, SGBM, Method, comparison_options, load_methods
 from real.output import check_output_options, named, page_text, today, write_report
 
-from stereo_exp.base.errors import UserError, exit_on_user_error
-from stereo_exp.base.progress import Meter
-from stereo_exp.config.infer import Temporal
-from stereo_exp.geometry.frames import open_frames
-from stereo_exp.geometry.pair import StereoSample
-from stereo_exp.geometry.temporal import Stability, TemporalFilter
+from stereo_exp.base import Meter, UserError, exit_on_user_error
+from stereo_exp.config import Temporal
+from stereo_exp.geometry import Stability, StereoSample, TemporalFilter, open_frames
 
 BLOCK = "stability"
 FILTERED = "int8, filtered"

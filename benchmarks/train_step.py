@@ -26,17 +26,20 @@ from torch import nn
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from stereo_exp.config import bind, conf_dir, register  # noqa: E402
-from stereo_exp.config.schema import Root  # noqa: E402
-from stereo_exp.data.loader import StereoBatch, collate  # noqa: E402
-from stereo_exp.geometry.pair import StereoSample  # noqa: E402
-from stereo_exp.shapes.raster import render_scene  # noqa: E402
-from stereo_exp.shapes.scenes import sample_scene  # noqa: E402
-from stereo_exp.suite.build import build_loss, build_network, quantise_network  # noqa: E402
-from stereo_exp.suite.runs.process import Process  # noqa: E402
-from stereo_exp.suite.train.device import Compute, choose  # noqa: E402
-from stereo_exp.suite.train.optim import build_optimiser  # noqa: E402
-from stereo_exp.suite.train.step import train_step  # noqa: E402
+from stereo_exp.config import Root, bind, conf_dir, register  # noqa: E402
+from stereo_exp.data import StereoBatch, collate  # noqa: E402
+from stereo_exp.geometry import StereoSample  # noqa: E402
+from stereo_exp.shapes import render_scene, sample_scene  # noqa: E402
+from stereo_exp.suite import (  # noqa: E402
+    Compute,
+    Process,
+    build_loss,
+    build_network,
+    build_optimiser,
+    choose,
+    quantise_network,
+    train_step,
+)
 
 NUM_PAIRS = 8
 MODES = {"no": (False,), "yes": (True,), "both": (False, True)}

@@ -16,8 +16,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from stereo_exp.base.files import replacing
-from stereo_exp.suite.track.base import read_metrics
+from stereo_exp.base import replacing
+from stereo_exp.suite import read_metrics
 
 EARLY_STEP = 20
 

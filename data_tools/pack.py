@@ -14,8 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from stereo_exp.base.errors import UserError, exit_on_user_error
-from stereo_exp.data.shards.packing import SKIPPED_NAME, pack
+from stereo_exp.base import UserError, exit_on_user_error
+from stereo_exp.data import SKIPPED_NAME, pack
 
 __all__ = ["main", "pack"]
 

@@ -11,12 +11,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from stereo_exp.base.errors import UserError, exit_on_user_error
-from stereo_exp.base.files import write_bytes
-from stereo_exp.base.progress import Meter
-from stereo_exp.geometry.formats.image import encode_png
-from stereo_exp.shapes.scenes import WEIGHTS
-from stereo_exp.shapes.writer import Parameters, contact_sheet, render_dataset
+from stereo_exp.base import Meter, UserError, exit_on_user_error, write_bytes
+from stereo_exp.geometry import encode_png
+from stereo_exp.shapes import WEIGHTS, Parameters, contact_sheet, render_dataset
 
 _SHEET = 16  # scenes
 

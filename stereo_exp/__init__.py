@@ -13,13 +13,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from stereo_exp.base.constants import VERSION as __version__
+from stereo_exp.base import VERSION as __version__
 
 if TYPE_CHECKING:
-    from stereo_exp.geometry.metrics import StereoMetrics
-    from stereo_exp.geometry.prediction import Prediction
-    from stereo_exp.runtime.model import StereoModel
-    from stereo_exp.suite.door import compose, create_network, load, open_dataset, run
+    from stereo_exp.geometry import Prediction, StereoMetrics
+    from stereo_exp.runtime import StereoModel
+    from stereo_exp.suite import compose, create_network, load, open_dataset, run
 
 __all__ = [
     "Prediction",

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf.errors import OmegaConfBaseException
 
-from stereo_exp.base.errors import UserError, exit_on_user_error
-from stereo_exp.config import bind, conf_dir, load_plugins
-from stereo_exp.config.help import help_text, is_asked_for
-from stereo_exp.config.messages import from_hydra
-from stereo_exp.config.plugins import import_plugins
+from stereo_exp.base import UserError, exit_on_user_error
+from stereo_exp.config import bind, conf_dir, from_hydra, help_text, import_plugins, is_asked_for, load_plugins
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -28,8 +25,7 @@ def job(config: DictConfig) -> float | None:
         root = bind(config)
         from hydra.core.hydra_config import HydraConfig
 
-        from stereo_exp.suite.runs.context import RunContext
-        from stereo_exp.suite.tasks import dispatch
+        from stereo_exp.suite import RunContext, dispatch
 
         return dispatch(RunContext.of_job(root, HydraConfig.get())).get("epe")
 

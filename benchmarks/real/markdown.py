@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.files import write_text
+from stereo_exp.base import UserError, write_text
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], others: str = "---:") -> str:

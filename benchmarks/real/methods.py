@@ -13,14 +13,11 @@ import torch
 
 from real.output import add_output_options
 from real.sets import add_data_option
-from stereo_exp.base.errors import CheckpointError
-from stereo_exp.geometry.pair import StereoSample
-from stereo_exp.geometry.sgbm import Sgbm
-from stereo_exp.geometry.sizing import Rule
-from stereo_exp.model.checkpoint import sizing_of
-from stereo_exp.runtime.manifest import sha256_of
-from stereo_exp.suite.predict import Predictor
-from stereo_exp.suite.restore import restore_model
+from stereo_exp.base import CheckpointError
+from stereo_exp.geometry import Rule, Sgbm, StereoSample
+from stereo_exp.model import sizing_of
+from stereo_exp.runtime import sha256_of
+from stereo_exp.suite import Predictor, restore_model
 from stereo_exp.weights import PUBLISHED, RELEASE, RELEASES, checkpoint_named
 
 Method = Callable[[StereoSample], np.ndarray]

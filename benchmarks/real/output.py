@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from real.markdown import check_block, write_block
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.files import write_text
-from stereo_exp.runtime.bench import describe
+from stereo_exp.base import UserError, write_text
+from stereo_exp.runtime import describe
 from stereo_exp.weights import PUBLISHED
 
 

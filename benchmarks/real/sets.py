@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.config.dataset import Dataset, Eth3d, Kitti2012, Middlebury, Motorcycle, SceneFlow
-from stereo_exp.data.source import StereoSource
-from stereo_exp.geometry.pair import StereoSample, checked
-from stereo_exp.suite.datasets import open_split
+from stereo_exp.base import UserError
+from stereo_exp.config import Dataset, Eth3d, Kitti2012, Middlebury, Motorcycle, SceneFlow
+from stereo_exp.data import StereoSource
+from stereo_exp.geometry import StereoSample, checked
+from stereo_exp.suite import open_split
 
 DATA_VARIABLE = "STEREO_EXP_REAL"
 _BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -21,9 +21,8 @@ from data_tools.check.pairs import Measured, check_pairs, choose
 from data_tools.check.problems import Findings
 from data_tools.check.report import compare_counts, print_findings, print_table, summary
 from data_tools.check.tree import Tree, scan
-from stereo_exp.base.errors import EXIT_USER_ERROR, UserError, exit_on_user_error
-from stereo_exp.base.progress import Meter
-from stereo_exp.data.sources.sceneflow import RENDER_PASSES
+from stereo_exp.base import EXIT_USER_ERROR, Meter, UserError, exit_on_user_error
+from stereo_exp.data import RENDER_PASSES
 
 # The whole check: names first, then the lists, then a look into some or all of the pairs.
 

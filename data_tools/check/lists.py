@@ -10,9 +10,8 @@ from pathlib import Path
 
 from data_tools.check.problems import Findings
 from data_tools.check.tree import SPLITS, DiskPair, Tree
-from stereo_exp.base.errors import DataError
-from stereo_exp.base.files import write_text
-from stereo_exp.data.sources.sceneflow import read_pair_list
+from stereo_exp.base import DataError, write_text
+from stereo_exp.data import read_pair_list
 
 
 def list_name(render_pass: str, split: str) -> str:

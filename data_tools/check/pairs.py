@@ -14,11 +14,8 @@ import numpy as np
 
 from data_tools.check.problems import Finding, Findings
 from data_tools.check.tree import DiskPair, Tree
-from stereo_exp.base.errors import DataError
-from stereo_exp.geometry.epipolar import pair_geometry, require_views, to_grey
-from stereo_exp.geometry.formats.image import read_rgb
-from stereo_exp.geometry.formats.pfm import read_pfm
-from stereo_exp.geometry.pair import check_disparity, check_views
+from stereo_exp.base import DataError
+from stereo_exp.geometry import check_disparity, check_views, pair_geometry, read_pfm, read_rgb, require_views, to_grey
 
 # Does the true disparity belong to these views? Warp by it and see under which reading they agree.
 

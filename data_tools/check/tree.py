@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_tools.check.problems import Findings
-from stereo_exp.base.errors import UserError
+from stereo_exp.base import UserError
 
 # What SceneFlow holds when all of it is there: pairs with left disparity, finalpass and cleanpass alike.
 #

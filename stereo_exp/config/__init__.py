@@ -3,8 +3,6 @@
 No torch in here: `--help`, completion and config errors answer at once.
 """
 
-from stereo_exp.config.binding import bind, register
-from stereo_exp.config.choices import conf_dir
-from stereo_exp.config.plugins import load_plugins
+import lazy_loader
 
-__all__ = ["bind", "conf_dir", "load_plugins", "register"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

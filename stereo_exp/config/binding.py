@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from stereo_exp.base.errors import ArgumentError, DataError, UserError
-from stereo_exp.base.registry import GROUPS, PLUGINS, Group, Option, group
+from stereo_exp.base import GROUPS, PLUGINS, ArgumentError, DataError, Group, Option, UserError, group
 from stereo_exp.config.marks import NETWORK, makes
 from stereo_exp.config.messages import from_omegaconf
 from stereo_exp.config.model import Model

@@ -15,8 +15,7 @@ from typing import Any
 
 import yaml
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import GROUPS, Option
+from stereo_exp.base import GROUPS, Option, UserError
 
 _HIDDEN = ("hydra", "local")
 _HERE = ("", "_here_", "_group_")

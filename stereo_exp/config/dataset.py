@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import NOT_BUILT_FROM, option
+from stereo_exp.base import NOT_BUILT_FROM, UserError, option
 from stereo_exp.config.marks import free
 from stereo_exp.config.rules import at_least, crop_size, finite, one_of, positive
 

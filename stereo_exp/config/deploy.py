@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import outside
-from stereo_exp.base.constants import USUAL_SIZE
+from stereo_exp.base import USUAL_SIZE, UserError, outside
 from stereo_exp.config.rules import at_least, image_size, one_of, positive
 
 FORMS = ("network", "full")

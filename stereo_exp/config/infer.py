@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base import UserError
 from stereo_exp.config.rules import at_least, finite, fraction, one_of, pair_scale, positive
 
 # Lengths in metres, centimetres, millimetres: what calibration files are written in.

@@ -14,7 +14,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base import UserError
 from stereo_exp.config.choices import conf_dir
 
 RENAMED = {

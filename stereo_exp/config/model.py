@@ -6,9 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from omegaconf import MISSING
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import option
-from stereo_exp.base.constants import STRIDE
+from stereo_exp.base import STRIDE, UserError, option
 from stereo_exp.config.rules import at_least, positive
 
 NUM_STAGES = 5

@@ -22,8 +22,7 @@ from typing import Any, get_type_hints
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import GROUPS, PLUGINS, Option
+from stereo_exp.base import GROUPS, PLUGINS, Option, UserError
 from stereo_exp.config.binding import register
 from stereo_exp.config.choices import CONF_FOLDERS, USER_FOLDERS, conf_dir
 from stereo_exp.config.schema import Root

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import option
+from stereo_exp.base import UserError, option
 from stereo_exp.config.marks import NETWORK, TASK, makes
 from stereo_exp.config.rules import at_least, fraction, one_of
 

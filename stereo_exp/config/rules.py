@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.constants import MAX_SCALE, STRIDE, USUAL_SIZE
+from stereo_exp.base import MAX_SCALE, STRIDE, USUAL_SIZE, UserError
 
 
 def finite(key: str, value: float) -> None:

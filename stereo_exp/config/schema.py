@@ -8,8 +8,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import declare
+from stereo_exp.base import UserError, declare
 from stereo_exp.config import dataset as data
 from stereo_exp.config import deploy, model, quant, training
 from stereo_exp.config import training as loss

@@ -15,7 +15,7 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
-from stereo_exp.base.registry import Option
+from stereo_exp.base import Option
 from stereo_exp.config.choices import CONF_FOLDERS, bare_options
 
 _PROVIDER = "plug-ins"

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import GROUPS, Option
+from stereo_exp.base import GROUPS, Option, UserError
 from stereo_exp.config.choices import Choice, Choices
 from stereo_exp.config.keys import MUST_BE_GIVEN, Key, list_keys, sentences, sub_nodes
 from stereo_exp.config.schema import Root

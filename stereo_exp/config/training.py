@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import declare, option
+from stereo_exp.base import UserError, declare, option
 from stereo_exp.config.marks import RUN, free, makes
 from stereo_exp.config.rules import at_least, fraction, one_of, positive
 

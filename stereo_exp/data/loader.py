@@ -12,13 +12,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from stereo_exp.base.errors import ArgumentError, DataError
-from stereo_exp.base.constants import STRIDE
+from stereo_exp.base import STRIDE, ArgumentError, DataError
 from stereo_exp.data.augment import Augment
 from stereo_exp.data.order import EvalBatches, Place, TrainBatches, sample_rng
 from stereo_exp.data.source import StereoSource
-from stereo_exp.geometry.images import UNKNOWN, padded, padded_size
-from stereo_exp.geometry.pair import StereoSample, checked
+from stereo_exp.geometry import UNKNOWN, StereoSample, checked, padded, padded_size
 
 # Several pairs in tensors, and what became of those that could not be read.
 

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterator
 from typing import Protocol
 
-from stereo_exp.base.errors import DataError
+from stereo_exp.base import DataError
 from stereo_exp.data.order import Order, Shuffle
-from stereo_exp.geometry.pair import StereoSample, checked
+from stereo_exp.geometry import StereoSample, checked
 
 log = logging.getLogger(__name__)
 

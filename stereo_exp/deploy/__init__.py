@@ -1,1 +1,5 @@
 """From a checkpoint to what runs without torch: ONNX export, graph rewrites, engines, the static report."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

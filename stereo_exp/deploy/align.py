@@ -12,20 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Interpreter, Node
 
-from stereo_exp.base.errors import ArgumentError
-from stereo_exp.base.progress import Meter
-from stereo_exp.data.loader import collate
+from stereo_exp.base import ArgumentError, Meter
+from stereo_exp.data import collate
 from stereo_exp.deploy.source import Source
-from stereo_exp.geometry.images import padded
-from stereo_exp.geometry.metrics import StereoMetrics
-from stereo_exp.geometry.pair import StereoSample
-from stereo_exp.model.aanet_spx import HeadLogits
-from stereo_exp.model.colour import normalise
-from stereo_exp.model.regression import StereoOutput, full_disparity
-from stereo_exp.model.stereonetplus import predict
-from stereo_exp.runtime.engines import Engine, load_engine
-from stereo_exp.runtime.engines.onnxruntime import exact_options
-from stereo_exp.runtime.manifest import ALIGN, FULL, TRUNK, Manifest
+from stereo_exp.geometry import StereoMetrics, StereoSample, padded
+from stereo_exp.model import HeadLogits, StereoOutput, full_disparity, normalise, predict
+from stereo_exp.runtime import ALIGN, FULL, TRUNK, Engine, Manifest, exact_options, load_engine
 
 # The training framework's own answer: the integer network in torch, with every integer inside it.
 
@@ -89,7 +81,7 @@ class _Recorder(Interpreter):
 
 
 def _quantise_nodes(trunk: GraphModule) -> list[Node]:
-    from stereo_exp.quant.ops import QUANTISE
+    from stereo_exp.quant import QUANTISE
 
     return [node for node in trunk.graph.nodes if node.target == QUANTISE]
 

@@ -15,20 +15,15 @@ import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
-from stereo_exp.base.constants import VERSION
-from stereo_exp.base.files import replacing, write_text
-from stereo_exp.base.progress import Meter
-from stereo_exp.base.constants import STRIDE
+from stereo_exp.base import STRIDE, VERSION, Meter, replacing, write_text
 from stereo_exp.deploy.engines import ENGINES
 from stereo_exp.deploy.forms import UNROLLED, full_form, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.deploy.source import QuantisedTensor, Source
 from stereo_exp.deploy.surgery import quiet
-from stereo_exp.model.checkpoint import sizing_of
-from stereo_exp.model.colour import normalise
-from stereo_exp.model.regression import full_confidence, full_disparity
-from stereo_exp.runtime.manifest import (
+from stereo_exp.model import full_confidence, full_disparity, normalise, sizing_of
+from stereo_exp.runtime import (
     ALIGN,
     FORMS,
     FULL,

@@ -12,7 +12,7 @@ import onnx
 from onnx import compose, helper, numpy_helper, parser
 
 from stereo_exp.deploy.pixels import CONFIDENCE, DISPARITY, SHUFFLE, pixels_constants, pixels_text
-from stereo_exp.model.colour import YUV_FROM_RGB
+from stereo_exp.model import YUV_FROM_RGB
 
 VIEWS = ("left", "right")
 LOGITS = ("disparity_logits", "superpixel_logits")

@@ -12,7 +12,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from stereo_exp.base.constants import STRIDE
+from stereo_exp.base import STRIDE
 from stereo_exp.deploy.forms import LOGITS, VIEWS
 from stereo_exp.deploy.source import QuantisedTensor, Source
 from stereo_exp.deploy.surgery import add_constant, constant, edit, insert_before, nodes_of, quiet

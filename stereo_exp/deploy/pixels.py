@@ -10,8 +10,8 @@ import re
 
 import numpy as np
 
-from stereo_exp.base.constants import CELL
-from stereo_exp.model.regression import NEIGHBOURHOOD
+from stereo_exp.base import CELL
+from stereo_exp.model import NEIGHBOURHOOD
 
 DISPARITY, CONFIDENCE = "disparity", "confidence"
 SHUFFLE = 2

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from stereo_exp.model.checkpoint import Checkpoint
-from stereo_exp.quant.targets import Target
+from stereo_exp.model import Checkpoint
+from stereo_exp.quant import Target
 
 
 @dataclass(frozen=True)

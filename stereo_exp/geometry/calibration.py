@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import RESTORE_OR_SKIP, DataError
+from stereo_exp.base import RESTORE_OR_SKIP, DataError
 from stereo_exp.geometry.pair import Calibration
 from stereo_exp.geometry.rectify import Rig
 

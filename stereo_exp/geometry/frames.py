@@ -10,7 +10,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError, DataError
+from stereo_exp.base import ArgumentError, DataError
 from stereo_exp.geometry.images import as_rgb, check_one_size
 from stereo_exp.geometry.pair import StereoSample
 

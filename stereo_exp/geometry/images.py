@@ -9,8 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError, DataError
-from stereo_exp.base.constants import STRIDE
+from stereo_exp.base import STRIDE, ArgumentError, DataError
 from stereo_exp.geometry.formats.image import read_rgb
 from stereo_exp.geometry.pair import StereoSample
 

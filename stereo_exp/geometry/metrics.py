@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stereo_exp.base.constants import CELL
+from stereo_exp.base import CELL
 
 # Which pixels of the truth count, in the loss as in the metrics.
 

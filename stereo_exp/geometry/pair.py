@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stereo_exp.base.errors import RESTORE_OR_SKIP, DataError
+from stereo_exp.base import RESTORE_OR_SKIP, DataError
 
 
 @dataclass(frozen=True)

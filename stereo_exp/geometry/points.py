@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.base.files import write_bytes
+from stereo_exp.base import write_bytes
 from stereo_exp.geometry.pair import Calibration
 
 _VERTEX = np.dtype([("position", "<f4", 3), ("colour", "u1", 3)])

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError, UserError
-from stereo_exp.base.files import replacing, write_bytes
+from stereo_exp.base import ArgumentError, UserError, replacing, write_bytes
 from stereo_exp.geometry.drawing.colours import colour_map
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.formats.pfm import write_pfm

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError
+from stereo_exp.base import ArgumentError
 from stereo_exp.geometry.pair import Calibration
 
 Size = tuple[int, int]

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from stereo_exp.base.constants import MAX_SCALE, STRIDE, USUAL_SIZE
+from stereo_exp.base import MAX_SCALE, STRIDE, USUAL_SIZE
 from stereo_exp.geometry.images import resized
 from stereo_exp.geometry.occlusion import consistent
 from stereo_exp.geometry.prediction import Prediction

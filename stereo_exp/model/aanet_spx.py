@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from stereo_exp.base.constants import STRIDE
+from stereo_exp.base import STRIDE
 from stereo_exp.model.aggregation import AggregationModule
 from stereo_exp.model.cost_volume import CorrelationVolume
 from stereo_exp.model.layers import conv_bn, deconv_bn

@@ -17,9 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from stereo_exp.base.errors import CheckpointError
-from stereo_exp.base.files import write_bytes
-from stereo_exp.geometry.sizing import Sizing
+from stereo_exp.base import CheckpointError, write_bytes
+from stereo_exp.geometry import Sizing
 
 FORMAT = "stereo_exp/1"
 # What every reader of a checkpoint may count on.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 from torch import Tensor
 
-from stereo_exp.base.constants import CELL
+from stereo_exp.base import CELL
 from stereo_exp.model.regression import StereoOutput, coarse_disparity
 
 if TYPE_CHECKING:

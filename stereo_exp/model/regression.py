@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stereo_exp.base.constants import CELL
+from stereo_exp.base import CELL
 from stereo_exp.model.aanet_spx import HeadLogits
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
-from stereo_exp.base.errors import CheckpointError
+from stereo_exp.base import CheckpointError
 from stereo_exp.quant import ops
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.targets import quantise

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 
 import torch
 
-from stereo_exp.base.errors import ArgumentError
-from stereo_exp.base.progress import Meter
-from stereo_exp.data.loader import StereoBatch
-from stereo_exp.model.colour import normalise
+from stereo_exp.base import ArgumentError, Meter
+from stereo_exp.data import StereoBatch
+from stereo_exp.model import normalise
 from stereo_exp.quant.bounds import raise_floors
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.network import QuantisedStereoNet

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 from torch.fx import Node
 
-from stereo_exp.base.progress import Meter
-from stereo_exp.data.loader import StereoBatch
-from stereo_exp.geometry.metrics import StereoMetrics
-from stereo_exp.model.colour import normalise
-from stereo_exp.model.stereonetplus import predict
+from stereo_exp.base import Meter
+from stereo_exp.data import StereoBatch
+from stereo_exp.geometry import StereoMetrics
+from stereo_exp.model import normalise, predict
 from stereo_exp.quant.fake import ActivationQuantiser, Quantiser
 from stereo_exp.quant.network import QuantisedStereoNet
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Interpreter, Node
 
-from stereo_exp.base.errors import ArgumentError
+from stereo_exp.base import ArgumentError
 from stereo_exp.quant import integer_ops as integers
 from stereo_exp.quant import ops
 from stereo_exp.quant.integer_ops import Integers

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from stereo_exp.data.loader import StereoBatch
-from stereo_exp.model.mixvargenet import MixVarGEUnit
+from stereo_exp.data import StereoBatch
+from stereo_exp.model import MixVarGEUnit
 from stereo_exp.quant.unfolding import observe
 
 # Which inputs of a linear map can go, and what the others have to become: least squares, one input at a time.

@@ -10,9 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from stereo_exp.model.aanet_spx import HeadLogits
-from stereo_exp.model.regression import StereoOutput
-from stereo_exp.model.stereonetplus import StereoNetPlus
+from stereo_exp.model import HeadLogits, StereoNetPlus, StereoOutput
 from stereo_exp.quant import ops
 from stereo_exp.quant.observers import MinMaxObserver
 from stereo_exp.quant.pt2e import convert_pt2e

@@ -10,7 +10,7 @@ import logging
 import os
 import warnings
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base import UserError
 
 # Its compiled kernels serve GPUs only; where they do not load it would complain at every import.
 os.environ.setdefault("TORCHAO_FORCE_SKIP_LOADING_SO_FILES", "1")

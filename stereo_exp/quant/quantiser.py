@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from stereo_exp.base.errors import ArgumentError
+from stereo_exp.base import ArgumentError
 from stereo_exp.quant import ops
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.observers import MinMaxObserver

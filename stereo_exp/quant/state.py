@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from stereo_exp.model.checkpoint import Checkpoint, load_weights
+from stereo_exp.model import Checkpoint, load_weights
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.quant.targets import dequantise, quantise

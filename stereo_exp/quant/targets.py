@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from stereo_exp.base.errors import ArgumentError
+from stereo_exp.base import ArgumentError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -26,8 +26,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import Graph, GraphModule, Interpreter, Node
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from stereo_exp.base.constants import STRIDE
-from stereo_exp.model.stereonetplus import StereoNetPlus
+from stereo_exp.base import STRIDE
+from stereo_exp.model import StereoNetPlus
 from stereo_exp.quant import ops
 
 _OF_TENSORS = ops.COMPUTE | ops.MOVES | ops.ELEMENTWISE

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from stereo_exp.data.loader import StereoBatch
-from stereo_exp.model.colour import normalise
+from stereo_exp.data import StereoBatch
+from stereo_exp.model import normalise
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.quant.trunk import fold_batchnorm, folded_pairs
 

@@ -4,7 +4,6 @@ model = StereoModel("outputs/stereonetplus/int_infer/20260101-120000-000000/comp
 pair = model("left.png", "right.png")
 """
 
-from stereo_exp.runtime.manifest import Manifest, read_manifest
-from stereo_exp.runtime.model import StereoModel, depth
+import lazy_loader
 
-__all__ = ["Manifest", "StereoModel", "depth", "read_manifest"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

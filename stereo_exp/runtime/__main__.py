@@ -10,9 +10,8 @@ from pathlib import Path
 
 import cv2
 
-from stereo_exp.base.errors import UserError, exit_on_user_error
-from stereo_exp.geometry.points import depth
-from stereo_exp.geometry.prediction import MM_PER_M, PNG_SCALE, write_map, write_picture
+from stereo_exp.base import UserError, exit_on_user_error
+from stereo_exp.geometry import MM_PER_M, PNG_SCALE, depth, write_map, write_picture
 from stereo_exp.runtime.engines import AUTO, ENGINES
 from stereo_exp.runtime.model import StereoModel
 

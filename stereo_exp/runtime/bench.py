@@ -18,8 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError
-from stereo_exp.base.files import write_text
+from stereo_exp.base import ArgumentError, write_text
 from stereo_exp.runtime.engines import Engine, OperatorTime, load_engine
 from stereo_exp.runtime.manifest import FULL, TRUNK, Manifest
 

@@ -9,9 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.base.errors import ArgumentError, UserError
-from stereo_exp.base.constants import STRIDE
-from stereo_exp.geometry.sizing import Sizing
+from stereo_exp.base import STRIDE, ArgumentError, UserError
+from stereo_exp.geometry import Sizing
 
 FORMAT = "stereo_exp.compiled/1"
 MANIFEST = "manifest.json"

@@ -16,15 +16,23 @@ from typing import Any, Self, TypedDict, Unpack, overload
 
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError
-from stereo_exp.base.constants import MAX_SCALE, USUAL_SIZE
-from stereo_exp.geometry.calibration import read_calibration
-from stereo_exp.geometry.images import Image, as_arrays, as_pair, is_array, padded, padded_size
-from stereo_exp.geometry.pair import Calibration, StereoSample
-from stereo_exp.geometry.points import depth as depth  # offered beside the model
-from stereo_exp.geometry.prediction import Prediction
-from stereo_exp.geometry.rectify import Rectifier, Rig
-from stereo_exp.geometry.sizing import Rule
+from stereo_exp.base import MAX_SCALE, USUAL_SIZE, ArgumentError
+from stereo_exp.geometry import (
+    Calibration,
+    Image,
+    Prediction,
+    Rectifier,
+    Rig,
+    Rule,
+    StereoSample,
+    as_arrays,
+    as_pair,
+    is_array,
+    padded,
+    padded_size,
+    read_calibration,
+)
+from stereo_exp.geometry import depth as depth  # offered beside the model
 from stereo_exp.runtime.engines import AUTO, Engine, load_engine
 from stereo_exp.runtime.manifest import FULL, Manifest, read_manifest
 from stereo_exp.runtime.tiles import SEAM, Blend, plan

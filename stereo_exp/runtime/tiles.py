@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError
+from stereo_exp.base import ArgumentError
 
 SEAM = 32
 """Width of the band over which one tile fades into the next, px."""

@@ -13,10 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.base.files import write_bytes, write_text
-from stereo_exp.base.constants import USUAL_SIZE
-from stereo_exp.geometry.formats.disparity import encode_disparity_png
-from stereo_exp.geometry.formats.image import encode_png
+from stereo_exp.base import USUAL_SIZE, write_bytes, write_text
+from stereo_exp.geometry import encode_disparity_png, encode_png
 from stereo_exp.shapes import props
 from stereo_exp.shapes.paint import Atlas, PlanePaint, mixed
 from stereo_exp.shapes.photometry import Camera

@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base import UserError
 from stereo_exp.shapes import patterns
 from stereo_exp.shapes.paint import palette
 

@@ -18,10 +18,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError, UserError
-from stereo_exp.base.files import write_bytes, write_text
-from stereo_exp.geometry.formats.image import encode_png
-from stereo_exp.geometry.formats.pfm import encode_pfm
+from stereo_exp.base import ArgumentError, UserError, write_bytes, write_text
+from stereo_exp.geometry import encode_pfm, encode_png
 from stereo_exp.shapes.raster import render_scene
 from stereo_exp.shapes.scenes import KINDS, WEIGHTS, sample_scene
 

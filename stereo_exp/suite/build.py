@@ -8,21 +8,14 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import arguments, build, group
-from stereo_exp.base.constants import STRIDE
-from stereo_exp.config.infer import Infer
-from stereo_exp.config.model import NUM_STAGES
-from stereo_exp.geometry.images import padded_size
-from stereo_exp.geometry.sizing import Rule, Sizing
+from stereo_exp.base import STRIDE, UserError, arguments, build, group
+from stereo_exp.config import NUM_STAGES, Infer
+from stereo_exp.geometry import Rule, Sizing, padded_size
 
 if TYPE_CHECKING:
-    from stereo_exp.config.model import Model
-    from stereo_exp.config.quant import Observer, Quant, Target
-    from stereo_exp.config.schema import Eval
-    from stereo_exp.config.training import Loss
-    from stereo_exp.model.stereonetplus import StereoNetPlus
-    from stereo_exp.quant.network import QuantisedStereoNet
+    from stereo_exp.config import Eval, Loss, Model, Observer, Quant, Target
+    from stereo_exp.model import StereoNetPlus
+    from stereo_exp.quant import QuantisedStereoNet
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +47,7 @@ def quantise_network(network: StereoNetPlus, quant: Quant, stored: Any = None) -
     Args:
         stored: its graph from a checkpoint, which saves the export.
     """
-    from stereo_exp.quant.network import build_quantised
+    from stereo_exp.quant import build_quantised
 
     target, observer = build_target(quant.target), make_observer(quant.observer)
     return build_quantised(network, target, observer, quant.lift, quant.lift_bits, stored)

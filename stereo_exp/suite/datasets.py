@@ -12,28 +12,39 @@ from typing import Any
 
 from filelock import FileLock
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import build
-from stereo_exp.config.binding import at_place
-from stereo_exp.config.dataset import (
+from stereo_exp.base import UserError, build
+from stereo_exp.config import (
     Dataset,
     Mix,
     Pairs,
     Shapes,
+    at_place,
 )
-from stereo_exp.data.shards.format import INDEX_NAME
-from stereo_exp.data.shards.packing import pack
-from stereo_exp.data.shards.read import ShardSource
-from stereo_exp.data.shards.remote import GB, RemoteFolder, ShardCache, is_remote
-from stereo_exp.data.source import StereoSource
-from stereo_exp.data.sources.eth3d import Eth3dSource
-from stereo_exp.data.sources.files import FilesSource, Layout, select
-from stereo_exp.data.sources.kitti import KITTI2012, KITTI2015, KittiSource
-from stereo_exp.data.sources.middlebury import MiddleburySource, MotorcycleSource
-from stereo_exp.data.sources.mix import MixSource
-from stereo_exp.data.sources.pairs import PairsSource, find_pairs, read_pair_table
-from stereo_exp.data.sources.sceneflow import FolderSource
-from stereo_exp.geometry.pair import Calibration
+from stereo_exp.data import (
+    GB,
+    INDEX_NAME,
+    KITTI2012,
+    KITTI2015,
+    Eth3dSource,
+    FilesSource,
+    FolderSource,
+    KittiSource,
+    Layout,
+    MiddleburySource,
+    MixSource,
+    MotorcycleSource,
+    PairsSource,
+    RemoteFolder,
+    ShardCache,
+    ShardSource,
+    StereoSource,
+    find_pairs,
+    is_remote,
+    pack,
+    read_pair_table,
+    select,
+)
+from stereo_exp.geometry import Calibration
 from stereo_exp.suite.keys import DATASET, by_key
 
 
@@ -233,7 +244,7 @@ def open_shapes(split: str, **keys: Any) -> StereoSource:
 
 def prepare_shapes(config: Shapes) -> Path:
     """Render and pack the set unless it is there; returns its folder, one for each set of parameters."""
-    from stereo_exp.shapes.writer import GENERATOR_VERSION
+    from stereo_exp.shapes import GENERATOR_VERSION
 
     assert config.root is not None
     folder = Path(config.root) / (
@@ -263,8 +274,8 @@ def _digest(scenes: dict[str, float]) -> str:
 
 
 def _make(config: Shapes, folder: Path) -> None:
-    from stereo_exp.base.progress import Meter
-    from stereo_exp.shapes.writer import render_dataset
+    from stereo_exp.base import Meter
+    from stereo_exp.shapes import render_dataset
 
     total = config.num_train + config.num_test
     workers = config.render_workers or len(os.sched_getaffinity(0))

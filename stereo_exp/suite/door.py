@@ -8,15 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stereo_exp.base.errors import tell_missing_extras
-from stereo_exp.runtime.engines import AUTO
-from stereo_exp.runtime.model import StereoModel
-from stereo_exp.suite.networks import choose, open_network
+from stereo_exp.base import tell_missing_extras
+from stereo_exp.runtime import AUTO, StereoModel
+from stereo_exp.suite.networks import find_named, open_network
 from stereo_exp.suite.runs.context import LOG_FILE, RunContext, compose_run
 
 if TYPE_CHECKING:
-    from stereo_exp.data.source import StereoSource
-    from stereo_exp.model.stereonetplus import StereoNetPlus
+    from stereo_exp.data import StereoSource
+    from stereo_exp.model import StereoNetPlus
 
 
 def load(
@@ -47,7 +46,7 @@ def load(
         UserError: there is no such network, or the engine is not installed or does not take it; a `ValueError`.
     """
     with tell_missing_extras():
-        return open_network(choose(network, key="network"), engine, device, threads, in_flight)
+        return open_network(find_named(network, key="network"), engine, device, threads, in_flight)
 
 
 def compose(overrides: Sequence[str] = ()) -> RunContext:

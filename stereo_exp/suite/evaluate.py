@@ -12,19 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from stereo_exp.base.progress import Meter
-from stereo_exp.geometry.metrics import StereoMetrics
-from stereo_exp.geometry.pair import StereoSample
-from stereo_exp.geometry.sizing import AS_GIVEN, Rule
-from stereo_exp.geometry.temporal import Stability, TemporalFilter
+from stereo_exp.base import Meter
+from stereo_exp.geometry import AS_GIVEN, Rule, Stability, StereoMetrics, StereoSample, TemporalFilter
 from stereo_exp.suite.runs.process import Process
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from stereo_exp.config.infer import Temporal
-    from stereo_exp.data.loader import StereoBatch
+    from stereo_exp.config import Temporal
+    from stereo_exp.data import StereoBatch
     from stereo_exp.suite.networks import Predictor
     from stereo_exp.suite.splits import Splits
 
@@ -84,7 +81,7 @@ def predict_split(
 
 
 def _predict_batch(predictor: Predictor, batch: StereoBatch) -> Iterator[Seen]:
-    from stereo_exp.model.stereonetplus import predict
+    from stereo_exp.model import predict
 
     whole = None
     if len(batch) and all(predictor.rule.is_plain(size) for size in batch.sizes):

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from functools import reduce
 from typing import Any
 
-from stereo_exp.base.errors import RESTORE_OR_SKIP, ArgumentError, UserError
-from stereo_exp.base.registry import GROUPS
+from stereo_exp.base import GROUPS, RESTORE_OR_SKIP, ArgumentError, UserError
 
 DATASET = "dataset"
 """The scope of what is opened from a `dataset` node; the other scopes are the tasks."""

@@ -13,14 +13,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError, CheckpointError
-from stereo_exp.config.deploy import Engine
-from stereo_exp.geometry.pair import StereoSample
-from stereo_exp.geometry.prediction import Prediction
-from stereo_exp.geometry.sizing import AS_GIVEN, Rule, Sizing
-from stereo_exp.runtime.engines import AUTO, ENGINES, OperatorTime, is_installed, load_engine
-from stereo_exp.runtime.manifest import FULL, MANIFEST, Manifest, ModelEntry, read_manifest
-from stereo_exp.runtime.model import MAPS, StereoModel
+from stereo_exp.base import ArgumentError, CheckpointError
+from stereo_exp.config import Engine
+from stereo_exp.geometry import AS_GIVEN, Prediction, Rule, Sizing, StereoSample
+from stereo_exp.runtime import (
+    AUTO,
+    ENGINES,
+    FULL,
+    MANIFEST,
+    MAPS,
+    Manifest,
+    ModelEntry,
+    OperatorTime,
+    StereoModel,
+    is_installed,
+    load_engine,
+    read_manifest,
+)
 from stereo_exp.suite.runs.folders import COMPILED_FOLDER, compiled_of
 from stereo_exp.weights import NAMES, RELEASE, compiled_release, name_of, released
 
@@ -59,18 +68,18 @@ def choose_network(context: RunContext) -> Chosen:
     """
     given, stage = context.config.checkpoint, context.asked_stage
     if given is None and not context.names_a_chain():
-        return replace(choose(RELEASE, stage), why="neither checkpoint= nor name= was given")
+        return replace(find_named(RELEASE, stage), why="neither checkpoint= nor name= was given")
     if given is not None and not context.names_a_network():
-        return choose(given, stage)
+        return find_named(given, stage)
     from stereo_exp.suite.runs.find import find_checkpoint
 
     found = find_checkpoint(context)
     if found.release is not None:
-        return replace(choose(found.release, found.stage), why=found.why)
+        return replace(find_named(found.release, found.stage), why=found.why)
     return Chosen(str(found.path), found.stage, found.path, compiled_of(context, found.path), found.why)
 
 
-def choose(named: str | Path, stage: str | None = None, key: str = "checkpoint") -> Chosen:
+def find_named(named: str | Path, stage: str | None = None, key: str = "checkpoint") -> Chosen:
     """The network of that name: a release, a checkpoint, the folder of a run, or a compiled folder.
 
     Args:
@@ -92,7 +101,7 @@ def choose(named: str | Path, stage: str | None = None, key: str = "checkpoint")
         found = Chosen(str(path), manifest.model.stage, origin if origin.is_file() else None, manifest)
     else:
         _check_torch(f"{key}={path}: a checkpoint")
-        from stereo_exp.model.checkpoint import BEST, read_meta
+        from stereo_exp.model import BEST, read_meta
 
         if path.is_dir():
             if not (path / BEST).is_file():
@@ -194,7 +203,7 @@ def _open_torch(chosen: Chosen, device: str | None, threads: int | None, in_flig
     _check_torch(f"engine={TORCH}")
     import torch
 
-    from stereo_exp.model.checkpoint import sizing_of
+    from stereo_exp.model import sizing_of
     from stereo_exp.suite.restore import restore_model
 
     if device is not None and device.startswith("cuda") and not torch.cuda.is_available():
@@ -236,8 +245,7 @@ class TorchEngine:
         """uint8 B×H×W×3, twice, to disparity and confidence, float32 B×H×W."""
         import torch
 
-        from stereo_exp.model.colour import normalise
-        from stereo_exp.model.regression import full_confidence, full_disparity
+        from stereo_exp.model import full_confidence, full_disparity, normalise
 
         with torch.no_grad():
             views = (torch.from_numpy(view).permute(0, 3, 1, 2).contiguous() for view in (left, right))

@@ -11,19 +11,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from stereo_exp.base.files import write_bytes
-from stereo_exp.geometry.drawing import (
+from stereo_exp.base import write_bytes
+from stereo_exp.geometry import (
     DIFFERENCE_MAP,
     ERROR_MAP,
     Panel,
     Series,
+    StereoSample,
     disparity_limits,
     draw_bars,
+    encode_png,
+    valid_mask,
     write_panels,
 )
-from stereo_exp.geometry.formats.image import encode_png
-from stereo_exp.geometry.metrics import valid_mask
-from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.suite.evaluate import Seen
 from stereo_exp.suite.networks import Predictor
 from stereo_exp.suite.runs.context import RunContext

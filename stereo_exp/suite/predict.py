@@ -7,13 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.config.infer import Infer
-from stereo_exp.geometry.drawing import DEPTH_MAP, Panel, write_panels
-from stereo_exp.geometry.pair import Calibration, StereoSample
-from stereo_exp.geometry.points import depth as depth_in_metres
-from stereo_exp.geometry.points import points_in_metres, write_ply
-from stereo_exp.geometry.prediction import MM_PER_M, PNG_SCALE, write_map
+from stereo_exp.base import UserError
+from stereo_exp.config import Infer
+from stereo_exp.geometry import (
+    DEPTH_MAP,
+    MM_PER_M,
+    PNG_SCALE,
+    Calibration,
+    Panel,
+    StereoSample,
+    points_in_metres,
+    write_map,
+    write_panels,
+    write_ply,
+)
+from stereo_exp.geometry import depth as depth_in_metres
 
 _NO_CALIBRATION = (
     "no depth: focal length and baseline are not known\n(infer.calib=FILE, or infer.focal= in px, infer.baseline= in m)"

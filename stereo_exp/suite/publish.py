@@ -13,16 +13,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.base.errors import CheckpointError, exit_on_user_error
-from stereo_exp.base.files import write_text
-from stereo_exp.config import bind
-from stereo_exp.config.deploy import MAX_OPT
-from stereo_exp.config.marks import TASK, keys_of
-from stereo_exp.config.schema import Root
-from stereo_exp.geometry.sizing import Sizing
-from stereo_exp.model.checkpoint import SIZING, Checkpoint, load_checkpoint, save_checkpoint
-from stereo_exp.runtime.engines import ENGINES
-from stereo_exp.runtime.manifest import FULL, MANIFEST, Manifest, sha256_of
+from stereo_exp.base import CheckpointError, exit_on_user_error, write_text
+from stereo_exp.config import MAX_OPT, TASK, Root, bind, keys_of
+from stereo_exp.geometry import Sizing
+from stereo_exp.model import SIZING, Checkpoint, load_checkpoint, save_checkpoint
+from stereo_exp.runtime import ENGINES, FULL, MANIFEST, Manifest, sha256_of
 from stereo_exp.suite.restore import load_source, network_difference, network_of, restore
 from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, compiled_folder, name_of, network_with
 
@@ -111,8 +106,7 @@ def _proved_graph_of(checkpoint: Checkpoint) -> dict[str, Any]:
     Raises:
         CheckpointError: float32 might round a sum of the network.
     """
-    from stereo_exp.quant.bounds import prove
-    from stereo_exp.quant.trunk import GRAPH, describe
+    from stereo_exp.quant import GRAPH, describe, prove
 
     trunk = restore(checkpoint).trunk
     prove(trunk, checkpoint.path)
@@ -158,8 +152,7 @@ def compile_network(network: str, folder: Path = FOLDER) -> Manifest:
         CheckpointError: the checkpoint is missing or damaged.
         ArgumentError: a package that engines are written with is not installed.
     """
-    from stereo_exp.deploy.folder import Options, build
-    from stereo_exp.deploy.engines import check_installed
+    from stereo_exp.deploy import Options, build, check_installed
 
     engines = [name for name in ENGINES if ENGINES[name].is_ours]
     for engine in engines:

@@ -10,14 +10,11 @@ import torch
 from torch import nn
 from torch.fx import GraphModule
 
-from stereo_exp.base.errors import CheckpointError, UserError
-from stereo_exp.config.binding import MissingPlugin, Network, bind_network
-from stereo_exp.config.marks import NETWORK, facts, first_difference
-from stereo_exp.config.model import Model
-from stereo_exp.config.quant import Quant
-from stereo_exp.deploy.source import QuantisedTensor, Source
-from stereo_exp.model.checkpoint import Checkpoint, load_checkpoint, load_weights
-from stereo_exp.quant.trunk import GRAPH, export_trunk, fold_batchnorm
+from stereo_exp.base import CheckpointError, UserError
+from stereo_exp.config import NETWORK, MissingPlugin, Model, Network, Quant, bind_network, facts, first_difference
+from stereo_exp.deploy import QuantisedTensor, Source
+from stereo_exp.model import Checkpoint, load_checkpoint, load_weights
+from stereo_exp.quant import GRAPH, export_trunk, fold_batchnorm
 from stereo_exp.suite.build import build_network, build_target, quantise_network
 
 
@@ -47,7 +44,7 @@ def restore(checkpoint: Checkpoint, quant: Quant | None = None) -> Any:
     if checkpoint.meta["stage"] == "float":
         load_weights(network, checkpoint)
         return network
-    from stereo_exp.quant.state import load_quantised
+    from stereo_exp.quant import load_quantised
 
     stored = checkpoint.meta.get(GRAPH)
     try:
@@ -71,7 +68,7 @@ def restore_model(path: Path, device: torch.device) -> tuple[nn.Module, Checkpoi
     checkpoint = load_checkpoint(path)
     network = restore(checkpoint)
     if checkpoint.meta["stage"] == "int_infer":
-        from stereo_exp.quant.network import convert
+        from stereo_exp.quant import convert
 
         network = convert(network)
     return network.to(device, memory_format=torch.channels_last).eval(), checkpoint
@@ -87,7 +84,7 @@ def load_source(path: Path) -> Source:
     network = restore(checkpoint)
     if checkpoint.meta["stage"] == "float":
         return Source(checkpoint, network.eval(), export_trunk(fold_batchnorm(network)))  # type: ignore[arg-type]
-    from stereo_exp.quant.network import convert
+    from stereo_exp.quant import convert
 
     # Of `calib` and `qat` too: converted, they compute the same numbers to the last bit.
     converted = convert(network).eval()
@@ -99,7 +96,7 @@ def load_source(path: Path) -> Source:
 
 
 def _tensors(prepared: GraphModule) -> Iterator[QuantisedTensor]:
-    from stereo_exp.quant.fake import ActivationQuantiser
+    from stereo_exp.quant import ActivationQuantiser
 
     for node in prepared.graph.nodes:
         module = prepared.get_submodule(str(node.target)) if node.op == "call_module" else None
@@ -114,7 +111,7 @@ def count_costs(checkpoint: Checkpoint, size: tuple[int, int]) -> dict[str, Any]
     What a compiled graph computes is a little more (correlation as whole matrix products, colours, confidence): its own
     sum stands in the static report.
     """
-    from stereo_exp.model.cost import profile
+    from stereo_exp.model import profile
 
     total = profile(build_network(network_of(checkpoint.meta).model), *size)["total"]
     return {"parameters": total.parameters, "gmac": round(total.macs / 1e9, 3), "gmac_size": list(size)}

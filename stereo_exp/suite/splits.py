@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from stereo_exp.config.schema import Root
-from stereo_exp.data.augment import Augment
-from stereo_exp.data.loader import StereoLoader, eval_loader, train_loader
-from stereo_exp.data.order import steps_per_epoch
+from stereo_exp.config import Root
+from stereo_exp.data import Augment, StereoLoader, eval_loader, steps_per_epoch, train_loader
 from stereo_exp.suite.datasets import open_split, require_truth
 from stereo_exp.suite.runs.process import Process
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from stereo_exp.base.errors import CheckpointError
+from stereo_exp.base import CheckpointError
 
 __all__ = [
+    "COMPILED",
     "FOLDER",
+    "NAMES",
     "PUBLISHED",
     "RELEASE",
     "RELEASES",
     "SLIM",
     "SLIM_EXPANSION",
     "checkpoint_named",
+    "compiled_folder",
+    "compiled_release",
+    "name_of",
     "network_with",
     "released",
 ]

@@ -12,9 +12,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError
-from stereo_exp.geometry.images import random_crop
-from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.base import ArgumentError
+from stereo_exp.geometry import StereoSample, random_crop
 
 
 class Augmentation(Protocol):

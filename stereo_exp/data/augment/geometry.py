@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 
 from stereo_exp.data.augment.base import check_order, check_ranges
-from stereo_exp.geometry.occlusion import right_disparity
-from stereo_exp.geometry.pair import Calibration, StereoSample
+from stereo_exp.geometry import Calibration, StereoSample, right_disparity
 
 Size = tuple[int, int]
 

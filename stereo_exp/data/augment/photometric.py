@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from stereo_exp.data.augment.base import check_order, check_ranges, check_whole
-from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.geometry import StereoSample
 
 _LEVELS = np.arange(256) / 255
 _NOISE_BITS = 12

@@ -23,10 +23,9 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError, DataError
-from stereo_exp.base.files import write_text
+from stereo_exp.base import ArgumentError, DataError, write_text
 from stereo_exp.data.sources.sceneflow import Pair
-from stereo_exp.geometry.formats.image import decode_rgb, png_size
+from stereo_exp.geometry import decode_rgb, png_size
 
 # Lossless codecs for the images in a shard: small and slow to read, or large and fast.
 #

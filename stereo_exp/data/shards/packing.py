@@ -18,10 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from stereo_exp.base.constants import VERSION
-from stereo_exp.base.errors import ArgumentError, DataError, UserError
-from stereo_exp.base.files import write_text
-from stereo_exp.base.progress import Meter
+from stereo_exp.base import VERSION, ArgumentError, DataError, Meter, UserError, write_text
 from stereo_exp.data.shards.format import INDEX_NAME, ShardEntry, ShardIndex, find_codec
 from stereo_exp.data.shards.write import SkippedPair, write_shard
 from stereo_exp.data.sources.sceneflow import PairList, find_pair_list

@@ -14,7 +14,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.base.errors import DataError
+from stereo_exp.base import DataError
 from stereo_exp.data.order import ShardShuffle, Shuffle
 from stereo_exp.data.shards.format import (
     DISPARITY,
@@ -28,7 +28,7 @@ from stereo_exp.data.shards.format import (
 from stereo_exp.data.shards.remote import RemoteFolder, is_deleted
 from stereo_exp.data.source import StereoSource
 from stereo_exp.data.sources.sceneflow import pair_key
-from stereo_exp.geometry.pair import StereoSample, check_disparity, check_views, known_disparity
+from stereo_exp.geometry import StereoSample, check_disparity, check_views, known_disparity
 
 # Where the members of a tar lie, from its 512-byte headers alone.
 

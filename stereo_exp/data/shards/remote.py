@@ -17,8 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from stereo_exp.base.errors import ArgumentError, DataError, UserError
-from stereo_exp.base.files import replacing
+from stereo_exp.base import ArgumentError, DataError, UserError, replacing
 from stereo_exp.data.shards.format import INDEX_NAME
 
 # A folder of fetched shards with a limit on its bytes: the least recently used go first.

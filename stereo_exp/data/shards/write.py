@@ -12,12 +12,10 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from stereo_exp.base.errors import DataError
-from stereo_exp.base.files import replacing
+from stereo_exp.base import DataError, replacing
 from stereo_exp.data.shards.format import DISPARITY, META, Codec, Member, ShardEntry, encode_disparity, encode_meta
 from stereo_exp.data.sources.sceneflow import Pair, PairList
-from stereo_exp.geometry.formats.pfm import decode_pfm
-from stereo_exp.geometry.pair import check_disparity, check_sizes
+from stereo_exp.geometry import check_disparity, check_sizes, decode_pfm
 
 # The tar of one shard while it is written: each byte copied once, hashed and written beside the decoding.
 

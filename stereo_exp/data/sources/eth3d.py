@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from stereo_exp.data.sources.files import FilesSource, Layout, PairFiles
-from stereo_exp.geometry.calibration import read_middlebury_calib
-from stereo_exp.geometry.formats.pfm import read_pfm
-from stereo_exp.geometry.pair import Calibration
+from stereo_exp.geometry import Calibration, read_middlebury_calib, read_pfm
 
 LAYOUT = Layout(
     "eth3d",

@@ -9,11 +9,17 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from stereo_exp.base.errors import RESTORE_OR_SKIP, ArgumentError, DataError, UserError
+from stereo_exp.base import RESTORE_OR_SKIP, ArgumentError, DataError, UserError
 from stereo_exp.data.source import StereoSource
-from stereo_exp.geometry.formats.disparity import read_grey
-from stereo_exp.geometry.formats.image import read_rgb
-from stereo_exp.geometry.pair import Calibration, StereoSample, check_disparity, check_views, known_disparity
+from stereo_exp.geometry import (
+    Calibration,
+    StereoSample,
+    check_disparity,
+    check_views,
+    known_disparity,
+    read_grey,
+    read_rgb,
+)
 
 _SEEN_BY_BOTH = 255
 

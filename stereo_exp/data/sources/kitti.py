@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError, UserError
+from stereo_exp.base import ArgumentError, UserError
 from stereo_exp.data.sources.files import FilesSource, Layout, PairFiles, mask_of_size
-from stereo_exp.geometry.calibration import read_kitti_calib
-from stereo_exp.geometry.formats.disparity import read_disparity_png
-from stereo_exp.geometry.pair import Calibration
+from stereo_exp.geometry import Calibration, read_disparity_png, read_kitti_calib
 
 _SPLIT = "training"
 

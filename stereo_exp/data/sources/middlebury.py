@@ -7,14 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError, DataError, UserError
+from stereo_exp.base import ArgumentError, DataError, UserError
 from stereo_exp.data.source import StereoSource
 from stereo_exp.data.sources.files import FilesSource, Layout, PairFiles
-from stereo_exp.geometry.calibration import read_middlebury_calib
-from stereo_exp.geometry.formats.disparity import read_disparity_png
-from stereo_exp.geometry.formats.pfm import read_pfm
-from stereo_exp.geometry.occlusion import seen_by_both
-from stereo_exp.geometry.pair import Calibration, StereoSample, check_disparity, known_disparity
+from stereo_exp.geometry import (
+    Calibration,
+    StereoSample,
+    check_disparity,
+    known_disparity,
+    read_disparity_png,
+    read_middlebury_calib,
+    read_pfm,
+    seen_by_both,
+)
 
 # A Middlebury scene folder: its files by the year of the set, and what its integer truth is divided by.
 

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from stereo_exp.data.order import Mixture, Part, ShardShuffle, Shuffle
 from stereo_exp.data.source import StereoSource
-from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.geometry import StereoSample
 
 
 class MixSource(StereoSource):

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError, DataError
+from stereo_exp.base import ArgumentError, DataError
 from stereo_exp.data.sources.files import FilesSource, PairFiles
 from stereo_exp.data.sources.sceneflow import pair_key
-from stereo_exp.geometry.formats.disparity import read_disparity
-from stereo_exp.geometry.pair import Calibration
+from stereo_exp.geometry import Calibration, read_disparity
 
 
 @dataclass(frozen=True)

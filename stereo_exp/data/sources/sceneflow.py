@@ -7,11 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from stereo_exp.base.errors import ArgumentError, DataError
+from stereo_exp.base import ArgumentError, DataError
 from stereo_exp.data.source import StereoSource
-from stereo_exp.geometry.formats.image import read_rgb
-from stereo_exp.geometry.formats.pfm import read_pfm
-from stereo_exp.geometry.pair import StereoSample, check_disparity, check_views, known_disparity
+from stereo_exp.geometry import StereoSample, check_disparity, check_views, known_disparity, read_pfm, read_rgb
 
 RENDER_PASSES = ("finalpass", "cleanpass")
 

@@ -13,10 +13,8 @@ from pathlib import Path
 
 import onnx
 
-from stereo_exp.base.errors import ArgumentError
-from stereo_exp.base.files import write_bytes
-from stereo_exp.base.registry import declare
-from stereo_exp.runtime.manifest import FileEntry, file_entry
+from stereo_exp.base import ArgumentError, declare, write_bytes
+from stereo_exp.runtime import FileEntry, file_entry
 
 ENGINES = declare(
     "compile.engines",

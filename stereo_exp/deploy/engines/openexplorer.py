@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 import yaml
 
-from stereo_exp.base.errors import ArgumentError
-from stereo_exp.base.files import write_bytes, write_text
-from stereo_exp.data.loader import StereoBatch, first_views
+from stereo_exp.base import ArgumentError, write_bytes, write_text
+from stereo_exp.data import StereoBatch, first_views
 from stereo_exp.deploy.align import fit
 from stereo_exp.deploy.forms import VIEWS, network_form
 from stereo_exp.deploy.onnx_export import OLDEST_OPSET, export_trunk_onnx
 from stereo_exp.deploy.source import Source
 from stereo_exp.deploy.surgery import lower
-from stereo_exp.model.colour import normalise
+from stereo_exp.model import normalise
 
 OPSET = 11
 FOLDER = "openexplorer"

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from stereo_exp.base.files import write_bytes
-from stereo_exp.runtime.engines.openvino import EXACT_SUM
-from stereo_exp.runtime.manifest import FileEntry, file_entry
+from stereo_exp.base import write_bytes
+from stereo_exp.runtime import EXACT_SUM, FileEntry, file_entry
 
 # Sums of integers marked as such in an OpenVINO graph, so that OpenVINO adds them where it convolves.
 #

@@ -18,7 +18,7 @@ from typing import Any
 
 import onnx
 
-from stereo_exp.base.files import write_text
+from stereo_exp.base import write_text
 from stereo_exp.deploy.report.layers import Layer, count_layers
 from stereo_exp.deploy.report.page import render_page
 

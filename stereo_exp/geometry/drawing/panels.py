@@ -11,8 +11,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.files import write_bytes
+from stereo_exp.base import UserError, write_bytes
 from stereo_exp.geometry.drawing.colours import DISPARITY_MAP, colour_map, colour_table, place_ticks
 from stereo_exp.geometry.drawing.text import BLACK, GREY, draw_text, shorten_text, wrap_text
 from stereo_exp.geometry.formats.image import encode_png

@@ -12,8 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import RESTORE_OR_SKIP, DataError
-from stereo_exp.base.files import write_bytes
+from stereo_exp.base import RESTORE_OR_SKIP, DataError, write_bytes
 from stereo_exp.geometry.formats.image import check_png, encode_png
 from stereo_exp.geometry.formats.pfm import decode_pfm
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stereo_exp.base.errors import RESTORE_OR_SKIP, DataError
+from stereo_exp.base import RESTORE_OR_SKIP, DataError
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Colour type -> channels: grey, RGB, grey with alpha, RGB with alpha.

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo_exp.base.errors import RESTORE_OR_SKIP, DataError
-from stereo_exp.base.files import write_bytes
+from stereo_exp.base import RESTORE_OR_SKIP, DataError, write_bytes
 
 # Three whitespace-ended tokens after the magic; a single whitespace byte ends the header.
 _HEADER = re.compile(rb"\A(P[Ff])\s+(\d{1,9})\s+(\d{1,9})\s+([-+0-9.eE]{1,32})[ \t]*\r?\n")

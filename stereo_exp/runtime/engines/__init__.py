@@ -6,8 +6,7 @@ import logging
 import os
 from importlib.util import find_spec
 
-from stereo_exp.base.errors import ArgumentError, UserError
-from stereo_exp.base.registry import declare
+from stereo_exp.base import ArgumentError, UserError, declare
 from stereo_exp.runtime.engines.base import Engine, OperatorTime
 from stereo_exp.runtime.manifest import FULL, Manifest, check_file
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from stereo_exp.base.errors import UserError
+from stereo_exp.base import UserError
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stereo_exp.base.errors import ArgumentError
+from stereo_exp.base import ArgumentError
 from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused, sums_bytes_exactly
 
 EXACT_SUM = "/exact"

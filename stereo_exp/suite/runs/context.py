@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from stereo_exp.base.files import write_text
-from stereo_exp.config.marks import NETWORK, keys_of
-from stereo_exp.config.quant import Quant
-from stereo_exp.config.schema import FURTHEST_STAGE, Root
+from stereo_exp.base import write_text
+from stereo_exp.config import FURTHEST_STAGE, NETWORK, Quant, Root, keys_of
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
@@ -95,8 +93,7 @@ def compose_run(overrides: list[str]) -> RunContext:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from stereo_exp.config import bind, conf_dir, load_plugins
-    from stereo_exp.config.messages import from_hydra
+    from stereo_exp.config import bind, conf_dir, from_hydra, load_plugins
 
     load_plugins(overrides)
     # Hydra 1.4 warns when version_base is given, 1.3 when it is missing.

@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.base.errors import CheckpointError, UserError
-from stereo_exp.config import bind
-from stereo_exp.config.binding import MissingPlugin
-from stereo_exp.config.marks import RUN, facts, first_difference
-from stereo_exp.config.model import widened
-from stereo_exp.config.schema import STAGES, Root
-from stereo_exp.model.checkpoint import BEST, LAST, read_meta
+from stereo_exp.base import CheckpointError, UserError
+from stereo_exp.config import RUN, STAGES, MissingPlugin, Root, bind, facts, first_difference, widened
+from stereo_exp.model import BEST, LAST, read_meta
 from stereo_exp.suite.restore import check_same_network, network_difference, network_of
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.folders import command_for, own_chain, runs_of

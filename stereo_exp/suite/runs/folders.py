@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import overload
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.config.marks import TASK, keys_of
-from stereo_exp.config.quant import Quant
-from stereo_exp.config.schema import STAGES, Root
-from stereo_exp.runtime.manifest import FULL, MANIFEST, Manifest, read_manifest
+from stereo_exp.base import UserError
+from stereo_exp.config import STAGES, TASK, Quant, Root, keys_of
+from stereo_exp.runtime import FULL, MANIFEST, Manifest, read_manifest
 from stereo_exp.suite.runs.context import RUN_FILE, RunContext, chain_of, is_about
 from stereo_exp.weights import NAMES, compiled_release
 

@@ -14,9 +14,8 @@ from typing import Any
 import torch
 from torch import distributed as dist
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.registry import PLUGINS
-from stereo_exp.config.plugins import load_again
+from stereo_exp.base import PLUGINS, UserError
+from stereo_exp.config import load_again
 from stereo_exp.suite.runs.context import LOG_FILE, RunContext
 from stereo_exp.suite.runs.process import Process
 

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from stereo_exp.base.files import write_text
+from stereo_exp.base import write_text
 from stereo_exp.suite.runs.context import RunContext
 
 REPORT_FILE = "report.json"

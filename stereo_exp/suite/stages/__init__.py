@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stereo_exp.config.schema import STAGES
+from stereo_exp.config import STAGES
 from stereo_exp.suite.runs.context import RunContext
 
 __all__ = ["run"]

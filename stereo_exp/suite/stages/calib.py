@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 
-from stereo_exp.base.constants import VERSION
-from stereo_exp.base.errors import UserError
-from stereo_exp.config.quant import CalibScheme
-from stereo_exp.model.checkpoint import (
+from stereo_exp.base import VERSION, UserError
+from stereo_exp.config import CalibScheme
+from stereo_exp.model import (
     BEST,
     Checkpoint,
     lineage_of,
@@ -21,8 +20,7 @@ from stereo_exp.model.checkpoint import (
     sizing_entry,
     sizing_of,
 )
-from stereo_exp.quant.network import QuantisedStereoNet
-from stereo_exp.quant.trunk import GRAPH, describe
+from stereo_exp.quant import GRAPH, QuantisedStereoNet, describe
 from stereo_exp.suite.build import build_rule, eval_facts, quantise_network
 from stereo_exp.suite.evaluate import evaluate, first_pairs, flat
 from stereo_exp.suite.pictures import draw_noise, draw_test_pictures
@@ -55,8 +53,7 @@ def train(context: RunContext) -> dict[str, Any]:
 
 
 def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
-    from stereo_exp.quant.calibration import calibrate
-    from stereo_exp.quant.diagnosis import layer_noise
+    from stereo_exp.quant import calibrate, layer_noise
 
     config, scheme = context.config, context.config.quant.stage
     assert isinstance(scheme, CalibScheme)
@@ -104,7 +101,7 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
 
 
 def _rank(network: QuantisedStereoNet, splits: Splits, pairs: int) -> list[dict[str, Any]]:
-    from stereo_exp.quant.diagnosis import rank_layers
+    from stereo_exp.quant import rank_layers
 
     chosen, count = [], 0
     for batch in splits.test(Process()):
@@ -137,7 +134,7 @@ def save(
         "config": context.config_dict(),
         "run_id": run_id,
         "version": VERSION,
-        "torch": torch.VERSION,
+        "torch": torch.__version__,
         "scores": scores,
         "lineage": lineage_of(start),
         **sizing_entry(start),

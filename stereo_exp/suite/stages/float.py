@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.config.schema import Root
-from stereo_exp.data.loader import StereoLoader
-from stereo_exp.model.checkpoint import Checkpoint, load_checkpoint
+from stereo_exp.base import UserError
+from stereo_exp.config import Root
+from stereo_exp.data import StereoLoader
+from stereo_exp.model import Checkpoint, load_checkpoint
 from stereo_exp.suite.build import build_network
 from stereo_exp.suite.restore import network_of, restore
 from stereo_exp.suite.runs.context import RunContext
@@ -54,7 +54,7 @@ def _take_weights(model: nn.Module, start: Checkpoint, config: Root) -> None:
     theirs = network_of(start.meta).model
     source = restore(start)
     if start.meta["stage"] != "float":
-        from stereo_exp.quant.unfolding import unfold
+        from stereo_exp.quant import unfold
 
         device = next(model.parameters()).device
         unfolded = build_network(theirs).to(device)
@@ -64,7 +64,7 @@ def _take_weights(model: nn.Module, start: Checkpoint, config: Root) -> None:
     if theirs == config.model:
         model.load_state_dict(source.state_dict())
         return
-    from stereo_exp.quant.narrowing import narrow
+    from stereo_exp.quant import narrow
 
     if not narrow(source.to(next(model.parameters()).device), model, _batches(config)):
         raise _no_pairs(config, "channels cannot be compared")

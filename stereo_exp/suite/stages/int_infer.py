@@ -9,15 +9,12 @@ from typing import Any
 
 import torch
 
-from stereo_exp.base.progress import Meter
-from stereo_exp.base.constants import CELL
-from stereo_exp.config.quant import IntScheme
-from stereo_exp.data.loader import first_views
-from stereo_exp.geometry.example import example_pair
-from stereo_exp.geometry.metrics import periodic_share
-from stereo_exp.model.checkpoint import Checkpoint, lineage_of, load_checkpoint, sizing_of
-from stereo_exp.model.colour import normalise
-from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.base import CELL, Meter
+from stereo_exp.config import IntScheme
+from stereo_exp.data import first_views
+from stereo_exp.geometry import example_pair, periodic_share
+from stereo_exp.model import Checkpoint, lineage_of, load_checkpoint, normalise, sizing_of
+from stereo_exp.quant import QuantisedStereoNet
 from stereo_exp.suite.build import build_rule, build_target, eval_facts
 from stereo_exp.suite.evaluate import Seen, evaluate, first_pairs, flat
 from stereo_exp.suite.networks import Predictor
@@ -72,10 +69,7 @@ def last_float(chain: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
-    from stereo_exp.quant.bounds import prove
-    from stereo_exp.quant.network import convert
-    from stereo_exp.quant.state import integer_state
-    from stereo_exp.quant.trunk import GRAPH, describe
+    from stereo_exp.quant import GRAPH, convert, describe, integer_state, prove
 
     config, scheme = context.config, context.config.quant.stage
     assert isinstance(scheme, IntScheme)
@@ -132,7 +126,7 @@ def _checkerboard(pairs: Iterable[Seen], original: Predictor) -> float | None:
 
 
 def _verify(network: QuantisedStereoNet, splits: Splits, pairs: int) -> dict[str, Any]:
-    from stereo_exp.quant.integer import compare
+    from stereo_exp.quant import compare
 
     equal = total = count = 0
     first: str | None = None

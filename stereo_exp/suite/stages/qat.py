@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from stereo_exp.config.quant import QatScheme
-from stereo_exp.model.checkpoint import load_checkpoint
-from stereo_exp.quant.network import QuantisedStereoNet
+from stereo_exp.config import QatScheme
+from stereo_exp.model import load_checkpoint
+from stereo_exp.quant import QuantisedStereoNet
 from stereo_exp.suite.restore import restore
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_resumable, find_start
@@ -47,7 +47,7 @@ class _Scales:
     """Which scales move, and until when."""
 
     def __init__(self, network: QuantisedStereoNet, scheme: QatScheme) -> None:
-        from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser
+        from stereo_exp.quant import ActivationQuantiser, PerChannelWeightQuantiser
 
         self.network, self.scheme, self.frozen = network, scheme, False
         network.observe(True, PerChannelWeightQuantiser)
@@ -60,8 +60,7 @@ class _Scales:
                 quantiser.learn()
 
     def before_step(self, step: int, num_steps: int) -> None:
-        from stereo_exp.quant.calibration import settle_accumulators
-        from stereo_exp.quant.fake import ActivationQuantiser, Quantiser
+        from stereo_exp.quant import ActivationQuantiser, Quantiser, settle_accumulators
 
         freeze_at = self.scheme.freeze_at * num_steps
         if self.frozen or step < freeze_at:

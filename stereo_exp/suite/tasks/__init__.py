@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from stereo_exp.base.errors import EXIT_CHECK_FAILED, tell_missing_extras
-from stereo_exp.config.schema import TASKS
+from stereo_exp.base import EXIT_CHECK_FAILED, tell_missing_extras
+from stereo_exp.config import TASKS
 from stereo_exp.suite.keys import by_key
 from stereo_exp.suite.runs.context import RunContext
 

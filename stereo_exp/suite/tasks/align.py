@@ -10,16 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stereo_exp.base.files import write_text
-from stereo_exp.base.progress import Meter
-from stereo_exp.config.deploy import Align
-from stereo_exp.data.augment.geometry import resized
-from stereo_exp.data.source import num_pairs, read_pairs
-from stereo_exp.geometry.images import padded, padded_size
-from stereo_exp.geometry.metrics import StereoMetrics
-from stereo_exp.geometry.pair import StereoSample
-from stereo_exp.runtime.engines import ENGINES
-from stereo_exp.runtime.manifest import ALIGN, Manifest
+from stereo_exp.base import Meter, write_text
+from stereo_exp.config import Align
+from stereo_exp.data import num_pairs, read_pairs, resized
+from stereo_exp.geometry import StereoMetrics, StereoSample, padded, padded_size
+from stereo_exp.runtime import ALIGN, ENGINES, Manifest
 from stereo_exp.suite.build import network_size
 from stereo_exp.suite.datasets import open_split
 from stereo_exp.suite.runs.context import RunContext
@@ -28,7 +23,7 @@ from stereo_exp.suite.track.base import open_tracker
 from stereo_exp.weights import checkpoint_named
 
 if TYPE_CHECKING:
-    from stereo_exp.deploy.source import Source
+    from stereo_exp.deploy import Source
 
 log = logging.getLogger(__name__)
 TABLE = "align.csv"
@@ -37,7 +32,7 @@ _LOOSE_SHARE, _TOLERANCE_PX = 0.9, 0.01
 
 def run(context: RunContext) -> dict[str, Any]:
     """Compare; returns the report's part, with `failed` where a limit is broken."""
-    from stereo_exp.deploy.align import Aligned, Limits, Reference, summary
+    from stereo_exp.deploy import Aligned, Limits, Reference, summary
     from stereo_exp.suite.restore import load_source
     from stereo_exp.suite.runs.find import find_checkpoint
 
@@ -106,7 +101,7 @@ def run(context: RunContext) -> dict[str, Any]:
 
 def _compile(context: RunContext, source: Source) -> Manifest:
     """Nothing is compiled yet: do it here, as `task=compile` does."""
-    from stereo_exp.deploy.folder import Options, build
+    from stereo_exp.deploy import Options, build
 
     config, engines = context.config.compile, context.config.align.engines
     log.info("there is no compiled model of name=%s: compiling %s", context.config.name, source.checkpoint.path)

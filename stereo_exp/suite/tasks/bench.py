@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from stereo_exp.base.progress import Meter
-from stereo_exp.config.deploy import Bench
-from stereo_exp.runtime.bench import (
+from stereo_exp.base import Meter
+from stereo_exp.config import Bench
+from stereo_exp.runtime import (
     Load,
+    Manifest,
     Progress,
+    StereoModel,
     by_type,
     describe,
     measure_fps,
@@ -19,8 +21,6 @@ from stereo_exp.runtime.bench import (
     pinned,
     write_profile,
 )
-from stereo_exp.runtime.manifest import Manifest
-from stereo_exp.runtime.model import StereoModel
 from stereo_exp.suite.build import build_rule, eval_facts, network_size
 from stereo_exp.suite.evaluate import Scores, Seen
 from stereo_exp.suite.runs.context import RunContext
@@ -112,7 +112,7 @@ def _latency(context: RunContext, load: Load) -> Result:
 
 
 def _accuracy(context: RunContext, load: Load) -> Result:
-    from stereo_exp.data.source import num_pairs, read_pairs
+    from stereo_exp.data import num_pairs, read_pairs
     from stereo_exp.suite.datasets import open_split
 
     config = context.config

@@ -13,9 +13,8 @@ from stereo_exp.suite.runs.folders import COMPILED_FOLDER as FOLDER
 from stereo_exp.suite.track.base import open_tracker
 
 if TYPE_CHECKING:
-    from stereo_exp.config.deploy import Device
-    from stereo_exp.deploy.report import Figures
-    from stereo_exp.deploy.source import Source
+    from stereo_exp.config import Device
+    from stereo_exp.deploy import Figures, Source
 
 PROGRAM = "model.pt2"
 
@@ -29,7 +28,7 @@ def run(context: RunContext) -> dict[str, Any]:
     Raises:
         UserError: an engine is not installed, or does not take a network of this stage.
     """
-    from stereo_exp.deploy.engines import ENGINES, TOOL_CHAINS, check_installed
+    from stereo_exp.deploy import ENGINES, TOOL_CHAINS, check_installed
     from stereo_exp.suite.restore import load_source
     from stereo_exp.suite.splits import Splits
 
@@ -65,8 +64,7 @@ def run(context: RunContext) -> dict[str, Any]:
 def _compile(
     context: RunContext, source: Source, engines: list[str], size: tuple[int, int] | None, report_size: tuple[int, int]
 ) -> dict[str, Any]:
-    from stereo_exp.deploy.folder import Options, build, save_program
-    from stereo_exp.deploy.report import JSON_FILE, PAGE_FILE, write_report
+    from stereo_exp.deploy import JSON_FILE, PAGE_FILE, Options, build, save_program, write_report
     from stereo_exp.suite.restore import count_costs
 
     config, folder = context.config.compile, context.dir / FOLDER
@@ -96,7 +94,7 @@ def _compile(
 
 def find_figures(device: Device) -> Figures:
     """Of a described device what its config says; measured where the config gives no figures."""
-    from stereo_exp.deploy.report import describe_device, measure_device
+    from stereo_exp.deploy import describe_device, measure_device
 
     if device.int8_tops is None or device.float32_gflops is None or device.bandwidth_gbs is None:
         return measure_device(device.title)

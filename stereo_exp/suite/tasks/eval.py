@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.model.checkpoint import sizing_of
+from stereo_exp.model import sizing_of
 from stereo_exp.suite.build import build_rule, eval_facts
 from stereo_exp.suite.evaluate import evaluate, first_pairs, flat, sequence_stability
 from stereo_exp.suite.pictures import draw_test_pictures

@@ -6,10 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.files import write_bytes
-from stereo_exp.base.constants import USUAL_SIZE
-from stereo_exp.config.deploy import Export
+from stereo_exp.base import USUAL_SIZE, UserError, write_bytes
+from stereo_exp.config import Export
 from stereo_exp.suite.build import network_size
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_checkpoint
@@ -26,8 +24,8 @@ def run(context: RunContext) -> dict[str, Any]:
     Raises:
         UserError: the difference exceeds `export.tolerance`, or the options do not go together.
     """
-    from stereo_exp.data.source import num_pairs, read_pairs
-    from stereo_exp.deploy.engines import check_installed
+    from stereo_exp.data import num_pairs, read_pairs
+    from stereo_exp.deploy import check_installed
     from stereo_exp.suite.datasets import open_split
     from stereo_exp.suite.restore import count_costs, load_source
 
@@ -36,7 +34,7 @@ def run(context: RunContext) -> dict[str, Any]:
     context, path = context.at(found.stage), found.path
     log.info("network %s, stage %s%s", path, found.stage, f" ({found.why})" if found.why else "")
     check_installed("onnxruntime")
-    from stereo_exp.deploy.align import measure
+    from stereo_exp.deploy import measure
 
     size = network_size("export.size", config.size)
     with open_tracker(context) as tracker:
@@ -67,9 +65,15 @@ def run(context: RunContext) -> dict[str, Any]:
 
 
 def _export(source: Any, config: Export, size: tuple[int, int] | None) -> bytes:
-    from stereo_exp.deploy.forms import full_form, network_form, trunk_form
-    from stereo_exp.deploy.onnx_export import OLDEST_OPSET, export_trunk_onnx, with_fake_weights
-    from stereo_exp.deploy.surgery import lower
+    from stereo_exp.deploy import (
+        OLDEST_OPSET,
+        export_trunk_onnx,
+        full_form,
+        lower,
+        network_form,
+        trunk_form,
+        with_fake_weights,
+    )
 
     config.check_stage(source.stage)
     trunk = export_trunk_onnx(source, max(config.opset, OLDEST_OPSET), size, config.batch)

@@ -12,20 +12,24 @@ from typing import Any
 
 import numpy as np
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.progress import Meter
-from stereo_exp.config.infer import Infer
-from stereo_exp.config.schema import Root
-from stereo_exp.geometry.calibration import read_calibration
-from stereo_exp.geometry.drawing import Film, disparity_limits
-from stereo_exp.geometry.epipolar import pair_geometry
-from stereo_exp.geometry.example import example_pair
-from stereo_exp.geometry.frames import open_frames
-from stereo_exp.geometry.pair import Calibration, StereoSample
-from stereo_exp.geometry.rectify import Rectifier, Rig
-from stereo_exp.geometry.sizing import Rule
-from stereo_exp.geometry.temporal import Stability, TemporalFilter
-from stereo_exp.runtime.model import StereoModel
+from stereo_exp.base import Meter, UserError
+from stereo_exp.config import Infer, Root
+from stereo_exp.geometry import (
+    Calibration,
+    Film,
+    Rectifier,
+    Rig,
+    Rule,
+    Stability,
+    StereoSample,
+    TemporalFilter,
+    disparity_limits,
+    example_pair,
+    open_frames,
+    pair_geometry,
+    read_calibration,
+)
+from stereo_exp.runtime import StereoModel
 from stereo_exp.suite.build import build_rule
 from stereo_exp.suite.networks import choose_network, network_facts, open_network
 from stereo_exp.suite.predict import Result, with_depth, write_frame, write_one

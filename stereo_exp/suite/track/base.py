@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stereo_exp.base.registry import group
+from stereo_exp.base import group
 
 if TYPE_CHECKING:
     from stereo_exp.suite.runs.context import RunContext

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.files import write_text
+from stereo_exp.base import UserError, write_text
 from stereo_exp.suite.runs.context import CONFIG_FILE
 from stereo_exp.suite.track.base import Tracker
 

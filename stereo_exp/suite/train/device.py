@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import torch
 
-from stereo_exp.base.errors import UserError
-from stereo_exp.config.training import Machine
+from stereo_exp.base import UserError
+from stereo_exp.config import Machine
 
 log = logging.getLogger(__name__)
 

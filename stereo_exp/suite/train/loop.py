@@ -12,11 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from stereo_exp.base.constants import VERSION
-from stereo_exp.base.errors import UserError
-from stereo_exp.base.progress import Meter
-from stereo_exp.data.loader import StereoBatch
-from stereo_exp.model.checkpoint import (
+from stereo_exp.base import VERSION, Meter, UserError
+from stereo_exp.data import StereoBatch
+from stereo_exp.model import (
     BEST,
     LAST,
     Checkpoint,
@@ -232,7 +230,7 @@ class Trainer:
             "lineage": lineage_of(self.start),
             **sizing_entry(self.start),
             "version": VERSION,
-            "torch": torch.VERSION,
+            "torch": torch.__version__,
             **(extra or {}),
         }
         save_checkpoint(self.context.dir / where, meta, parts)

@@ -9,8 +9,8 @@ from dataclasses import fields
 import torch
 from torch import nn
 
-from stereo_exp.base.registry import arguments, group
-from stereo_exp.config.training import Optim
+from stereo_exp.base import arguments, group
+from stereo_exp.config import Optim
 
 
 def build_optimiser(config: Optim, model: nn.Module) -> torch.optim.Optimizer:

@@ -11,11 +11,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from stereo_exp.data.loader import StereoBatch
-from stereo_exp.geometry.metrics import valid_mask
-from stereo_exp.model.colour import normalise
-from stereo_exp.model.losses import Loss
-from stereo_exp.model.regression import full_disparity
+from stereo_exp.data import StereoBatch
+from stereo_exp.geometry import valid_mask
+from stereo_exp.model import Loss, full_disparity, normalise
 from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.train.device import Compute
 

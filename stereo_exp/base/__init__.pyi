@@ -1,0 +1,47 @@
+from .constants import CELL, MAX_SCALE, STRIDE, USUAL_SIZE, VERSION
+from .errors import (
+    EXIT_CHECK_FAILED,
+    EXIT_USER_ERROR,
+    RESTORE_OR_SKIP,
+    ArgumentError,
+    CheckpointError,
+    DataError,
+    UserError,
+    exit_on_user_error,
+    tell_missing_extras,
+)
+from .files import replacing, write_bytes, write_text
+from .progress import Meter
+from .registry import GROUPS, NOT_BUILT_FROM, PLUGINS, Group, Option, arguments, build, declare, group, option, outside
+
+__all__ = [
+    "CELL",
+    "EXIT_CHECK_FAILED",
+    "EXIT_USER_ERROR",
+    "GROUPS",
+    "MAX_SCALE",
+    "NOT_BUILT_FROM",
+    "PLUGINS",
+    "RESTORE_OR_SKIP",
+    "STRIDE",
+    "USUAL_SIZE",
+    "VERSION",
+    "ArgumentError",
+    "CheckpointError",
+    "DataError",
+    "Group",
+    "Meter",
+    "Option",
+    "UserError",
+    "arguments",
+    "build",
+    "declare",
+    "exit_on_user_error",
+    "group",
+    "option",
+    "outside",
+    "replacing",
+    "tell_missing_extras",
+    "write_bytes",
+    "write_text",
+]

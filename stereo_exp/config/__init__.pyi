@@ -1,0 +1,76 @@
+from .binding import MissingPlugin, Network, at_place, bind, bind_network, register
+from .choices import conf_dir
+from .dataset import Dataset, Eth3d, Kitti2012, Middlebury, Mix, Motorcycle, Pairs, SceneFlow, Shapes
+from .deploy import MAX_OPT, Align, Bench, Device, Engine, Export
+from .help import help_text, is_asked_for
+from .infer import Infer, Temporal
+from .marks import NETWORK, RUN, TASK, facts, first_difference, keys_of
+from .messages import from_hydra
+from .model import NUM_STAGES, Backbone, Head, Model, Neck, widened
+from .plugins import import_plugins, load_again, load_plugins
+from .quant import CalibScheme, IntScheme, Observer, QatScheme, Quant, Target
+from .rules import at_least, positive
+from .schema import FURTHEST_STAGE, STAGES, TASKS, Eval, Root
+from .training import Loss, Machine, Optim, Tracker
+
+__all__ = [
+    "FURTHEST_STAGE",
+    "MAX_OPT",
+    "NETWORK",
+    "NUM_STAGES",
+    "RUN",
+    "STAGES",
+    "TASK",
+    "TASKS",
+    "Align",
+    "Backbone",
+    "Bench",
+    "CalibScheme",
+    "Dataset",
+    "Device",
+    "Engine",
+    "Eth3d",
+    "Eval",
+    "Export",
+    "Head",
+    "Infer",
+    "IntScheme",
+    "Kitti2012",
+    "Loss",
+    "Machine",
+    "Middlebury",
+    "MissingPlugin",
+    "Mix",
+    "Model",
+    "Motorcycle",
+    "Neck",
+    "Network",
+    "Observer",
+    "Optim",
+    "Pairs",
+    "QatScheme",
+    "Quant",
+    "Root",
+    "SceneFlow",
+    "Shapes",
+    "Target",
+    "Temporal",
+    "Tracker",
+    "at_least",
+    "at_place",
+    "bind",
+    "bind_network",
+    "conf_dir",
+    "facts",
+    "first_difference",
+    "from_hydra",
+    "help_text",
+    "import_plugins",
+    "is_asked_for",
+    "keys_of",
+    "load_again",
+    "load_plugins",
+    "positive",
+    "register",
+    "widened",
+]

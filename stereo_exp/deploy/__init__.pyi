@@ -1,0 +1,37 @@
+from .align import Aligned, Limits, Reference, measure, summary
+from .engines import ENGINES, TOOL_CHAINS, check_installed
+from .folder import Options, build, save_program
+from .forms import full_form, network_form, trunk_form
+from .onnx_export import OLDEST_OPSET, export_trunk_onnx, with_fake_weights
+from .report.estimate import JSON_FILE, PAGE_FILE, Figures, describe_device, measure_device, write_report
+from .source import QuantisedTensor, Source
+from .surgery import lower
+
+__all__ = [
+    "ENGINES",
+    "JSON_FILE",
+    "OLDEST_OPSET",
+    "PAGE_FILE",
+    "TOOL_CHAINS",
+    "Aligned",
+    "Figures",
+    "Limits",
+    "Options",
+    "QuantisedTensor",
+    "Reference",
+    "Source",
+    "build",
+    "check_installed",
+    "describe_device",
+    "export_trunk_onnx",
+    "full_form",
+    "lower",
+    "measure",
+    "measure_device",
+    "network_form",
+    "save_program",
+    "summary",
+    "trunk_form",
+    "with_fake_weights",
+    "write_report",
+]

@@ -1,0 +1,92 @@
+from .calibration import read_calibration, read_kitti_calib, read_middlebury_calib
+from .drawing.bars import Series, draw_bars
+from .drawing.colours import DEPTH_MAP, DIFFERENCE_MAP, DISPARITY_MAP, ERROR_MAP, disparity_limits
+from .drawing.panels import Film, Panel, write_panels
+from .epipolar import pair_geometry, require_views, to_grey
+from .example import example_pair
+from .formats.disparity import encode_disparity_png, read_disparity, read_disparity_png, read_grey
+from .formats.image import decode_rgb, encode_png, png_size, read_rgb
+from .formats.pfm import decode_pfm, encode_pfm, read_pfm
+from .frames import open_frames
+from .images import UNKNOWN, Image, as_arrays, as_pair, is_array, padded, padded_size, random_crop, resized
+from .metrics import StereoMetrics, periodic_share, valid_mask
+from .occlusion import right_disparity, seen_by_both
+from .pair import Calibration, StereoSample, check_disparity, check_sizes, check_views, checked, known_disparity
+from .points import depth, points_in_metres, write_ply
+from .prediction import MM_PER_M, PNG_SCALE, Prediction, write_map, write_picture
+from .rectify import Rectifier, Rig
+from .refine import refined
+from .sgbm import Sgbm, opencv_matcher
+from .sizing import AS_GIVEN, Rule, Sizing
+from .temporal import Stability, TemporalFilter
+
+__all__ = [
+    "AS_GIVEN",
+    "DEPTH_MAP",
+    "DIFFERENCE_MAP",
+    "DISPARITY_MAP",
+    "ERROR_MAP",
+    "MM_PER_M",
+    "PNG_SCALE",
+    "UNKNOWN",
+    "Calibration",
+    "Film",
+    "Image",
+    "Panel",
+    "Prediction",
+    "Rectifier",
+    "Rig",
+    "Rule",
+    "Series",
+    "Sgbm",
+    "Sizing",
+    "Stability",
+    "StereoMetrics",
+    "StereoSample",
+    "TemporalFilter",
+    "as_arrays",
+    "as_pair",
+    "check_disparity",
+    "check_sizes",
+    "check_views",
+    "checked",
+    "decode_pfm",
+    "decode_rgb",
+    "depth",
+    "disparity_limits",
+    "draw_bars",
+    "encode_disparity_png",
+    "encode_pfm",
+    "encode_png",
+    "example_pair",
+    "is_array",
+    "known_disparity",
+    "open_frames",
+    "opencv_matcher",
+    "padded",
+    "padded_size",
+    "pair_geometry",
+    "periodic_share",
+    "png_size",
+    "points_in_metres",
+    "random_crop",
+    "read_calibration",
+    "read_disparity",
+    "read_disparity_png",
+    "read_grey",
+    "read_kitti_calib",
+    "read_middlebury_calib",
+    "read_pfm",
+    "read_rgb",
+    "refined",
+    "require_views",
+    "resized",
+    "right_disparity",
+    "seen_by_both",
+    "to_grey",
+    "valid_mask",
+    "write_map",
+    "write_panels",
+    "write_picture",
+    "write_ply",
+]

@@ -1,0 +1,55 @@
+from .aanet_spx import HeadLogits
+from .checkpoint import (
+    BEST,
+    LAST,
+    SIZING,
+    Checkpoint,
+    lineage_of,
+    load_checkpoint,
+    load_weights,
+    optimiser_tensors,
+    read_meta,
+    restore_optimiser,
+    save_checkpoint,
+    sizing_entry,
+    sizing_of,
+)
+from .colour import YUV_FROM_RGB, normalise
+from .cost import profile
+from .cost_volume import correlation_volume
+from .layers import PyramidBackbone, conv_bn
+from .losses import Loss
+from .mixvargenet import MixVarGEUnit
+from .regression import NEIGHBOURHOOD, StereoOutput, full_confidence, full_disparity
+from .stereonetplus import StereoNetPlus, predict
+
+__all__ = [
+    "BEST",
+    "LAST",
+    "NEIGHBOURHOOD",
+    "SIZING",
+    "YUV_FROM_RGB",
+    "Checkpoint",
+    "HeadLogits",
+    "Loss",
+    "MixVarGEUnit",
+    "PyramidBackbone",
+    "StereoNetPlus",
+    "StereoOutput",
+    "conv_bn",
+    "correlation_volume",
+    "full_confidence",
+    "full_disparity",
+    "lineage_of",
+    "load_checkpoint",
+    "load_weights",
+    "normalise",
+    "optimiser_tensors",
+    "predict",
+    "profile",
+    "read_meta",
+    "restore_optimiser",
+    "save_checkpoint",
+    "sizing_entry",
+    "sizing_of",
+]

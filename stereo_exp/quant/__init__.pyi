@@ -1,0 +1,39 @@
+from .bounds import prove
+from .calibration import calibrate, settle_accumulators
+from .diagnosis import layer_noise, rank_layers
+from .fake import ActivationQuantiser, PerChannelWeightQuantiser, Quantiser
+from .integer import compare
+from .narrowing import narrow
+from .network import QuantisedStereoNet, build_quantised, convert
+from .ops import QUANTISE
+from .state import integer_state, load_quantised
+from .targets import Pow2, Target, covering
+from .trunk import GRAPH, describe, export_trunk, fold_batchnorm
+from .unfolding import unfold
+
+__all__ = [
+    "GRAPH",
+    "QUANTISE",
+    "ActivationQuantiser",
+    "PerChannelWeightQuantiser",
+    "Pow2",
+    "QuantisedStereoNet",
+    "Quantiser",
+    "Target",
+    "build_quantised",
+    "calibrate",
+    "compare",
+    "convert",
+    "covering",
+    "describe",
+    "export_trunk",
+    "fold_batchnorm",
+    "integer_state",
+    "layer_noise",
+    "load_quantised",
+    "narrow",
+    "prove",
+    "rank_layers",
+    "settle_accumulators",
+    "unfold",
+]

@@ -1,0 +1,37 @@
+from .raster import Pair, render_scene
+from .scene import Scene, largest_disparity
+from .scenes import KINDS, SPLITS, WEIGHTS, sample_scene
+from .surface import HIGHEST, LOWEST
+from .writer import (
+    GENERATOR_VERSION,
+    LISTS,
+    PARAMETERS,
+    PairPaths,
+    Parameters,
+    RenderReport,
+    contact_sheet,
+    pair_paths,
+    render_dataset,
+)
+
+__all__ = [
+    "GENERATOR_VERSION",
+    "HIGHEST",
+    "KINDS",
+    "LISTS",
+    "LOWEST",
+    "PARAMETERS",
+    "SPLITS",
+    "WEIGHTS",
+    "Pair",
+    "PairPaths",
+    "Parameters",
+    "RenderReport",
+    "Scene",
+    "contact_sheet",
+    "largest_disparity",
+    "pair_paths",
+    "render_dataset",
+    "render_scene",
+    "sample_scene",
+]

@@ -1,0 +1,35 @@
+from .build import build_loss, build_network, quantise_network
+from .datasets import open_split
+from .door import compose, create_network, load, open_dataset, run
+from .networks import Predictor
+from .restore import count_costs, restore_model
+from .runs.context import RunContext
+from .runs.process import Process
+from .tasks import dispatch
+from .track.base import read_metrics
+from .train.device import Compute, choose
+from .train.optim import build_optimiser
+from .train.step import train_step
+
+__all__ = [
+    "Compute",
+    "Predictor",
+    "Process",
+    "RunContext",
+    "build_loss",
+    "build_network",
+    "build_optimiser",
+    "choose",
+    "compose",
+    "count_costs",
+    "create_network",
+    "dispatch",
+    "load",
+    "open_dataset",
+    "open_split",
+    "quantise_network",
+    "read_metrics",
+    "restore_model",
+    "run",
+    "train_step",
+]
