@@ -1,9 +1,15 @@
-"""The architecture's picture is true to the imports, and the house keeps its measures."""
+"""The architecture's picture is true to the imports, a room has one lazy door, the house keeps its measures."""
 
 from __future__ import annotations
 
+import ast
+import json
 import runpy
 import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,6 +20,10 @@ if not SCRIPT.is_file():
     pytest.skip("docs/ is not beside the tests (they run from an installed wheel)", allow_module_level=True)
 TOPS = ("stereo_exp", "data_tools")
 FILES = sorted(path for top in TOPS for path in (ROOT / top).rglob("*.py"))
+ROOMS = sorted(path.parent.name for path in (ROOT / "stereo_exp").glob("*/__init__.py"))
+STUBS = {room: ROOT / "stereo_exp" / room / "__init__.pyi" for room in ROOMS if room != "weights"}
+"""weights is one file, and its names are there at once."""
+HEAVY = {"numpy", "cv2", "torch", "omegaconf", "hydra", "yaml"}
 
 
 def num_lines(path: Path) -> int:
@@ -49,3 +59,100 @@ def test_a_file_can_be_read_in_one_sitting() -> None:
 
 def test_every_folder_of_code_says_what_it_offers() -> None:
     assert [path.parent for path in FILES if not (path.parent / "__init__.py").is_file()] == []
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def find_imports(code: str) -> Iterator[str]:
+    """Every module that some code imports, also in functions and for types alone."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, ast.unparse(node)
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (
+                name if name.startswith("stereo_exp.") and is_module(name) else str(node.module) for name in names
+            )
+
+
+def find_deep(code: str, own: str | None = None) -> list[str]:
+    """What it imports from below a room that is not its own."""
+    below = (name for name in find_imports(code) if name.startswith("stereo_exp.") and name.count(".") > 1)
+    return [name for name in below if name.split(".")[1] != own]
+
+
+def offered_by(stub: Path) -> tuple[set[str], list[str]]:
+    """Names that a stub imports, and those of its `__all__`."""
+    *imports, listed = ast.parse(stub.read_text()).body
+    assert isinstance(listed, ast.Assign)
+    assert all(isinstance(node, ast.ImportFrom) and node.level == 1 for node in imports)
+    names = {alias.name for node in imports if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return names, ast.literal_eval(listed.value)
+
+
+def test_from_outside_a_room_nobody_imports_deeper_than_the_room() -> None:
+    deep = {}
+    for path in (*FILES, *(ROOT / "benchmarks").rglob("*.py")):
+        place = path.relative_to(ROOT).parts
+        own = place[1] if place[0] == "stereo_exp" and len(place) > 2 else None
+        if found := find_deep(path.read_text(), own):
+            deep["/".join(place)] = found
+    assert deep == {}
+
+
+def test_deep_imports_are_found_wherever_they_stand() -> None:
+    code = """
+if TYPE_CHECKING:
+    from stereo_exp.geometry.pair import StereoSample
+def later():
+    from stereo_exp.quant import ops, fold_batchnorm
+    import stereo_exp.data.loader as loader
+from stereo_exp.base import UserError
+from stereo_exp import runtime
+"""
+    assert find_deep(code) == ["stereo_exp.geometry.pair", "stereo_exp.quant.ops", "stereo_exp.data.loader"]
+    assert find_deep(code, own="quant") == ["stereo_exp.geometry.pair", "stereo_exp.data.loader"]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_whatever_a_room_lists_is_there(room: str) -> None:
+    module = import_module(f"stereo_exp.{room}")
+    assert module.__all__
+    assert module.__doc__
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize("room", STUBS)
+def test_a_stub_lists_what_the_room_does(room: str) -> None:
+    names, listed = offered_by(STUBS[room])
+    module = import_module(f"stereo_exp.{room}")
+    assert sorted(listed) == sorted(names) == sorted(module.__all__)
+    assert [name for name in listed if name.startswith("_")] == []
+
+
+@pytest.mark.parametrize("room", STUBS)
+def test_no_name_hides_a_module_of_its_room(room: str) -> None:
+    """`import stereo_exp.ROOM.name` would put the module where the name was."""
+    _, listed = offered_by(STUBS[room])
+    assert [name for name in listed if is_module(f"stereo_exp.{room}.{name}")] == []
+
+
+def test_a_room_imports_nothing_before_a_name_is_asked_for() -> None:
+    code = """
+import json, sys
+from importlib import import_module
+below = {}
+for room in sys.argv[1:]:
+    import_module(f"stereo_exp.{room}")
+    below[room] = [name for name in sys.modules if name.startswith(f"stereo_exp.{room}.")]
+print(json.dumps([below, sorted(sys.modules)]))
+"""
+    command = [sys.executable, "-c", code, *ROOMS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=ROOT)
+    below, modules = json.loads(done.stdout)
+    assert below == {room: [] for room in ROOMS}
+    assert HEAVY & set(modules) == set()

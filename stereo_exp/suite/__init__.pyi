@@ -6,7 +6,7 @@ from .restore import count_costs, restore_model
 from .runs.context import RunContext
 from .runs.process import Process
 from .tasks import dispatch
-from .track.base import read_metrics
+from .track.base import Tracker, read_metrics
 from .train.device import Compute, choose
 from .train.optim import build_optimiser
 from .train.step import train_step
@@ -16,6 +16,7 @@ __all__ = [
     "Predictor",
     "Process",
     "RunContext",
+    "Tracker",
     "build_loss",
     "build_network",
     "build_optimiser",

@@ -58,7 +58,7 @@ def open_split(dataset: Dataset, split: str) -> StereoSource:
         source = build("dataset", dataset, split=split)
     if StereoSource not in type(source).__mro__:
         rule = f"its builder gave {type(source).__name__}, which is no StereoSource"
-        raise UserError("dataset", dataset.name, rule, "derive it from stereo_exp.data.source.StereoSource")
+        raise UserError("dataset", dataset.name, rule, "derive it from stereo_exp.data.StereoSource")
     return source
 
 
