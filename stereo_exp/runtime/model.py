@@ -63,9 +63,9 @@ class Options(TypedDict, total=False):
 
 MAPS = ("disparity", "confidence")
 """What an engine gives by name, in the order in which it is handled here."""
-_BYTES_PER_PIXEL = 700
-"""Memory that a pair takes at most while it is computed, measured over both engines and torch at 544×960 to 1088×1920
-(`python benchmarks/memory.py`)."""
+_BYTES_PER_PIXEL = 500
+"""Memory that a pair takes at most while it is computed. `python benchmarks/memory.py` found 149 with OpenVINO, 350
+with ONNX Runtime, 490 in torch."""
 _SHARE = 0.5
 """Of the free memory that one pair may take before it is tiled."""
 _MEMORY = Path("/proc/meminfo")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stereo_exp.base import ArgumentError, CheckpointError
+from stereo_exp.base import ArgumentError, CheckpointError, UserError
 from stereo_exp.config import Engine
 from stereo_exp.geometry import AS_GIVEN, Prediction, Rule, Sizing, StereoSample
 from stereo_exp.runtime import (
@@ -100,7 +100,7 @@ def find_named(named: str | Path, stage: str | None = None, key: str = "checkpoi
         origin = Path(manifest.model.checkpoint)
         found = Chosen(str(path), manifest.model.stage, origin if origin.is_file() else None, manifest)
     else:
-        _check_torch(f"{key}={path}: a checkpoint")
+        _check_torch(f"{key}={path}, a checkpoint,")
         from stereo_exp.model import BEST, read_meta
 
         if path.is_dir():
@@ -218,7 +218,7 @@ def _open_torch(chosen: Chosen, device: str | None, threads: int | None, in_flig
 
 def _check_torch(what: str) -> None:
     if find_spec(TORCH) is None:
-        raise ArgumentError("engine", TORCH, f"is not installed, and {what} needs it", _INSTALL)
+        raise UserError(TORCH, None, f"is not installed, and {what} needs it", _INSTALL)
 
 
 def _uncompiled(entry: ModelEntry, sizing: Sizing) -> Manifest:
