@@ -13,9 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from stereo_exp.base import VERSION as __version__
-
 if TYPE_CHECKING:
+    from stereo_exp.base import VERSION as __version__
     from stereo_exp.geometry import Prediction, StereoMetrics
     from stereo_exp.runtime import StereoModel
     from stereo_exp.suite import compose, create_network, load, open_dataset, run
@@ -35,6 +34,7 @@ _HOMES = {
     "Prediction": "geometry",
     "StereoMetrics": "geometry",
     "StereoModel": "runtime",
+    "__version__": "base",
     **dict.fromkeys(("compose", "create_network", "load", "open_dataset", "run"), "suite"),
 }
 
@@ -42,7 +42,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    room = import_module(f"{__name__}.{_HOMES[name]}")
+    return getattr(room, "VERSION" if name == "__version__" else name)
 
 
 def __dir__() -> list[str]:

@@ -30,14 +30,48 @@ def pinned() -> dict[str, str]:
 
 
 EXTRAS = {key: lines("options.extras_require", key) for key in CONFIG["options.extras_require"]}
+CORE = lines("options", "install_requires")
 
 
-@pytest.mark.parametrize("extra", ["export", "onnxruntime", "openvino"])
-def test_development_has_what_deployment_needs(extra: str) -> None:
-    assert set(EXTRAS[extra]) <= set(EXTRAS["dev"])
+def resolved(extra: str) -> set[str]:
+    """What an extra brings, with the extras of our own that it names."""
+    found: set[str] = set()
+    for line in EXTRAS[extra]:
+        wanted = Requirement(line)
+        found |= (
+            {inner for each in wanted.extras for inner in resolved(each)} if wanted.name == "stereo_exp" else {line}
+        )
+    return found
 
 
-RANGES = {*lines("options", "install_requires"), *(line for extra in EXTRAS.values() for line in extra)}
+@pytest.mark.parametrize("extra", ["train", "tracking", "export", "onnxruntime", "openvino", "full"])
+def test_development_has_what_everything_needs(extra: str) -> None:
+    assert resolved(extra) <= resolved("dev") | set(CORE)
+
+
+def test_predicting_needs_little() -> None:
+    names = {Requirement(line).name for line in CORE}
+    assert names == {
+        "hydra-core",
+        "numpy",
+        "omegaconf",
+        "opencv-python-headless",
+        "openvino",
+        "pyyaml",
+        "rich",
+        "lazy-loader",
+    }
+
+
+def test_messages_name_the_extra_that_brings_a_package() -> None:
+    from stereo_exp.base.errors import EXTRAS as TOLD
+
+    names = {"skimage": "scikit-image", "onnx_ir": "onnx-ir"}
+    for module, extra in TOLD.items():
+        assert names.get(module, module) in {Requirement(line).name for line in resolved(extra)}, module
+
+
+RANGES = {*CORE, *(line for extra in EXTRAS for line in resolved(extra))}
 
 
 @pytest.mark.parametrize("requirement", sorted(RANGES))

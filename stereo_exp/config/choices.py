@@ -40,11 +40,16 @@ USER_FOLDERS: list[Path] = []
 """Folders that the command line adds; Hydra looks into them after ours."""
 
 
+ENGINE = "engine"
+"""The group whose options all have the same keys, and no dataclass of their own."""
+
+
 def bare_options() -> Iterator[Option]:
     """Options from outside that no YAML file stands for: their dataclasses are all there is to choose."""
     for key, options in GROUPS.items():
         for option in options.values():
-            if option.schema is not None and not option.is_ours and not _has_file(key, option.name):
+            is_choice = option.schema is not None or key == ENGINE
+            if is_choice and not option.is_ours and not _has_file(key, option.name):
                 yield option
 
 
@@ -124,7 +129,8 @@ class Choices:
         if path is None and (group, name) in self._bare:
             # Of a group of named things, as augmentations are, the option puts one there under its name.
             is_named = group == "augment"
-            text = (self._bare[group, name].schema.__doc__ or "").strip().partition("\n\n")[0]
+            schema = self._bare[group, name].schema
+            text = ((schema and schema.__doc__) or "").strip().partition("\n\n")[0]
             return Choice(group, name, " ".join(text.split()), schema=name, values={name: name} if is_named else {})
         if path is None:
             raise UserError(group, name, "has no YAML", f"the options are {', '.join(self.groups.get(group, ()))}")

@@ -49,7 +49,11 @@ class BareOptions(ConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         option = self._find(config_path)
-        assert option is not None and option.schema is not None, "Hydra asks is_config first"
+        assert option is not None, "Hydra asks is_config first"
+        if option.schema is None:
+            return ConfigResult(
+                self.provider, self.full_path(), OmegaConf.create({"name": option.name}), {"package": None}
+            )
         content: dict[str, Any] = {"defaults": [f"/schema/{option.group}/{option.name}@_here_"]}
         if option.group == "augment":
             # An option of this group is a set of augmentations, each under its name.

@@ -380,5 +380,5 @@ def write(model, folder, name, opt):
     assert cli(*common, "optim.steps=1").code == 0
     compiled = cli(*common, "task=compile", "compile.engines=[mine]", "compile.opt=0", "compile.report_size=[64,128]")
     assert list(compiled.report["engines"]) == ["mine"]
-    bench = cli(*common, "task=bench", "engine.name=mine", "bench.frames=2", "bench.size=[64,128]")
+    bench = cli(*common, "task=bench", "engine=mine", "bench.frames=2", "bench.size=[64,128]")
     assert bench.report["engine"].split()[0] == "mine"

@@ -50,7 +50,6 @@ def choose_engine(manifest: Manifest, name: str = AUTO) -> str:
         raise UserError(manifest.folder, None, "was compiled for no engine that runs here", "compile it again")
     for engine in compiled:
         if is_installed(engine):
-            log.debug("engine=auto: %s, the first of %s that is installed", engine, ", ".join(compiled))
             return engine
     _check_installed(compiled[0])
     raise AssertionError("an engine is installed that was not found")
