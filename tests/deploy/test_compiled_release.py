@@ -110,11 +110,17 @@ def test_the_command_makes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("sys.argv", ["publish", "--compile", "--network", weights.SLIM, "--out", str(tmp_path)])
     publish.main()
     made, shipped = weights.compiled_folder(tmp_path, weights.SLIM), weights.compiled_release(weights.SLIM)
-    if json.loads((made / MANIFEST).read_text())["versions"] != read_manifest(shipped).versions:
+    manifests = [json.loads((folder / MANIFEST).read_text()) for folder in (made, shipped)]
+    versions = [manifest.pop("versions") for manifest in manifests]
+    for version in versions:
+        # A later version of this package must not write another file by that alone.
+        del version["stereo_exp"]
+    if versions[0] != versions[1]:
         pytest.skip("other versions write other files")
+    assert manifests[0] == manifests[1]
     names = {path.relative_to(shipped) for path in shipped.rglob("*") if path.is_file()}
     assert {path.relative_to(made) for path in made.rglob("*") if path.is_file()} == names
-    for file in names:
+    for file in names - {Path(MANIFEST)}:
         assert (made / file).read_bytes() == (shipped / file).read_bytes(), file
 
 

@@ -50,6 +50,24 @@ print(pair.disparity.shape, round(float(np.median(pair.disparity)), 2))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_the_release_comes_along_compiled(engine: str) -> None:
+    """Disparity of the pair that comes along within a pixel of its truth, nothing made and nothing fetched."""
+    code = """
+import numpy as np
+from stereo_exp.geometry.example import example_pair
+from stereo_exp.runtime import StereoModel
+from stereo_exp.weights import compiled_release
+pair = example_pair()
+with StereoModel(compiled_release(), sys.argv[1], threads=1) as model:
+    disparity, confidence = model(pair.left, pair.right)
+print(disparity.shape, float(np.median(np.abs(disparity - pair.disparity))) < 1, confidence.min() >= 0)
+"""
+    done = run_guarded(code, [*HEAVY, *(e for e in ENGINES if e != engine)], engine)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "(544, 960) True True"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_the_guard_blocks(engine: str) -> None:
     assert "torch is blocked" in run_guarded("import torch", HEAVY).stderr
 
