@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,14 @@ def test_it_offers_this_and_nothing_else() -> None:
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         se.lode  # noqa: B018
     assert (Path(se.__file__).parent / "py.typed").is_file()
+
+
+def test_the_page_says_what_the_docstrings_say() -> None:
+    script = Path(__file__).resolve().parent.parent / "docs" / "write_api.py"
+    if not script.is_file():
+        pytest.skip("docs/ is not beside the tests (they run from an installed wheel)")
+    written = runpy.run_path(str(script))
+    assert written["PAGE"].read_text() == written["write"](), "python docs/write_api.py writes it anew"
 
 
 def test_nothing_is_imported_before_it_is_used() -> None:
@@ -247,3 +256,11 @@ def test_a_compiled_network_is_found_by_the_commands_that_predict(tmp_path: Path
     third = se.run(se.compose([*common, "task=infer", "engine=torch"]))
     assert third["engine"].split()[0] == "torch"
     assert se.load(compiled["run_dir"], engine="onnxruntime").engine.name == "onnxruntime"
+
+
+def test_evaluating_the_release_says_the_same_on_every_engine(tmp_path: Path) -> None:
+    common = ["task=eval", "dataset=motorcycle", "tracker=none", "eval.pictures=0", f"root={tmp_path}"]
+    reports = [se.run(se.compose([*common, f"engine={each}"])) for each in ("auto", "onnxruntime", "torch")]
+    assert [each["engine"].split()[0] for each in reports] == ["openvino", "onnxruntime", "torch"]
+    assert {(each["network"], each["stage"]) for each in reports} == {("release-stereonetplus", "int_infer")}
+    assert max(each["epe"] for each in reports) - min(each["epe"] for each in reports) < 1e-3

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from stereo_exp.config import Temporal
     from stereo_exp.data import StereoBatch
+    from stereo_exp.runtime import StereoModel
     from stereo_exp.suite.networks import Predictor
     from stereo_exp.suite.splits import Splits
 
@@ -42,16 +43,17 @@ class Seen:
 
 
 def predict_split(
-    model: nn.Module,
+    model: nn.Module | StereoModel,
     splits: Splits,
     device: torch.device,
     rule: Rule = AS_GIVEN,
     process: Process = Process(),  # noqa: B008 (immutable)
     limit: int | None = None,
 ) -> Iterator[Seen | None]:
-    """The one loop over a test split: read, predict, crop. `model` is in evaluation mode until the loop is done.
+    """The one loop over a test split: read, predict, crop. A module is in evaluation mode until the loop is done.
 
     Args:
+        model: a module on `device`, or a model on an engine of its own.
         rule: how pairs are predicted. Those that it takes as they are go through the network in batches.
         process: takes its share of the pairs.
         limit: no more than the first so many pairs that can be read; None: all.
@@ -62,8 +64,10 @@ def predict_split(
     from stereo_exp.suite.networks import Predictor
 
     predictor = Predictor(model, device, rule)
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
+    network = predictor.module
+    modes = {} if network is None else {module: module.training for module in network.modules()}
+    if network is not None:
+        network.eval()
     count = 0
     try:
         for batch in splits.test(process):
@@ -84,9 +88,9 @@ def _predict_batch(predictor: Predictor, batch: StereoBatch) -> Iterator[Seen]:
     from stereo_exp.model import predict
 
     whole = None
-    if len(batch) and all(predictor.rule.is_plain(size) for size in batch.sizes):
+    if predictor.module is not None and len(batch) and all(predictor.rule.is_plain(size) for size in batch.sizes):
         views = (view.to(predictor.device) for view in (batch.left, batch.right))
-        whole = predict(predictor.model, *views).cpu()
+        whole = predict(predictor.module, *views).cpu()
     for i, index in enumerate(batch.indices):
         sample = batch.sample(i)
         if whole is not None:
@@ -147,7 +151,7 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    model: nn.Module,
+    model: nn.Module | StereoModel,
     splits: Splits,
     device: torch.device,
     process: Process = Process(),  # noqa: B008 (immutable)
@@ -185,7 +189,7 @@ def evaluate(
 
 
 def first_pairs(
-    model: nn.Module,
+    model: nn.Module | StereoModel,
     splits: Splits,
     device: torch.device,
     count: int,
@@ -215,7 +219,7 @@ def flat(scores: Mapping[str, Any], prefix: str) -> dict[str, float]:
 
 
 def sequence_stability(
-    model: nn.Module, splits: Splits, device: torch.device, config: Temporal, rule: Rule = AS_GIVEN
+    model: nn.Module | StereoModel, splits: Splits, device: torch.device, config: Temporal, rule: Rule = AS_GIVEN
 ) -> dict[str, Any]:
     """`plain` and `filtered`, see `Stability.compute`, over the test split in its order."""
     plain, filtered = Stability(config.change), Stability(config.change)

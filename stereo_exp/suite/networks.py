@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stereo_exp.base import ArgumentError, CheckpointError, UserError
-from stereo_exp.config import Engine
 from stereo_exp.geometry import AS_GIVEN, Prediction, Rule, Sizing, StereoSample
 from stereo_exp.runtime import (
     AUTO,
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from stereo_exp.config import Machine
     from stereo_exp.suite.runs.context import RunContext
 
 log = logging.getLogger(__name__)
@@ -59,15 +59,19 @@ class Chosen:
     """Why this one, where nobody named it."""
 
 
-def choose_network(context: RunContext) -> Chosen:
-    """The network of a command that predicts: `checkpoint=` where given, the own chain where one is named, else the
-    release; at the stage that was asked for, else at its furthest.
+def choose_network(context: RunContext, release_first: bool = False) -> Chosen:
+    """The network of a command that predicts: `checkpoint=` where given, else of the own chain, else the release.
+
+    At the stage that was asked for, else at its furthest.
+
+    Args:
+        release_first: the own chain counts only where one is named.
 
     Raises:
         CheckpointError: there is none (with the command that makes one), or another network was asked for.
     """
     given, stage = context.config.checkpoint, context.asked_stage
-    if given is None and not context.names_a_chain():
+    if release_first and given is None and not context.names_a_chain():
         return replace(find_named(RELEASE, stage), why="neither checkpoint= nor name= was given")
     if given is not None and not context.names_a_network():
         return find_named(given, stage)
@@ -124,6 +128,8 @@ def open_network(
     device: str | None = None,
     threads: int | None = None,
     in_flight: int = 1,
+    machine: Machine | None = None,
+    rank: int = 0,
 ) -> StereoModel:
     """A chosen network on the engine that computes it; one line of the log names both and says why.
 
@@ -133,27 +139,26 @@ def open_network(
         device: what the engine calls it; None: of torch a GPU where there is one, of the others the processor.
         threads: CPU threads of all pairs in flight together; None takes every core that this process may use.
         in_flight: pairs that are computed at once in sequences.
+        machine: of a run: where torch computes, unless `device` says it.
+        rank: of this process among the run's; only the first one logs.
 
     Raises:
         UserError: the engine is not installed, or the network is not there in its form.
     """
     name, why = _choose_engine(chosen, engine, device)
-    if name == TORCH:
-        model = _open_torch(chosen, device, threads, in_flight)
-    else:
+    because = f" ({chosen.why})" if chosen.why else ""
+    if rank == 0:
+        log.info("network %s, stage %s%s; engine %s: %s", chosen.name, chosen.stage, because, name, why)
+    if name != TORCH:
         assert chosen.compiled is not None
         loaded = load_engine(chosen.compiled, FULL, name, threads, in_flight, device=device)
-        model = StereoModel.of_engine(chosen.compiled, loaded, in_flight)
-    told = "network %s, stage %s%s; engine %s %s: %s"
-    because = f" ({chosen.why})" if chosen.why else ""
-    log.info(told, chosen.name, chosen.stage, because, model.engine.name, model.engine.version, why)
-    return model
+        return StereoModel.of_engine(chosen.compiled, loaded, in_flight)
+    if machine is not None and device is None:
+        _check_torch(f"engine={TORCH}")
+        from stereo_exp.suite.train.device import choose
 
-
-def open_for(context: RunContext, in_flight: int = 1) -> StereoModel:
-    """`choose_network` and `open_network`, as a run's config has it."""
-    engine: Engine = context.config.engine
-    return open_network(choose_network(context), engine.name, engine.device, engine.threads, in_flight)
+        device = str(choose(machine, rank).device)
+    return _open_torch(chosen, device, threads, in_flight)
 
 
 def network_facts(chosen: Chosen, model: StereoModel) -> dict[str, str | int | None]:
@@ -258,17 +263,23 @@ class TorchEngine:
 
 
 class Predictor:
-    """A network in torch, on pairs of any size, one at a time.
+    """A network on pairs of any size, one at a time.
 
     Args:
-        model: in evaluation mode, on `device`.
+        model: a module, in evaluation mode on `device`; or a model on an engine of its own.
         rule: how pairs are predicted.
     """
 
-    def __init__(self, model: nn.Module, device: torch.device, rule: Rule = AS_GIVEN) -> None:
-        self.model, self.device, self.rule = model, device, rule
-        entry = ModelEntry("network", "", None, int(model.maxdisp), "")  # type: ignore[arg-type]
-        self._stereo = StereoModel.of_engine(_uncompiled(entry, rule.sizing), TorchEngine(model, device))
+    def __init__(self, model: nn.Module | StereoModel, device: torch.device, rule: Rule = AS_GIVEN) -> None:
+        self.rule, self.device = rule, device
+        self.module: nn.Module | None = None
+        """For batches of pairs that the rule takes as they are; None: the engine takes one pair at a time."""
+        if isinstance(model, StereoModel):
+            self._stereo = model
+        else:
+            self.module = model
+            entry = ModelEntry("network", "", None, int(model.maxdisp), "")  # type: ignore[arg-type]
+            self._stereo = StereoModel.of_engine(_uncompiled(entry, rule.sizing), TorchEngine(model, device))
 
     def __call__(self, sample: StereoSample) -> Prediction:
         """Predict one pair; its truth, if any, is not looked at."""

@@ -59,8 +59,9 @@ from stereo_exp.runtime import StereoModel
 from stereo_exp.weights import compiled_release
 pair = example_pair()
 with StereoModel(compiled_release(), sys.argv[1], threads=1) as model:
-    disparity, confidence = model(pair.left, pair.right)
-print(disparity.shape, float(np.median(np.abs(disparity - pair.disparity))) < 1, confidence.min() >= 0)
+    found = model(pair.left, pair.right)
+error = np.median(np.abs(found.disparity - pair.disparity))
+print(found.disparity.shape, float(error) < 1, found.confidence.min() >= 0)
 """
     done = run_guarded(code, [*HEAVY, *(e for e in ENGINES if e != engine)], engine)
     assert done.returncode == 0, done.stderr

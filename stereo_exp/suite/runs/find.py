@@ -14,7 +14,17 @@ from stereo_exp.model import BEST, LAST, read_meta
 from stereo_exp.suite.restore import check_same_network, network_difference, network_of
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.folders import command_for, own_chain, runs_of
-from stereo_exp.weights import FOLDER, NAMES, PUBLISHED, RELEASE, RELEASES, name_of, network_with, released
+from stereo_exp.weights import (
+    FOLDER,
+    NAMES,
+    PUBLISHED,
+    RELEASE,
+    RELEASES,
+    checkpoint_named,
+    name_of,
+    network_with,
+    released,
+)
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +58,7 @@ def find_start(context: RunContext) -> Path | None:
     if config.init_from == RELEASE:
         return _start_of_release(context, before)
     if config.init_from is not None:
-        path = Path(config.init_from)
+        path = checkpoint_named(config.init_from, "float", "init_from")
         meta = read_meta(path)
         if meta["stage"] not in before:
             raise CheckpointError(

@@ -43,9 +43,9 @@ def run(context: RunContext) -> dict[str, Any]:
     """Predict what `infer.left` and `infer.right` name; without them that is the pair that comes along."""
     config = context.config
     pairs = Pairs(config.infer)
-    chosen = choose_network(context)
+    chosen = choose_network(context, release_first=True)
     engine = config.engine
-    model = open_network(chosen, engine.name, engine.device, engine.threads)
+    model = open_network(chosen, engine.name, engine.device, engine.threads, machine=config.machine)
     rule = build_rule(config.infer, model.manifest.sizing)
     out = Path(config.infer.out) if config.infer.out else context.dir
     results = _predicted(pairs, model, rule, config)
