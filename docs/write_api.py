@@ -1,22 +1,23 @@
-"""`python docs/write_api.py`: the page of what `import stereo_exp` offers, from its docstrings. A test compares them."""
+"""`python docs/write_api.py`: the page of what `import stereo_exp` offers, from its docstrings; a test compares them."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import textwrap
 from dataclasses import is_dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import stereo_exp as se
-from stereo_exp.config.keys import sentences
 from stereo_exp.runtime.model import Options
 
 PAGE = Path(__file__).resolve().parent / "api.md"
 _HEAD = """# From Python
 
-What `import stereo_exp` offers; nothing is imported before it is used. `python docs/write_api.py` writes this page from the
-docstrings.
+What `import stereo_exp` offers; nothing is imported before it is used. `python docs/write_api.py` writes this page from
+the docstrings.
 
 ```python
 import stereo_exp as se
@@ -60,8 +61,15 @@ def _about(name: str) -> list[str]:
 
 
 def _fields(schema: type) -> list[str]:
-    told = sentences(schema)
-    return [f"- `{field}: {kind}`: {told.get(field, '')}" for field, kind in schema.__annotations__.items()]
+    """The fields of a class with the literals under them, which Python throws away."""
+    (body,) = (node.body for node in ast.parse(inspect.getsource(schema)).body if isinstance(node, ast.ClassDef))
+    said = []
+    for above, below in pairwise(body):
+        is_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+        if isinstance(above, ast.AnnAssign) and is_text:
+            text = " ".join(str(below.value.value).split())  # type: ignore[attr-defined]
+            said.append(f"- `{ast.unparse(above.target)}: {ast.unparse(above.annotation)}`: {text}")
+    return said
 
 
 def _signature(name: str, thing: object) -> str:
