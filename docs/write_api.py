@@ -1,4 +1,4 @@
-"""`python docs/write_api.py`: the page of what `import stereo_exp` offers, from its docstrings; a test compares them."""
+"""`python docs/write_api.py`: the page of what `import stereo_exp` offers, from its docstrings (a test compares)."""
 
 from __future__ import annotations
 
