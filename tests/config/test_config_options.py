@@ -22,6 +22,8 @@ from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES
 
 # What an option needs beside its name.
 NEEDS = {
+    # Nobody trains the furthest stage that there is.
+    ("stage", "auto"): ["task=eval"],
     ("dataset", "sceneflow"): ["dataset.root=/data/sceneflow"],
     **{("dataset", name): [f"dataset.root=/data/{name}"] for name in ("kitti2012", "kitti2015", "middlebury", "eth3d")},
     ("dataset", "pairs"): ["dataset.root=/data/mine", "dataset.left=left/*.png", "dataset.right=right/*.png"],

@@ -74,7 +74,7 @@ def test_odd_sizes(engine: str, slim: torch.nn.Module) -> None:
                 np.ascontiguousarray(view[200 : 200 + height, 300 : 300 + width])
                 for view in (sample.left, sample.right)
             )
-            found = model(left, right)
+            found = model(left, right, scale=1)
             assert found.disparity.shape == found.confidence.shape == (height, width)
             size = padded_size((height, width))
             views = (torch.from_numpy(padded(view, size)[None]).permute(0, 3, 1, 2) for view in (left, right))
@@ -93,7 +93,7 @@ def test_computes_what_a_fresh_compile_and_torch_compute(network: str, tmp_path:
         maps = []
         for folder in (weights.compiled_release(network), tmp_path):
             with StereoModel(folder, engine, threads=2) as model:
-                maps.append(model(sample.left, sample.right))
+                maps.append(model(sample.left, sample.right, scale=1))
         assert np.array_equal(maps[0].disparity, maps[1].disparity)
         assert np.array_equal(maps[0].confidence, maps[1].confidence)
         assert np.abs(maps[0].disparity - wanted).max() <= TOLERANCE_PX

@@ -19,7 +19,7 @@ from stereo_exp.geometry.sizing import AS_GIVEN, Rule, Sizing
 from stereo_exp.model.checkpoint import load_checkpoint, save_checkpoint
 from stereo_exp.runtime import StereoModel
 from stereo_exp.suite.evaluate import evaluate, predict_split
-from stereo_exp.suite.predict import Predictor
+from stereo_exp.suite.networks import Predictor
 from stereo_exp.suite.restore import load_source, restore_model
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.splits import Splits
