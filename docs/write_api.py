@@ -76,7 +76,7 @@ def _signature(name: str, thing: object) -> str:
     # Annotations are strings; defaults keep their quotes.
     text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(thing)))  # type: ignore[arg-type]
     text = re.sub(r"\(self(, /)?(, )?", "(", text)
-    return "```python\n" + "\n".join(textwrap.wrap(f"{name}{text}", 100, subsequent_indent="    ")) + "\n```"
+    return "```text\n" + "\n".join(textwrap.wrap(f"{name}{text}", 100, subsequent_indent="    ")) + "\n```"
 
 
 def _text(thing: object) -> str:
