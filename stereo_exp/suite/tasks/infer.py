@@ -50,10 +50,20 @@ def run(context: RunContext) -> dict[str, Any]:
     out = Path(config.infer.out) if config.infer.out else context.dir
     results = _predicted(pairs, model, rule, config)
     with open_tracker(context) as tracker:
-        tracker.tag(checkpoint=str(chosen.checkpoint))
+        tracker.tag(checkpoint=str(chosen.checkpoint), parent_run=_run_of(chosen.checkpoint, config))
         part = _write_sequence(out, results, pairs, config) if pairs.is_sequence else _write_pair(out, results, pairs)
         tracker.artifact(Path(part["picture"]))
     return {**network_facts(chosen, model), **part}
+
+
+def _run_of(checkpoint: Path | None, config: Root) -> str | None:
+    """The run that made a checkpoint, where somebody keeps track; reading it takes torch."""
+    if checkpoint is None or config.tracker.name == "none":
+        return None
+    from stereo_exp.model import read_meta
+
+    run: str | None = read_meta(checkpoint)["run_id"]
+    return run
 
 
 class Pairs:
