@@ -23,7 +23,7 @@ CASES = {
     "unknown key": (["model.maxdispp=1"], 2),
     "wrong type": (["model.maxdisp=abc"], 2),
     "broken rule": (["model.maxdisp=100"], 2),
-    "not built yet": (["task=bench"], 2),
+    "nothing of that name": (["task=bench", "name=nobody"], 2),
 }
 
 

@@ -1,7 +1,7 @@
 """How long until the first picture, and what a pair takes from then on: `python benchmarks/first_picture.py`.
 
-The command is timed as users type it, from a folder of its own, start of Python included, on the pair that comes along
-(544×960). Warm pairs are timed in this process, in turns: the front door's `model(left, right)`, and the engine alone on
+The command is timed as users type it, from a folder of its own, start of Python included, on the pair that comes along,
+544×960. Warm pairs are timed in this process, in turns: the front door's `model(left, right)`, and the engine alone on
 the same frames, as `task=bench` drives it.
 """
 
