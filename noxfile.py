@@ -215,7 +215,18 @@ def release(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every benchmark, one after the other; each prints a table and one line of JSON."""
     session.install("-c", "constraints.txt", "-e", ".[dev,bench]")
-    for name in ("cli", "first_picture", "memory", "cost_volume", "render", "augment", "loader", "index", "accuracy", "training_curve"):
+    for name in (
+        "cli",
+        "first_picture",
+        "memory",
+        "cost_volume",
+        "render",
+        "augment",
+        "loader",
+        "index",
+        "accuracy",
+        "training_curve",
+    ):
         session.run("python", f"benchmarks/{name}.py", *session.posargs)
     folder = session.create_tmp()
     for stage in ("float", "int_infer"):

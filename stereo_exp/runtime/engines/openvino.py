@@ -55,6 +55,10 @@ class OpenVinoEngine:
             compiled = core.compile_model(model, device, settings)
         except RuntimeError as error:
             raise refused(path, self.name, error) from None
+        # Its first look at numpy's types holds a lock of C++ and lets go of Python's meanwhile: two threads that had
+        # theirs at the same time waited for each other for ever (one start in three, with two pairs in flight).
+        openvino.Type.u8.to_dtype()
+        openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
         self.outputs = tuple(output.get_any_name() for output in compiled.outputs)
         self._idle: SimpleQueue[Any] = SimpleQueue()
         for _ in range(in_flight):
