@@ -108,6 +108,7 @@ def failing(context: RunContext) -> dict:
     return json.loads((context.dir / "report.json").read_text())
 
 
+@pytest.mark.long
 def test_a_changed_weight_fails_and_names_the_tensor(
     make_context: Make, exact: Path, pairs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,6 +45,7 @@ def every_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
 
+@pytest.mark.long
 def test_compiled_then_run_measured_and_compared(
     make_context: Make, floating: Network, pairs: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
