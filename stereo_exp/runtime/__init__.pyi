@@ -1,4 +1,14 @@
-from .bench import Load, Progress, by_type, describe, measure_fps, measure_latency, measure_perf, pinned, write_profile
+from .bench import (
+    Load,
+    Progress,
+    by_type,
+    describe,
+    measure_fps,
+    measure_latency,
+    measure_perf,
+    pin_cores,
+    write_profile,
+)
 from .engines import AUTO, ENGINES, is_installed, load_engine
 from .engines.base import Engine, OperatorTime
 from .engines.onnxruntime import exact_options
@@ -48,7 +58,7 @@ __all__ = [
     "measure_fps",
     "measure_latency",
     "measure_perf",
-    "pinned",
+    "pin_cores",
     "read_manifest",
     "sha256_of",
     "write_profile",
