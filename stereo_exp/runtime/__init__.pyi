@@ -1,5 +1,5 @@
 from .bench import Load, Progress, by_type, describe, measure_fps, measure_latency, measure_perf, pinned, write_profile
-from .engines import AUTO, ENGINES, is_installed, load_engine
+from .engines import AUTO, ENGINES, choose_engine, compiled_for, is_installed, load_engine
 from .engines.base import Engine, OperatorTime
 from .engines.onnxruntime import exact_options
 from .engines.openvino import EXACT_SUM
@@ -39,6 +39,8 @@ __all__ = [
     "StereoModel",
     "TensorEntry",
     "by_type",
+    "choose_engine",
+    "compiled_for",
     "depth",
     "describe",
     "exact_options",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stereo_exp.base import tell_missing_extras
 from stereo_exp.runtime import AUTO, StereoModel
 from stereo_exp.suite.networks import find_named, open_network
-from stereo_exp.suite.runs.context import LOG_FILE, RunContext, compose_run
+from stereo_exp.suite.runs.context import RunContext, compose_run, open_log
 
 if TYPE_CHECKING:
     from stereo_exp.data import StereoSource
@@ -139,8 +139,7 @@ def open_dataset(
 def _logged(folder: Path) -> Iterator[None]:
     """What is logged in here also goes to the run's own log file."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = logging.FileHandler(folder / LOG_FILE)
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    file = open_log(folder)
     package = logging.getLogger("stereo_exp")
     level = package.level
     package.addHandler(file)

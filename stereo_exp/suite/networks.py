@@ -25,12 +25,14 @@ from stereo_exp.runtime import (
     ModelEntry,
     OperatorTime,
     StereoModel,
+    choose_engine,
+    compiled_for,
     is_installed,
     load_engine,
     read_manifest,
 )
 from stereo_exp.suite.runs.folders import COMPILED_FOLDER, compiled_of
-from stereo_exp.weights import NAMES, RELEASE, compiled_release, name_of, released
+from stereo_exp.weights import FURTHEST_RELEASE, NAMES, RELEASE, compiled_release, name_of, released
 
 if TYPE_CHECKING:
     import torch
@@ -41,8 +43,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 TORCH = "torch"
-FURTHEST = "int_infer"
-"""The stage that releases are taken at unless another is asked for."""
 _INSTALL = 'pip install "stereo_exp[train]"'
 
 
@@ -94,9 +94,9 @@ def find_named(named: str | Path, stage: str | None = None, key: str = "checkpoi
         CheckpointError: there is nothing, or not of that stage.
     """
     if str(named) in NAMES:
-        network, stage = NAMES[str(named)], stage or FURTHEST
+        network, stage = NAMES[str(named)], stage or FURTHEST_RELEASE
         path = released(stage, key, network)
-        compiled = read_manifest(compiled_release(network), check_files=False) if stage == FURTHEST else None
+        compiled = read_manifest(compiled_release(network), check_files=False) if stage == FURTHEST_RELEASE else None
         return Chosen(name_of(network), stage, path, compiled)
     path = Path(named)
     if path.is_dir() and any((path / each).is_file() for each in (MANIFEST, f"{COMPILED_FOLDER}/{MANIFEST}")):
@@ -190,15 +190,13 @@ def _choose_engine(chosen: Chosen, engine: str, device: str | None) -> tuple[str
         return TORCH, "it is not compiled; task=compile makes it several times as fast"
     if device is not None and device.startswith("cuda"):
         return TORCH, f"it computes on {device}"
-    there = [
-        name for name in sorted(ENGINES, key=lambda each: not ENGINES[each].is_ours) if name in chosen.compiled.engines
-    ]
-    for name in there:
-        if is_installed(name):
-            return name, f"the fastest that is installed of {', '.join((*there, TORCH))}"
-    if chosen.checkpoint is not None and find_spec(TORCH) is not None:
-        return TORCH, f"none of {', '.join(there)} is installed"
-    raise ArgumentError("engine", engine, f"none of {', '.join(there)} is installed", f"pip install {there[0]}")
+    there = compiled_for(chosen.compiled)
+    if there and not any(map(is_installed, there)):
+        missing = f"none of {', '.join(there)} is installed"
+        if chosen.checkpoint is not None and find_spec(TORCH) is not None:
+            return TORCH, missing
+        raise ArgumentError("engine", engine, missing, f"pip install {there[0]}")
+    return choose_engine(chosen.compiled), f"the fastest that is installed of {', '.join((*there, TORCH))}"
 
 
 def _open_torch(chosen: Chosen, device: str | None, threads: int | None, in_flight: int) -> StereoModel:

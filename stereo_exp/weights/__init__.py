@@ -10,6 +10,7 @@ from stereo_exp.base import CheckpointError
 __all__ = [
     "COMPILED",
     "FOLDER",
+    "FURTHEST_RELEASE",
     "NAMES",
     "PUBLISHED",
     "RELEASE",
@@ -33,6 +34,8 @@ RELEASES = {
 """Network -> stage -> file in this folder: of `model/backbone=mixvargenet`, and of `mixvargenet_slim`."""
 NAMES = {RELEASE: PUBLISHED, "release-stereonetplus": PUBLISHED, "release-slim": SLIM}
 """What users type -> network. `release` is the one that is taken unless another is named."""
+FURTHEST_RELEASE = "int_infer"
+"""The stage that a release is taken at unless another is asked for; at this one it comes compiled."""
 SLIM_EXPANSION = (0.5, 1.0, 1.5, 2.0, 2.0)
 """Its `model.backbone.expansion`, which tells it from the published one."""
 FOLDER = Path(__file__).resolve().parent

@@ -16,6 +16,7 @@ __all__ = [
     "Engine",
     "OperatorTime",
     "choose_engine",
+    "compiled_for",
     "is_installed",
     "load_engine",
     "usable_threads",
@@ -45,19 +46,23 @@ def choose_engine(manifest: Manifest, name: str = AUTO) -> str:
             manifest.file(name, FULL)
         _check_installed(name)
         return name
-    compiled = [engine for engine in by_speed() if manifest.engines.get(engine)]
+    compiled = compiled_for(manifest)
     if not compiled:
         raise UserError(manifest.folder, None, "was compiled for no engine that runs here", "compile it again")
-    for engine in compiled:
-        if is_installed(engine):
-            return engine
-    _check_installed(compiled[0])
-    raise AssertionError("an engine is installed that was not found")
+    found = next((engine for engine in compiled if is_installed(engine)), None)
+    if found is None:
+        _check_installed(compiled[0])
+        raise AssertionError("an engine is installed that was not found")
+    return found
 
 
-def by_speed() -> list[str]:
-    """The engines, the faster first; those of plug-ins behind, though these are loaded before this is imported."""
-    return sorted(ENGINES, key=lambda engine: not ENGINES[engine].is_ours)
+def compiled_for(manifest: Manifest) -> list[str]:
+    """The engines that a folder was compiled for, the faster first.
+
+    Those of plug-ins stand behind, though they are loaded before this is imported.
+    """
+    by_speed = sorted(ENGINES, key=lambda engine: not ENGINES[engine].is_ours)
+    return [engine for engine in by_speed if manifest.engines.get(engine)]
 
 
 def load_engine(

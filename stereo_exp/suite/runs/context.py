@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,7 +23,6 @@ _NETWORK = (*keys_of(Root, NETWORK), *(f"quant.{key}" for key in keys_of(Quant, 
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
 LOG_FILE = "stereo_exp.log"
-"""What Hydra's logging is configured to write, too: conf/hydra/job_logging."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,13 @@ class RunContext:
     def chain(self) -> list[str]:
         """What tells this job's chain of a sweep from the others."""
         return chain_of(self.overrides)
+
+
+def open_log(folder: Path) -> logging.FileHandler:
+    """The run's own log file, in the format that Hydra's logging has for it, too: conf/hydra/job_logging."""
+    file = logging.FileHandler(folder / LOG_FILE)
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    return file
 
 
 def compose_run(overrides: list[str]) -> RunContext:

@@ -16,6 +16,7 @@ from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.folders import command_for, own_chain, runs_of
 from stereo_exp.weights import (
     FOLDER,
+    FURTHEST_RELEASE,
     NAMES,
     PUBLISHED,
     RELEASE,
@@ -35,9 +36,6 @@ STAGES_BEFORE = {
     "qat": ("calib", "qat"),
     "int_infer": ("qat", "calib"),
 }
-
-RELEASED_STAGE = "int_infer"
-"""The furthest stage of the releases."""
 
 Meta = Mapping[str, Any]
 
@@ -110,7 +108,7 @@ def find_checkpoint(context: RunContext) -> Found:
             return Found(path, stage, f"the newest of name={config.name}{f' stage={stage}' if asked else ''}")
     if foreign is not None:
         raise foreign
-    stage = asked or RELEASED_STAGE
+    stage = asked or FURTHEST_RELEASE
     fits = _release_fits(context, stage)
     if fits and config.name == config.model.name:
         why = f"there is no {f'{asked} ' if asked else ''}checkpoint of name={config.name}"
@@ -123,7 +121,7 @@ def _given(context: RunContext, value: str) -> Found:
     config, asked = context.config, context.asked_stage
     release = None
     if value in NAMES:
-        stage = asked or RELEASED_STAGE
+        stage = asked or FURTHEST_RELEASE
         release = _release_name(context) if value == RELEASE and context.names_a_network() else value
         path = released(stage, "checkpoint", NAMES[release])
     else:

@@ -12,7 +12,7 @@ from stereo_exp.base import UserError
 from stereo_exp.config import STAGES, TASK, Quant, Root, keys_of
 from stereo_exp.runtime import FULL, MANIFEST, Manifest, read_manifest
 from stereo_exp.suite.runs.context import RUN_FILE, RunContext, chain_of, is_about
-from stereo_exp.weights import NAMES, compiled_release
+from stereo_exp.weights import FURTHEST_RELEASE, NAMES, compiled_release
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +63,6 @@ def _chain(folder: Path) -> list[str]:
 
 
 COMPILED_FOLDER = "compiled"
-RELEASED_COMPILED = "int_infer"
-"""The stage whose releases come compiled."""
 
 
 @overload
@@ -100,7 +98,7 @@ def find_compiled(context: RunContext, key: str, folder: str | None, form: str =
         others.add(manifest.model.maxdisp)
     if form != FULL:
         return None
-    if wanted in (None, RELEASED_COMPILED) and not context.names_a_network() and config.name == config.model.name:
+    if wanted in (None, FURTHEST_RELEASE) and not context.names_a_network() and config.name == config.model.name:
         log.info("no compiled model of name=%s: taking that of the release", config.name)
         return read_manifest(compiled_release(), check_files=False)
     of = f" for model.maxdisp={config.model.maxdisp}, only for {', '.join(map(str, sorted(others)))}" if others else ""

@@ -16,7 +16,7 @@ from torch import distributed as dist
 
 from stereo_exp.base import PLUGINS, UserError
 from stereo_exp.config import load_again
-from stereo_exp.suite.runs.context import LOG_FILE, RunContext
+from stereo_exp.suite.runs.context import RunContext, open_log
 from stereo_exp.suite.runs.process import Process
 
 # Logging of processes that Hydra did not configure: the run's log file and standard error, in the same format.
@@ -24,8 +24,7 @@ from stereo_exp.suite.runs.process import Process
 
 def to_file_and_console(run_dir: Path, quiet: bool) -> None:
     """Set up the root logger of a spawned process; a quiet one reports warnings only."""
-    file = logging.FileHandler(run_dir / LOG_FILE)
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    file = open_log(run_dir)
     console = logging.StreamHandler(sys.stderr)
     console.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, handlers=[console, file], force=True)
