@@ -21,7 +21,7 @@ from typing import Any
 
 from real.markdown import table
 from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, Method, comparison_options, load_methods
-from real.output import check_output_options, named, page_text, today, write_report
+from real.output import check_output_options, name_block, page_text, today, write_report
 from real.sets import RealSet, open_sets
 
 from stereo_exp.base import Meter, exit_on_user_error
@@ -41,10 +41,10 @@ def main() -> None:
     options = comparison_options(__doc__, BLOCK, "pairs of each set")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with exit_on_user_error():
-        check_output_options(options, named(BLOCK, options.network))
+        check_output_options(options, name_block(BLOCK, options.network))
         report = measure(options)
         text = page_text(report, render(report))
-        write_report(options, named(BLOCK, options.network), report, text, render_goals(report))
+        write_report(options, name_block(BLOCK, options.network), report, text, render_goals(report))
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

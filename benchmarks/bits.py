@@ -257,7 +257,7 @@ class Project:
         return {key: value for name in order for key, value in found[name].items()} | from_shards(self.root)
 
 
-def compared(here: Bits, there: Bits) -> Table:
+def compare(here: Bits, there: Bits) -> Table:
     """What differs, or stands on one side only."""
     table = Table("key", "here", "there", title="what differs")
     for key in sorted(here.keys() | there.keys()):
@@ -289,7 +289,7 @@ def main() -> None:
     for key, value in bits.items():
         table.add_row(key, value["hash"], value["about"])
     console.print(table)
-    different = compared(bits, json.loads(options.against.read_text())["bits"] if options.against else bits)
+    different = compare(bits, json.loads(options.against.read_text())["bits"] if options.against else bits)
     if different.row_count:
         console.print(different)
     print(json.dumps({**report, "different": different.row_count}))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from real.methods import INT8, add_network_options, load_network
-from real.output import named
+from real.output import name_block
 from real.sets import add_data_option
 
 from stereo_exp.base import Meter, UserError, exit_on_user_error, replacing
@@ -30,7 +30,7 @@ from stereo_exp.geometry import (
     depth,
     open_frames,
     read_calibration,
-    refined,
+    refine_disparity,
 )
 
 SHEET = Path("docs/images/release_contact_sheet.jpg")
@@ -54,7 +54,7 @@ def main() -> None:
         with Meter("predict", len(scenes)) as meter:
             for sample, _ in scenes:
                 predictions.append(predict(sample))
-                fine.append(refined(sample.left, sample.right, predictions[-1].disparity))
+                fine.append(refine_disparity(sample.left, sample.right, predictions[-1].disparity))
                 meter.advance()
         draw_sheet(options.out, scenes, predictions, fine)
     summary = {
@@ -72,7 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pairs", nargs="+", default=OAKD_PAIRS, metavar="PAIR", help="folders below DIR/oakd")
     parser.add_argument("--out", type=Path, help=f"default: {SHEET}, with the name of another --network")
     options = parser.parse_args()
-    options.out = options.out or SHEET.with_stem(named(SHEET.stem, options.network))
+    options.out = options.out or SHEET.with_stem(name_block(SHEET.stem, options.network))
     return options
 
 

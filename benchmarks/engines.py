@@ -29,7 +29,7 @@ import numpy as np
 from real.markdown import table
 from real.output import add_output_options, page_text, today, write_report
 
-from stereo_exp.weights import PUBLISHED, SLIM, checkpoint_named, network_with
+from stereo_exp.weights import PUBLISHED, SLIM, find_network, resolve_checkpoint
 
 BLOCK = "speed"
 BASE = "torch eager float32"
@@ -142,8 +142,8 @@ def _compiled(folder: Path) -> tuple[str, str]:
     from stereo_exp.runtime import read_manifest
 
     model = read_manifest(folder, check_files=False).model
-    path = checkpoint_named(model.checkpoint, model.stage, "checkpoint")
-    return model.stage, network_with(read_meta(path)["config"]["model"]["backbone"].get("expansion"))
+    path = resolve_checkpoint(model.checkpoint, model.stage, "checkpoint")
+    return model.stage, find_network(read_meta(path)["config"]["model"]["backbone"].get("expansion"))
 
 
 def _builders(options: argparse.Namespace) -> dict[str, Builder]:
@@ -158,10 +158,10 @@ def _builders(options: argparse.Namespace) -> dict[str, Builder]:
 def _pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Motorcycle at the size: OpenCV's time, unlike a network's, depends on what there is to match."""
     from stereo_exp.data import MotorcycleSource
-    from stereo_exp.geometry import resized
+    from stereo_exp.geometry import resize
 
     sample = MotorcycleSource().read(0)
-    return resized(sample.left, (height, width)), resized(sample.right, (height, width))
+    return resize(sample.left, (height, width)), resize(sample.right, (height, width))
 
 
 def _network_builders(options: argparse.Namespace, floating: Path, integer: Path) -> dict[str, Builder]:
@@ -178,19 +178,19 @@ def _network_builders(options: argparse.Namespace, floating: Path, integer: Path
 def _torch_frame(options: argparse.Namespace, folder: Path, bf16: bool) -> Frame:
     import torch
 
-    from stereo_exp.model import full_disparity, normalise
+    from stereo_exp.model import full_disparity, normalize
     from stereo_exp.runtime import read_manifest
     from stereo_exp.suite import restore_model
 
     torch.set_num_threads(options.threads)
     manifest = read_manifest(folder, check_files=False)
-    path = checkpoint_named(manifest.model.checkpoint, manifest.model.stage, "checkpoint")
+    path = resolve_checkpoint(manifest.model.checkpoint, manifest.model.stage, "checkpoint")
     model, _ = restore_model(path, torch.device("cpu"))
     views = [torch.from_numpy(v[None]).permute(0, 3, 1, 2) for v in _pair(*options.size)]
 
     def frame() -> Any:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            return full_disparity(model(*(normalise(v) for v in views)))
+            return full_disparity(model(*(normalize(v) for v in views)))
 
     return frame
 
@@ -226,7 +226,7 @@ def _sgbm_builders(options: argparse.Namespace) -> dict[str, Builder]:
 
 
 def _print(options: argparse.Namespace, times: dict[str, list[float]]) -> None:
-    report = measured(times) | {"size": list(options.size), "threads": options.threads, **today()}
+    report = summarize(times) | {"size": list(options.size), "threads": options.threads, **today()}
     height, width = options.size
     print(
         f"\n{height}×{width}, {options.threads} threads, {options.rounds} rounds of {options.burst} frames; "
@@ -235,7 +235,7 @@ def _print(options: argparse.Namespace, times: dict[str, list[float]]) -> None:
     write_report(options, BLOCK, report, render(report))
 
 
-def measured(times: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+def summarize(times: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """All figures: `ms` (median), `range` (least and most ms) and `speedup` (over `BASE`) by what was timed, `goals`,
     and what comes `after_trunk` of a full form, by its name.
 

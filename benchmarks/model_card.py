@@ -18,7 +18,7 @@ from typing import Any
 
 from real.markdown import block, table, write_block
 from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, STAGES
-from real.output import named
+from real.output import name_block
 
 from stereo_exp.base import UserError, exit_on_user_error
 from stereo_exp.model import read_meta
@@ -58,16 +58,16 @@ def write_card(
     """
     measured = None if accuracy is None else _network_of(accuracy, folder)
     for network in RELEASES:
-        write_block(card, named("facts", network), facts(network, folder))
+        write_block(card, name_block("facts", network), facts(network, folder))
         if accuracy is not None and network == measured:
-            write_block(card, named("accuracy", network), accuracy_table(accuracy, network, folder))
-        elif measured_with(network, folder) not in (block(card, named("accuracy", network)) or ""):
-            write_block(card, named("accuracy", network), NOT_MEASURED)
+            write_block(card, name_block("accuracy", network), accuracy_table(accuracy, network, folder))
+        elif name_weights(network, folder) not in (block(card, name_block("accuracy", network)) or ""):
+            write_block(card, name_block("accuracy", network), NOT_MEASURED)
     if speed is not None:
         write_block(card, "speed", speed_table(speed))
     elif not block(card, "speed"):
         write_block(card, "speed", NOT_MEASURED)
-    blocks = [*(named("accuracy", network) for network in RELEASES), "speed"]
+    blocks = [*(name_block("accuracy", network) for network in RELEASES), "speed"]
     return {name: block(card, name) != NOT_MEASURED for name in blocks}
 
 
@@ -148,10 +148,10 @@ def accuracy_table(report: Mapping[str, Any], network: str, folder: Path) -> str
             count = f"{scores['pairs']} pair{'s' * (scores['pairs'] != 1)}"
             rows.append([f"{title}, {count}", name, f"{found['epe']:.3f}", *shares])
     head = ["set", "", "EPE, px", "bad-1, %", "bad-2, %", "bad-3, %", "D1, %"]
-    return f"{table(head, rows)}\n\n{measured_with(network, folder)}"
+    return f"{table(head, rows)}\n\n{name_weights(network, folder)}"
 
 
-def measured_with(network: str, folder: Path) -> str:
+def name_weights(network: str, folder: Path) -> str:
     """The line that says which weights a table is about."""
     short = {name: value[:12] for name, value in _hashes(network, folder).items()}
     return f"Weights: float `{short[FLOAT]}`, int8 `{short[INT8]}` (beginning of the SHA-256)."

@@ -57,7 +57,7 @@ def render(accuracy: Mapping[str, Any], speed: Mapping[str, Any], published: Map
     head = ["", "this, int8 (refined)", "OpenCV SGBM", *_of(others, "name")]
     rows = [
         ["trained on", "rendered scenes", "nothing", *_of(others, "trained_on")],
-        [f"GMAC, {size}", released_gmac(speed["size"]), NONE, *_of(others, "gmac")],
+        [f"GMAC, {size}", count_gmac(speed["size"]), NONE, *_of(others, "gmac")],
     ]
     for name, title, metric, factor, digits, key in FIGURES:
         scores = accuracy["sets"][name]
@@ -86,13 +86,13 @@ def _of(networks: Sequence[Mapping[str, str]], key: str) -> list[str]:
     return [network[key] for network in networks]
 
 
-def released_gmac(size: tuple[int, int]) -> str:
+def count_gmac(size: tuple[int, int]) -> str:
     """Of a prediction by the released network, counted on the network itself."""
     from stereo_exp.model import load_checkpoint
     from stereo_exp.suite import count_costs
-    from stereo_exp.weights import released
+    from stereo_exp.weights import find_release
 
-    return f"{count_costs(load_checkpoint(released('float', 'checkpoint')), size)['gmac']:.1f}"
+    return f"{count_costs(load_checkpoint(find_release('float', 'checkpoint')), size)['gmac']:.1f}"
 
 
 def read_result(folder: Path, name: str) -> Any:

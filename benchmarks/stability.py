@@ -17,7 +17,7 @@ from typing import Any
 
 from real.markdown import table
 from real.methods import FLOAT, INT8, REFINED, SGBM, Method, comparison_options, load_methods
-from real.output import check_output_options, named, page_text, today, write_report
+from real.output import check_output_options, name_block, page_text, today, write_report
 
 from stereo_exp.base import Meter, UserError, exit_on_user_error
 from stereo_exp.config import Temporal
@@ -34,7 +34,7 @@ def main() -> None:
     options = comparison_options(__doc__, BLOCK, "frames of the sequence")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with exit_on_user_error():
-        check_output_options(options, named(BLOCK, options.network))
+        check_output_options(options, name_block(BLOCK, options.network))
         folder = options.data / SEQUENCE
         if not folder.is_dir():
             raise UserError("--data", options.data, f"holds no {SEQUENCE}/left and right", "give the folder that does")
@@ -43,7 +43,7 @@ def main() -> None:
         count = min(len(frames), options.limit or len(frames))
         scores = measure(islice(frames, count), methods, Temporal(), count)
         report = {"frames": count, "maxdisp": maxdisp, "methods": scores, "checkpoints": checkpoints, **today()}
-        write_report(options, named(BLOCK, options.network), report, page_text(report, render(report)))
+        write_report(options, name_block(BLOCK, options.network), report, page_text(report, render(report)))
 
 
 def measure(

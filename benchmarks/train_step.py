@@ -35,9 +35,9 @@ from stereo_exp.suite import (  # noqa: E402
     Process,
     build_loss,
     build_network,
-    build_optimiser,
+    build_optimizer,
     choose,
-    quantise_network,
+    quantize_network,
     train_step,
 )
 
@@ -66,13 +66,13 @@ def main() -> None:
     table = Table(title=f"a training step, {options.size}")
     for column in ("stage", "compiled", "pairs", "first step, s", "ms", "pairs/s", "GB"):
         table.add_column(column, justify="right")
-    compute = choose(configured("float").machine)
+    compute = choose(configure("float").machine)
     for stage, count, compiled in product(
         options.stages.split(","), map(int, options.batches.split(",")), MODES[options.compile]
     ):
         chosen = [samples[i % NUM_PAIRS] for i in range(count)]
         batch = collate(chosen, range(count)).to(compute.device)
-        case = measured(stage, batch, compiled, compute, options.steps)
+        case = measure(stage, batch, compiled, compute, options.steps)
         cases.append({"stage": stage, "compiled": compiled, "pairs": count, **case})
         table.add_row(
             stage, "yes" if compiled else "no", str(count), f"{case['first_s']:.1f}", f"{case['ms']:.1f}",
@@ -83,7 +83,7 @@ def main() -> None:
     print(json.dumps({"benchmark": "train_step", "size": options.size, "device": device_name(compute), "cases": cases}))
 
 
-def configured(stage: str) -> Root:
+def configure(stage: str) -> Root:
     """The release's config of a stage."""
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         return bind(compose("config", ["experiment=release", f"stage={stage}", "tracker=none", "loss.volumes=0"]))
@@ -94,18 +94,18 @@ def network_of(config: Root) -> nn.Module:
     if config.stage == "float":
         return build_network(config.model)
 
-    network = quantise_network(build_network(config.model), config.quant)
-    network.quantise(True)
+    network = quantize_network(build_network(config.model), config.quant)
+    network.quantize(True)
     return network
 
 
-def measured(stage: str, batch: StereoBatch, compiled: bool, compute: Compute, steps: int) -> dict[str, float]:
+def measure(stage: str, batch: StereoBatch, compiled: bool, compute: Compute, steps: int) -> dict[str, float]:
     """Seconds of the first step, ms of the median one, pairs a second, and the GPU's peak memory."""
-    config = configured(stage)
+    config = configure(stage)
     if compute.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     model = network_of(config).to(compute.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    optimiser = build_optimiser(config.optim, model)
+    optimiser = build_optimizer(config.optim, model)
     for group in optimiser.param_groups:
         group["lr"] = 1e-4
     loss = build_loss(config.loss)

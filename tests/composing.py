@@ -9,9 +9,9 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig
 
 from stereo_exp.config import conf_dir, register
-from stereo_exp.config.binding import chosen_nodes
+from stereo_exp.config.binding import list_chosen_nodes
 
-NODES = {node: {name: option.schema for name, option in options.items()} for node, options in chosen_nodes()}
+NODES = {node: {name: option.schema for name, option in options.items()} for node, options in list_chosen_nodes()}
 """Config node -> option -> the dataclass of its keys."""
 _VERSION_BASE = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
 

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
 from stereo_exp.data.loader import StereoBatch
-from stereo_exp.model.colour import normalise
+from stereo_exp.model.colour import normalize
 from stereo_exp.model.regression import StereoOutput
 from stereo_exp.quant.network import QuantisedStereoNet
-from stereo_exp.suite.build import build_network, quantise_network
+from stereo_exp.suite.build import build_network, quantize_network
 
 # The smallest network of every kind.
 SMALL = (
@@ -55,7 +55,7 @@ def outputs(network: nn.Module) -> list[Tensor]:
     """`tensors` of one pair."""
     pairs = random_pairs(9, 1)
     with torch.no_grad():
-        return tensors(network(normalise(pairs.left), normalise(pairs.right)))
+        return tensors(network(normalize(pairs.left), normalize(pairs.right)))
 
 
 def same(a: list[Tensor], b: list[Tensor]) -> bool:
@@ -71,7 +71,7 @@ def quantised(config: Root) -> QuantisedStereoNet:
     from stereo_exp.quant.trunk import describe
 
     key = json.dumps([asdict(config.model), config.quant.target.name])
-    network = quantise_network(build_network(config.model), config.quant, _GRAPHS.get(key))
+    network = quantize_network(build_network(config.model), config.quant, _GRAPHS.get(key))
     if key not in _GRAPHS:
         _GRAPHS[key] = describe(network.trunk)
     return network

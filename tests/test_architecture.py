@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import runpy
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -139,6 +140,81 @@ def test_no_name_hides_a_module_of_its_room(room: str) -> None:
     """`import stereo_exp.ROOM.name` would put the module where the name was."""
     _, listed = offered_by(STUBS[room])
     assert [name for name in listed if is_module(f"stereo_exp.{room}.{name}")] == []
+
+
+NO_PARTICIPLES = r"(?!(bleed|breed|embed|exceed|feed|need|proceed|seed|shred|speed|succeed|wed)$)"
+PARTICIPLE = re.compile(
+    rf"{NO_PARTICIPLES}\w+ed|beaten|begun|born|bought|bound|broken|brought|built|caught|chosen|dealt|done|drawn|driven|"
+    r"eaten|fallen|felt|found|frozen|given|gone|grown|held|hidden|kept|known|lit|lost|made|meant|met|mistaken|proven|"
+    r"ridden|risen|seen|sent|shaken|shown|sold|spent|spoken|spun|stolen|struck|stuck|sung|swept|swung|taken|taught|"
+    r"thought|thrown|told|torn|understood|woken|won|worn|woven|written"
+)
+"""Of a verb that is its own participle (read, set, cut, split) nothing can be told."""
+WORDS_IN_ISE = {"denoise", "exercise", "noise", "otherwise", "pairwise", "precise", "raise", "revise", "rise", "wise"}
+BRITISH = re.compile(r"\w{3,}(is|ys)(e|ed|er|ers|es|ing)|(colour|centre|favour|neighbour|behaviour)\w*")
+
+
+def find_functions(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, str]]:
+    """Public functions and methods, no properties: each with its class in front, and its own name."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from find_functions(node, f"{inside}{node.name}.")
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            marks = [ast.unparse(mark) for mark in node.decorator_list]
+            if not node.name.startswith("_") and not any("property" in m or ".setter" in m for m in marks):
+                yield inside + node.name, node.name
+        elif isinstance(node, (ast.If, ast.Try, ast.With)):
+            yield from find_functions(node, inside)
+
+
+def is_participle(name: str) -> bool:
+    """Whether a function's name begins with one: what has been done (`padded`), not what to do (`pad_edges`)."""
+    return PARTICIPLE.fullmatch(name.split("_")[0]) is not None
+
+
+def is_british(name: str) -> bool:
+    """Whether a word of it is spelled otherwise than torch, numpy and OpenCV do."""
+    return any(BRITISH.fullmatch(word) for word in name.split("_") if word not in WORDS_IN_ISE)
+
+
+def name_functions(wrong: Callable[[str], bool]) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)}: {place}"
+        for path in FILES
+        for place, name in find_functions(ast.parse(path.read_text()))
+        if wrong(name)
+    ]
+
+
+def test_functions_are_verbs() -> None:
+    """What acts says what it does; a value and a property may be what has been done to them."""
+    assert name_functions(is_participle) == []
+
+
+def test_functions_are_spelled_as_in_the_field() -> None:
+    assert name_functions(is_british) == []
+
+
+def test_participles_and_spellings_are_told_from_what_looks_like_them() -> None:
+    code = """
+def padded_size(): ...
+def seed_workers(): ...
+def normalise(): ...
+def raise_noise(): ...
+def open_quantised(): ...
+def _resized(): ...
+class Sgbm:
+    def checked(self): ...
+    @property
+    def skipped(self): ...
+    @cached_property
+    def broken(self): ...
+if True:
+    def written(): ...
+"""
+    found = dict(find_functions(ast.parse(code)))
+    assert [place for place, name in found.items() if is_participle(name)] == ["padded_size", "Sgbm.checked", "written"]
+    assert [place for place, name in found.items() if is_british(name)] == ["normalise", "open_quantised"]
 
 
 def test_a_room_imports_nothing_before_a_name_is_asked_for() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 import stereo_exp
 from stereo_exp.base.registry import GROUPS
-from stereo_exp.config.binding import chosen_nodes
+from stereo_exp.config.binding import list_chosen_nodes
 from stereo_exp.config.schema import Root
 from stereo_exp.suite.keys import EVERYWHERE, FIXES, KEYS
 
@@ -46,7 +46,7 @@ def _keys(schema: Any, place: str = "") -> Iterator[str]:
 def config_keys() -> set[str]:
     """Every key of the configuration, of every option's node too."""
     found = set(_keys(Root))
-    for node, options in chosen_nodes():
+    for node, options in list_chosen_nodes():
         for each in options.values():
             found |= set(_keys(each.schema or each.load(), f"{node}."))
     return found

@@ -12,7 +12,7 @@ import pytest
 from stereo_exp.geometry.calibration import read_calibration
 from stereo_exp.geometry.epipolar import pair_geometry
 from stereo_exp.geometry.example import FOLDER, example_pair
-from stereo_exp.geometry.pair import StereoSample, checked
+from stereo_exp.geometry.pair import StereoSample, check_sample
 from stereo_exp.geometry.points import depth
 from stereo_exp.shapes import textures
 from stereo_exp.shapes.example import main
@@ -22,7 +22,7 @@ FILES = ("left.png", "right.png", "disparity.png", "calib.json")
 
 @pytest.fixture(scope="module")
 def pair() -> StereoSample:
-    return checked(example_pair())
+    return check_sample(example_pair())
 
 
 def residual(pair: StereoSample, disparity: np.ndarray) -> float:

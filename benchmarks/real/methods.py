@@ -18,7 +18,7 @@ from stereo_exp.geometry import Rule, Sgbm, StereoSample
 from stereo_exp.model import sizing_of
 from stereo_exp.runtime import sha256_of
 from stereo_exp.suite import Predictor, restore_model
-from stereo_exp.weights import PUBLISHED, RELEASE, RELEASES, checkpoint_named
+from stereo_exp.weights import PUBLISHED, RELEASE, RELEASES, resolve_checkpoint
 
 Method = Callable[[StereoSample], np.ndarray]
 """A pair to its disparity, float32 H×W px."""
@@ -61,7 +61,7 @@ def load_network(
         method: `FLOAT` or `INT8`, which the checkpoint must be of.
         network: which of the released ones `release` means.
     """
-    path = checkpoint_named(given, STAGES[method], OPTIONS[method], network)
+    path = resolve_checkpoint(given, STAGES[method], OPTIONS[method], network)
     model, checkpoint = restore_model(path, torch.device(device))
     meta = checkpoint.meta
     if meta["stage"] != STAGES[method]:

@@ -15,7 +15,7 @@ from stereo_exp.runtime import describe
 from stereo_exp.weights import PUBLISHED
 
 
-def named(block: str, network: str) -> str:
+def name_block(block: str, network: str) -> str:
     """The block about one of the released networks."""
     return block if network == PUBLISHED else f"{block}_{network}"
 

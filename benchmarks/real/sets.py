@@ -11,7 +11,7 @@ from pathlib import Path
 from stereo_exp.base import UserError
 from stereo_exp.config import Dataset, Eth3d, Kitti2012, Middlebury, Motorcycle, SceneFlow
 from stereo_exp.data import StereoSource
-from stereo_exp.geometry import StereoSample, checked
+from stereo_exp.geometry import StereoSample, check_sample
 from stereo_exp.suite import open_split
 
 DATA_VARIABLE = "STEREO_EXP_REAL"
@@ -36,7 +36,7 @@ class RealSet:
     def __iter__(self) -> Iterator[StereoSample]:
         for source in self.sources:
             for index in range(len(source)):
-                yield checked(source.read(index))
+                yield check_sample(source.read(index))
 
 
 def default_root() -> Path:

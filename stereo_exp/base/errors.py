@@ -45,7 +45,7 @@ class UserError(ValueError):
 class ArgumentError(UserError):
     """A value that a function or a class does not take: what a library raises, which knows its arguments only.
 
-    `key` is the argument's name. Whoever passed on what users typed under another name tells it by that: `renamed`.
+    `key` is the argument's name. Whoever passed on what users typed under another name tells it by that: `rename`.
 
     Args:
         argument: its name.
@@ -61,7 +61,7 @@ class ArgumentError(UserError):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.key, self.value, *self.wording)
 
-    def renamed(self, name_of: Callable[[str], str]) -> UserError:
+    def rename(self, name_of: Callable[[str], str]) -> UserError:
         """The same mistake by the names that users know.
 
         Args:

@@ -72,7 +72,7 @@ class Meter:
                 log.info("%s %d/%d  %s  %s left", self.title, self.done, self.total, shown, _clock(left))
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def pause(self) -> Iterator[None]:
         """Hide the bar while something else writes; the time inside does not count towards the time left."""
         begin = time.monotonic()
         if self._bar is not None:

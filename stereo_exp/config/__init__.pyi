@@ -6,7 +6,7 @@ from .help import help_text, is_asked_for
 from .infer import Infer, Temporal
 from .marks import NETWORK, RUN, TASK, facts, first_difference, keys_of
 from .messages import from_hydra
-from .model import NUM_STAGES, Backbone, Head, Model, Neck, widened
+from .model import NUM_STAGES, Backbone, Head, Model, Neck, widen
 from .plugins import import_plugins, load_again, load_plugins
 from .quant import CalibScheme, IntScheme, Observer, QatScheme, Quant, Target
 from .rules import at_least, positive
@@ -72,5 +72,5 @@ __all__ = [
     "load_plugins",
     "positive",
     "register",
-    "widened",
+    "widen",
 ]

@@ -75,7 +75,7 @@ def _bind(
     untyped = OmegaConf.create(plain)
     typed = OmegaConf.structured(schema)
     places = [f.name for f in fields(schema)]  # type: ignore[arg-type]
-    for node, options in chosen_nodes():
+    for node, options in list_chosen_nodes():
         if node.split(".")[0] in places:
             name = OmegaConf.select(untyped, f"{node}.name")
             fix = f"try {options.key}={next(iter(options))}"
@@ -122,7 +122,7 @@ def _check_plugins(merged: Any, chosen: list[tuple[str, Option]]) -> None:
             raise UserError(place, option.name, rule, f"give {place} others") from None
 
 
-def chosen_nodes() -> list[tuple[str, Group]]:
+def list_chosen_nodes() -> list[tuple[str, Group]]:
     """Config nodes whose keys depend on the option that is chosen, with their groups; parents first."""
     # Augmentations are told by their place, see `_nodes_in_dicts`.
     groups = (options for key, options in GROUPS.items() if key != "augment")
@@ -182,7 +182,7 @@ def fields_at(place: str) -> Iterator[None]:
     try:
         yield
     except ArgumentError as error:
-        raise error.renamed(lambda name: f"{place}.{name}") from None
+        raise error.rename(lambda name: f"{place}.{name}") from None
 
 
 _registered: dict[tuple[str, str], type] = {}

@@ -123,7 +123,7 @@ class StereoNetPlus(Model):
     name: str = "stereonetplus"
 
 
-def widened(model: Model, to: Model) -> Model:
+def widen(model: Model, to: Model) -> Model:
     """A network with another's `backbone.expansion`, where its own is nowhere larger; else as it is."""
     ours, theirs = (getattr(each.backbone, "expansion", None) for each in (model, to))
     if ours is None or theirs is None or any(a > b for a, b in zip(ours, theirs, strict=True)):

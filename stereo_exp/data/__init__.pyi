@@ -1,5 +1,5 @@
 from .augment.base import Augment
-from .augment.geometry import resized
+from .augment.geometry import resize_sample
 from .loader import StereoBatch, StereoLoader, collate, eval_loader, first_views, train_loader
 from .order import TrainBatches, sample_rng, steps_per_epoch
 from .shards.format import CODECS, INDEX_NAME, ShardEntry, ShardIndex
@@ -52,7 +52,7 @@ __all__ = [
     "read_pair_list",
     "read_pair_table",
     "read_pairs",
-    "resized",
+    "resize_sample",
     "sample_rng",
     "select",
     "steps_per_epoch",

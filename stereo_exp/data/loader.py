@@ -16,7 +16,7 @@ from stereo_exp.base import STRIDE, ArgumentError, DataError
 from stereo_exp.data.augment import Augment
 from stereo_exp.data.order import EvalBatches, Place, TrainBatches, sample_rng
 from stereo_exp.data.source import StereoSource
-from stereo_exp.geometry import UNKNOWN, StereoSample, checked, padded, padded_size
+from stereo_exp.geometry import UNKNOWN, StereoSample, check_sample, pad_edges, round_up_size
 
 # Several pairs in tensors, and what became of those that could not be read.
 
@@ -26,7 +26,7 @@ class StereoBatch:
     """B pairs, padded at the bottom and the right to one size that is a multiple of 32.
 
     Attributes:
-        left, right: uint8 B×3×H×W, RGB; padding repeats the edges, see `stereo_exp.geometry.images.padded`.
+        left, right: uint8 B×3×H×W, RGB; padding repeats the edges, see `stereo_exp.geometry.images.pad_edges`.
         disparity: float32 B×H×W, px; 0 or less = unknown, padding -1. None: no pair of the batch has truth,
             which never happens in training.
         noc: bool B×H×W, true where not occluded. None unless every pair of the batch has it.
@@ -88,7 +88,7 @@ def collate(
     skipped: Sequence[tuple[str, str]] = (),
 ) -> StereoBatch:
     """Put pairs into one batch, padded to the largest of them and on to a multiple of 32."""
-    height, width = padded_size(
+    height, width = round_up_size(
         (
             max((sample.size[0] for sample in samples), default=STRIDE),
             max((sample.size[1] for sample in samples), default=STRIDE),
@@ -99,8 +99,8 @@ def collate(
     disparity, noc = np.full(shape, UNKNOWN, np.float32), np.zeros(shape, np.bool_)
     for row, sample in enumerate(samples):
         h, w = sample.size
-        left[row] = padded(sample.left, (height, width)).transpose(2, 0, 1)
-        right[row] = padded(sample.right, (height, width)).transpose(2, 0, 1)
+        left[row] = pad_edges(sample.left, (height, width)).transpose(2, 0, 1)
+        right[row] = pad_edges(sample.right, (height, width)).transpose(2, 0, 1)
         if sample.disparity is not None:
             disparity[row, :h, :w] = sample.disparity
         if sample.noc is not None:
@@ -149,7 +149,7 @@ class _Pairs(Dataset[StereoSample | _Failure]):
     def __getitem__(self, place: Place) -> tuple[Place, StereoSample | _Failure]:  # type: ignore[override]
         epoch, index = place
         try:
-            sample = checked(self.source.read(index))
+            sample = check_sample(self.source.read(index))
             if self.training and sample.disparity is None:
                 raise DataError(sample.key, None, "has no disparity to train on", "train on another data set")
         except DataError as error:
@@ -177,7 +177,7 @@ class _Collate:
         groups: dict[tuple[int, int], list[tuple[StereoSample, int]]] = {}
         for (_, index), item in items:
             if isinstance(item, StereoSample):
-                size = padded_size(item.size) if self.split_sizes else (0, 0)
+                size = round_up_size(item.size) if self.split_sizes else (0, 0)
                 groups.setdefault(size, []).append((item, index))
             elif self.on_error == "raise":
                 return item.error

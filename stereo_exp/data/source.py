@@ -8,7 +8,7 @@ from typing import Protocol
 
 from stereo_exp.base import DataError
 from stereo_exp.data.order import Order, Shuffle
-from stereo_exp.geometry import StereoSample, checked
+from stereo_exp.geometry import StereoSample, check_sample
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class StereoSource(Protocol):
 
     def __getitem__(self, index: int) -> StereoSample:
         """`read`, checked; from the end where the number is negative. IndexError behind the last."""
-        return checked(self.read(range(len(self))[index]))
+        return check_sample(self.read(range(len(self))[index]))
 
     def __iter__(self) -> Iterator[StereoSample]:
         """Every pair in order, checked."""
@@ -70,7 +70,7 @@ def read_pairs(source: StereoSource, limit: int | None, on_error: str) -> Iterat
     """
     for index in range(num_pairs(source, limit)):
         try:
-            yield checked(source.read(index))
+            yield check_sample(source.read(index))
         except DataError as error:
             if on_error == "raise":
                 raise

@@ -15,8 +15,8 @@ from torch.fx import GraphModule, Interpreter, Node
 from stereo_exp.base import ArgumentError, Meter
 from stereo_exp.data import collate
 from stereo_exp.deploy.source import Source
-from stereo_exp.geometry import StereoMetrics, StereoSample, padded
-from stereo_exp.model import HeadLogits, StereoOutput, full_disparity, normalise, predict
+from stereo_exp.geometry import StereoMetrics, StereoSample, pad_edges
+from stereo_exp.model import HeadLogits, StereoOutput, full_disparity, normalize, predict
 from stereo_exp.runtime import ALIGN, FULL, TRUNK, Engine, Manifest, exact_options, load_engine
 
 # The training framework's own answer: the integer network in torch, with every integer inside it.
@@ -46,7 +46,7 @@ class Reference:
         self._tensors: dict[str, tuple[str, int]] = {}
         self._source = source
         if source.tensors:
-            nodes = _quantise_nodes(source.trunk)
+            nodes = _quantize_nodes(source.trunk)
             found = [(float(n.args[1]), int(n.args[2])) for n in nodes]  # type: ignore[arg-type]
             if found != [(t.scale, t.zero_point) for t in source.tensors]:
                 raise ValueError("the tensors of the source are not those of its graph")
@@ -56,7 +56,7 @@ class Reference:
     @torch.no_grad()
     def __call__(self, left: np.ndarray, right: np.ndarray) -> Answer:
         """uint8 B×H×W×3 RGB, H and W multiples of 32."""
-        views = (normalise(torch.from_numpy(v).permute(0, 3, 1, 2)) for v in (left, right))
+        views = (normalize(torch.from_numpy(v).permute(0, 3, 1, 2)) for v in (left, right))
         recorder = _Recorder(self._source.trunk, set(self._tensors))
         logits = HeadLogits(*recorder.run(*views))
         integers = {}
@@ -80,7 +80,7 @@ class _Recorder(Interpreter):
         return result
 
 
-def _quantise_nodes(trunk: GraphModule) -> list[Node]:
+def _quantize_nodes(trunk: GraphModule) -> list[Node]:
     from stereo_exp.quant import QUANTISE
 
     return [node for node in trunk.graph.nodes if node.target == QUANTISE]
@@ -207,7 +207,7 @@ class Limits:
     max_px: float | None
     """Largest difference of disparities; None does not limit it."""
 
-    def broken(self, found: Comparison) -> str | None:
+    def find_violation(self, found: Comparison) -> str | None:
         """What does not hold, in one line; None where everything does."""
         if self.equal is not None:
             names = found.differing()
@@ -304,7 +304,7 @@ def _run_onnx(session: Any, form: str, source: Source, left: torch.Tensor, right
     if form == "full":
         views = [view.permute(0, 2, 3, 1).contiguous().numpy() for view in (left, right)]
         return session.run(["disparity"], dict(zip(("left", "right"), views, strict=True)))[0]
-    views = [normalise(view).numpy() for view in (left, right)]
+    views = [normalize(view).numpy() for view in (left, right)]
     found = session.run(["unfolded", "weights"], dict(zip(("left", "right"), views, strict=True)))
     unfolded, weights = (torch.from_numpy(x) for x in found)
     output = StereoOutput(unfolded[:, 3:], unfolded, weights, unfolded, (), source.maxdisp)
@@ -312,10 +312,10 @@ def _run_onnx(session: Any, form: str, source: Source, left: torch.Tensor, right
 
 
 def fit(view: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
-    """B×3×H×W cropped and padded (see `padded`), at the bottom and the right, to `size`; None leaves it."""
+    """B×3×H×W cropped and padded (see `pad_edges`), at the bottom and the right, to `size`; None leaves it."""
     if size is None:
         return view
     height, width = size
     images = view[..., :height, :width].permute(0, 2, 3, 1).numpy()
-    fitted = np.stack([padded(image, size) for image in images])
+    fitted = np.stack([pad_edges(image, size) for image in images])
     return torch.from_numpy(fitted).permute(0, 3, 1, 2).contiguous()

@@ -22,7 +22,7 @@ from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.deploy.source import QuantisedTensor, Source
 from stereo_exp.deploy.surgery import quiet
-from stereo_exp.model import full_confidence, full_disparity, normalise, sizing_of
+from stereo_exp.model import full_confidence, full_disparity, normalize, sizing_of
 from stereo_exp.runtime import (
     ALIGN,
     FORMS,
@@ -177,7 +177,7 @@ class FullForm(nn.Module):
         self.model = model
 
     def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-        output = self.model(*(normalise(view.permute(0, 3, 1, 2)) for view in (left, right)))
+        output = self.model(*(normalize(view.permute(0, 3, 1, 2)) for view in (left, right)))
         return full_disparity(output), full_confidence(output)
 
 

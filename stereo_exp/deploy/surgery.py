@@ -80,7 +80,7 @@ def find_producer(value: ir.Value) -> ir.Node:
     return node
 
 
-def skip_dequantise(value: ir.Value | None) -> ir.Value | None:
+def skip_dequantize(value: ir.Value | None) -> ir.Value | None:
     """The integers behind a dequantise operator; of anything else the value itself."""
     producer = None if value is None else value.producer()
     return producer.inputs[0] if producer is not None and producer.op_type == "DequantizeLinear" else value

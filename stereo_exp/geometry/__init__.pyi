@@ -8,14 +8,14 @@ from .formats.disparity import encode_disparity_png, read_disparity, read_dispar
 from .formats.image import decode_rgb, encode_png, png_size, read_rgb
 from .formats.pfm import decode_pfm, encode_pfm, read_pfm
 from .frames import open_frames
-from .images import UNKNOWN, Image, as_arrays, as_pair, is_array, padded, padded_size, random_crop, resized
+from .images import UNKNOWN, Image, as_arrays, as_pair, is_array, pad_edges, random_crop, resize, round_up_size
 from .metrics import StereoMetrics, periodic_share, valid_mask
-from .occlusion import right_disparity, seen_by_both
-from .pair import Calibration, StereoSample, check_disparity, check_sizes, check_views, checked, known_disparity
+from .occlusion import find_seen_by_both, right_disparity
+from .pair import Calibration, StereoSample, check_disparity, check_sample, check_sizes, check_views, zero_unknown
 from .points import depth, points_in_metres, write_ply
 from .prediction import MM_PER_M, PNG_SCALE, Prediction, write_map, write_picture
 from .rectify import Rectifier, Rig
-from .refine import refined
+from .refine import refine_disparity
 from .sgbm import Sgbm, opencv_matcher
 from .sizing import AS_GIVEN, Rule, Sizing
 from .temporal import Stability, TemporalFilter
@@ -47,9 +47,9 @@ __all__ = [
     "as_arrays",
     "as_pair",
     "check_disparity",
+    "check_sample",
     "check_sizes",
     "check_views",
-    "checked",
     "decode_pfm",
     "decode_rgb",
     "depth",
@@ -59,12 +59,11 @@ __all__ = [
     "encode_pfm",
     "encode_png",
     "example_pair",
+    "find_seen_by_both",
     "is_array",
-    "known_disparity",
     "open_frames",
     "opencv_matcher",
-    "padded",
-    "padded_size",
+    "pad_edges",
     "pair_geometry",
     "periodic_share",
     "png_size",
@@ -78,15 +77,16 @@ __all__ = [
     "read_middlebury_calib",
     "read_pfm",
     "read_rgb",
-    "refined",
+    "refine_disparity",
     "require_views",
-    "resized",
+    "resize",
     "right_disparity",
-    "seen_by_both",
+    "round_up_size",
     "to_grey",
     "valid_mask",
     "write_map",
     "write_panels",
     "write_picture",
     "write_ply",
+    "zero_unknown",
 ]

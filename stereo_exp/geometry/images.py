@@ -97,7 +97,7 @@ def as_rgb(image: Image, argument: str) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
-def padded(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def pad_edges(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The image with its last row and its last column repeated up to `size`, at the bottom and the right.
 
     Every view that a network sees is padded so: in batches, compiled models, tiles, exports. A border of zeros would be
@@ -117,7 +117,7 @@ def padded(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return out
 
 
-def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The image at (height, width).
 
     Views, H×W×C, are averaged over areas where they shrink and bicubic where they grow, which keeps their detail; maps,
@@ -137,28 +137,28 @@ UNKNOWN = -1.0
 """Disparity of padding; masked everywhere, as 0 is."""
 
 
-def padded_size(size: tuple[int, int], stride: int = STRIDE) -> tuple[int, int]:
+def round_up_size(size: tuple[int, int], stride: int = STRIDE) -> tuple[int, int]:
     """The smallest (height, width) that holds `size` and is a multiple of `stride` both ways."""
     height, width = size
     return -(-height // stride) * stride, -(-width // stride) * stride
 
 
 def pad_to(sample: StereoSample, size: tuple[int, int]) -> StereoSample:
-    """Pad at the bottom and the right to at least `size`: images as `padded`, truth with -1, `noc` with false."""
+    """Pad at the bottom and the right to at least `size`: images as `pad_edges`, truth with -1, `noc` with false."""
     height, width = (max(pair) for pair in zip(size, sample.size, strict=True))
     bottom, right = height - sample.size[0], width - sample.size[1]
     if not bottom and not right:
         return sample
 
-    def filled(values: np.ndarray, fill: float) -> np.ndarray:
+    def extend(values: np.ndarray, fill: float) -> np.ndarray:
         return np.pad(values, ((0, bottom), (0, right)), constant_values=fill)
 
     return replace(
         sample,
-        left=padded(sample.left, (height, width)),
-        right=padded(sample.right, (height, width)),
-        disparity=None if sample.disparity is None else filled(sample.disparity, UNKNOWN),
-        noc=None if sample.noc is None else filled(sample.noc, False),
+        left=pad_edges(sample.left, (height, width)),
+        right=pad_edges(sample.right, (height, width)),
+        disparity=None if sample.disparity is None else extend(sample.disparity, UNKNOWN),
+        noc=None if sample.noc is None else extend(sample.noc, False),
     )
 
 

@@ -58,7 +58,7 @@ def right_disparity(disparity: np.ndarray, noc: np.ndarray | None = None) -> np.
 TOLERANCE_PX = 1.0
 
 
-def seen_by_both(left: np.ndarray, right: np.ndarray, tolerance: float = TOLERANCE_PX) -> np.ndarray:
+def find_seen_by_both(left: np.ndarray, right: np.ndarray, tolerance: float = TOLERANCE_PX) -> np.ndarray:
     """Left-right consistency: the right view's truth, looked up where a left pixel lands, must agree with it.
 
     A pixel that lands outside the right image, on a nearer surface, or where the right truth is unknown counts
@@ -89,7 +89,7 @@ TOLERANCE = 1.5
 """Disagreement in px that still counts as agreement."""
 
 
-def consistent(left: np.ndarray, right: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray:
+def find_consistent(left: np.ndarray, right: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray:
     """Pixels of the left view whose match says the same.
 
     Args:
@@ -108,11 +108,11 @@ def consistent(left: np.ndarray, right: np.ndarray, tolerance: float = TOLERANCE
     return agrees
 
 
-def hidden(right: np.ndarray, guess: np.ndarray) -> np.ndarray:
+def find_hidden(right: np.ndarray, guess: np.ndarray) -> np.ndarray:
     """Pixels of the left view that the right camera does not see: no pixel of its view matches them.
 
-    Other pixels that fail `consistent` are mismatches. Told apart after Hirschmüller (PAMI 2008), who asks whether the
-    right view reaches a pixel at any disparity; here it must also be known what the right view sees in its place.
+    Other pixels that fail `find_consistent` are mismatches. Told apart after Hirschmüller (PAMI 2008), who asks whether
+    the right view reaches a pixel at any disparity; here it must also be known what the right view sees in its place.
 
     Args:
         right: float32 H×W, disparity of the right view in px; not finite where it is unknown.

@@ -52,7 +52,7 @@ class StereoSample:
         return self.left.shape[0], self.left.shape[1]
 
 
-def checked(sample: StereoSample) -> StereoSample:
+def check_sample(sample: StereoSample) -> StereoSample:
     """Refuse a pair that no source may hand out: unequal sizes, or a truth with NaN or infinity in it."""
     check_views(sample.left, sample.right, sample.key)
     if sample.disparity is not None:
@@ -104,7 +104,7 @@ def check_disparity(values: np.ndarray, size: tuple[int, int], source: object) -
         )
 
 
-def known_disparity(values: np.ndarray) -> np.ndarray:
+def zero_unknown(values: np.ndarray) -> np.ndarray:
     """Disparity as `StereoSample` wants it: infinity becomes 0, everything else stays; float32 H×W."""
     infinite = np.isinf(values)
     return np.where(infinite, np.float32(0), values) if infinite.any() else values

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stereo_exp.base import ArgumentError, UserError, replacing, write_bytes
-from stereo_exp.geometry.drawing.colours import colour_map
+from stereo_exp.geometry.drawing.colours import color_map
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.formats.pfm import write_pfm
 from stereo_exp.geometry.pair import Calibration
@@ -96,5 +96,5 @@ def write_map(path: Path, values: np.ndarray, png_scale: float) -> Path:
 
 def write_picture(path: Path, disparity: np.ndarray, maxdisp: float) -> Path:
     """Disparity in colours, 0 to `maxdisp` px whatever the picture holds, so that frames of a sequence compare."""
-    write_bytes(path, encode_png(colour_map(disparity, (0.0, maxdisp))))
+    write_bytes(path, encode_png(color_map(disparity, (0.0, maxdisp))))
     return path

@@ -10,8 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stereo_exp.geometry.images import resized
-from stereo_exp.geometry.occlusion import consistent, hidden
+from stereo_exp.geometry.images import resize
+from stereo_exp.geometry.occlusion import find_consistent, find_hidden
 from stereo_exp.geometry.sgbm import Sgbm, fill_between
 
 REACH = 64
@@ -33,7 +33,7 @@ _MODE = cv2.STEREO_SGBM_MODE_SGBM_3WAY
 _MEDIAN = 5
 
 
-def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.ndarray:
+def refine_disparity(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.ndarray:
     """Disparity of the left view, nearer to what the pixels say: float32 H×W px, 0 or more.
 
     Where no match is sure (not unique, not confirmed by the right view, alone, far from the answer, without contrast),
@@ -49,18 +49,18 @@ def refined(left: np.ndarray, right: np.ndarray, disparity: np.ndarray) -> np.nd
     height, width = disparity.shape
     half = (height + 1) // 2, (width + 1) // 2
     ratio = np.float32(half[1] / width)
-    small = [resized(view, half) for view in (left, right)]
-    guess = resized(disparity, half) * ratio
-    found = Sgbm(_candidates(guess), _MODE, block=_HALF_BLOCK).checked(*small)
+    small = [resize(view, half) for view in (left, right)]
+    guess = resize(disparity, half) * ratio
+    found = Sgbm(_candidates(guess), _MODE, block=_HALF_BLOCK).match_both(*small)
     known = found.known & _credible(found.disparity, guess, float(REACH * ratio), small[0])
-    unseen = hidden(found.right, guess)
+    unseen = find_hidden(found.right, guess)
     correction = fill_between(found.disparity, known, guess, unseen) - guess
-    disparity = np.maximum(disparity + resized(correction, (height, width)) / ratio, 0)
+    disparity = np.maximum(disparity + resize(correction, (height, width)) / ratio, 0)
 
     unseen, of_right = (_enlarged(half_size, (height, width)) for half_size in (unseen, found.right / ratio))
-    again = Sgbm(_candidates(disparity), _MODE, smoothness=_FULL_SMOOTHNESS).matched(left, right)
+    again = Sgbm(_candidates(disparity), _MODE, smoothness=_FULL_SMOOTHNESS).match(left, right)
     # The usual tolerance, 1.5 px, is three quarters of a pixel of half the size.
-    known = (again >= 0) & consistent(again, of_right) & _credible(again, disparity, _REACH_AGAIN, left)
+    known = (again >= 0) & find_consistent(again, of_right) & _credible(again, disparity, _REACH_AGAIN, left)
     return cv2.medianBlur(fill_between(again, known, disparity, unseen), _MEDIAN)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from stereo_exp.geometry.occlusion import consistent
+from stereo_exp.geometry.occlusion import find_consistent
 
 # Holes of a disparity map, filled from what is known around them.
 #
@@ -162,19 +162,19 @@ class Sgbm:
         Args:
             left, right: uint8 H×W×3 of a rectified pair.
         """
-        found = self.checked(left, right)
+        found = self.match_both(left, right)
         return fill_from_background(found.disparity, found.known)
 
-    def checked(self, left: np.ndarray, right: np.ndarray) -> Checked:
+    def match_both(self, left: np.ndarray, right: np.ndarray) -> Checked:
         """Match each view with the other, and compare."""
-        disparity = self.matched(left, right)
+        disparity = self.match(left, right)
         # Seen in a mirror, the right view is the left one.
-        of_right = self.matched(cv2.flip(right, 1), cv2.flip(left, 1))[:, ::-1]
+        of_right = self.match(cv2.flip(right, 1), cv2.flip(left, 1))[:, ::-1]
         # Where the right view found nothing, it holds -1, which is close to no disparity but those near 0.
         of_right = np.where(of_right < 0, np.float32(np.inf), of_right)
-        return Checked(disparity, (disparity >= 0) & consistent(disparity, of_right, TOLERANCE), of_right)
+        return Checked(disparity, (disparity >= 0) & find_consistent(disparity, of_right, TOLERANCE), of_right)
 
-    def matched(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    def match(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Disparity of the left view as it is found, unchecked: float32 H×W px, below 0 where nothing was.
 
         OpenCV leaves out the columns whose candidates do not all lie in the right view; behind a border as wide as

@@ -12,10 +12,10 @@ from functools import lru_cache
 import numpy as np
 
 from stereo_exp.base import MAX_SCALE, STRIDE, USUAL_SIZE
-from stereo_exp.geometry.images import resized
-from stereo_exp.geometry.occlusion import consistent
+from stereo_exp.geometry.images import resize
+from stereo_exp.geometry.occlusion import find_consistent
 from stereo_exp.geometry.prediction import Prediction
-from stereo_exp.geometry.refine import refined
+from stereo_exp.geometry.refine import refine_disparity
 
 Maps = tuple[np.ndarray, np.ndarray]
 """Disparity in px of the views that it belongs to, and confidence, both float32 H×W."""
@@ -61,7 +61,7 @@ class Sizing:
         scale = min((self.pixels / (size[0] * size[1])) ** 0.5, self.most)
         return scale if scale >= self.least else 1.0
 
-    def seen(
+    def choose_size(
         self, size: tuple[int, int], multiple: int = STRIDE, within: tuple[int, int] | None = None
     ) -> tuple[int, int]:
         """The (height, width) at which a pair of `size` is seen; smaller sides than the network's grid are padded.
@@ -78,11 +78,11 @@ class Sizing:
         scale = self.scale(size)
         if within is not None:
             scale = max(1.0, min(scale, within[0] / size[0], within[1] / size[1]))
-            return scaled(size, scale)
+            return scale_size(size, scale)
         return size if scale == 1 else _fitted(size, scale, self.most, multiple)
 
 
-def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
+def scale_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
     """(height, width) times `scale`, in whole pixels, at least one."""
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
@@ -130,17 +130,17 @@ class Rule:
     min_confidence: float = 0.0
     sizing: Sizing = field(default_factory=Sizing)
 
-    def seen(
+    def choose_size(
         self, size: tuple[int, int], multiple: int = STRIDE, within: tuple[int, int] | None = None
     ) -> tuple[int, int]:
-        """The (height, width) at which the network sees a pair of `size`; arguments as of `Sizing.seen`."""
+        """The (height, width) at which the network sees a pair of `size`; arguments as of `Sizing.choose_size`."""
         if self.scale is None:
-            return self.sizing.seen(size, multiple, within)
-        return scaled(size, self.scale)
+            return self.sizing.choose_size(size, multiple, within)
+        return scale_size(size, self.scale)
 
     def is_plain(self, size: tuple[int, int]) -> bool:
         """Whether all that comes of a pair of `size` is the network's own answer to the pair as it is."""
-        return not self.refine and not self.left_right and not self.min_confidence and self.seen(size) == size
+        return not self.refine and not self.left_right and not self.min_confidence and self.choose_size(size) == size
 
     def __call__(
         self,
@@ -154,16 +154,16 @@ class Rule:
 
         Args:
             left, right: uint8 H×W×3 of a rectified pair.
-            multiple, within: see `Sizing.seen`.
+            multiple, within: see `Sizing.choose_size`.
         """
-        seen = self.seen(left.shape[:2], multiple, within)
-        disparity, confidence = predicted(network, left, right, seen, self.refine)
+        seen = self.choose_size(left.shape[:2], multiple, within)
+        disparity, confidence = predict_at(network, left, right, seen, self.refine)
         trusted = confidence >= self.min_confidence
         if self.left_right:
             # Seen in a mirror, the right view is the left one.
             first, second = (np.ascontiguousarray(view[:, ::-1]) for view in (right, left))
-            of_right, _ = predicted(network, first, second, seen, self.refine)
-            trusted &= consistent(disparity, of_right[:, ::-1])
+            of_right, _ = predict_at(network, first, second, seen, self.refine)
+            trusted &= find_consistent(disparity, of_right[:, ::-1])
         return Prediction(disparity, confidence, trusted)
 
 
@@ -171,7 +171,7 @@ AS_GIVEN = Rule(scale=1.0)
 """The network's own answer to every pair as it is."""
 
 
-def predicted(network: Network, left: np.ndarray, right: np.ndarray, seen: tuple[int, int], refine: bool) -> Maps:
+def predict_at(network: Network, left: np.ndarray, right: np.ndarray, seen: tuple[int, int], refine: bool) -> Maps:
     """What `network` says of a pair that it sees at the size `seen`, at the pair's own size.
 
     Args:
@@ -183,7 +183,7 @@ def predicted(network: Network, left: np.ndarray, right: np.ndarray, seen: tuple
 
     def fine(left: np.ndarray, right: np.ndarray) -> Maps:
         disparity, confidence = _at_size(network, left, right, seen)
-        return refined(left, right, disparity), confidence
+        return refine_disparity(left, right, disparity), confidence
 
     given = left.shape[:2]
     larger = seen[0] * seen[1] > given[0] * given[1]
@@ -195,6 +195,6 @@ def _at_size(network: Network, left: np.ndarray, right: np.ndarray, size: tuple[
     if size == (height, width):
         return network(left, right)
     disparity, confidence = (
-        resized(values, (height, width)) for values in network(*(resized(v, size) for v in (left, right)))
+        resize(values, (height, width)) for values in network(*(resize(v, size) for v in (left, right)))
     )
     return disparity * np.float32(width / size[1]), confidence

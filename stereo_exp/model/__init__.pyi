@@ -7,14 +7,14 @@ from .checkpoint import (
     lineage_of,
     load_checkpoint,
     load_weights,
-    optimiser_tensors,
+    optimizer_tensors,
     read_meta,
-    restore_optimiser,
+    restore_optimizer,
     save_checkpoint,
     sizing_entry,
     sizing_of,
 )
-from .colour import YUV_FROM_RGB, normalise
+from .colour import YUV_FROM_RGB, normalize
 from .cost import profile
 from .cost_volume import correlation_volume
 from .layers import PyramidBackbone, conv_bn
@@ -43,12 +43,12 @@ __all__ = [
     "lineage_of",
     "load_checkpoint",
     "load_weights",
-    "normalise",
-    "optimiser_tensors",
+    "normalize",
+    "optimizer_tensors",
     "predict",
     "profile",
     "read_meta",
-    "restore_optimiser",
+    "restore_optimizer",
     "save_checkpoint",
     "sizing_entry",
     "sizing_of",

@@ -182,7 +182,7 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, prefix: str = "model"
         ) from None
 
 
-def optimiser_tensors(optimiser: torch.optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:
+def optimizer_tensors(optimiser: torch.optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:
     """The optimiser's moments by parameter name; rates come from the config and are not kept."""
     names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     return {
@@ -192,8 +192,8 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer, model: nn.Module) -> dic
     }
 
 
-def restore_optimiser(optimiser: torch.optim.Optimizer, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """The inverse of `optimiser_tensors`."""
+def restore_optimizer(optimiser: torch.optim.Optimizer, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """The inverse of `optimizer_tensors`."""
     parameters = dict(model.named_parameters())
     for key, tensor in tensors.items():
         name, moment = key.rsplit("/", 1)

@@ -25,7 +25,7 @@ def rgb_to_yuv(rgb: Tensor) -> Tensor:
     return torch.stack((luma, u + 128, v + 128), 1)
 
 
-def normalise(rgb: Tensor) -> Tensor:
+def normalize(rgb: Tensor) -> Tensor:
     """uint8 RGB B×3×H×W to float32 YUV B×3×H×W in [-1, 1): (YUV - 128) / 128.
 
     Runs where its input lies, after the batch has reached the device: a byte a colour travels, not four.

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from stereo_exp.model.aanet_spx import HeadLogits
-from stereo_exp.model.colour import normalise
+from stereo_exp.model.colour import normalize
 from stereo_exp.model.regression import Regression, StereoOutput, full_disparity
 
 
 class StereoNetPlus(nn.Module):
     """Two normalised images to a coarse disparity and superpixel weights.
 
-    Shape: left, right B×3×H×W (H and W multiples of 32, see `stereo_exp.model.colour.normalise`) -> `StereoOutput`.
+    Shape: left, right B×3×H×W (H and W multiples of 32, see `stereo_exp.model.colour.normalize`) -> `StereoOutput`.
     """
 
     def __init__(self, backbone: nn.Module, neck: nn.Module, head: nn.Module, maxdisp: int) -> None:
@@ -41,4 +41,4 @@ def predict(model: nn.Module, left: Tensor, right: Tensor) -> Tensor:
     Returns:
         float32 B×H×W in px. In float32 throughout: evaluation must not depend on what autocast a machine has.
     """
-    return full_disparity(model(normalise(left), normalise(right)))
+    return full_disparity(model(normalize(left), normalize(right)))

@@ -4,9 +4,9 @@ from .diagnosis import layer_noise, rank_layers
 from .fake import ActivationQuantiser, PerChannelWeightQuantiser, Quantiser
 from .integer import compare
 from .narrowing import narrow
-from .network import QuantisedStereoNet, build_quantised, convert
+from .network import QuantisedStereoNet, build_quantized, convert
 from .ops import QUANTISE
-from .state import integer_state, load_quantised
+from .state import integer_state, load_quantized
 from .targets import Pow2, Target, covering
 from .trunk import GRAPH, describe, export_trunk, fold_batchnorm
 from .unfolding import unfold
@@ -20,7 +20,7 @@ __all__ = [
     "QuantisedStereoNet",
     "Quantiser",
     "Target",
-    "build_quantised",
+    "build_quantized",
     "calibrate",
     "compare",
     "convert",
@@ -30,7 +30,7 @@ __all__ = [
     "fold_batchnorm",
     "integer_state",
     "layer_noise",
-    "load_quantised",
+    "load_quantized",
     "narrow",
     "prove",
     "rank_layers",

@@ -20,7 +20,7 @@ from torch.fx import GraphModule, Node
 from stereo_exp.base import CheckpointError
 from stereo_exp.quant import ops
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
-from stereo_exp.quant.targets import quantise
+from stereo_exp.quant.targets import quantize
 
 _LARGEST_INT8 = 128
 # How much coarser sums behind a LeakyReLU must be.
@@ -44,7 +44,7 @@ class Bound(NamedTuple):
     largest: Tensor
     sources: tuple[tuple[PerChannelWeightQuantiser, Tensor], ...] = ()
 
-    def finer(self, bits: int) -> Bound:
+    def refine(self, bits: int) -> Bound:
         """The same tensor on a grid that is finer by so many bits."""
         sources = tuple((quantiser, exponent - bits) for quantiser, exponent in self.sources)
         return Bound(self.exponent - bits, self.largest * 2**bits, sources)
@@ -149,7 +149,7 @@ class _Walk:
             return self._check(node, Bound(exponent, largest, first.sources + second.sources))
         if node.target == ops.RESIZE:
             factor = int(node.args[3][0])  # type: ignore[index, arg-type]
-            return self._check(node, first.finer(2 * (2 * factor).bit_length() - 2))
+            return self._check(node, first.refine(2 * (2 * factor).bit_length() - 2))
         if node.target == ops.SCALE:
             power = torch.log2(torch.tensor(float(node.args[1]), dtype=torch.float64))  # type: ignore[arg-type]
             return first._replace(exponent=first.exponent + power)
@@ -157,7 +157,7 @@ class _Walk:
             # 0.2 x lies on no grid g, but on a tie or g/5 from it. Of that the float32 next to 0.2 may take 2^-20, the
             # product 2^-19 and the sum with the zero point 2^-18 (of a step of 8 bits): g = 2^-14 leaves the order.
             # On a tie, the product must be rounded before that sum, as it is on both engines.
-            return first.finer(_LEAKY_BITS)
+            return first.refine(_LEAKY_BITS)
         return first
 
     def _convolution(self, node: Node, x: Bound) -> Bound:
@@ -166,7 +166,7 @@ class _Walk:
         assert isinstance(quantiser, PerChannelWeightQuantiser)
         scale = quantiser.scale.detach().double().cpu()
         rows = quantiser.rows(weight.detach().double().cpu())
-        magnitude = quantise(rows, scale.view(-1, 1), 0, quantiser.numbers).abs().sum(1)
+        magnitude = quantize(rows, scale.view(-1, 1), 0, quantiser.numbers).abs().sum(1)
         exponent = x.exponent + torch.log2(scale)
         largest = magnitude * x.largest
         if bias_node is not None:

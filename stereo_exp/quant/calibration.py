@@ -9,7 +9,7 @@ import torch
 
 from stereo_exp.base import ArgumentError, Meter
 from stereo_exp.data import StereoBatch
-from stereo_exp.model import normalise
+from stereo_exp.model import normalize
 from stereo_exp.quant.bounds import raise_floors
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.network import QuantisedStereoNet
@@ -38,7 +38,7 @@ def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_b
                 left, right = batch.left.to(device), batch.right.to(device)
                 # Padding repeats the edges: of a constant image it is constant, too.
                 varied = varied or bool((left != left[..., :1, :1]).any())
-                network.trunk(normalise(left), normalise(right))
+                network.trunk(normalize(left), normalize(right))
                 pairs += len(batch)
             meter.advance(pairs=str(pairs))
     if not pairs:
@@ -52,17 +52,17 @@ def calibrate(network: QuantisedStereoNet, batches: Iterable[StereoBatch], num_b
         )
     network.observe(False, Quantiser)
     network.eval()
-    for activation in network.quantisers(ActivationQuantiser):
+    for activation in network.quantizers(ActivationQuantiser):
         activation.set_from_observer()
     _check_silent(network)
     settle_accumulators(network)
-    network.quantise(True)
+    network.quantize(True)
     return pairs
 
 
 def settle_accumulators(network: QuantisedStereoNet) -> None:
     """For exact targets: coarsen the few weights whose sums float32 could not carry."""
-    targets = {q.target.exact for q in network.quantisers(PerChannelWeightQuantiser)}
+    targets = {q.target.exact for q in network.quantizers(PerChannelWeightQuantiser)}
     if targets == {True}:
         coarsened = raise_floors(network.trunk)
         log.info("weights of %d channels coarsened, so that no sum takes more than 24 bits", coarsened)
@@ -70,7 +70,7 @@ def settle_accumulators(network: QuantisedStereoNet) -> None:
 
 def _check_silent(network: QuantisedStereoNet) -> None:
     """A few tensors may be zero on all images (dead channels behind a ReLU); many say that the network is broken."""
-    seen = [q for q in network.quantisers(ActivationQuantiser) if not q.fixed]
+    seen = [q for q in network.quantizers(ActivationQuantiser) if not q.fixed]
     silent = [q.label for q in seen if q.is_silent]
     if len(silent) > _MAX_SILENT * len(seen):
         raise ArgumentError(

@@ -13,7 +13,7 @@ from torch.fx import Node
 from stereo_exp.base import Meter
 from stereo_exp.data import StereoBatch
 from stereo_exp.geometry import StereoMetrics
-from stereo_exp.model import normalise, predict
+from stereo_exp.model import normalize, predict
 from stereo_exp.quant.fake import ActivationQuantiser, Quantiser
 from stereo_exp.quant.network import QuantisedStereoNet
 
@@ -28,13 +28,13 @@ def layer_noise(network: QuantisedStereoNet, batches: Iterable[StereoBatch]) -> 
     quantised network's tensor against the float network's: what all layers up to here lost); `own_snr_db` (the same for
     this tensor's rounding alone).
     """
-    quantisers = list(network.quantisers(ActivationQuantiser))
+    quantisers = list(network.quantizers(ActivationQuantiser))
     sums = {q.label: torch.zeros(3, dtype=torch.float64) for q in quantisers}
     device = next(network.parameters()).device
     for batch in batches:
         # One pair at a time: every tensor of the float pass waits for its quantised twin.
         for i in range(len(batch)):
-            left, right = (normalise(view[i : i + 1].to(device)) for view in (batch.left, batch.right))
+            left, right = (normalize(view[i : i + 1].to(device)) for view in (batch.left, batch.right))
             _add_pair(network, quantisers, left, right, sums)
     records = []
     for q in quantisers:
@@ -82,7 +82,7 @@ def _add_pair(
 
     for enabled, hook in ((False, keep), (True, compare)):
         handles = [q.register_forward_hook(hook) for q in quantisers]
-        network.quantise(enabled)
+        network.quantize(enabled)
         network.trunk(left, right)
         for handle in handles:
             handle.remove()
@@ -126,7 +126,7 @@ def rank_layers(network: QuantisedStereoNet, batches: Sequence[StereoBatch]) -> 
     """`name`, `epe_lost` (px, against the float network) and `tensors` (names for `quant.lift`), worst first."""
     ranking: list[dict[str, Any]] = []
     parts = layers(network)
-    network.quantise(False)
+    network.quantize(False)
     base = _epe(network, batches)
     with Meter("sensitivity", len(parts)) as meter:
         for name, quantisers in parts.items():
@@ -138,7 +138,7 @@ def rank_layers(network: QuantisedStereoNet, batches: Sequence[StereoBatch]) -> 
             tensors = [q.label for q in quantisers if q.label and not q.label.endswith(".bias")]
             ranking.append({"name": name, "epe_lost": round(lost, 5), "tensors": tensors})
             meter.advance(worst=f"{max(r['epe_lost'] for r in ranking):.4f}")
-    network.quantise(True)
+    network.quantize(True)
     return sorted(ranking, key=lambda r: -r["epe_lost"])
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from stereo_exp.quant.observers import MinMaxObserver
 from stereo_exp.quant.pt2e import FakeQuantizeBase
-from stereo_exp.quant.targets import Target, TensorFormat, dequantise, quantise
+from stereo_exp.quant.targets import Target, TensorFormat, dequantize, quantize
 
 # Stands for "no floor" under a weight's scale.
 _NO_FLOOR = 2.0**-60
@@ -162,7 +162,7 @@ class ActivationQuantiser(Quantiser):
 
     def _range_error(self, low: Tensor, high: Tensor, values: Tensor, weights: Tensor) -> Tensor:
         scale, zero_point = self.target.activation_scale(low, high, self.numbers)
-        rounded = dequantise(quantise(values, scale, zero_point, self.numbers), scale, zero_point)
+        rounded = dequantize(quantize(values, scale, zero_point, self.numbers), scale, zero_point)
         return ((rounded - values).square() * weights).sum()
 
 

@@ -41,7 +41,7 @@ class IntegerEvaluator(Interpreter):
     def _call(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if target == ops.QUANTISE:
             x, scale, _, low, high, _ = args
-            return integers.requantise(self._incoming(x), int(_exponent(torch.tensor(scale))), low, high)
+            return integers.requantize(self._incoming(x), int(_exponent(torch.tensor(scale))), low, high)
         if target in (ops.DEQUANTISE, ops.DEQUANTISE_CHANNELS):
             return self._stored(args) if target == ops.DEQUANTISE_CHANNELS else args[0]
         if target == ops.CONV:

@@ -39,7 +39,7 @@ def shift_right_even(value: Tensor, bits: Tensor) -> Tensor:
     return torch.where(bits > 0, floor + up.long(), value)
 
 
-def requantise(x: Integers, exponent: int, low: int, high: int) -> Integers:
+def requantize(x: Integers, exponent: int, low: int, high: int) -> Integers:
     """Onto the grid 2^exponent, rounded to even and clamped: a shift."""
     bits = exponent - x.exponent
     coarser = shift_right_even(x.value, bits.clamp(min=0))

@@ -41,11 +41,11 @@ class QuantisedStereoNet(nn.Module):
         from stereo_exp.quant.fake import Quantiser
 
         self.training = mode
-        for quantiser in self.quantisers(Quantiser):
+        for quantiser in self.quantizers(Quantiser):
             quantiser.training = mode
         return self
 
-    def quantisers(self, kind: type) -> Iterator[Any]:
+    def quantizers(self, kind: type) -> Iterator[Any]:
         """The fake quantisers of one class, in the order of the graph, each once."""
         for module in self.trunk.modules():
             if isinstance(module, kind):
@@ -53,18 +53,18 @@ class QuantisedStereoNet(nn.Module):
 
     def observe(self, enabled: bool, kind: type) -> None:
         """Whether quantisers of one class see what passes."""
-        for quantiser in self.quantisers(kind):
+        for quantiser in self.quantizers(kind):
             quantiser.observing = enabled
 
-    def quantise(self, enabled: bool) -> None:
+    def quantize(self, enabled: bool) -> None:
         """Whether tensors are rounded; off, this is the float network."""
         from stereo_exp.quant.fake import Quantiser
 
-        for quantiser in self.quantisers(Quantiser):
+        for quantiser in self.quantizers(Quantiser):
             quantiser.quantising = enabled
 
 
-def build_quantised(
+def build_quantized(
     model: StereoNetPlus,
     target: Target,
     observer: Callable[[], MinMaxObserver],

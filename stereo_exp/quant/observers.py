@@ -90,7 +90,7 @@ class HistogramObserver(MinMaxObserver):
         # On whatever device x lies; the counts are few and stay on the CPU.
         self.counts += torch.histc(x.detach().float(), self.bins, -self.reach, self.reach).cpu().double()
 
-    def centres(self) -> Tensor:
+    def centers(self) -> Tensor:
         """The middle of every bin, float64."""
         width = 2 * self.reach / self.bins
         return (torch.arange(self.bins, dtype=torch.float64) + 0.5) * width - self.reach
@@ -133,7 +133,7 @@ class MseObserver(HistogramObserver):
         low, high = super().limits(error)
         if self.counts is None:
             return low, high
-        values, weights = self.centres(), self.counts / self.counts.sum()
+        values, weights = self.centers(), self.counts / self.counts.sum()
         shares = [2.0 ** (-step / 8) for step in range(self.NUM_STEPS)]
         errors = torch.stack([error(low.cpu() * share, high.cpu() * share, values, weights) for share in shares])
         share = shares[int(errors.argmin())]

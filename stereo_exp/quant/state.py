@@ -15,13 +15,13 @@ from torch import Tensor
 from stereo_exp.model import Checkpoint, load_weights
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.network import QuantisedStereoNet
-from stereo_exp.quant.targets import dequantise, quantise
+from stereo_exp.quant.targets import dequantize, quantize
 
 # What only training needs, to go on where it was interrupted; the scales hold what became of it.
 _TRAINING_ONLY = (".log_scale", ".range")
 
 
-def load_quantised(network: QuantisedStereoNet, checkpoint: Checkpoint) -> None:
+def load_quantized(network: QuantisedStereoNet, checkpoint: Checkpoint) -> None:
     """Weights and scales from a checkpoint, learned and observed scales as they were last.
 
     Raises:
@@ -29,7 +29,7 @@ def load_quantised(network: QuantisedStereoNet, checkpoint: Checkpoint) -> None:
     """
     state = {k: v for k, v in checkpoint.part("model").items() if not k.endswith(_TRAINING_ONLY)}
     tensors = {f"model/{k}": v for k, v in _to_floats(network, state).items()}
-    for quantiser in network.quantisers(ActivationQuantiser):
+    for quantiser in network.quantizers(ActivationQuantiser):
         quantiser.log_scale = quantiser.range = None
     load_weights(network, Checkpoint(checkpoint.meta, tensors, checkpoint.path))
 
@@ -42,7 +42,7 @@ def integer_state(network: QuantisedStereoNet) -> dict[str, Tensor]:
         dtype = torch.int32 if isinstance(quantiser, PerChannelBiasQuantiser) else torch.int8
         if quantiser.numbers.bits > 8 and dtype == torch.int8:
             dtype = torch.int16
-        state[name] = quantise(state[name].detach(), shaped, 0, quantiser.numbers).to(dtype)
+        state[name] = quantize(state[name].detach(), shaped, 0, quantiser.numbers).to(dtype)
     return state
 
 
@@ -52,7 +52,7 @@ def _to_floats(network: QuantisedStereoNet, state: Mapping[str, Tensor]) -> dict
         # What does not fit stays as it is: loading will refuse it by name.
         fits = name in state and state[name].ndim > axis and scale.shape == (state[name].shape[axis],)
         if fits and not state[name].is_floating_point():
-            out[name] = dequantise(state[name].float(), _along(scale, state[name], axis), 0)
+            out[name] = dequantize(state[name].float(), _along(scale, state[name], axis), 0)
     return out
 
 
@@ -64,7 +64,7 @@ def _parameters(
     def scale_of(quantiser: Quantiser) -> Tensor:
         return state.get(f"trunk.quant.{quantiser.label.replace('.', '-')}.scale", quantiser.scale)
 
-    for quantiser in network.quantisers(Quantiser):
+    for quantiser in network.quantizers(Quantiser):
         if isinstance(quantiser, PerChannelWeightQuantiser):
             yield f"trunk.{quantiser.label}", quantiser, scale_of(quantiser), quantiser.ch_axis
         elif isinstance(quantiser, PerChannelBiasQuantiser):

@@ -70,7 +70,7 @@ class Target:
 # The one definition of quantising, shared by calibration, training and conversion.
 
 
-def quantise(x: Tensor, scale: Tensor, zero_point: Tensor | int, numbers: TensorFormat) -> Tensor:
+def quantize(x: Tensor, scale: Tensor, zero_point: Tensor | int, numbers: TensorFormat) -> Tensor:
     """clamp(round(x / scale) + zero point), ties to even; the integers as float32.
 
     Multiplies by 1 / scale as torch's own operators do: for powers of two that is the same, for other scales the
@@ -81,7 +81,7 @@ def quantise(x: Tensor, scale: Tensor, zero_point: Tensor | int, numbers: Tensor
     return (torch.round(x * (1.0 / scale)) + zero_point).clamp(numbers.low, numbers.high)
 
 
-def dequantise(integers: Tensor, scale: Tensor, zero_point: Tensor | int) -> Tensor:
+def dequantize(integers: Tensor, scale: Tensor, zero_point: Tensor | int) -> Tensor:
     """(integers − zero point) · scale."""
     return (integers - zero_point) * scale
 
@@ -150,7 +150,7 @@ class Pow2(Target):
         for halvings in range(3):
             scale = covers * 2.0**-halvings
             column = scale.view(-1, 1)
-            error = (quantise(rows.detach(), column, 0, numbers) * column - rows.detach()).square().sum(1)
+            error = (quantize(rows.detach(), column, 0, numbers) * column - rows.detach()).square().sum(1)
             best, least = torch.where(error < least, scale, best), torch.minimum(error, least)
         return best
 

@@ -170,7 +170,7 @@ def fold_batchnorm(model: nn.Module) -> nn.Module:
     bias get one.
     """
     folded = copy.deepcopy(model).eval()
-    for name, norm_name in folded_pairs(model).items():
+    for name, norm_name in find_batchnorms(model).items():
         layer, norm = folded.get_submodule(name), folded.get_submodule(norm_name)
         assert isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)) and isinstance(norm, nn.BatchNorm2d)
         fused = fuse_conv_bn_eval(layer, norm, transpose=isinstance(layer, nn.ConvTranspose2d))
@@ -182,7 +182,7 @@ def fold_batchnorm(model: nn.Module) -> nn.Module:
     return folded
 
 
-def folded_pairs(model: nn.Module) -> dict[str, str]:
+def find_batchnorms(model: nn.Module) -> dict[str, str]:
     """The convolutions of `model` that a BatchNorm follows, and that BatchNorm, by name."""
     pairs = {}
     for prefix, parent in model.named_modules():

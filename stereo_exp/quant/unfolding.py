@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from stereo_exp.data import StereoBatch
-from stereo_exp.model import normalise
+from stereo_exp.model import normalize
 from stereo_exp.quant.network import QuantisedStereoNet
-from stereo_exp.quant.trunk import fold_batchnorm, folded_pairs
+from stereo_exp.quant.trunk import find_batchnorms, fold_batchnorm
 
 # Pairs run through a network for what its hooks see of them.
 
@@ -29,7 +29,7 @@ def observe(network: nn.Module, batches: Iterable[StereoBatch]) -> int:
             log.warning("skipped %s: %s", key, reason)
         pairs += len(batch)
         if len(batch):
-            network(normalise(batch.left.to(device)), normalise(batch.right.to(device)))
+            network(normalize(batch.left.to(device)), normalize(batch.right.to(device)))
     return pairs
 
 
@@ -51,7 +51,7 @@ def unfold(network: QuantisedStereoNet, model: nn.Module, batches: Iterable[Ster
     folded = fold_batchnorm(model)
     folded.load_state_dict(dict(network.trunk.named_parameters()))
     folded = folded.to(next(model.parameters()).device)
-    norms = folded_pairs(model)
+    norms = find_batchnorms(model)
     seen = {name: _Statistics(folded.get_submodule(name)) for name in norms}
     pairs = observe(folded, batches)
     if not pairs:

@@ -1,5 +1,15 @@
-from .bench import Load, Progress, by_type, describe, measure_fps, measure_latency, measure_perf, pinned, write_profile
-from .engines import AUTO, ENGINES, choose_engine, compiled_for, is_installed, load_engine
+from .bench import (
+    Load,
+    Progress,
+    by_type,
+    describe,
+    measure_fps,
+    measure_latency,
+    measure_perf,
+    pin_cores,
+    write_profile,
+)
+from .engines import AUTO, ENGINES, choose_engine, is_installed, list_compiled_engines, load_engine
 from .engines.base import Engine, OperatorTime
 from .engines.onnxruntime import exact_options
 from .engines.openvino import EXACT_SUM
@@ -40,17 +50,17 @@ __all__ = [
     "TensorEntry",
     "by_type",
     "choose_engine",
-    "compiled_for",
     "depth",
     "describe",
     "exact_options",
     "file_entry",
     "is_installed",
+    "list_compiled_engines",
     "load_engine",
     "measure_fps",
     "measure_latency",
     "measure_perf",
-    "pinned",
+    "pin_cores",
     "read_manifest",
     "sha256_of",
     "write_profile",

@@ -264,7 +264,7 @@ def describe() -> dict[str, Any]:
 
 
 @contextmanager
-def pinned(cores: Sequence[int] | None) -> Iterator[None]:
+def pin_cores(cores: Sequence[int] | None) -> Iterator[None]:
     """This process, and the threads that it starts inside, on some cores only; None pins nothing.
 
     Raises:

@@ -28,9 +28,9 @@ from stereo_exp.geometry import (
     as_arrays,
     as_pair,
     is_array,
-    padded,
-    padded_size,
+    pad_edges,
     read_calibration,
+    round_up_size,
 )
 from stereo_exp.geometry import depth as depth  # offered beside the model
 from stereo_exp.runtime.engines import AUTO, Engine, load_engine
@@ -212,7 +212,7 @@ class StereoModel:
     def enlargement(self, size: tuple[int, int]) -> float:
         """By how much `scale=None` enlarges the width of images of (height, width), and so their disparities: no more
         than fits into a model's one size."""
-        return self.manifest.sizing.seen(size, self.manifest.multiple, self.manifest.size)[1] / size[1]
+        return self.manifest.sizing.choose_size(size, self.manifest.multiple, self.manifest.size)[1] / size[1]
 
     def submit(self, left: Image, right: Image, **options: Unpack[Options]) -> Future[Prediction]:
         """`__call__` of one pair in the background; `in_flight` at once, the others wait their turn."""
@@ -248,7 +248,7 @@ class StereoModel:
     def _maps(self, left: np.ndarray, right: np.ndarray, tile: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:
         height, width = left.shape[:2]
         size, window = self._sizes((height, width), tile)
-        left, right = padded(left, size), padded(right, size)
+        left, right = pad_edges(left, size), pad_edges(right, size)
         if window == size:
             maps = self._infer(left, right)
         else:
@@ -262,7 +262,7 @@ class StereoModel:
     def _sizes(self, image: tuple[int, int], tile: tuple[int, int] | None) -> tuple[tuple[int, int], tuple[int, int]]:
         """What to pad an image to, and how much of that goes through the engine at a time."""
         multiple, fixed = self.manifest.multiple, self.manifest.size
-        size = padded_size(image, multiple)
+        size = round_up_size(image, multiple)
         if fixed is not None:
             if tile is not None and tuple(tile) != fixed:
                 raise ArgumentError(
@@ -275,7 +275,7 @@ class StereoModel:
             return size, size
         if len(tile) != 2 or min(tile) < 1:
             raise ArgumentError("tile", tuple(tile), "must be (height, width) in px", "try {tile}=(544, 960)")
-        wanted = padded_size((tile[0], tile[1]), multiple)
+        wanted = round_up_size((tile[0], tile[1]), multiple)
         return size, (min(wanted[0], size[0]), min(wanted[1], size[1]))
 
     def _tile_for(self, size: tuple[int, int]) -> tuple[int, int] | None:
@@ -287,7 +287,7 @@ class StereoModel:
         least = self.maxdisp + SEAM + self.manifest.multiple
         height = min(size[0], USUAL_SIZE[0])
         width = max(min(size[1], fits // height), least)
-        tile = padded_size((height, width), self.manifest.multiple)
+        tile = round_up_size((height, width), self.manifest.multiple)
         if size not in self._told:
             self._told.add(size)
             told = "%dx%d: more than half of the free memory: computed in overlapping tiles of %dx%d; tile= sets others"

@@ -16,7 +16,7 @@ import numpy as np
 from stereo_exp.base import USUAL_SIZE, write_bytes, write_text
 from stereo_exp.geometry import encode_disparity_png, encode_png
 from stereo_exp.shapes import props
-from stereo_exp.shapes.paint import Atlas, PlanePaint, mixed
+from stereo_exp.shapes.paint import Atlas, PlanePaint, mix_colors
 from stereo_exp.shapes.photometry import Camera
 from stereo_exp.shapes.raster import render_scene
 from stereo_exp.shapes.scene import Scene, largest_disparity
@@ -60,7 +60,7 @@ class _Paints(Wardrobe):
         tile = sample_tile(self._rng, kind, _SIDE).astype(np.float32).mean(axis=2)
         low, high = np.percentile(tile, (2, 98))
         share = np.clip((tile - low) / max(float(high - low), 1.0), 0, 1)
-        return Atlas(mixed(share, np.array(dark, float), np.array(light, float)))
+        return Atlas(mix_colors(share, np.array(dark, float), np.array(light, float)))
 
     def lay_ready(self, *atlases: Atlas) -> None:
         """What `atlas` hands out from now on, in turn."""

@@ -55,7 +55,7 @@ class Item(Protocol):
         """Where the rays of a view meet it: `columns` 1×w and `y` h×1 are float64 pixels of that view."""
         ...
 
-    def colours(self, hit: Hit, right: bool) -> np.ndarray:
+    def colors(self, hit: Hit, right: bool) -> np.ndarray:
         """RGB at the points met, 0..255 and beyond for lights, float32 h×w×3, writable."""
         ...
 
@@ -63,7 +63,7 @@ class Item(Protocol):
 class Paint(Protocol):
     """What lies on a surface."""
 
-    def colours(self, x: np.ndarray, y: np.ndarray, disparity: np.ndarray) -> np.ndarray:
+    def colors(self, x: np.ndarray, y: np.ndarray, disparity: np.ndarray) -> np.ndarray:
         """RGB 0..255 at left-image coordinates with their disparity: float32 h×w×3, writable."""
         ...
 
@@ -113,9 +113,9 @@ class Sheet:
         disparity = (x - columns if right else self.surface.disparity(x, y)).astype(np.float32)
         return Hit(x, y, disparity, None if self.outline is None else self.outline.inside(x, y))
 
-    def colours(self, hit: Hit, right: bool) -> np.ndarray:
+    def colors(self, hit: Hit, right: bool) -> np.ndarray:
         """See `Item`."""
-        colours = self.texture.colours(hit.x, hit.y, hit.disparity)
+        colours = self.texture.colors(hit.x, hit.y, hit.disparity)
         self._light(colours, hit.x, hit.y)
         for stain in self.stains:
             stain.apply(colours, hit, right)

@@ -12,14 +12,14 @@ import numpy as np
 from stereo_exp.shapes.space import Rig
 
 
-def colour(rng: np.random.Generator, vivid: float = 1.0) -> np.ndarray:
+def sample_color(rng: np.random.Generator, vivid: float = 1.0) -> np.ndarray:
     """A random RGB colour, 3 floats in 0..255; `vivid` 0 is grey."""
     found = rng.uniform(15, 240, 3)
     paler: np.ndarray = found.mean() + (found - found.mean()) * rng.beta(1.0, 2.0) * vivid
     return paler
 
 
-def mixed(share: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def mix_colors(share: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Between two colours at 0..1: h×w to uint8 h×w×3."""
     table = first + np.linspace(0, 1, 256)[:, None] * (second - first)
     picture: np.ndarray = np.clip(table, 0, 255).astype(np.uint8)[(share * 255).astype(np.uint8)]
@@ -117,7 +117,7 @@ class Atlas:
         self._offsets = np.full(256, offsets[-1], np.float32)
         self._offsets[:count] = offsets
 
-    def colours(
+    def colors(
         self, column: np.ndarray, row: np.ndarray, level: np.ndarray | float, tint: tuple[float, float, float]
     ) -> np.ndarray:
         """RGB times `tint`, float32 h×w×3, at tile pixels; `level` is log2 of the tile pixels that a pixel spans."""
@@ -168,7 +168,7 @@ class PlanePaint:
     distance: float
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
-    def colours(self, x: np.ndarray, y: np.ndarray, disparity: np.ndarray) -> np.ndarray:
+    def colors(self, x: np.ndarray, y: np.ndarray, disparity: np.ndarray) -> np.ndarray:
         """See `Paint`."""
         # Only pixels that lose against something nearer are as far as this or behind the camera.
         depth = np.float32(self.rig.power) / np.maximum(disparity, np.float32(0.05))
@@ -188,4 +188,4 @@ class PlanePaint:
             level = 0.5 * math.log2(area) + 1.5 * math.log2(float(depth.mean())) + 0.5
         else:
             level = np.float32(1.5) * np.log2(depth) + np.float32(0.5 * math.log2(area) + 0.5)
-        return self.atlas.colours(positions[0], positions[1], level, self.tint)
+        return self.atlas.colors(positions[0], positions[1], level, self.tint)

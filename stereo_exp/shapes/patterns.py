@@ -11,7 +11,7 @@ import math
 import cv2
 import numpy as np
 
-from stereo_exp.shapes.paint import colour, grain_of, mixed, noise_field, palette
+from stereo_exp.shapes.paint import grain_of, mix_colors, noise_field, palette, sample_color
 
 
 def wood(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -22,7 +22,7 @@ def wood(rng: np.random.Generator, side: int) -> np.ndarray:
     fibre = _stretched(rng, side, 14.0)
     share = np.clip(0.5 + 0.28 * rings + 0.5 * (fibre - 0.5), 0, 1)
     dark = np.array([rng.uniform(40, 130), rng.uniform(25, 85), rng.uniform(10, 60)])
-    return mixed(share, dark, np.minimum(dark * rng.uniform(1.25, 2.2) + 20, 245))
+    return mix_colors(share, dark, np.minimum(dark * rng.uniform(1.25, 2.2) + 20, 245))
 
 
 def planks(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -60,7 +60,7 @@ def checker(rng: np.random.Generator, side: int) -> np.ndarray:
     field: np.ndarray = ((index[:, None] + index[None]) % 2).astype(np.float32)
     field = cv2.GaussianBlur(field, (0, 0), 0.8)
     grain = noise_field(rng, side) - np.float32(0.5)
-    return mixed(np.clip(field + grain * rng.uniform(0, 0.25), 0, 1), colour(rng), colour(rng))
+    return mix_colors(np.clip(field + grain * rng.uniform(0, 0.25), 0, 1), sample_color(rng), sample_color(rng))
 
 
 def fabric(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -74,7 +74,7 @@ def fabric(rng: np.random.Generator, side: int) -> np.ndarray:
     share = np.clip(
         0.5 + rng.uniform(0.05, 0.2) * weave + rng.uniform(0.1, 0.3) * plaid + rng.uniform(0, 0.6) * folds, 0, 1
     )
-    return mixed(share, colour(rng), colour(rng))
+    return mix_colors(share, sample_color(rng), sample_color(rng))
 
 
 def foliage(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -83,7 +83,7 @@ def foliage(rng: np.random.Generator, side: int) -> np.ndarray:
     field = np.clip((field - 0.5) * rng.uniform(1.5, 3.0) + 0.5, 0, 1)
     dark = np.array([rng.uniform(5, 40), rng.uniform(15, 50), rng.uniform(0, 30)])
     light = np.array([rng.uniform(70, 200), rng.uniform(100, 220), rng.uniform(20, 110)])
-    return mixed(field, dark, light)
+    return mix_colors(field, dark, light)
 
 
 def rough(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -92,7 +92,7 @@ def rough(rng: np.random.Generator, side: int) -> np.ndarray:
         grain_of((side, side), int(rng.integers(2**40))), (0, 0), rng.uniform(0.8, 1.6)
     )
     grain *= np.float32(rng.uniform(4, 22) / max(float(grain.std()), 1e-6))
-    base = colour(rng, vivid=0.35)
+    base = sample_color(rng, vivid=0.35)
     ground = (noise_field(rng, side, coarse=True) - np.float32(0.5)) * np.float32(rng.uniform(5, 50))
     tile: np.ndarray = np.clip(base + (grain + ground)[..., None], 0, 255).astype(np.uint8)
     return tile
@@ -103,19 +103,19 @@ def blotches(rng: np.random.Generator, side: int) -> np.ndarray:
     field = cv2.GaussianBlur(noise_field(rng, side), (0, 0), rng.uniform(1.0, 3.0))
     count = int(rng.integers(2, 5))
     steps = np.quantile(field[::4, ::4], np.linspace(0, 1, count + 1)[1:-1])
-    colours = np.stack([colour(rng) for _ in range(count)]).astype(np.uint8)
+    colours = np.stack([sample_color(rng) for _ in range(count)]).astype(np.uint8)
     return cv2.GaussianBlur(colours[np.searchsorted(steps, field)], (0, 0), 0.8)
 
 
 def marble(rng: np.random.Generator, side: int) -> np.ndarray:
     """Veins along the ridges of noise."""
     ridges = np.abs(noise_field(rng, side) - np.float32(0.5)) * np.float32(rng.uniform(4, 10))
-    return mixed(np.clip(ridges, 0, 1), colour(rng), colour(rng, vivid=0.3))
+    return mix_colors(np.clip(ridges, 0, 1), sample_color(rng), sample_color(rng, vivid=0.3))
 
 
 def faint(rng: np.random.Generator, side: int) -> np.ndarray:
     """A painted wall: one colour that drifts, with a grain of a few grey levels."""
-    base = colour(rng, vivid=0.6)
+    base = sample_color(rng, vivid=0.6)
     drift = (noise_field(rng, side, coarse=True) - np.float32(0.5)) * np.float32(rng.uniform(0, 25))
     grain: np.ndarray = cv2.GaussianBlur(grain_of((side, side), int(rng.integers(2**40))), (0, 0), 1.0)
     grain *= np.float32(rng.uniform(0.3, 3.0) / max(float(grain.std()), 1e-6))
@@ -127,7 +127,7 @@ def facade(rng: np.random.Generator, side: int) -> np.ndarray:
     """A front of windows, all alike but for what they mirror."""
     rows, columns = int(rng.integers(2, 7)), int(rng.integers(2, 8))
     wall = (rough if rng.random() < 0.6 else bricks)(rng, side).astype(np.float32)
-    glass, frame = colour(rng, vivid=0.3) * rng.uniform(0.15, 0.6), colour(rng, vivid=0.3)
+    glass, frame = sample_color(rng, vivid=0.3) * rng.uniform(0.15, 0.6), sample_color(rng, vivid=0.3)
     wide, high = rng.uniform(0.3, 0.7), rng.uniform(0.4, 0.75)
     for row in range(rows):
         for column in range(columns):
@@ -151,10 +151,10 @@ def _laid(
     shades = rng.normal(1, spread, (rows, columns)).astype(np.float32)
     shade = np.take(shades, np.floor(y).astype(int)[:, None] * columns + stone)
     grain = (noise_field(rng, side) - np.float32(0.5)) * np.float32(rng.uniform(0.05, 0.6))
-    field = np.clip(shade + grain, 0.2, 1.7)[..., None] * colour(rng).astype(np.float32)
+    field = np.clip(shade + grain, 0.2, 1.7)[..., None] * sample_color(rng).astype(np.float32)
     gap = np.minimum((x % 1) * side / columns, ((y % 1) * side / rows)[:, None])
     in_joint = np.clip(np.float32(joint) - gap, 0, 1)[..., None].astype(np.float32)
-    field += in_joint * (colour(rng, vivid=0.2).astype(np.float32) - field)
+    field += in_joint * (sample_color(rng, vivid=0.2).astype(np.float32) - field)
     tile: np.ndarray = cv2.GaussianBlur(np.clip(field, 0, 255), (0, 0), 0.6).astype(np.uint8)
     return tile
 

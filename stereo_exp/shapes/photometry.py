@@ -53,20 +53,20 @@ class Camera:
         """The picture that the camera makes of H×W×3 float32 radiance in 0..255: uint8 of the same shape."""
         image = self._seen(radiance)
         # A table on 8-bit values is ten times cheaper than a power for every pixel.
-        levels = quantise(image)
+        levels = quantize(image)
         if self.grey:
             levels = cv2.cvtColor(cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         table = 255 * (np.arange(256) / 255) ** self.gamma
         tables = np.clip(table[:, None] * np.array(self.gain) + self.offset, 0, 255).astype(np.float32)
         if self.noise == 0 and self.shot == 0:
-            exposed = cv2.LUT(levels, quantise(tables)[None])
+            exposed = cv2.LUT(levels, quantize(tables)[None])
         else:
             signal = cv2.LUT(levels, tables[None])
             grain = grain_of(signal.shape, self.seed)
             if self.grey:
                 grain = np.broadcast_to(grain[..., :1], grain.shape)
             spread = np.sqrt(np.float32(self.noise**2) + np.float32(self.shot) * tables)
-            exposed = quantise(cv2.LUT(levels, spread[None]) * grain + signal)
+            exposed = quantize(cv2.LUT(levels, spread[None]) * grain + signal)
         if self.jpeg:
             # The order of the channels matters to the codec, which keeps brightness better than colour.
             code = cv2.imencode(".jpg", exposed[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, self.jpeg])[1]
@@ -97,7 +97,7 @@ class Camera:
         return image
 
 
-def quantise(values: np.ndarray) -> np.ndarray:
+def quantize(values: np.ndarray) -> np.ndarray:
     """Round and clip 0..255 values to uint8."""
     levels: np.ndarray = cv2.convertScaleAbs(np.maximum(values, 0))
     return levels

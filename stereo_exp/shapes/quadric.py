@@ -107,7 +107,7 @@ class Quadric:
         x = columns + disparity if right else columns
         return Hit(x, y, disparity.astype(np.float32), inside.astype(np.float32), part)
 
-    def colours(self, hit: Hit, right: bool) -> np.ndarray:
+    def colors(self, hit: Hit, right: bool) -> np.ndarray:
         """See `Item`."""
         rig, finish = self.rig, self.finish
         depth = np.float32(rig.power) / np.maximum(hit.disparity, np.float32(0.05))
@@ -138,7 +138,7 @@ class Quadric:
         grazing = np.einsum("ijk,ijk->ij", normal, point) / _length(point)
         level = np.log2(np.float32(finish.density / rig.focal) * depth)
         level -= np.float32(0.7) * np.log2(np.clip(np.abs(grazing), np.float32(0.1), 1))
-        colours = finish.atlas.colours(
+        colours = finish.atlas.colors(
             around * np.float32(finish.density) + np.float32(finish.offset[0]),
             along * np.float32(finish.density) + np.float32(finish.offset[1]),
             level,

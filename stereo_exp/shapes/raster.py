@@ -14,7 +14,7 @@ import numpy as np
 
 from stereo_exp.shapes.item import Hit, Item, Window
 from stereo_exp.shapes.paint import for_channels
-from stereo_exp.shapes.photometry import quantise
+from stereo_exp.shapes.photometry import quantize
 from stereo_exp.shapes.scene import Scene
 
 
@@ -45,7 +45,7 @@ def render_scene(scene: Scene, *, photometric: bool = True, antialias: bool = Tr
     if photometric:
         images = scene.cameras[0].expose(left), scene.cameras[1].expose(right)
     else:
-        images = quantise(left), quantise(right)
+        images = quantize(left), quantize(right)
     return Pair(*images, disparity_left, disparity_right)
 
 
@@ -105,7 +105,7 @@ def _paint(trace: _Trace, right: bool, radiance: np.ndarray, nearest: np.ndarray
     box = _bounds(touched & seen)
     if box is None:
         return
-    colours = trace.item.colours(trace.hit.cut(*box), right)
+    colours = trace.item.colors(trace.hit.cut(*box), right)
     (rows, columns), (top, left) = box, (trace.window[0].start, trace.window[1].start)
     canvas = radiance[rows.start + top : rows.stop + top, columns.start + left : columns.stop + left]
     if trace.alpha is None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from stereo_exp.shapes.item import Hit, Paint, Window, clamp
 from stereo_exp.shapes.shapes import Polygon
-from stereo_exp.shapes.space import Rig, clipped
+from stereo_exp.shapes.space import Rig, clip_polygon
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Solid:
         box = np.array([[0.0, 0.0], [self.rig.width - 1.0, self.rig.height - 1.0]])
         found = 0.0
         for right in (False, True):
-            seen = clipped(self.outline(right).vertices, (box[0, 0], box[0, 1]), (box[1, 0], box[1, 1]))
+            seen = clip_polygon(self.outline(right).vertices, (box[0, 0], box[0, 1]), (box[1, 0], box[1, 1]))
             if len(seen):
                 planes = self._planes(right)
                 # Concave over the outline: the sides at one vertex bound the least of them from above.
@@ -87,7 +87,7 @@ class Solid:
         x = columns + disparity if right else columns
         return Hit(x, y, disparity.astype(np.float32), self.outline(right).inside(columns, y), part)
 
-    def colours(self, hit: Hit, right: bool) -> np.ndarray:
+    def colors(self, hit: Hit, right: bool) -> np.ndarray:
         """See `Item`."""
         assert hit.part is not None
         colours = np.zeros((*hit.disparity.shape, 3), np.float32)
@@ -105,6 +105,6 @@ class Solid:
     def _side(self, side: int, hit: Hit) -> np.ndarray:
         paint = self.paints[side]
         assert paint is not None
-        colours = paint.colours(hit.x, hit.y, hit.disparity)
+        colours = paint.colors(hit.x, hit.y, hit.disparity)
         colours *= np.float32(self.lights[side])
         return colours

@@ -39,7 +39,7 @@ class Rig:
         """Disparity times depth, pixel metres."""
         return self.focal * self.baseline
 
-    def turned(self, vectors: np.ndarray) -> np.ndarray:
+    def to_camera(self, vectors: np.ndarray) -> np.ndarray:
         """World coordinates, ...×3, in the camera's."""
         turned: np.ndarray = np.asarray(vectors, np.float64) @ self.rotation.T
         return turned
@@ -88,7 +88,7 @@ def cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
 
 
-def clipped(polygon: np.ndarray, low: tuple[float, float], high: tuple[float, float]) -> np.ndarray:
+def clip_polygon(polygon: np.ndarray, low: tuple[float, float], high: tuple[float, float]) -> np.ndarray:
     """The part, m×2, of a convex polygon, n×2, in a rectangle (Sutherland and Hodgman, 1974); m may be 0."""
     for axis in (0, 1):
         for sign, limit in ((1.0, low[axis]), (-1.0, high[axis])):

@@ -18,7 +18,7 @@ from stereo_exp.shapes.quadric import Finish, Quadric
 from stereo_exp.shapes.scene import Composition
 from stereo_exp.shapes.shapes import Polygon
 from stereo_exp.shapes.solid import Solid
-from stereo_exp.shapes.space import Rig, clipped, cross, turn
+from stereo_exp.shapes.space import Rig, clip_polygon, cross, turn
 from stereo_exp.shapes.stains import Shadow
 from stereo_exp.shapes.surface import EDGE_ON, LOWEST, Surface
 from stereo_exp.shapes.textures import Texture
@@ -72,7 +72,7 @@ class Stage:
         column = self.rng.uniform(-0.05, 1.1) * self.rig.width
         return (column - self.rig.cx) / self.rig.focal * z, z
 
-    def lit(self, normal: np.ndarray) -> float:
+    def shade(self, normal: np.ndarray) -> float:
         """Brightness of a surface that faces along a world vector."""
         return self.ambient + (1 - self.ambient) * max(float(normal @ self.sun), 0.0)
 
@@ -85,9 +85,9 @@ class Stage:
         """
         rng, rig = self.rng, self.rig
         atlas = atlas or self.wardrobe.atlas()
-        depth = max(float(rig.turned(point)[2]), 0.2)
+        depth = max(float(rig.to_camera(point)[2]), 0.2)
         density = atlas.side / metres if metres else rig.focal / depth * math.exp(rng.uniform(-0.6, 0.9))
-        axes_c = rig.turned(np.stack(axes))
+        axes_c = rig.to_camera(np.stack(axes))
         normal = cross(axes_c[0], axes_c[1])
         # Print may stand on its head, but rather not.
         flip = 1 if rng.random() < 0.8 else -1
@@ -98,7 +98,7 @@ class Stage:
             axes_c[0] * density * flip,
             axes_c[1] * density,
             (float(offset[0]), float(offset[1])),
-            abs(float(normal @ rig.turned(point))),
+            abs(float(normal @ rig.to_camera(point))),
             self.wardrobe.tint(),
         )
 
@@ -110,10 +110,10 @@ class Stage:
         # What stands in sight is on average somewhat farther than the nearest point of the plane.
         point = normal * distance
         paint = self.paint(point, (across, up), atlas, metres or atlas.side * distance * 2.0 / self.rig.focal)
-        a, b, c = (v * self.rig.power / distance for v in self.rig.affine(self.rig.turned(normal)))
+        a, b, c = (v * self.rig.power / distance for v in self.rig.affine(self.rig.to_camera(normal)))
         width, height = self.rig.width, self.rig.height
         slopes = self.rng.normal(0, 0.3, 2)
-        level = self.lit(-normal) * float(self.rng.uniform(0.85, 1.1))
+        level = self.shade(-normal) * float(self.rng.uniform(0.85, 1.1))
         light = (level * (1 - (slopes[0] + slopes[1]) / 2), slopes[0] / width, slopes[1] / height)
         stains: tuple[Stain, ...] = self.wardrobe.glare(self.rig, paint) if gloss else ()
         self.backdrop.append(Sheet(Surface(a, b, c), paint, None, light, stains))
@@ -122,7 +122,7 @@ class Stage:
         self, corners: np.ndarray, atlas: Atlas | None = None, metres: float = 0.0, light: float | None = None
     ) -> bool:
         """A thin plate, n×3 coplanar corners of a convex polygon, seen from either side."""
-        points = self.rig.turned(corners)
+        points = self.rig.to_camera(corners)
         if points[:, 2].min() < _CLOSEST:
             return False
         across = corners[1] - corners[0]
@@ -135,10 +135,10 @@ class Stage:
         distance = float(normal @ corners[0])
         if abs(distance) < 1e-3 * float(points[0, 2]):
             return False  # edge-on
-        a, b, c = (v * self.rig.power / distance for v in self.rig.affine(self.rig.turned(normal)))
+        a, b, c = (v * self.rig.power / distance for v in self.rig.affine(self.rig.to_camera(normal)))
         pixels = self.rig.project(points)
         reach = (-1.0, -1.0), (self.rig.width + self.limit, float(self.rig.height))
-        seen = clipped(pixels, *reach)
+        seen = clip_polygon(pixels, *reach)
         if not len(seen) or abs(1 - b) < 2 * EDGE_ON:
             return False
         peak = float((a + b * seen[:, 0] + c * seen[:, 1]).max())
@@ -146,9 +146,9 @@ class Stage:
             return False
         facing = normal if distance < 0 else -normal
         paint = self.paint(corners.mean(axis=0), (across, cross(normal, across)), atlas, metres)
-        level = self.lit(facing) if light is None else light
+        level = self.shade(facing) if light is None else light
         # Far corners of long polygons are cut off: their pixels would be imprecise in float32.
-        outline = Polygon(clipped(pixels, (-4096.0, -4096.0), (8192.0, 8192.0)))
+        outline = Polygon(clip_polygon(pixels, (-4096.0, -4096.0), (8192.0, 8192.0)))
         self._add(Sheet(Surface(a, b, c), paint, outline, (level, 0.0, 0.0)), points.mean(axis=0)[2])
         return True
 
@@ -176,7 +176,7 @@ class Stage:
         centre = np.array(foot) - axes[1] * half[1]
         signs = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)], np.float64)
         corners = centre + (signs * half) @ axes
-        vertices = self.rig.turned(corners)
+        vertices = self.rig.to_camera(corners)
         if vertices[:, 2].min() < _CLOSEST or not self._in_sight(vertices):
             return False
         atlases = atlases or [self.wardrobe.atlas() for _ in range(self.rng.choice([1, 2]))]
@@ -190,10 +190,10 @@ class Stage:
             normals.append(normal)
             reaches[side] = normal @ point
             # The right camera looks past the left one at some sides.
-            seen = reaches[side] < max(0.0, float(self.rig.turned(normal)[0]) * self.rig.baseline)
+            seen = reaches[side] < max(0.0, float(self.rig.to_camera(normal)[0]) * self.rig.baseline)
             paints.append(self.paint(point, (u, v), atlases[axis % len(atlases)], metres) if seen else None)
-            lights.append(self.lit(normal) * float(self.rng.uniform(0.9, 1.1)))
-        solid = Solid(self.rig, self.rig.turned(np.array(normals)), reaches, vertices, tuple(paints), tuple(lights))
+            lights.append(self.shade(normal) * float(self.rng.uniform(0.9, 1.1)))
+        solid = Solid(self.rig, self.rig.to_camera(np.array(normals)), reaches, vertices, tuple(paints), tuple(lights))
         # What is near enough at no corner needs no closer look.
         if self.rig.power > self.limit * vertices[:, 2].min() and solid.peak() > self.limit:
             return False
@@ -216,7 +216,7 @@ class Stage:
         self, centre: np.ndarray, axes: np.ndarray, radii: np.ndarray, tube: bool, atlas: Atlas | None = None
     ) -> bool:
         rng, rig = self.rng, self.rig
-        middle = rig.turned(centre)
+        middle = rig.to_camera(centre)
         if middle[2] - radii.max() * math.sqrt(3) < _CLOSEST:
             return False
         ends = middle + np.array([[-1.0], [1.0]]) * radii.max()
@@ -227,11 +227,11 @@ class Stage:
             rig.focal / float(middle[2]) * math.exp(rng.uniform(-0.3, 0.9)),
             tuple(rng.uniform(0, 512, 2).tolist()),
             self.wardrobe.tint(),
-            rig.turned(self.sun),
+            rig.to_camera(self.sun),
             self.ambient,
             float(rng.uniform(30, 220)) if rng.random() < 0.45 else 0.0,
         )
-        body = Quadric(rig, middle, rig.turned(axes), radii, tube, finish)
+        body = Quadric(rig, middle, rig.to_camera(axes), radii, tube, finish)
         if body.peak() > self.limit:
             return False
         self._add(body, middle[2])
@@ -241,8 +241,8 @@ class Stage:
         """A soft shadow on the ground around (x, z), drawn out away from the light."""
         drift = -self.sun[[0, 2]] * self.rng.uniform(0.0, 0.8) * max(radius_x, radius_z)
         strength = float(self.rng.uniform(0.1, 0.55)) if strength is None else strength
-        centre = self.rig.turned(np.array([x + drift[0], self.ground_y, z + drift[1]]))
-        axes = self.rig.turned(np.array([[1.0 / radius_x, 0, 0], [0, 0, 1.0 / radius_z]]))
+        centre = self.rig.to_camera(np.array([x + drift[0], self.ground_y, z + drift[1]]))
+        axes = self.rig.to_camera(np.array([[1.0 / radius_x, 0, 0], [0, 0, 1.0 / radius_z]]))
         apparent = max(radius_x, radius_z) / max(float(centre[2]), 0.1)
         self.shadows.append((apparent, Shadow(self.rig, centre, axes, strength)))
 

@@ -94,7 +94,7 @@ class Surface:
         slopes = sorted((self.b * over.left, self.b * over.right))
         return low + slopes[0], high + slopes[1]
 
-    def fitted(self, over: Extent, low: float, high: float) -> Surface:
+    def fit(self, over: Extent, low: float, high: float) -> Surface:
         """The same form, stretched and shifted so that its bounds over `over` are `low` and `high`.
 
         Where that would make |b| larger than `STEEPEST` it is stretched less, and ends at `high`. A flat

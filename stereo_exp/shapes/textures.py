@@ -101,7 +101,7 @@ class Texture:
     tile: np.ndarray
     matrix: np.ndarray
 
-    def colours(self, x: np.ndarray, y: np.ndarray, disparity: np.ndarray | None = None) -> np.ndarray:
+    def colors(self, x: np.ndarray, y: np.ndarray, disparity: np.ndarray | None = None) -> np.ndarray:
         """See `Paint`; the same at any disparity."""
         m = self.matrix
         column = (x * m[0, 0] + (y * m[0, 1] + m[0, 2])).astype(np.float32)

@@ -1,4 +1,4 @@
-from .build import build_loss, build_network, quantise_network
+from .build import build_loss, build_network, quantize_network
 from .datasets import open_split
 from .door import compose, create_network, load, open_dataset, run
 from .networks import Predictor
@@ -8,7 +8,7 @@ from .runs.process import Process
 from .tasks import dispatch
 from .track.base import Tracker, read_metrics
 from .train.device import Compute, choose
-from .train.optim import build_optimiser
+from .train.optim import build_optimizer
 from .train.step import train_step
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "Tracker",
     "build_loss",
     "build_network",
-    "build_optimiser",
+    "build_optimizer",
     "choose",
     "compose",
     "count_costs",
@@ -28,7 +28,7 @@ __all__ = [
     "load",
     "open_dataset",
     "open_split",
-    "quantise_network",
+    "quantize_network",
     "read_metrics",
     "restore_model",
     "run",

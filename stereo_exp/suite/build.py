@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from stereo_exp.base import STRIDE, UserError, arguments, build, group
 from stereo_exp.config import NUM_STAGES, Infer
-from stereo_exp.geometry import Rule, Sizing, padded_size
+from stereo_exp.geometry import Rule, Sizing, round_up_size
 
 if TYPE_CHECKING:
     from stereo_exp.config import Eval, Loss, Model, Observer, Quant, Target
@@ -41,16 +41,16 @@ def make_observer(observer: Observer) -> Callable[[], Any]:
     return partial(group("quant/observer")[observer.name].load(), **arguments(observer))
 
 
-def quantise_network(network: StereoNetPlus, quant: Quant, stored: Any = None) -> QuantisedStereoNet:
+def quantize_network(network: StereoNetPlus, quant: Quant, stored: Any = None) -> QuantisedStereoNet:
     """A float network, prepared for the quantisation that a `quant` node describes; nothing is rounded yet.
 
     Args:
         stored: its graph from a checkpoint, which saves the export.
     """
-    from stereo_exp.quant import build_quantised
+    from stereo_exp.quant import build_quantized
 
     target, observer = build_target(quant.target), make_observer(quant.observer)
-    return build_quantised(network, target, observer, quant.lift, quant.lift_bits, stored)
+    return build_quantized(network, target, observer, quant.lift, quant.lift_bits, stored)
 
 
 def build_rule(asked: Eval | Infer, sizing: Sizing, as_given: bool = False) -> Rule:
@@ -108,7 +108,7 @@ def network_size(key: str, size: Sequence[int] | None) -> tuple[int, int] | None
     if size is None:
         return None
     height, width = size
-    used = padded_size((height, width), STRIDE)
+    used = round_up_size((height, width), STRIDE)
     if used != (height, width):
         why = f"the network takes multiples of {STRIDE} px, smaller images are padded"
         log.warning("%s=[%d,%d]: rounded up to [%d,%d]: %s", key, height, width, *used, why)

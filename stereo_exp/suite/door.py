@@ -96,7 +96,7 @@ def create_network(name: str = "stereonetplus", maxdisp: int = 192, overrides: S
 
     Returns:
         A `torch.nn.Module` in training mode. Called with two normalised views, float32 B×3×H×W
-        (`stereo_exp.model.colour.normalise`; H and W multiples of 32), it gives a `StereoOutput`, whose `disparity` is
+        (`stereo_exp.model.colour.normalize`; H and W multiples of 32), it gives a `StereoOutput`, whose `disparity` is
         float32 B×H×W px.
 
     Raises:

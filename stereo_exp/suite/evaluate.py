@@ -203,13 +203,13 @@ def first_pairs(
         yield from (seen for seen in predict_split(model, splits, device, rule, limit=count) if seen is not None)
 
 
-def flat(scores: Mapping[str, Any], prefix: str) -> dict[str, float]:
+def flatten(scores: Mapping[str, Any], prefix: str) -> dict[str, float]:
     """Scores as a tracker takes them: `prefix/epe`, and `prefix/<set>/epe` for the sets of a mixture."""
     out: dict[str, float] = {}
     for key, value in scores.items():
         if key == "sets":
             for name, of_set in value.items():
-                out |= flat(of_set, f"{prefix}/{name}")
+                out |= flatten(of_set, f"{prefix}/{name}")
         else:
             out[f"{prefix}/{key}"] = value
     return out

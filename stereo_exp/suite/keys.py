@@ -81,7 +81,7 @@ FIXES = {
 """What a library says to do -> what to type for it. `{value}`: the refused one; other braces as in `ArgumentError`."""
 
 
-def told(error: UserError, scope: str, config: Any = None) -> UserError:
+def retell(error: UserError, scope: str, config: Any = None) -> UserError:
     """A library's error by the keys of the config; itself where it names none.
 
     Errors about files keep their paths, and their fix becomes one that can be typed.
@@ -99,16 +99,16 @@ def told(error: UserError, scope: str, config: Any = None) -> UserError:
     key, value = keys.get(error.key, error.key), _as_typed(error.value)
     if value is None and config is not None and key in GROUPS:
         value = _chosen(config, key)
-    return ArgumentError(error.key, value, rule, fix).renamed(lambda name: keys.get(name, name))
+    return ArgumentError(error.key, value, rule, fix).rename(lambda name: keys.get(name, name))
 
 
 @contextmanager
 def by_key(scope: str, config: Any = None) -> Iterator[None]:
-    """What libraries raise in here is `told`."""
+    """What libraries raise in here goes through `retell`."""
     try:
         yield
     except UserError as error:
-        again = told(error, scope, config)
+        again = retell(error, scope, config)
         if again is error:
             raise
         raise again from None

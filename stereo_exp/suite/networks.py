@@ -26,13 +26,13 @@ from stereo_exp.runtime import (
     OperatorTime,
     StereoModel,
     choose_engine,
-    compiled_for,
     is_installed,
+    list_compiled_engines,
     load_engine,
     read_manifest,
 )
-from stereo_exp.suite.runs.folders import COMPILED_FOLDER, compiled_of
-from stereo_exp.weights import FURTHEST_RELEASE, NAMES, RELEASE, compiled_release, name_of, released
+from stereo_exp.suite.runs.folders import COMPILED_FOLDER, find_compiled_of
+from stereo_exp.weights import FURTHEST_RELEASE, NAMES, RELEASE, find_compiled_release, find_name, find_release
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +80,7 @@ def choose_network(context: RunContext, release_first: bool = False) -> Chosen:
     found = find_checkpoint(context)
     if found.release is not None:
         return replace(find_named(found.release, found.stage), why=found.why)
-    return Chosen(str(found.path), found.stage, found.path, compiled_of(context, found.path), found.why)
+    return Chosen(str(found.path), found.stage, found.path, find_compiled_of(context, found.path), found.why)
 
 
 def find_named(named: str | Path, stage: str | None = None, key: str = "checkpoint") -> Chosen:
@@ -95,9 +95,11 @@ def find_named(named: str | Path, stage: str | None = None, key: str = "checkpoi
     """
     if str(named) in NAMES:
         network, stage = NAMES[str(named)], stage or FURTHEST_RELEASE
-        path = released(stage, key, network)
-        compiled = read_manifest(compiled_release(network), check_files=False) if stage == FURTHEST_RELEASE else None
-        return Chosen(name_of(network), stage, path, compiled)
+        path = find_release(stage, key, network)
+        compiled = (
+            read_manifest(find_compiled_release(network), check_files=False) if stage == FURTHEST_RELEASE else None
+        )
+        return Chosen(find_name(network), stage, path, compiled)
     path = Path(named)
     if path.is_dir() and any((path / each).is_file() for each in (MANIFEST, f"{COMPILED_FOLDER}/{MANIFEST}")):
         manifest = read_manifest(path, check_files=False)
@@ -190,7 +192,7 @@ def _choose_engine(chosen: Chosen, engine: str, device: str | None) -> tuple[str
         return TORCH, "it is not compiled; task=compile makes it several times as fast"
     if device is not None and device.startswith("cuda"):
         return TORCH, f"it computes on {device}"
-    there = compiled_for(chosen.compiled)
+    there = list_compiled_engines(chosen.compiled)
     if there and not any(map(is_installed, there)):
         missing = f"none of {', '.join(there)} is installed"
         if chosen.checkpoint is not None and find_spec(TORCH) is not None:
@@ -248,11 +250,11 @@ class TorchEngine:
         """uint8 B×H×W×3, twice, to disparity and confidence, float32 B×H×W."""
         import torch
 
-        from stereo_exp.model import full_confidence, full_disparity, normalise
+        from stereo_exp.model import full_confidence, full_disparity, normalize
 
         with torch.no_grad():
             views = (torch.from_numpy(view).permute(0, 3, 1, 2).contiguous() for view in (left, right))
-            output = self.model(*(normalise(view.to(self.device)) for view in views))
+            output = self.model(*(normalize(view.to(self.device)) for view in views))
             return [each.cpu().numpy() for each in (full_disparity(output), full_confidence(output))]
 
     def profile(self, left: np.ndarray, right: np.ndarray, warm_up: int, runs: int) -> list[OperatorTime]:

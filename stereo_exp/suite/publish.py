@@ -19,7 +19,7 @@ from stereo_exp.geometry import Sizing
 from stereo_exp.model import SIZING, Checkpoint, load_checkpoint, save_checkpoint
 from stereo_exp.runtime import ENGINES, FULL, MANIFEST, Manifest, sha256_of
 from stereo_exp.suite.restore import load_source, network_difference, network_of, restore
-from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, compiled_folder, name_of, network_with
+from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, find_name, find_network, locate_compiled
 
 # What a run does with the network, which says nothing about the weights; these keys a released file still has.
 _KEPT = ("task", "stage", "init_from", "checkpoint", "dataset")
@@ -56,20 +56,20 @@ def publish(
             key, there, here = difference
             rule = f"its {key} is {here}, that of the float network {there}"
             raise CheckpointError(sources[stage], None, rule, "give two checkpoints of one chain")
-    found = network_with(getattr(original.backbone, "expansion", None))
+    found = find_network(getattr(original.backbone, "expansion", None))
     if found != network:
         rule = f"is of the {found} network, not of the {network} one"
         raise CheckpointError(sources["float"], None, rule, f"say --network {found}")
     written = {}
     for stage, checkpoint in checkpoints.items():
         written[stage] = folder / files[stage]
-        meta = released_meta(checkpoint.meta, commit) | (_proved_graph_of(checkpoint) if stage == "int_infer" else {})
+        meta = strip_meta(checkpoint.meta, commit) | (_proved_graph_of(checkpoint) if stage == "int_infer" else {})
         meta |= {} if sizing is None else {SIZING: asdict(sizing)}
         save_checkpoint(written[stage], meta, {"model": checkpoint.part("model")})
     return written
 
 
-def released_meta(meta: Mapping[str, Any], commit: str | None) -> dict[str, Any]:
+def strip_meta(meta: Mapping[str, Any], commit: str | None) -> dict[str, Any]:
     """The JSON of a released checkpoint: the recipe stays, paths, stores and ids of runs go."""
     config = {key: value for key, value in meta["config"].items() if key not in _OF_THE_TASK}
     config |= {"root": "outputs", "name": _NAME, "init_from": None, "checkpoint": None, "tracker": {"name": "none"}}
@@ -157,14 +157,14 @@ def compile_network(network: str, folder: Path = FOLDER) -> Manifest:
     engines = [name for name in ENGINES if ENGINES[name].is_ours]
     for engine in engines:
         check_installed(engine)
-    path, target = folder / RELEASES[network]["int_infer"], compiled_folder(folder, network)
+    path, target = folder / RELEASES[network]["int_infer"], locate_compiled(folder, network)
     source = load_source(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     # The old folder goes only when the new one is whole: nothing of it stays beside what the manifest lists.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         made = Path(scratch) / target.name
         manifest = build(source, made, Options(engines, MAX_OPT, None, None, (FULL,))).manifest
-        name = name_of(network)
+        name = find_name(network)
         model = replace(manifest.model, name=name, checkpoint=name, checkpoint_sha256=sha256_of(path))
         manifest = replace(manifest, model=model, created="", folder=target)
         write_text(made / MANIFEST, manifest.to_json())
@@ -203,7 +203,7 @@ def main() -> None:
         report = {} if arguments.float is None else _publish(arguments)
         if arguments.compile:
             report["compiled"] = _compile(arguments)
-        elif compiled_folder(arguments.out, arguments.network or PUBLISHED).exists():
+        elif locate_compiled(arguments.out, arguments.network or PUBLISHED).exists():
             print("the compiled form is still that of the weights before: make it anew with --compile")
     print(json.dumps(report))
 

@@ -15,7 +15,7 @@ from stereo_exp.config import NETWORK, MissingPlugin, Model, Network, Quant, bin
 from stereo_exp.deploy import QuantisedTensor, Source
 from stereo_exp.model import Checkpoint, load_checkpoint, load_weights
 from stereo_exp.quant import GRAPH, export_trunk, fold_batchnorm
-from stereo_exp.suite.build import build_network, build_target, quantise_network
+from stereo_exp.suite.build import build_network, build_target, quantize_network
 
 
 def network_of(meta: Mapping[str, Any]) -> Network:
@@ -44,18 +44,18 @@ def restore(checkpoint: Checkpoint, quant: Quant | None = None) -> Any:
     if checkpoint.meta["stage"] == "float":
         load_weights(network, checkpoint)
         return network
-    from stereo_exp.quant import load_quantised
+    from stereo_exp.quant import load_quantized
 
     stored = checkpoint.meta.get(GRAPH)
     try:
-        prepared = quantise_network(network, quant or config.quant, stored)
+        prepared = quantize_network(network, quant or config.quant, stored)
     except ValueError as error:
         if stored is None or isinstance(error, UserError):
             raise
         rule, fix = f"holds a graph that is not of its network ({error})", "copy it again or use another checkpoint"
         raise CheckpointError(checkpoint.path, None, rule, fix) from None
-    load_quantised(prepared, checkpoint)
-    prepared.quantise(True)
+    load_quantized(prepared, checkpoint)
+    prepared.quantize(True)
     return prepared
 
 

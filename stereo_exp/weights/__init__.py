@@ -17,12 +17,12 @@ __all__ = [
     "RELEASES",
     "SLIM",
     "SLIM_EXPANSION",
-    "checkpoint_named",
-    "compiled_folder",
-    "compiled_release",
-    "name_of",
-    "network_with",
-    "released",
+    "find_compiled_release",
+    "find_name",
+    "find_network",
+    "find_release",
+    "locate_compiled",
+    "resolve_checkpoint",
 ]
 
 RELEASE = "release"
@@ -43,17 +43,17 @@ COMPILED = "compiled"
 """Folder beside the weights, with a compiled folder for each int8 network."""
 
 
-def network_with(expansion: Sequence[float] | None) -> str:
+def find_network(expansion: Sequence[float] | None) -> str:
     """The released network that a configured one is nearest to: the slim one if it is that, else the published one."""
     return SLIM if expansion is not None and tuple(expansion) == SLIM_EXPANSION else PUBLISHED
 
 
-def name_of(network: str) -> str:
+def find_name(network: str) -> str:
     """The name among `NAMES` that always means this network, of `RELEASES`."""
     return next(name for name, named in NAMES.items() if named == network and name != RELEASE)
 
 
-def released(stage: str, key: str, network: str = PUBLISHED, value: str = RELEASE) -> Path:
+def find_release(stage: str, key: str, network: str = PUBLISHED, value: str = RELEASE) -> Path:
     """The released checkpoint of a stage.
 
     Args:
@@ -83,17 +83,17 @@ def released(stage: str, key: str, network: str = PUBLISHED, value: str = RELEAS
     return path
 
 
-def checkpoint_named(value: str, stage: str, key: str, network: str = PUBLISHED) -> Path:
+def resolve_checkpoint(value: str, stage: str, key: str, network: str = PUBLISHED) -> Path:
     """The path that a config key gives: a file's, or with one of `NAMES` that of the released weights of `stage`.
 
     Args:
         network: what `release` alone means here.
 
     Raises:
-        CheckpointError: see `released`; or a name that begins like theirs is neither one of them nor a file.
+        CheckpointError: see `find_release`; or a name that begins like theirs is neither one of them nor a file.
     """
     if value in NAMES:
-        return released(stage, key, network if value == RELEASE else NAMES[value], value)
+        return find_release(stage, key, network if value == RELEASE else NAMES[value], value)
     path = Path(value)
     if value.startswith(f"{RELEASE}-") and not path.exists():
         rule = f"is neither a file nor a release; released are {', '.join(NAMES)}"
@@ -101,7 +101,7 @@ def checkpoint_named(value: str, stage: str, key: str, network: str = PUBLISHED)
     return path
 
 
-def compiled_release(network: str = PUBLISHED) -> Path:
+def find_compiled_release(network: str = PUBLISHED) -> Path:
     """The compiled folder of a released int8 network, for `stereo_exp.runtime.StereoModel`.
 
     Its files are checked against their checksums when they are loaded.
@@ -112,7 +112,7 @@ def compiled_release(network: str = PUBLISHED) -> Path:
     Raises:
         CheckpointError: it is not there.
     """
-    folder = compiled_folder(FOLDER, network)
+    folder = locate_compiled(FOLDER, network)
     if not (folder / "manifest.json").is_file():
         raise CheckpointError(
             "network",
@@ -123,6 +123,6 @@ def compiled_release(network: str = PUBLISHED) -> Path:
     return folder
 
 
-def compiled_folder(weights: Path, network: str) -> Path:
+def locate_compiled(weights: Path, network: str) -> Path:
     """Where the compiled form of a network lies beside the released files in `weights`."""
-    return weights / COMPILED / name_of(network).removeprefix(f"{RELEASE}-")
+    return weights / COMPILED / find_name(network).removeprefix(f"{RELEASE}-")

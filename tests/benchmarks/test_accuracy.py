@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from real.markdown import block, write_block
 from real.methods import FLOAT, INT8, REFINED, SGBM, Method
-from real.output import named, page_text
+from real.output import name_block, page_text
 from real.sets import RealSet, default_root, open_sets
 
 from stereo_exp.base.errors import UserError
@@ -130,7 +130,7 @@ def test_the_real_pairs_are_all_found(real_data: Path) -> None:
 
 @pytest.mark.parametrize("network", [PUBLISHED, SLIM])
 def test_page_and_json_say_the_same(repository: Path, network: str) -> None:
-    name = named(accuracy.BLOCK, network)
+    name = name_block(accuracy.BLOCK, network)
     measured = repository / "docs" / "results" / f"{name}.json"
     report = json.loads(measured.read_text())
     assert block(repository / "docs" / "results" / "accuracy.md", name) == page_text(report, accuracy.render(report))

@@ -21,7 +21,7 @@ def times() -> dict[str, list[float]]:
 
 
 def test_medians_ratios_and_what_comes_after_the_trunk() -> None:
-    report = engines.measured(times())
+    report = engines.summarize(times())
     assert report["ms"]["openvino int8"] == 12.5 and report["range"]["openvino int8"] == [10, 30]
     assert report["speedup"]["torch eager float32"] == 1 and report["speedup"]["openvino int8"] == 8
     found = {(goal["fast"], goal["slow"]): goal["found"] for goal in report["goals"]}
@@ -32,7 +32,7 @@ def test_medians_ratios_and_what_comes_after_the_trunk() -> None:
 
 
 def test_goals_of_what_was_not_timed_are_left_out() -> None:
-    pairs = {(goal["fast"], goal["slow"]) for goal in engines.measured(times())["goals"]}
+    pairs = {(goal["fast"], goal["slow"]) for goal in engines.summarize(times())["goals"]}
     assert pairs == {
         ("openvino int8", "OpenCV StereoSGBM, MODE_SGBM"),
         ("openvino int8", "torch eager float32"),
@@ -41,7 +41,7 @@ def test_goals_of_what_was_not_timed_are_left_out() -> None:
 
 
 def test_the_page_says_what_is_met() -> None:
-    text = engines.render(engines.measured(times()) | HOST)
+    text = engines.render(engines.summarize(times()) | HOST)
     assert "| openvino int8 | 12.5 | 10-30 | 8.00 |" in text
     assert "| openvino int8 against OpenCV StereoSGBM, MODE_SGBM | ≥ 5 × | 4.00 × | no |" in text
     assert "| openvino int8 against torch eager float32 | ≥ 7 × | 8.00 × | yes |" in text

@@ -48,7 +48,7 @@ def test_what_the_right_view_does_not_see_is_not_known_and_takes_the_background(
     # Left of the thing, as wide as the two disparities differ, the thing hides the wall from the right view.
     hidden = slice(rows.start + 3, rows.stop - 3), slice(columns.start - (OBJECT - BACKGROUND) + 3, columns.start - 3)
     matcher = Sgbm(64)
-    known = matcher.checked(left, right).known
+    known = matcher.match_both(left, right).known
     assert not known[:, : BACKGROUND - 2].any()
     assert known[hidden].mean() < 0.1
     assert (np.abs(matcher(left, right)[hidden] - BACKGROUND) <= 1).mean() > 0.9

@@ -12,7 +12,7 @@ from wheels import CHECKOUT, build_wheel
 
 from stereo_exp.config import conf_dir
 from stereo_exp.runtime.manifest import read_manifest
-from stereo_exp.weights import COMPILED, FOLDER, RELEASES, compiled_folder
+from stereo_exp.weights import COMPILED, FOLDER, RELEASES, locate_compiled
 
 pytestmark = pytest.mark.skipif(not (CHECKOUT / "setup.cfg").is_file(), reason="needs a checkout")
 
@@ -45,7 +45,7 @@ def test_wheel_has_the_released_weights(installed: Path) -> None:
 
 @pytest.mark.parametrize("network", RELEASES)
 def test_wheel_has_the_compiled_releases(installed: Path, network: str) -> None:
-    manifest = read_manifest(compiled_folder(installed / "stereo_exp" / "weights", network), check_files=True)
+    manifest = read_manifest(locate_compiled(installed / "stereo_exp" / "weights", network), check_files=True)
     assert sorted(manifest.engines) == ["onnxruntime", "openvino"]
     files = [
         {path.relative_to(top).as_posix() for path in (top / "stereo_exp" / "weights" / COMPILED).rglob("*.*")}

@@ -13,7 +13,7 @@ from composing import composed
 from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind
 from stereo_exp.config.binding import bind_network
-from stereo_exp.config.model import Model, widened
+from stereo_exp.config.model import Model, widen
 
 CONFIG = json.dumps(asdict(bind(composed())))
 PUBLISHED = [2.0, 4.0, 4.0, 2.0, 2.0]
@@ -39,7 +39,7 @@ def bound(model: dict[str, Any]) -> Model:
 def is_narrower(model: dict[str, Any], than: dict[str, Any]) -> bool:
     """What `stage=float` may start from: another network, and the same but for its expansion."""
     ours, theirs = bound(model), bound(than)
-    return ours != theirs and widened(ours, theirs) == theirs
+    return ours != theirs and widen(ours, theirs) == theirs
 
 
 @pytest.mark.parametrize(

@@ -212,13 +212,13 @@ def test_rule_told_as_a_plain_error(package: Callable[..., Path], here: None) ->
 def test_optimiser_gets_its_own_keys(package: Callable[..., Path], here: None) -> None:
     import torch
 
-    from stereo_exp.suite.train.optim import build_optimiser
+    from stereo_exp.suite.train.optim import build_optimizer
 
     text = '@option("optim", "mine", "mine_code:sgd")\n@dataclass\nclass S(Optim):\n    name: str = "mine"\n'
     code = "import torch\n\ndef sgd(params, lr, betas, momentum):\n    return torch.optim.SGD(params, lr, momentum)\n"
     package(text + "    momentum: float = 0.5\n", code)
     config = compose("plugins=[mine]", "optim=mine", "optim.momentum=0.25", "optim.lr=0.125")
-    found = build_optimiser(config.optim, torch.nn.Conv2d(1, 1, 1))
+    found = build_optimizer(config.optim, torch.nn.Conv2d(1, 1, 1))
     assert {(each["momentum"], each["lr"]) for each in found.param_groups} == {(0.25, 0.125)}
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stereo_exp.data.augment import Augment, HflipSwap, Scale, VerticalFlip, VerticalJitter
-from stereo_exp.data.augment.geometry import resized
+from stereo_exp.data.augment.geometry import resize_sample
 from stereo_exp.geometry.occlusion import right_disparity
 from stereo_exp.geometry.pair import Calibration, StereoSample
 from stereo_exp.shapes.raster import render_scene
@@ -46,11 +46,13 @@ def mismatch(sample, disparity=None, keep=None):
 @pytest.mark.parametrize("size", [(96, 200), (160, 320), (128, 330), (110, 256), (100, 330), (180, 190)])
 def test_a_scaled_pair_matches_by_its_scaled_truth(index, size):
     sample, _ = rendered(index)
-    out = resized(sample, size)
+    out = resize_sample(sample, size)
     assert out.size == out.disparity.shape == out.noc.shape == size
     assert mismatch(out) < 1.6 * mismatch(sample) + 0.5
     if size[1] != sample.size[1]:
-        unchanged = resized(replace(sample, disparity=sample.disparity * sample.size[1] / size[1]), size).disparity
+        unchanged = resize_sample(
+            replace(sample, disparity=sample.disparity * sample.size[1] / size[1]), size
+        ).disparity
         assert mismatch(out) < 0.7 * mismatch(out, unchanged)
     else:  # the height alone leaves disparity as it is
         assert set(np.unique(out.disparity)) <= set(np.unique(sample.disparity))
@@ -67,7 +69,7 @@ def test_resized_truth_is_the_nearest_pixels_times_the_ratio(height, width, new_
     disparity[rng.random((height, width)) < 0.2] = 0
     image = rng.integers(0, 256, (height, width, 3), np.uint8)
     sample = StereoSample("a", image, image, disparity, disparity > 5, Calibration(10.0, 0.5, -2.0))
-    out = resized(sample, (new_height, new_width))
+    out = resize_sample(sample, (new_height, new_width))
     ratio = np.float32(new_width / width)
     ys = np.floor((np.arange(new_height) + 0.5) * height / new_height + 1e-9).astype(int)
     xs = np.floor((np.arange(new_width) + 0.5) * width / new_width + 1e-9).astype(int)

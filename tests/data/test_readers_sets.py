@@ -15,8 +15,8 @@ from test_sources import photometric_error
 from stereo_exp.base.errors import DataError, UserError
 from stereo_exp.config.dataset import Eth3d, Kitti2012, Kitti2015, Middlebury, Pairs, SceneFlow
 from stereo_exp.data.loader import eval_loader
-from stereo_exp.geometry.occlusion import seen_by_both
-from stereo_exp.geometry.pair import Calibration, checked
+from stereo_exp.geometry.occlusion import find_seen_by_both
+from stereo_exp.geometry.pair import Calibration, check_sample
 from stereo_exp.suite.datasets import open_split
 from stereo_exp.suite.keys import DATASET, by_key
 
@@ -97,7 +97,7 @@ def test_made_pairs_come_back_as_they_were(case, split, tmp_path):
     pair = write(tmp_path)
     source = pickle.loads(pickle.dumps(open_split(config_of(make, tmp_path), split)))
     assert len(source) == 1
-    sample = checked(source.read(0))
+    sample = check_sample(source.read(0))
     assert sample.key == source.key(0) and sample.left.shape == (*pair.left.shape, 3)
     assert sample.left.dtype == np.uint8 and sample.disparity.dtype == np.float32
     np.testing.assert_array_equal(sample.disparity, pair.disparity)
@@ -159,10 +159,10 @@ def test_masks_reach_the_batch_where_there_are_any(noc, tmp_path):
 def test_consistency_knows_what_the_right_camera_cannot_see():
     """Occluded: out of view on the left, or behind the near square; unknown on either side is not seen."""
     right = PAIR.right_disparity.copy()
-    np.testing.assert_array_equal(seen_by_both(PAIR.disparity, right), PAIR.noc)
+    np.testing.assert_array_equal(find_seen_by_both(PAIR.disparity, right), PAIR.noc)
     right[0, 50] = 0
-    assert not seen_by_both(PAIR.disparity, right)[0, 50 + FAR]
-    assert seen_by_both(PAIR.disparity + np.float32(0.4), right)[1, 50], "thirds of a pixel are no occlusion"
+    assert not find_seen_by_both(PAIR.disparity, right)[0, 50 + FAR]
+    assert find_seen_by_both(PAIR.disparity + np.float32(0.4), right)[1, 50], "thirds of a pixel are no occlusion"
     assert NEAR - FAR > 1, "the square would not count as an occluder"
 
 
@@ -170,9 +170,9 @@ def test_consistency_between_two_pixels_and_below_one():
     """Landing at 1.5, either neighbour may be the match; 0 means unknown even where the left disparity is small."""
     left = np.array([[0, 0, 0, 0, 2.5, 0]], np.float32)
     for right in ([0, 2.5, 9, 0, 0, 0], [0, 9, 2.5, 0, 0, 0]):
-        assert seen_by_both(left, np.array([right], np.float32)).nonzero()[1].tolist() == [4]
+        assert find_seen_by_both(left, np.array([right], np.float32)).nonzero()[1].tolist() == [4]
     near = np.array([[0, 0.5, 0.5]], np.float32)
-    assert seen_by_both(near, np.array([[0, 0, 0.5]], np.float32)).tolist() == [[False, False, True]]
+    assert find_seen_by_both(near, np.array([[0, 0, 0.5]], np.float32)).tolist() == [[False, False, True]]
 
 
 ORIGINS = {
@@ -351,7 +351,7 @@ def test_real_pairs(real_data, name, folder):
     source = open_split(make(root=str(real_data / folder)), "test")
     assert len({source.key(i) for i in range(len(source))}) == len(source) == count
     for index in range(count):
-        sample = checked(source.read(index))
+        sample = check_sample(source.read(index))
         if name == "pairs":
             assert sample.disparity is None
             continue

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind
 from stereo_exp.data.augment import Augment, Photometric, VerticalFlip
-from stereo_exp.geometry.images import pad_to, padded_size, random_crop
+from stereo_exp.geometry.images import pad_to, random_crop, round_up_size
 from stereo_exp.geometry.pair import StereoSample
-from stereo_exp.model.colour import normalise, rgb_to_yuv
+from stereo_exp.model.colour import normalize, rgb_to_yuv
 
 
 def make_sample(height, width):
@@ -49,13 +49,13 @@ def test_crops_reach_every_place_and_no_other():
 
 @given(st.integers(1, 2000), st.integers(1, 2000))
 def test_padded_size_is_the_next_multiple_of_32(height, width):
-    for before, after in zip((height, width), padded_size((height, width)), strict=True):
+    for before, after in zip((height, width), round_up_size((height, width)), strict=True):
         assert after % 32 == 0 and before <= after < before + 32
 
 
 def test_padding_goes_to_the_bottom_and_the_right():
     sample = make_sample(5, 7)
-    padded = pad_to(sample, padded_size(sample.size))
+    padded = pad_to(sample, round_up_size(sample.size))
     assert padded.size == (32, 32)
     np.testing.assert_array_equal(padded.left[:5, :7], sample.left)
     np.testing.assert_array_equal(padded.disparity[:5, :7], sample.disparity)
@@ -68,7 +68,7 @@ def test_padding_goes_to_the_bottom_and_the_right():
 
 
 def test_sceneflow_pads_to_544():
-    assert padded_size((540, 960)) == (544, 960)
+    assert round_up_size((540, 960)) == (544, 960)
 
 
 def test_vertical_flip_turns_everything_or_nothing():
@@ -171,7 +171,7 @@ def test_colours_are_those_of_the_specification(colours):
     rgb = torch.tensor(colours, dtype=torch.uint8).T.reshape(1, 3, 1, -1)
     expected = torch.tensor([plain_yuv(*colour) for colour in colours]).T.reshape(1, 3, 1, -1)
     assert torch.equal(rgb_to_yuv(rgb).long(), expected)
-    normalised = normalise(rgb)
+    normalised = normalize(rgb)
     assert normalised.dtype == torch.float32 and torch.equal(normalised * 128 + 128, expected.float())
 
 
@@ -186,4 +186,4 @@ def test_a_million_colours_stay_in_range_and_agree_with_numpy():
 
 def test_grey_has_no_colour_and_the_range_is_full():
     grey = torch.tensor([0, 128, 255], dtype=torch.uint8).repeat(3, 1).reshape(1, 3, 1, 3)
-    assert normalise(grey).tolist() == [[[[-1, 0, 127 / 128]], [[0, 0, 0]], [[0, 0, 0]]]]
+    assert normalize(grey).tolist() == [[[[-1, 0, 127 / 128]], [[0, 0, 0]], [[0, 0, 0]]]]

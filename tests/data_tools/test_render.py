@@ -127,7 +127,7 @@ def test_fitted_surface_keeps_its_limits(
 ) -> None:
     low, high = min(limits), max(limits)
     box = Extent(left, top, left + size[0], top + size[1])
-    surface = Surface(0.0, **form).fitted(box, low, high)
+    surface = Surface(0.0, **form).fit(box, low, high)
     x, y = np.linspace(box.left, box.right, 23), np.linspace(box.top, box.bottom, 31)[:, None]
     found = surface.disparity(x, y)
     assert found.min() >= max(low, LOWEST) - 2e-3 and found.min() >= LOWEST
@@ -139,7 +139,7 @@ def test_surface_refuses_what_cannot_be_inverted() -> None:
     with pytest.raises(ValueError, match="invertible"):
         Surface(a=10.0, b=1.01)
     with pytest.raises(ValueError, match="lie within"):
-        Surface(a=1.0).fitted(Extent(0, 0, 1, 1), 0.1, 5.0)
+        Surface(a=1.0).fit(Extent(0, 0, 1, 1), 0.1, 5.0)
 
 
 @settings(deadline=None, max_examples=40)
@@ -169,9 +169,9 @@ def test_paint_is_the_same_in_both_views_and_textured_as_named(kind: str) -> Non
     for _ in range(6):
         texture = sample_texture(rng, kind, (40.0, 30.0), 80.0)
         x, y = np.arange(80.0)[None], np.arange(60.0)[:, None]
-        paint = texture.colours(x, y)
+        paint = texture.colors(x, y)
         assert paint.shape == (60, 80, 3) and paint.min() >= 0 and paint.max() <= 255
-        np.testing.assert_array_equal(texture.colours(x[:, 20:] + 0 * y, y), paint[:, 20:])
+        np.testing.assert_array_equal(texture.colors(x[:, 20:] + 0 * y, y), paint[:, 20:])
         spreads.append(paint.std(axis=(0, 1)).max())
     assert (
         max(spreads) < 15

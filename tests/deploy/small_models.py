@@ -51,7 +51,7 @@ def images(height: int, width: int, batch: int = 1, seed: int = 0) -> tuple[np.n
 def checkpoint(folder: Path, target: str | None) -> Path:
     """A small network with random weights: float, or calibrated for a target."""
     from stereo_exp.quant.calibration import calibrate
-    from stereo_exp.suite.build import build_network, quantise_network
+    from stereo_exp.suite.build import build_network, quantize_network
 
     stage = "float" if target is None else "calib"
     config = bind(composed(*SMALL, f"stage={stage}", f"quant/target={target or 'pow2'}"))
@@ -59,7 +59,7 @@ def checkpoint(folder: Path, target: str | None) -> Path:
     if target is None:
         state = build_network(config.model).state_dict()
     else:
-        network = quantise_network(build_network(config.model), config.quant)
+        network = quantize_network(build_network(config.model), config.quant)
         batch = collate([StereoSample(str(i), *views(i)) for i in (5, 6)], [0, 1])
         calibrate(network, [batch], 1)
         state = network.state_dict()

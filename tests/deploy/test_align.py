@@ -204,7 +204,7 @@ def comparison(*shares: tuple[int, int], px: float = 0.0) -> Comparison:
     ],
 )
 def test_limits(limits: Limits, found: Comparison, told: str | None) -> None:
-    problem = limits.broken(found)
+    problem = limits.find_violation(found)
     assert (problem is None) == (told is None)
     assert told is None or told in problem
 

@@ -19,7 +19,7 @@ from stereo_exp.config import deploy as schema
 from stereo_exp.data.loader import collate
 from stereo_exp.deploy import engines
 from stereo_exp.geometry.pair import StereoSample
-from stereo_exp.model.colour import normalise
+from stereo_exp.model.colour import normalize
 from stereo_exp.model.stereonetplus import predict
 from stereo_exp.runtime.manifest import read_manifest
 from stereo_exp.runtime.model import StereoModel
@@ -84,8 +84,8 @@ def test_open_explorer(make_context: Make, floating: Network, pairs: list[str]) 
         arrays = [np.fromfile(f / f"{i:04d}.bin", "<f4").reshape(1, 3, 64, 96) for f in folders]
         left, right = views(i)
         padded = collate([StereoSample("x", left, right)], [0])
-        np.testing.assert_array_equal(arrays[0], normalise(padded.left).numpy())
-        np.testing.assert_array_equal(arrays[1], normalise(padded.right).numpy())
+        np.testing.assert_array_equal(arrays[0], normalize(padded.left).numpy())
+        np.testing.assert_array_equal(arrays[1], normalize(padded.right).numpy())
         unfolded, weights = session.run(None, {"left": arrays[0], "right": arrays[1]})
         with torch.no_grad():
             output = floating.source.model(*map(torch.from_numpy, arrays))

@@ -15,7 +15,7 @@ from stereo_exp.config.deploy import MAX_OPT
 from stereo_exp.deploy.align import Reference
 from stereo_exp.deploy.folder import Options, build
 from stereo_exp.geometry.example import example_pair
-from stereo_exp.geometry.images import padded, padded_size
+from stereo_exp.geometry.images import pad_edges, round_up_size
 from stereo_exp.model.checkpoint import load_checkpoint, sizing_of
 from stereo_exp.model.stereonetplus import predict
 from stereo_exp.runtime import StereoModel
@@ -30,11 +30,11 @@ NETWORKS = tuple(weights.RELEASES)
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_folder_is_whole_and_of_the_released_checkpoint(network: str) -> None:
-    manifest = read_manifest(weights.compiled_release(network), check_files=True)
-    path = weights.released("int_infer", "checkpoint", network)
+    manifest = read_manifest(weights.find_compiled_release(network), check_files=True)
+    path = weights.find_release("int_infer", "checkpoint", network)
     model, checkpoint = manifest.model, load_checkpoint(path)
     assert model.checkpoint_sha256 == sha256_of(path), "python -m stereo_exp.suite.publish --compile makes it anew"
-    assert weights.checkpoint_named(model.checkpoint, "int_infer", "checkpoint") == path
+    assert weights.resolve_checkpoint(model.checkpoint, "int_infer", "checkpoint") == path
     assert (model.stage, model.target, model.epe) == ("int_infer", "pow2", checkpoint.meta["scores"]["epe"])
     assert manifest.sizing == sizing_of(checkpoint)
     assert (manifest.size, manifest.batch, manifest.opt) == (None, None, MAX_OPT)
@@ -43,7 +43,7 @@ def test_the_folder_is_whole_and_of_the_released_checkpoint(network: str) -> Non
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_nothing_else_lies_there_and_nothing_of_the_machine(network: str) -> None:
-    folder = weights.compiled_release(network)
+    folder = weights.find_compiled_release(network)
     manifest = read_manifest(folder)
     listed = {MANIFEST}
     for forms in manifest.engines.values():
@@ -60,14 +60,14 @@ def test_nothing_else_lies_there_and_nothing_of_the_machine(network: str) -> Non
 @pytest.fixture(scope="module")
 def slim() -> torch.nn.Module:
     """The slim integer network in torch."""
-    return restore_model(weights.released("int_infer", "checkpoint", weights.SLIM), torch.device("cpu"))[0]
+    return restore_model(weights.find_release("int_infer", "checkpoint", weights.SLIM), torch.device("cpu"))[0]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_odd_sizes(engine: str, slim: torch.nn.Module) -> None:
     """Against torch on the same pair with its edges repeated up to multiples of 32."""
     sample = example_pair()
-    with StereoModel(weights.compiled_release(weights.SLIM), engine, threads=1) as model:
+    with StereoModel(weights.find_compiled_release(weights.SLIM), engine, threads=1) as model:
         for height, width in ((97, 161), (64, 64), (75, 200)):
             # From the middle: there is something to match.
             left, right = (
@@ -76,8 +76,8 @@ def test_odd_sizes(engine: str, slim: torch.nn.Module) -> None:
             )
             found = model(left, right, scale=1)
             assert found.disparity.shape == found.confidence.shape == (height, width)
-            size = padded_size((height, width))
-            views = (torch.from_numpy(padded(view, size)[None]).permute(0, 3, 1, 2) for view in (left, right))
+            size = round_up_size((height, width))
+            views = (torch.from_numpy(pad_edges(view, size)[None]).permute(0, 3, 1, 2) for view in (left, right))
             wanted = predict(slim, *views)[0, :height, :width].numpy()
             np.testing.assert_allclose(found.disparity, wanted, rtol=0, atol=TOLERANCE_PX)
 
@@ -85,13 +85,13 @@ def test_odd_sizes(engine: str, slim: torch.nn.Module) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("network", NETWORKS)
 def test_computes_what_a_fresh_compile_and_torch_compute(network: str, tmp_path: Path) -> None:
-    source = load_source(weights.released("int_infer", "checkpoint", network))
+    source = load_source(weights.find_release("int_infer", "checkpoint", network))
     build(source, tmp_path, Options(ENGINES, MAX_OPT, None, None, (FULL,)))
     sample = example_pair()
     wanted = Reference(source)(sample.left[None], sample.right[None]).disparity[0]
     for engine in ENGINES:
         maps = []
-        for folder in (weights.compiled_release(network), tmp_path):
+        for folder in (weights.find_compiled_release(network), tmp_path):
             with StereoModel(folder, engine, threads=2) as model:
                 maps.append(model(sample.left, sample.right, scale=1))
         assert np.array_equal(maps[0].disparity, maps[1].disparity)
@@ -104,12 +104,12 @@ def test_the_command_makes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.Mo
     """Of one network alone, where the one that came along was the second in its process."""
     name = weights.RELEASES[weights.SLIM]["int_infer"]
     (tmp_path / name).write_bytes((weights.FOLDER / name).read_bytes())
-    stale = weights.compiled_folder(tmp_path, weights.SLIM) / "openvino" / "trunk.xml"
+    stale = weights.locate_compiled(tmp_path, weights.SLIM) / "openvino" / "trunk.xml"
     stale.parent.mkdir(parents=True)
     stale.write_text("of a folder before")
     monkeypatch.setattr("sys.argv", ["publish", "--compile", "--network", weights.SLIM, "--out", str(tmp_path)])
     publish.main()
-    made, shipped = weights.compiled_folder(tmp_path, weights.SLIM), weights.compiled_release(weights.SLIM)
+    made, shipped = weights.locate_compiled(tmp_path, weights.SLIM), weights.find_compiled_release(weights.SLIM)
     manifests = [json.loads((folder / MANIFEST).read_text()) for folder in (made, shipped)]
     versions = [manifest.pop("versions") for manifest in manifests]
     for version in versions:
@@ -127,29 +127,29 @@ def test_the_command_makes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.Mo
 def test_an_installation_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
     with pytest.raises(CheckpointError, match=r"network=slim: its compiled form is missing.*install the package again"):
-        weights.compiled_release(weights.SLIM)
+        weights.find_compiled_release(weights.SLIM)
 
 
 def test_every_name_is_a_release_and_no_other_is() -> None:
     assert set(weights.NAMES.values()) == set(weights.RELEASES)
     for name, network in weights.NAMES.items():
         for stage, file in weights.RELEASES[network].items():
-            assert weights.checkpoint_named(name, stage, "checkpoint").name == file
+            assert weights.resolve_checkpoint(name, stage, "checkpoint").name == file
     # Alone, it is the network that is configured; with a name, the one that is named.
     slim = weights.RELEASES[weights.SLIM]["float"]
-    assert weights.checkpoint_named("release", "float", "checkpoint", weights.SLIM).name == slim
-    assert weights.checkpoint_named("release-slim", "float", "checkpoint", weights.PUBLISHED).name == slim
-    assert weights.checkpoint_named("folder/release-x", "float", "checkpoint") == Path("folder/release-x")
+    assert weights.resolve_checkpoint("release", "float", "checkpoint", weights.SLIM).name == slim
+    assert weights.resolve_checkpoint("release-slim", "float", "checkpoint", weights.PUBLISHED).name == slim
+    assert weights.resolve_checkpoint("folder/release-x", "float", "checkpoint") == Path("folder/release-x")
     with pytest.raises(CheckpointError, match=r"checkpoint=release-slimm: is neither a file nor a release; .*slim"):
-        weights.checkpoint_named("release-slimm", "float", "checkpoint")
+        weights.resolve_checkpoint("release-slimm", "float", "checkpoint")
     with pytest.raises(CheckpointError, match=r"checkpoint=release-slim: no weights of stage=qat are released"):
-        weights.checkpoint_named("release-slim", "qat", "checkpoint")
+        weights.resolve_checkpoint("release-slim", "qat", "checkpoint")
 
 
 def test_a_file_may_be_called_like_a_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("release-mine.safetensors").touch()
-    found = weights.checkpoint_named("release-mine.safetensors", "float", "checkpoint")
+    found = weights.resolve_checkpoint("release-mine.safetensors", "float", "checkpoint")
     assert found == Path("release-mine.safetensors")
 
 

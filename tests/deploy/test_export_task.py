@@ -14,7 +14,7 @@ from small_models import SMALL, Network, checkpoint
 from stereo_exp.base.errors import UserError
 from stereo_exp.deploy.onnx_export import with_fake_weights
 from stereo_exp.deploy.surgery import lower
-from stereo_exp.quant.targets import TensorFormat, quantise
+from stereo_exp.quant.targets import TensorFormat, quantize
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.tasks import dispatch
 
@@ -61,7 +61,7 @@ def test_fake_quantised_weights(pow2: Network) -> None:
         shape = [1] * weight.ndim
         shape[axis] = -1
         own = pow2.source.float_weights[node.input[0]]
-        wanted = quantise(own, scale.view(shape), 0, TensorFormat(8, -127, 127))
+        wanted = quantize(own, scale.view(shape), 0, TensorFormat(8, -127, 127))
         found = torch.round(weight / scale.view(shape)).clamp(-128, 127)
         assert torch.equal(found, wanted)
         checked += 1

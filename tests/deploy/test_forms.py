@@ -14,7 +14,7 @@ from stereo_exp.deploy.folder import FullForm, Options, build
 from stereo_exp.deploy.forms import full_form, trunk_form
 from stereo_exp.deploy.onnx_export import integers_name
 from stereo_exp.deploy.rewrites import rewrite
-from stereo_exp.model.colour import normalise
+from stereo_exp.model.colour import normalize
 from stereo_exp.model.regression import full_confidence, full_disparity
 from stereo_exp.runtime.engines import load_engine
 from stereo_exp.runtime.engines.onnxruntime import exact_options
@@ -49,7 +49,7 @@ def test_full_form(
     disparity, confidence = load_engine(compiled[name], FULL, engine, threads=1).run(*views)
     model = networks[name].source.model
     with torch.no_grad():
-        output = model(*(normalise(torch.from_numpy(v).permute(0, 3, 1, 2)) for v in views))
+        output = model(*(normalize(torch.from_numpy(v).permute(0, 3, 1, 2)) for v in views))
     assert disparity.shape == confidence.shape == (batch, height, width)
     np.testing.assert_allclose(disparity, full_disparity(output).numpy(), atol=1e-3)
     assert 0 <= confidence.min() <= confidence.max() <= 1 + 1e-6
@@ -81,7 +81,7 @@ def test_a_last_shuffle_moves_behind_the_mean(pow2: Network, unrolled: bool, siz
 @pytest.mark.parametrize("engine", ENGINES)
 def test_trunk_and_align_give_the_same_bits(compiled: dict[str, Manifest], pow2: Network, engine: str) -> None:
     manifest, views = compiled["pow2"], images(64, 96, 2)
-    inputs = (normalise(torch.from_numpy(v).permute(0, 3, 1, 2)) for v in views)
+    inputs = (normalize(torch.from_numpy(v).permute(0, 3, 1, 2)) for v in views)
     with torch.no_grad():
         wanted = [logits.numpy() for logits in pow2.source.trunk(*inputs)]
     for form in (TRUNK, ALIGN):

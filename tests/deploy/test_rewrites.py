@@ -23,7 +23,7 @@ from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import REWRITES, Rewrite, rewrite
 from stereo_exp.deploy.rewrites.shuffles import shuffle_weight, weight_before_shuffle
 from stereo_exp.deploy.surgery import edit, nodes_of, repeat_node, replace_pattern, sweep
-from stereo_exp.model.colour import normalise
+from stereo_exp.model.colour import normalize
 from stereo_exp.runtime.engines.onnxruntime import exact_options
 from stereo_exp.runtime.engines.openvino import OpenVinoEngine
 
@@ -43,7 +43,7 @@ def run_openvino(model: onnx.ModelProto, folder: Path) -> list[np.ndarray]:
 
 
 def of_torch(network: Network, views: tuple = VIEWS) -> list[np.ndarray]:
-    inputs = (normalise(torch.from_numpy(view).permute(0, 3, 1, 2)) for view in views)
+    inputs = (normalize(torch.from_numpy(view).permute(0, 3, 1, 2)) for view in views)
     with torch.no_grad():
         return [logits.numpy() for logits in network.source.trunk(*inputs)]
 
@@ -133,7 +133,7 @@ def test_colours_in_bytes_are_those_of_training_for_every_colour(pow2: Network) 
         sums = torch.round(rgb.float() @ matrix.T + torch.tensor(offset))
         assert sums.min() >= -128 and sums.max() <= 127
         found = torch.stack((sums[:, 0] + sums[:, 3], sums[:, 1], sums[:, 2]), 1)
-        wanted = normalise(rgb.T.reshape(1, 3, 256, 256)).reshape(3, -1).T * 128
+        wanted = normalize(rgb.T.reshape(1, 3, 256, 256)).reshape(3, -1).T * 128
         assert torch.equal(found, wanted)
 
 
@@ -210,7 +210,7 @@ def test_colours_are_those_of_training(floating: Network) -> None:
     shape = ["N", 3, "H", "W"]
     model.graph.output.append(helper.make_tensor_value_info("images/left_yuv", onnx.TensorProto.FLOAT, shape))
     (found,) = run(edit(model, lambda m: None), ["images/left_yuv"], (image, image))
-    wanted = normalise(torch.from_numpy(image).permute(0, 3, 1, 2)).numpy()
+    wanted = normalize(torch.from_numpy(image).permute(0, 3, 1, 2)).numpy()
     np.testing.assert_array_equal(found, wanted)
 
 
@@ -223,7 +223,7 @@ def test_integers_of_every_colour_channel(pow2: Network) -> None:
     quantised.graph.output.append(helper.make_tensor_value_info("left.integers", onnx.TensorProto.UINT8, None))
     image = np.random.default_rng(1).integers(0, 256, (1, 512, 512, 3), np.uint8)
     (found,) = run(quantised, ["left.integers"], (image, image))
-    wanted = normalise(torch.from_numpy(image).permute(0, 3, 1, 2)).numpy() * 128 + 128
+    wanted = normalize(torch.from_numpy(image).permute(0, 3, 1, 2)).numpy() * 128 + 128
     np.testing.assert_array_equal(found, wanted)
 
 

@@ -13,17 +13,17 @@ from stereo_exp.geometry.drawing import (
     DIFFERENCE_MAP,
     DISPARITY_MAP,
     ERROR_MAP,
-    colour_map,
+    color_map,
     disparity_limits,
 )
-from stereo_exp.geometry.drawing.colours import UNKNOWN_GREY, colour_table, place_ticks
+from stereo_exp.geometry.drawing.colours import UNKNOWN_GREY, color_table, place_ticks
 
 
 @pytest.mark.parametrize("colours", [DISPARITY_MAP, DEPTH_MAP, ERROR_MAP, DIFFERENCE_MAP])
 def test_values_take_the_colours_of_their_place_in_the_limits(colours: str) -> None:
     values = np.array([[-9.0, -2.0, 0.0, 2.0, 9.0, np.nan, np.inf, -np.inf]], np.float32)
-    found = colour_map(values, (-2.0, 2.0), colours)[0]
-    table = colour_table(colours)
+    found = color_map(values, (-2.0, 2.0), colours)[0]
+    table = color_table(colours)
     assert found.dtype == np.uint8 and found.shape == (8, 3)
     np.testing.assert_array_equal(found[:5], table[[0, 0, 127, 255, 255]])
     assert (found[5:] == UNKNOWN_GREY).all()
@@ -32,21 +32,21 @@ def test_values_take_the_colours_of_their_place_in_the_limits(colours: str) -> N
 def test_the_scales_are_those_of_their_names() -> None:
     ramp = np.arange(256, dtype=np.uint8)[:, None]
     for colours, code in ((DISPARITY_MAP, cv2.COLORMAP_TURBO), (ERROR_MAP, cv2.COLORMAP_MAGMA)):
-        np.testing.assert_array_equal(colour_table(colours), cv2.applyColorMap(ramp, code)[:, 0, ::-1])
-    np.testing.assert_array_equal(colour_table(DEPTH_MAP), colour_table(DISPARITY_MAP)[::-1])
+        np.testing.assert_array_equal(color_table(colours), cv2.applyColorMap(ramp, code)[:, 0, ::-1])
+    np.testing.assert_array_equal(color_table(DEPTH_MAP), color_table(DISPARITY_MAP)[::-1])
 
 
 def test_differences_are_red_below_white_at_zero_and_blue_above() -> None:
-    below, zero, above = colour_map(np.array([[-2.0, 0.0, 2.0]]), (-2.0, 2.0), DIFFERENCE_MAP)[0].astype(int)
+    below, zero, above = color_map(np.array([[-2.0, 0.0, 2.0]]), (-2.0, 2.0), DIFFERENCE_MAP)[0].astype(int)
     assert below[0] > 2 * below[2] and above[2] > 2 * above[0]
     assert zero.min() > 235
-    light = colour_table(DIFFERENCE_MAP).astype(int) @ [299, 587, 114]
+    light = color_table(DIFFERENCE_MAP).astype(int) @ [299, 587, 114]
     assert (np.diff(light[:127]) > 0).all() and (np.diff(light[129:]) < 0).all()
 
 
 def test_a_name_that_no_scale_has() -> None:
     with pytest.raises(ValueError, match="viridis"):
-        colour_map(np.zeros((1, 1)), (0, 1), "viridis")
+        color_map(np.zeros((1, 1)), (0, 1), "viridis")
 
 
 def test_limits_cover_what_is_known() -> None:

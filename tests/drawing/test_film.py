@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stereo_exp.geometry.drawing import Film, colour_map
+from stereo_exp.geometry.drawing import Film, color_map
 
 LIMITS = (0.0, 64.0)
 
@@ -28,7 +28,7 @@ def test_frames_come_back_in_their_colours(tmp_path: Path) -> None:
         found, picture = capture.read()
         assert found and picture.shape == (96, 64, 3)
         assert abs(picture[:44].mean() - level) < 8
-        expected = colour_map(frame(level)[1][:1, :1], LIMITS)[0, 0]
+        expected = color_map(frame(level)[1][:1, :1], LIMITS)[0, 0]
         assert np.abs(picture[56:, :, ::-1].mean(axis=(0, 1)) - expected).max() < 20
     assert not capture.read()[0]
     assert [p.name for p in path.parent.iterdir()] == ["disparity.mp4"]

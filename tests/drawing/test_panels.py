@@ -14,11 +14,11 @@ from stereo_exp.geometry.drawing import (
     DISPARITY_MAP,
     ERROR_MAP,
     Panel,
-    colour_map,
+    color_map,
     draw_panels,
     write_panels,
 )
-from stereo_exp.geometry.drawing.colours import UNKNOWN_GREY, colour_table
+from stereo_exp.geometry.drawing.colours import UNKNOWN_GREY, color_table
 from stereo_exp.geometry.drawing.panels import HEADING_HEIGHT, MARGIN, SCALE_WIDTH, TITLE_HEIGHT
 
 HEIGHT, WIDTH = 60, 100
@@ -74,7 +74,7 @@ def test_all_cases_have_the_promised_size(photo: np.ndarray, ramp: np.ndarray, c
 def test_images_are_shown_as_they_are(photo: np.ndarray, ramp: np.ndarray) -> None:
     picture = draw_panels([Panel("left", photo), Panel("disparity", ramp, limits=(0, 64))], heading="x", width=WIDTH)
     np.testing.assert_array_equal(picture[place(0, heading=True)], photo)
-    np.testing.assert_array_equal(picture[place(1, heading=True)], colour_map(ramp, (0, 64)))
+    np.testing.assert_array_equal(picture[place(1, heading=True)], color_map(ramp, (0, 64)))
 
 
 def test_what_is_not_finite_is_grey(ramp: np.ndarray) -> None:
@@ -99,7 +99,7 @@ def test_the_ends_of_the_scale_have_the_colours_of_the_limits(colours: str) -> N
     bar = beside[:, (beside[0] == high).all(axis=-1) & (beside[-1] == low).all(axis=-1)]
     assert bar.shape[1] >= 10
     # From end to end it is the whole table, upside down.
-    expected = colour_table(colours)[::-1][np.linspace(0, 255, HEIGHT).round().astype(int)]
+    expected = color_table(colours)[::-1][np.linspace(0, 255, HEIGHT).round().astype(int)]
     assert np.abs(bar[:, 0].astype(int) - expected).max() <= 8
 
 
@@ -143,7 +143,7 @@ def test_a_small_map_is_enlarged_without_colours_of_its_own() -> None:
     picture = draw_panels([Panel("map", values, limits=(0, 64))], 1, width=WIDTH)
     shown = picture[TITLE_HEIGHT : TITLE_HEIGHT + WIDTH, MARGIN : MARGIN + WIDTH].reshape(-1, 3)
     found, counts = np.unique(shown, axis=0, return_counts=True)
-    np.testing.assert_array_equal(found, np.unique(colour_map(values, (0, 64)).reshape(-1, 3), axis=0))
+    np.testing.assert_array_equal(found, np.unique(color_map(values, (0, 64)).reshape(-1, 3), axis=0))
     assert set(counts) == {WIDTH * WIDTH // 4}
 
 
@@ -151,7 +151,7 @@ def test_a_thin_line_of_a_large_map_is_seen_when_it_is_reduced() -> None:
     values = np.zeros((400, 800), np.float32)
     values[:, 401] = 64
     shown = draw_panels([Panel("map", values, limits=(0, 64))], 1, width=WIDTH)[TITLE_HEIGHT + 5]
-    plain = colour_map(values[:1, :1], (0, 64))[0, 0]
+    plain = color_map(values[:1, :1], (0, 64))[0, 0]
     changed = np.flatnonzero((shown[MARGIN : MARGIN + WIDTH] != plain).any(axis=-1))
     assert changed.tolist() == [50]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stereo_exp.geometry.occlusion import consistent, hidden
+from stereo_exp.geometry.occlusion import find_consistent, find_hidden
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.geometry.sizing import Rule
 from stereo_exp.model.regression import StereoOutput
@@ -17,7 +17,7 @@ def test_occluded_pixels_disagree_and_the_others_agree() -> None:
     left, right = np.full((4, 40), 2.0, np.float32), np.full((4, 40), 2.0, np.float32)
     left[:, 20:30] = 8  # an object, seen at columns 12 to 21 of the right view
     right[:, 12:22] = 8
-    agreed = consistent(left, right)
+    agreed = find_consistent(left, right)
     hidden = [*range(14, 20)]  # behind it in the right view
     assert not agreed[:, hidden].any() and not agreed[:, :2].any()
     rest = [x for x in range(2, 40) if x not in hidden]
@@ -27,7 +27,7 @@ def test_occluded_pixels_disagree_and_the_others_agree() -> None:
 def test_hidden_is_what_nothing_in_the_right_view_matches() -> None:
     right = np.full((4, 40), 2.0, np.float32)
     right[:, 12:22] = 8  # an object, at columns 20 to 29 of the left view; behind it 14 to 19
-    found = hidden(right, np.full((4, 40), 2.0, np.float32))
+    found = find_hidden(right, np.full((4, 40), 2.0, np.float32))
     # The first two columns lie outside of the right view, whose first pixel stands for what is there.
     assert [*np.flatnonzero(found[0])] == [0, 1, *range(14, 20)]
     assert (found == found[0]).all()
@@ -36,13 +36,13 @@ def test_hidden_is_what_nothing_in_the_right_view_matches() -> None:
 def test_where_the_right_view_knows_nothing_a_pixel_is_not_hidden_but_unknown() -> None:
     right = np.full((2, 40), np.inf, np.float32)
     right[:, :10] = 3
-    found = hidden(right, np.full((2, 40), 3.0, np.float32))
+    found = find_hidden(right, np.full((2, 40), 3.0, np.float32))
     assert not found[:, 3:].any()
 
 
 def test_single_pixels_that_stretching_leaves_out_are_not_hidden() -> None:
     right = np.arange(30, dtype=np.float32)[None]  # every second pixel of the left view
-    assert not hidden(right, np.zeros((1, 30), np.float32))[:, :-1].any()
+    assert not find_hidden(right, np.zeros((1, 30), np.float32))[:, :-1].any()
 
 
 class Mean(torch.nn.Module):
@@ -101,5 +101,5 @@ def test_the_predictor_refines_both_views() -> None:
 
 def test_true_maps_of_a_scene_are_consistent_where_nothing_hides() -> None:
     pair = render_scene(sample_scene(0, "TRAIN", 0, 96, 192))
-    agreed = consistent(pair.disparity_left, pair.disparity_right)
+    agreed = find_consistent(pair.disparity_left, pair.disparity_right)
     assert 0.5 < agreed.mean() < 1

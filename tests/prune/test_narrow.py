@@ -11,7 +11,7 @@ from small_networks import outputs, random_pairs, same, small_config
 from torch import Tensor, nn
 
 from stereo_exp.data.loader import StereoBatch, collate
-from stereo_exp.model.colour import normalise
+from stereo_exp.model.colour import normalize
 from stereo_exp.model.mixvargenet import MixVarGEUnit
 from stereo_exp.quant.narrowing import narrow
 from stereo_exp.suite.build import build_network
@@ -78,7 +78,7 @@ def kept_channels(wide: MixVarGEUnit, slim: MixVarGEUnit) -> list[int]:
 def distances(model: nn.Module, other: nn.Module, pairs: StereoBatch) -> list[float]:
     """How far the backbone's five maps are apart, for what there is to them."""
     with torch.no_grad():
-        maps, wanted = (m.backbone(normalise(pairs.left)) for m in (model, other))
+        maps, wanted = (m.backbone(normalize(pairs.left)) for m in (model, other))
     return [float((a - b).norm() / (b - b.mean()).norm()) for a, b in zip(maps, wanted, strict=True)]
 
 

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stereo_exp.quant import ops
-from stereo_exp.quant.targets import Affine, Pow2, Target, covering, dequantise, quantise
+from stereo_exp.quant.targets import Affine, Pow2, Target, covering, dequantize, quantize
 
 TARGETS = [Affine, Pow2]
 INT8 = Pow2().activation_format()
@@ -24,17 +24,17 @@ values = st.lists(floats, min_size=1, max_size=50)
 @example([127.5, -128.5, 1e3, -1e3], 0)
 def test_powers_of_two_round_half_to_even(numbers: list[float], exponent: int) -> None:
     scale = 2.0**exponent
-    found = quantise(torch.tensor(numbers), torch.tensor(scale), 0, INT8)
+    found = quantize(torch.tensor(numbers), torch.tensor(scale), 0, INT8)
     expected = np.clip(np.rint(np.array(numbers, np.float64) / scale), -128, 127)
     np.testing.assert_array_equal(found.numpy(), expected)
-    np.testing.assert_array_equal(dequantise(found, torch.tensor(scale), 0).numpy(), expected * scale)
+    np.testing.assert_array_equal(dequantize(found, torch.tensor(scale), 0).numpy(), expected * scale)
 
 
 @given(values, st.floats(2.0**-20, 2.0**4, width=32), st.integers(0, 255))
 def test_one_rounding_in_training_conversion_and_here(numbers: list[float], scale: float, zero: int) -> None:
-    """`quantise`, torch's fake quantiser and the converted graph's operators: the same bits for any scale."""
+    """`quantize`, torch's fake quantiser and the converted graph's operators: the same bits for any scale."""
     x, numbers_of = torch.tensor(numbers), Affine().activation_format()
-    ours = dequantise(quantise(x, torch.tensor(scale), zero, numbers_of), torch.tensor(scale), zero)
+    ours = dequantize(quantize(x, torch.tensor(scale), zero, numbers_of), torch.tensor(scale), zero)
     fake = torch.fake_quantize_per_tensor_affine(
         x, torch.tensor(scale), torch.tensor(zero, dtype=torch.int32), numbers_of.low, numbers_of.high
     )
@@ -64,7 +64,7 @@ def test_scale_of_a_range(low: float, high: float, bits: int) -> None:
         scale, zero = target.activation_scale(ends[0], ends[1], numbers)
         assert scale.dtype == torch.float32
         assert zero.dtype == torch.int32
-        back = dequantise(quantise(ends, scale, zero, numbers), scale, zero)
+        back = dequantize(quantize(ends, scale, zero, numbers), scale, zero)
         assert bool(((back - ends).abs() <= scale * 1.001).all())
         assert float(back[2]) == 0
         if target.exact:

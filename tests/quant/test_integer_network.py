@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.fx import Node
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.model.colour import normalise
+from stereo_exp.model.colour import normalize
 from stereo_exp.quant import ops
 from stereo_exp.quant.fake import ActivationQuantiser
 from stereo_exp.quant.integer import IntegerEvaluator, compare
@@ -25,7 +25,7 @@ SIZES = [(1, 32, 32), (2, 64, 96), (3, 32, 160), (1, 96, 64)]
 
 def views(seed: int, batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     pairs = random_pairs(seed, batch, height, width)
-    return normalise(pairs.left), normalise(pairs.right)
+    return normalize(pairs.left), normalize(pairs.right)
 
 
 @pytest.fixture(scope="module", params=["tiny", "mobilenetv2"])
@@ -40,7 +40,7 @@ def test_every_bit_agrees(fake: QuantisedStereoNet, batch: int, height: int, wid
     trunk = convert(fake).trunk
     compared = list(compare(trunk, left, right))
     assert [(name, values) for name, equal, values in compared if equal != values] == []
-    activations = list(fake.quantisers(ActivationQuantiser))
+    activations = list(fake.quantizers(ActivationQuantiser))
     assert len(compared) >= len(activations) + 2
     with torch.no_grad():
         for ours, theirs in zip(trunk(left, right), fake.trunk(left, right), strict=True):

@@ -112,7 +112,7 @@ def test_leaky_relu_rounds_as_one_float32_product(numbers: list[int], exponent: 
 @example([1, 3, 5, -1, -3, -5, 2, 6], 0, 1)
 def test_requantising_is_a_shift_that_rounds_to_even(numbers: list[int], fine: int, coarse: int) -> None:
     x = torch.tensor(numbers)
-    ours = integers.requantise(tensor(x, fine), coarse, -128, 127)
+    ours = integers.requantize(tensor(x, fine), coarse, -128, 127)
     expected = torch.round(torch.ldexp(x.double(), torch.tensor(fine - coarse))).clamp(-128, 127)
     assert torch.equal(ours.value.double(), expected)
     carried = torch.fake_quantize_per_tensor_affine(x.float() * 2.0**fine, 2.0**coarse, 0, -128, 127)

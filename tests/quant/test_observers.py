@@ -19,7 +19,7 @@ from stereo_exp.quant.observers import (
     MseObserver,
     PercentileObserver,
 )
-from stereo_exp.quant.targets import Pow2, dequantise, quantise
+from stereo_exp.quant.targets import Pow2, dequantize, quantize
 from stereo_exp.suite.build import make_observer
 
 BINS = 256
@@ -40,7 +40,7 @@ def no_error(low: Tensor, high: Tensor, values: Tensor, weights: Tensor) -> Tens
 
 def int8_error(low: Tensor, high: Tensor, values: Tensor, weights: Tensor) -> Tensor:
     scale, zero = Pow2().activation_scale(low, high, Pow2().activation_format())
-    rounded = dequantise(quantise(values, scale, zero, Pow2().activation_format()), scale, zero)
+    rounded = dequantize(quantize(values, scale, zero, Pow2().activation_format()), scale, zero)
     return ((rounded - values).square() * weights).sum()
 
 

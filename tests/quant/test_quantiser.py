@@ -21,7 +21,7 @@ from stereo_exp.quant.observers import MinMaxObserver
 from stereo_exp.quant.quantiser import NetworkQuantiser
 from stereo_exp.quant.targets import Affine, Pow2, Target
 from stereo_exp.quant.trunk import fold_batchnorm, trunk_of
-from stereo_exp.suite.build import build_network, quantise_network
+from stereo_exp.suite.build import build_network, quantize_network
 from stereo_exp.suite.keys import by_key
 
 Prepared = Callable[..., QuantisedStereoNet]
@@ -93,7 +93,7 @@ def assert_quantised(trunk: GraphModule, node: Node) -> None:
 @pytest.mark.parametrize("overrides", NETWORKS, ids=" ".join)
 def test_converted_network_has_int8_weights_and_no_float_ones(prepared: Prepared, overrides: list[str]) -> None:
     network = prepared(*overrides)
-    network.quantise(True)
+    network.quantize(True)
     trunk = convert(network).trunk
     for node in convolutions(trunk):
         source = node.args[1]
@@ -142,10 +142,10 @@ def test_an_activation_is_quantised_once_behind_its_layer(prepared: Prepared) ->
 
 def test_labels_are_the_networks_own_names(prepared: Prepared) -> None:
     network = prepared()
-    labels = [q.label for q in network.quantisers(Quantiser)]
+    labels = [q.label for q in network.quantizers(Quantiser)]
     assert len(set(labels)) == len(labels)
     parameters = dict(network.trunk.named_parameters())
-    for quantiser in network.quantisers(Quantiser):
+    for quantiser in network.quantizers(Quantiser):
         if not isinstance(quantiser, ActivationQuantiser):
             assert quantiser.label in parameters
     assert {"left", "right"} <= set(labels)
@@ -166,7 +166,7 @@ def test_labels_are_the_networks_own_names(prepared: Prepared) -> None:
 def test_lifting_by_name_and_pattern(prepared: Prepared, patterns: list[str], lifted: set[str] | None) -> None:
     network = prepared(f"quant.lift={patterns}".replace("'", "").replace(" ", ""), "quant.lift_bits=12")
     bits = {
-        q.label: q.numbers.bits for q in network.quantisers(Quantiser) if not isinstance(q, PerChannelBiasQuantiser)
+        q.label: q.numbers.bits for q in network.quantizers(Quantiser) if not isinstance(q, PerChannelBiasQuantiser)
     }
     found = {label for label, b in bits.items() if b == 12}
     if lifted is None:
@@ -206,7 +206,7 @@ def test_float_numbers_pass_unchanged_until_told_to_round(prepared: Prepared) ->
     with torch.no_grad():
         model(torch.rand(2, 3, 64, 96) - 0.5, torch.rand(2, 3, 64, 96) - 0.5)  # BatchNorm statistics other than 0 and 1
     model.eval()
-    network = quantise_network(model, config.quant)
+    network = quantize_network(model, config.quant)
     for batch, height, width in ((1, 32, 64), (3, 96, 32), (2, 64, 160)):
         left, right = (torch.rand(batch, 3, height, width) * 2 - 1 for _ in range(2))
         with torch.no_grad():
@@ -231,7 +231,7 @@ def test_one_export_serves_networks_of_one_architecture() -> None:
 def test_layers_for_the_sensitivity_search_cover_everything_once(prepared: Prepared) -> None:
     network = prepared()
     found = layers(network)
-    everything = {q.label for q in network.quantisers(Quantiser)}
+    everything = {q.label for q in network.quantizers(Quantiser)}
     covered = [q.label for parts in found.values() for q in parts]
     assert set(covered) == everything
     assert len([name for name in found if name.endswith(".weight")]) == 2, "the two convolutions that end the network"

@@ -59,7 +59,7 @@ def test_an_integer_checkpoint_holds_integers_and_a_quarter_of_the_bytes(
 
 def test_learned_scales_come_back_as_scales(calibrated: Calibrated, tmp_path: Path) -> None:
     network = calibrated()
-    for quantiser in network.quantisers(ActivationQuantiser):
+    for quantiser in network.quantizers(ActivationQuantiser):
         quantiser.learn()
         if quantiser.log_scale is not None:
             # An octave up, as training might have moved it.
@@ -69,7 +69,7 @@ def test_learned_scales_come_back_as_scales(calibrated: Calibrated, tmp_path: Pa
     network.eval()
     path = saved(tmp_path / "c.safetensors", network.state_dict(), "qat")
     back = restore(load_checkpoint(path)).eval()
-    assert not any(q.is_learning for q in back.quantisers(ActivationQuantiser))
+    assert not any(q.is_learning for q in back.quantizers(ActivationQuantiser))
     assert same(outputs(back), outputs(network))
 
 

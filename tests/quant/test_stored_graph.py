@@ -19,7 +19,7 @@ from stereo_exp.model.checkpoint import Checkpoint, load_checkpoint, save_checkp
 from stereo_exp.quant.network import QuantisedStereoNet, convert
 from stereo_exp.quant.state import integer_state
 from stereo_exp.quant.trunk import GRAPH, describe
-from stereo_exp.suite.build import build_network, quantise_network
+from stereo_exp.suite.build import build_network, quantize_network
 from stereo_exp.suite.restore import network_of, restore, restore_model
 
 Calibrated = Callable[..., QuantisedStereoNet]
@@ -60,7 +60,7 @@ def test_the_released_network_is_restored_without_an_export() -> None:
     assert network.trunk is not None
     with pytest.raises(Exported):
         theirs = network_of(checkpoint.meta)
-        quantise_network(build_network(theirs.model), theirs.quant)
+        quantize_network(build_network(theirs.model), theirs.quant)
 
 
 @pytest.mark.parametrize("overrides", NETWORKS, ids=" ".join)

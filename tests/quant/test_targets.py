@@ -63,17 +63,17 @@ def test_a_new_target_is_one_class_and_one_yaml(tmp_path: Path) -> None:
         from small_networks import SMALL, random_pairs
         from stereo_exp.quant.calibration import calibrate
         from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser
-        from stereo_exp.suite.build import build_network, quantise_network
+        from stereo_exp.suite.build import build_network, quantize_network
         register()
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             search = "hydra.searchpath=[file://{tmp_path}/mine]"
             config = bind(hydra.compose("config", [*SMALL, search, "quant/target=thirds"]))
         assert type(config.quant.target) is thirds.Thirds
-        network = quantise_network(build_network(config.model), config.quant)
+        network = quantize_network(build_network(config.model), config.quant)
         calibrate(network, [random_pairs(0)], 1)
-        for q in network.quantisers(ActivationQuantiser):
+        for q in network.quantizers(ActivationQuantiser):
             assert q.numbers.bits == 6, q
-        for q in network.quantisers(PerChannelWeightQuantiser):
+        for q in network.quantizers(PerChannelWeightQuantiser):
             assert bool((torch.frexp(q.scale * 3).mantissa - 0.5).abs().max() < 1e-6), q
         print("calibrated")
     """)
@@ -89,11 +89,11 @@ def test_calibration_with_every_target(prepared: Callable[..., QuantisedStereoNe
     network = prepared(*overrides)
     assert calibrate(network, [random_pairs(0)], 1) == 2
     high = 2 ** (bits - 1) - 1
-    for quantiser in network.quantisers(PerChannelWeightQuantiser):
+    for quantiser in network.quantizers(PerChannelWeightQuantiser):
         weight = network.trunk.get_parameter(quantiser.label)
         steps = quantiser(weight) / quantiser.scale.view([-1 if i == quantiser.ch_axis else 1 for i in range(4)])
         assert float(steps.abs().max()) <= high + 1e-3
-    for activation in network.quantisers(ActivationQuantiser):
+    for activation in network.quantizers(ActivationQuantiser):
         assert float(activation.scale) > 0
         assert torch.isfinite(activation.scale)
 

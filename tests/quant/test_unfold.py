@@ -10,7 +10,7 @@ import torch
 from small_networks import outputs, random_pairs, small_config
 from torch import nn
 
-from stereo_exp.model.colour import normalise
+from stereo_exp.model.colour import normalize
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.quant.unfolding import unfold
 from stereo_exp.suite.build import build_network
@@ -33,7 +33,7 @@ def test_the_float_network_computes_what_the_unrounded_one_does(
     unfold(network, model, BATCHES)
     for a, b in zip(outputs(network), rounded, strict=True):
         assert torch.equal(a, b), "the quantised network stays as it is"
-    network.quantise(False)
+    network.quantize(False)
     wanted = outputs(network)
     for found, a, random in zip(outputs(model), wanted, before, strict=True):
         assert not torch.allclose(a, random, atol=1e-2)
@@ -44,7 +44,7 @@ def test_statistics_are_those_of_the_batches(calibrated: Callable[..., Quantised
     """In training mode on one batch that the statistics come from, BatchNorm has nothing to change."""
     network, model = calibrated(seed=3), fresh(4)
     unfold(network, model, BATCHES[:1])
-    left, right = (normalise(view) for view in (BATCHES[0].left, BATCHES[0].right))
+    left, right = (normalize(view) for view in (BATCHES[0].left, BATCHES[0].right))
     with torch.no_grad():
         wanted = model(left, right)[0]
         found = model.train()(left, right)[0]

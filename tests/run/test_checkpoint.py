@@ -25,9 +25,9 @@ from stereo_exp.model.checkpoint import (
     FORMAT,
     load_checkpoint,
     load_weights,
-    optimiser_tensors,
+    optimizer_tensors,
     read_meta,
-    restore_optimiser,
+    restore_optimizer,
     save_checkpoint,
     sizing_entry,
     sizing_of,
@@ -209,12 +209,12 @@ def test_optimiser_goes_on_as_if_it_had_not_stopped(tmp_path: Path, kind: Any) -
     steps(whole, optimiser, range(6))
     first, optimiser = model_and_optimiser()
     steps(first, optimiser, range(3))
-    parts = {"model": first.state_dict(), "optim": optimiser_tensors(optimiser, first)}
+    parts = {"model": first.state_dict(), "optim": optimizer_tensors(optimiser, first)}
     save_checkpoint(tmp_path / "c", META, parts)
     checkpoint = load_checkpoint(tmp_path / "c")
     second, optimiser = model_and_optimiser()
     load_weights(second, checkpoint)
-    restore_optimiser(optimiser, second, checkpoint.part("optim"))
+    restore_optimizer(optimiser, second, checkpoint.part("optim"))
     steps(second, optimiser, range(3, 6))
     for name, value in whole.state_dict().items():
         assert torch.equal(second.state_dict()[name], value), name

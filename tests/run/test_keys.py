@@ -19,12 +19,12 @@ from stereo_exp.data.sources.pairs import find_pairs
 from stereo_exp.geometry.calibration import read_calibration
 from stereo_exp.geometry.frames import open_frames
 from stereo_exp.geometry.rectify import Rectifier, Rig
-from stereo_exp.runtime.bench import pinned
+from stereo_exp.runtime.bench import pin_cores
 from stereo_exp.runtime.engines import usable_threads
 from stereo_exp.runtime.manifest import Manifest, ModelEntry, read_manifest
 from stereo_exp.shapes.writer import render_dataset
 from stereo_exp.suite.datasets import open_split
-from stereo_exp.suite.keys import DATASET, by_key, told
+from stereo_exp.suite.keys import DATASET, by_key, retell
 
 
 class Empty:
@@ -44,7 +44,7 @@ def _rectify(rig: Rig) -> Any:
 
 
 def _pin(core: int) -> None:
-    with pinned([core]):
+    with pin_cores([core]):
         pass
 
 
@@ -163,15 +163,15 @@ def test_a_part_of_a_mixture_is_told_by_its_own_keys(tmp_path: Path) -> None:
 
 
 def test_files_keep_their_paths_and_their_kind() -> None:
-    error = told(DataError("a.png", "9 bytes", "is damaged", RESTORE_OR_SKIP), "train")
+    error = retell(DataError("a.png", "9 bytes", "is damaged", RESTORE_OR_SKIP), "train")
     assert type(error) is DataError
     assert str(error) == f"a.png=9 bytes: is damaged; {RESTORE_OR_SKIP} with dataset.on_error=skip"
     refused = CheckpointError("a.safetensors", None, "is {damaged}", "copy it again")
-    assert told(refused, "train") is refused
+    assert retell(refused, "train") is refused
 
 
 def test_what_is_in_no_table_stays_as_it_is() -> None:
-    error = told(ArgumentError("fuzz", 3, "must be below {peak}", "try {fuzz}=1"), "train")
+    error = retell(ArgumentError("fuzz", 3, "must be below {peak}", "try {fuzz}=1"), "train")
     assert str(error) == "fuzz=3: must be below peak; try fuzz=1"
 
 
@@ -180,9 +180,11 @@ def test_the_error_of_a_worker_can_still_be_told() -> None:
     error = pickle.loads(pickle.dumps(ArgumentError("lift", "head", "names nothing", "e.g. {lift}=[a]")))
     assert type(error) is ArgumentError
     assert str(error) == "lift=head: names nothing; e.g. lift=[a]"
-    assert str(told(error, "train")) == "quant.lift=head: names nothing; e.g. quant.lift=[a]"
+    assert str(retell(error, "train")) == "quant.lift=head: names nothing; e.g. quant.lift=[a]"
 
 
 @pytest.mark.parametrize(("value", "typed"), [(True, "true"), (False, "false"), ("None", "null"), (3, "3")])
 def test_values_are_told_as_they_are_typed(value: object, typed: str) -> None:
-    assert str(told(ArgumentError("left", value, "is wrong", "mend it"), DATASET)).startswith(f"dataset.left={typed}: ")
+    assert str(retell(ArgumentError("left", value, "is wrong", "mend it"), DATASET)).startswith(
+        f"dataset.left={typed}: "
+    )

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from stereo_exp.config import bind
 from stereo_exp.suite.runs.context import CONFIG_FILE, RunContext, chain_of
-from stereo_exp.suite.runs.report import REPORT_FILE, finish, started
+from stereo_exp.suite.runs.report import REPORT_FILE, finish, start_clock
 
 
 def test_last_line_is_the_report(
@@ -29,7 +29,7 @@ def test_last_line_is_the_report(
         "nested": {"x": math.nan, "y": (1, 2)},
         "absent": None,
     }
-    report = finish(context, result, started())
+    report = finish(context, result, start_clock())
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == json.dumps(report, separators=(",", ":")), "compact, on one line"
     assert json.loads(lines[-1]) == report == json.loads((context.dir / REPORT_FILE).read_text())
@@ -46,7 +46,7 @@ def test_last_line_is_the_report(
 def test_table_for_people_stands_above(
     make_context: Callable[..., RunContext], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    finish(make_context("name=a"), {"epe": 1.25, "d1": 0.5, "bad1": math.nan, "num_steps": 7}, started())
+    finish(make_context("name=a"), {"epe": 1.25, "d1": 0.5, "bad1": math.nan, "num_steps": 7}, start_clock())
     table = "\n".join(capsys.readouterr().out.splitlines()[:-1])
     for shown in ("train · float · a", "1.2500 px", "50.00 %", "–", "7"):
         assert shown in table
@@ -58,7 +58,7 @@ def test_paths_are_shown_as_they_are(
 ) -> None:
     """Square brackets mean something to the library that draws the table."""
     context = make_context("name=a")
-    finish(context, {"checkpoint": f"x/{folder}/best"}, started())
+    finish(context, {"checkpoint": f"x/{folder}/best"}, start_clock())
     assert f"x/{folder}/best" in "\n".join(capsys.readouterr().out.splitlines()[:-1])
 
 

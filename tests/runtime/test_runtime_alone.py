@@ -56,9 +56,9 @@ def test_the_release_comes_along_compiled(engine: str) -> None:
 import numpy as np
 from stereo_exp.geometry.example import example_pair
 from stereo_exp.runtime import StereoModel
-from stereo_exp.weights import compiled_release
+from stereo_exp.weights import find_compiled_release
 pair = example_pair()
-with StereoModel(compiled_release(), sys.argv[1], threads=1) as model:
+with StereoModel(find_compiled_release(), sys.argv[1], threads=1) as model:
     found = model(pair.left, pair.right)
 error = np.median(np.abs(found.disparity - pair.disparity))
 print(found.disparity.shape, float(error) < 1, found.confidence.min() >= 0)

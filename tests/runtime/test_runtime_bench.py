@@ -19,7 +19,7 @@ from stereo_exp.config.deploy import MODES
 from stereo_exp.config.deploy import RUN_ENGINES as ENGINE_NAMES
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.formats.pfm import write_pfm
-from stereo_exp.runtime.bench import device_name, pinned
+from stereo_exp.runtime.bench import device_name, pin_cores
 from stereo_exp.runtime.engines import AUTO
 from stereo_exp.runtime.engines import ENGINES as REGISTERED
 from stereo_exp.suite.runs.context import RunContext
@@ -143,12 +143,12 @@ def test_the_newest_compiled_model_of_the_name_is_found(make_context: Make) -> N
 def test_pinning_holds_inside_and_ends() -> None:
     before = os.sched_getaffinity(0)
     core = max(before)
-    with pinned([core]):
+    with pin_cores([core]):
         assert os.sched_getaffinity(0) == {core}
     assert os.sched_getaffinity(0) == before
-    with pytest.raises(UserError, match="may use the cores"), pinned([10**6]):
+    with pytest.raises(UserError, match="may use the cores"), pin_cores([10**6]):
         pass
-    with pytest.raises(UserError, match="may use the cores"), pinned([]):
+    with pytest.raises(UserError, match="may use the cores"), pin_cores([]):
         pass
 
 

@@ -14,7 +14,7 @@ from stereo_exp.base.errors import UserError
 from stereo_exp.data.loader import collate
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.pair import StereoSample
-from stereo_exp.geometry.refine import refined
+from stereo_exp.geometry.refine import refine_disparity
 from stereo_exp.runtime import StereoModel, depth
 from stereo_exp.runtime.engines import ENGINES as REGISTERED
 from stereo_exp.runtime.engines import load_engine, usable_threads
@@ -80,7 +80,7 @@ def test_refined_disparity_is_that_of_the_images_at_any_scale(model: StereoModel
     coarse = shifted_pair(64, 128, 6)
     left, right = (np.repeat(np.repeat(view, 2, axis=0), 2, axis=1) for view in coarse)
     plain, fine = (model(left, right, scale=0.5, refine=refine) for refine in (False, True))
-    assert np.array_equal(fine.disparity, refined(left, right, plain.disparity))
+    assert np.array_equal(fine.disparity, refine_disparity(left, right, plain.disparity))
     assert np.array_equal(fine.confidence, plain.confidence)
     assert (np.abs(fine.disparity - 12) > 0.5).mean() < (np.abs(plain.disparity - 12) > 0.5).mean()
     assert np.array_equal(model.submit(left, right, scale=0.5, refine=True).result().disparity, fine.disparity)

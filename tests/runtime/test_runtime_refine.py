@@ -8,7 +8,7 @@ import pytest
 
 from stereo_exp.data.sources.middlebury import MotorcycleSource
 from stereo_exp.geometry.metrics import StereoMetrics
-from stereo_exp.geometry.refine import REACH, refined
+from stereo_exp.geometry.refine import REACH, refine_disparity
 
 HEIGHT, WIDTH = 120, 320
 
@@ -36,7 +36,7 @@ def test_a_rough_answer_becomes_fine(amplitude: float) -> None:
     rows, columns = np.indices(truth.shape, np.float32)
     rough = cv2.blur(truth, (15, 15)) + amplitude * np.sin(columns / 30) * np.cos(rows / 25)
     assert error(rough, truth).mean() > 0.4 * amplitude
-    fine = error(refined(left, right, rough), truth)
+    fine = error(refine_disparity(left, right, rough), truth)
     assert np.median(fine) < 0.2
     assert (fine > 1).mean() < 0.04
 
@@ -44,7 +44,7 @@ def test_a_rough_answer_becomes_fine(amplitude: float) -> None:
 @pytest.mark.parametrize("shift", [0, -8, 0.75 * REACH])
 def test_what_both_views_agree_on_corrects_the_answer(shift: float) -> None:
     left, right, truth = scene()
-    fine = error(refined(left, right, np.maximum(truth + shift, 0)), truth)
+    fine = error(refine_disparity(left, right, np.maximum(truth + shift, 0)), truth)
     # Parabolas through the costs draw what is slanted towards whole px.
     assert np.median(fine) < 0.12
     assert (fine > 1).mean() < 0.03
@@ -53,7 +53,7 @@ def test_what_both_views_agree_on_corrects_the_answer(shift: float) -> None:
 @pytest.mark.parametrize("shift", [REACH + 8, 100])
 def test_what_is_too_far_from_the_answer_counts_as_a_mismatch(shift: float) -> None:
     left, right, truth = scene()
-    found = refined(left, right, truth + shift)
+    found = refine_disparity(left, right, truth + shift)
     assert np.median(error(found, truth)) == shift
 
 
@@ -65,7 +65,7 @@ def test_what_the_right_view_does_not_see_takes_the_background() -> None:
     left[30:90, 150:220], right[30:90, 110:180] = box[30:90, 150:220], box[30:90, 150:220]
     answer = np.full((HEIGHT, WIDTH), 10, np.float32)
     answer[30:90, 120:220] = 40
-    found = refined(left, right, answer)
+    found = refine_disparity(left, right, answer)
     seen_by_one = found[34:86, 122:146]
     assert (np.abs(seen_by_one - 10) < 1).mean() > 0.9
     assert (np.abs(found[34:86, 154:216] - 40) < 1).mean() > 0.95
@@ -77,7 +77,7 @@ def test_a_patch_that_only_the_left_view_has_takes_what_is_around_it() -> None:
     wall = cv2.GaussianBlur(rng.integers(0, 256, (HEIGHT, 400, 3), dtype=np.uint8), (0, 0), 1.2)
     left, right = wall[:, :WIDTH].copy(), wall[:, 20 : WIDTH + 20].copy()
     left[30:90, 150:210] = rng.integers(0, 256, (60, 60, 3), dtype=np.uint8)
-    found = refined(left, right, np.full((HEIGHT, WIDTH), 20, np.float32))
+    found = refine_disparity(left, right, np.full((HEIGHT, WIDTH), 20, np.float32))
     assert (np.abs(found[34:86, 154:206] - 20) < 1).mean() > 0.95
 
 
@@ -88,7 +88,7 @@ def test_of_a_repeated_pattern_the_answer_chooses() -> None:
     texture = np.tile(once, (1, 6, 1))
     left, right = (np.ascontiguousarray(view) for view in (texture[:, :WIDTH], texture[:, 16 : WIDTH + 16]))
     for distance in (16, 96):
-        found = refined(left, right, np.full((HEIGHT, WIDTH), distance - 2, np.float32))
+        found = refine_disparity(left, right, np.full((HEIGHT, WIDTH), distance - 2, np.float32))
         assert (np.abs(found[:, 110:-10] - distance) < 2.5).mean() > 0.95, distance
 
 
@@ -96,8 +96,10 @@ def test_one_absurd_pixel_costs_no_time_and_breaks_nothing() -> None:
     left, right, truth = scene()
     answer = truth.copy()
     answer[60, 100] = 1e6
-    found = refined(left, right, answer)
-    np.testing.assert_array_equal(error(found, truth)[:40] > 1, error(refined(left, right, truth), truth)[:40] > 1)
+    found = refine_disparity(left, right, answer)
+    np.testing.assert_array_equal(
+        error(found, truth)[:40] > 1, error(refine_disparity(left, right, truth), truth)[:40] > 1
+    )
     assert error(found, truth).max() < 50
 
 
@@ -105,7 +107,7 @@ def test_disparities_far_above_the_answer_are_not_searched() -> None:
     rng = np.random.default_rng(3)
     texture = cv2.GaussianBlur(rng.integers(0, 256, (HEIGHT, WIDTH + 100, 3), dtype=np.uint8), (0, 0), 1.2)
     left, right = (np.ascontiguousarray(view) for view in (texture[:, :WIDTH], texture[:, 100:]))
-    found = refined(left, right, np.zeros((HEIGHT, WIDTH), np.float32))
+    found = refine_disparity(left, right, np.zeros((HEIGHT, WIDTH), np.float32))
     assert np.median(error(found, np.full_like(found, 100))) > 50
 
 
@@ -114,7 +116,7 @@ def test_bare_walls_keep_what_the_network_says(grey: int) -> None:
     bare = np.full((HEIGHT, WIDTH, 3), grey, np.uint8)
     rough = np.full((HEIGHT, WIDTH), 20.25, np.float32)
     rough[:, 200:] = 30.5
-    np.testing.assert_array_equal(refined(bare, bare, rough), rough)
+    np.testing.assert_array_equal(refine_disparity(bare, bare, rough), rough)
 
 
 def test_what_matches_by_chance_is_not_believed() -> None:
@@ -126,7 +128,7 @@ def test_what_matches_by_chance_is_not_believed() -> None:
         left, right = wall[:, :WIDTH].copy(), wall[:, 20 : WIDTH + 20].copy()
         for view, column in ((left, 110), (right, 90)):
             view[10:110, column : column + 100] = np.clip(rng.normal(128, 8, (100, 100, 3)), 0, 255)
-        found = refined(left, right, np.full((HEIGHT, WIDTH), 20, np.float32))
+        found = refine_disparity(left, right, np.full((HEIGHT, WIDTH), 20, np.float32))
         wrong.append((np.abs(found[14:106, 114:206] - 20) > 1).mean())
     assert np.mean(wrong) < 0.18
 
@@ -136,7 +138,7 @@ def test_any_size(size: tuple[int, int]) -> None:
     rng = np.random.default_rng(1)
     left, right = (rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in "lr")
     disparity = rng.uniform(0, 250, size).astype(np.float32)
-    found = refined(left, right, disparity)
+    found = refine_disparity(left, right, disparity)
     assert found.shape == size and found.dtype == np.float32
     assert np.isfinite(found).all() and found.min() >= 0
 
@@ -148,11 +150,11 @@ def test_the_same_on_any_number_of_threads_and_for_any_view_of_the_memory() -> N
     try:
         for count in (1, 2, 4):
             cv2.setNumThreads(count)
-            results.append(refined(left, right, truth + 2))
+            results.append(refine_disparity(left, right, truth + 2))
     finally:
         cv2.setNumThreads(threads)
     mirrored = (np.ascontiguousarray(x[:, ::-1])[:, ::-1] for x in (left, right, truth + 2))
-    results.append(refined(*mirrored))
+    results.append(refine_disparity(*mirrored))
     for other in results[1:]:
         np.testing.assert_array_equal(results[0], other)
 
@@ -165,7 +167,7 @@ def test_real_pixels_become_finer() -> None:
     known = (truth > 0).astype(np.float32)
     blurred = cv2.blur(np.where(known > 0, truth, 0), (25, 25)) / np.maximum(cv2.blur(known, (25, 25)), 1e-3)
     scores = []
-    for disparity in (blurred + 1.5, refined(sample.left, sample.right, blurred + 1.5)):
+    for disparity in (blurred + 1.5, refine_disparity(sample.left, sample.right, blurred + 1.5)):
         metrics = StereoMetrics(192)
         metrics.update(disparity, truth, sample.noc)
         scores.append(metrics.compute())

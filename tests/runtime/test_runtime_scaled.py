@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from matcher import shifted_pair, write_matcher
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.geometry.images import resized
-from stereo_exp.geometry.sizing import Maps, Rule, Sizing, predicted, scaled
+from stereo_exp.geometry.images import resize
+from stereo_exp.geometry.sizing import Maps, Rule, Sizing, predict_at, scale_size
 from stereo_exp.runtime import StereoModel
 from stereo_exp.runtime.manifest import MANIFEST
 
@@ -49,7 +49,7 @@ def on_grid(size: tuple[int, int]) -> tuple[int, int]:
 
 @given(st.integers(1, 4000), st.integers(1, 4000))
 def test_an_enlarged_pair_keeps_close_to_the_scale_meant(height: int, width: int) -> None:
-    scale, (rows, columns) = Sizing().scale((height, width)), Sizing().seen((height, width))
+    scale, (rows, columns) = Sizing().scale((height, width)), Sizing().choose_size((height, width))
     if scale == 1:
         assert (rows, columns) == (height, width)
         return
@@ -64,14 +64,14 @@ def test_an_enlarged_pair_keeps_close_to_the_scale_meant(height: int, width: int
 @given(st.integers(200, 700), st.floats(0.8, 2.5))
 def test_an_enlarged_pair_is_padded_little(height: int, aspect: float) -> None:
     size = height, round(height * aspect)
-    seen = Sizing().seen(size)
+    seen = Sizing().choose_size(size)
     if seen == size:
         return
     rows, columns = on_grid(seen)
     padding = 1 - seen[0] * seen[1] / (rows * columns)
     # Sides that may grow by no more than 2 cannot always reach the grid from 5 % below.
     assert padding <= (0.02 if Sizing().scale(size) < 1.9 else 0.09)
-    plain = scaled(size, Sizing().scale(size))
+    plain = scale_size(size, Sizing().scale(size))
     assert padding <= 1 - plain[0] * plain[1] / np.prod(on_grid(plain)) + 1e-9
 
 
@@ -80,18 +80,20 @@ def test_an_enlarged_pair_is_padded_little(height: int, aspect: float) -> None:
     [((370, 427), (672, 768)), ((500, 741), (608, 896)), ((256, 512), (512, 1024)), ((376, 1241), (376, 1241))],
 )
 def test_sizes_of_well_known_sets(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert Sizing().seen(size) == expected
+    assert Sizing().choose_size(size) == expected
 
 
 def test_other_weights_like_other_sizes() -> None:
     small = Sizing(pixels=256 * 512, least=1.2, most=1.5)
-    assert small.seen((256, 512)) == (256, 512)
-    assert small.seen((240, 500)) == (240, 500)
-    assert small.seen((128, 256)) == (192, 384)
-    assert Rule(sizing=small).seen((128, 256)) == (192, 384)
-    assert Rule(2.0, sizing=small).seen((128, 256)) == (256, 512)
+    assert small.choose_size((256, 512)) == (256, 512)
+    assert small.choose_size((240, 500)) == (240, 500)
+    assert small.choose_size((128, 256)) == (192, 384)
+    assert Rule(sizing=small).choose_size((128, 256)) == (192, 384)
+    assert Rule(2.0, sizing=small).choose_size((128, 256)) == (256, 512)
     # On another network's grid.
-    assert Sizing().seen((370, 427), multiple=8)[0] % 8 == Sizing().seen((370, 427), multiple=8)[1] % 8 == 0
+    assert (
+        Sizing().choose_size((370, 427), multiple=8)[0] % 8 == Sizing().choose_size((370, 427), multiple=8)[1] % 8 == 0
+    )
 
 
 @pytest.mark.parametrize("wrong", [{"pixels": 0}, {"least": 0.9}, {"most": 9}, {"most": float("nan")}])
@@ -131,7 +133,7 @@ class Recorder:
 @pytest.mark.parametrize("scale", [0.5, 1.0, 1.5, 2.0])
 def test_the_network_sees_the_pair_at_that_size_and_its_answer_is_of_the_pair(scale: float, refine: bool) -> None:
     network, bare = Recorder(), np.full((60, 120, 3), 128, np.uint8)
-    disparity, confidence = predicted(network, bare, bare, scaled((60, 120), scale), refine)
+    disparity, confidence = predict_at(network, bare, bare, scale_size((60, 120), scale), refine)
     assert network.seen == [(round(60 * scale), round(120 * scale), 3)]
     assert disparity.shape == confidence.shape == (60, 120)
     # Bare walls leave refining nothing to correct.
@@ -147,9 +149,9 @@ def test_what_refining_sees(monkeypatch: pytest.MonkeyPatch, scale: float, size:
         seen.append((left.shape[:2], right.shape[:2], disparity.shape))
         return disparity + 1
 
-    monkeypatch.setattr("stereo_exp.geometry.sizing.refined", refined)
+    monkeypatch.setattr("stereo_exp.geometry.sizing.refine_disparity", refined)
     bare = np.zeros((60, 120, 3), np.uint8)
-    disparity, _ = predicted(Recorder(), bare, bare, scaled((60, 120), scale), refine=True)
+    disparity, _ = predict_at(Recorder(), bare, bare, scale_size((60, 120), scale), refine=True)
     assert seen == [(size, size, size)]
     np.testing.assert_allclose(disparity, 12 + 1 / max(scale, 1), rtol=1e-6)
 
@@ -161,7 +163,7 @@ def test_enlarged_views_keep_their_detail() -> None:
     view = np.repeat(view, 20, axis=0)
     at = (np.arange(200) + 0.5) / 2 - 0.5
     wanted = (128 + 100 * np.sin(2 * np.pi * at / 5))[10:-10]
-    found = resized(view, (40, 200))[20, 10:-10, 0].astype(float)
+    found = resize(view, (40, 200))[20, 10:-10, 0].astype(float)
     linear = np.interp(at, x, view[10, :, 0])[10:-10]
     assert np.abs(found - wanted).mean() < 0.5 * np.abs(linear - wanted).mean()
 
@@ -170,7 +172,7 @@ def test_enlarged_views_keep_their_detail() -> None:
 def test_resized_maps_do_not_overshoot(size: tuple[int, int]) -> None:
     disparity = np.full((20, 50), 3.0, np.float32)
     disparity[:, 20:] = 90.0
-    out = resized(disparity, size)
+    out = resize(disparity, size)
     assert out.shape == size and out.min() >= 3 and out.max() <= 90
 
 

@@ -12,7 +12,7 @@ import pytest
 from entrypoint import Chain, stage
 
 from stereo_exp.model.checkpoint import load_checkpoint
-from stereo_exp.suite.stages.int_infer import against_float
+from stereo_exp.suite.stages.int_infer import compare_with_float
 
 STAGES = ["float", "calib", "qat", "int_infer"]
 SCORES = ("epe", "epe_px", "d1", "bad1", "bad2", "bad3", "n_images", "n_skipped")
@@ -147,14 +147,14 @@ def test_integers_are_compared_with_the_float_network_that_was_quantised() -> No
     """Not with one that it went on from."""
     links = [{"stage": s, "dataset": "shapes", "epe": e} for s, e in (("float", 3.0), ("qat", 2.5), ("float", 2.0))]
     links.append({"stage": "int_infer", "dataset": "shapes", "epe": 2.02})
-    assert [link["against_float"] for link in against_float(links)] == [1.5, 1.25, 1.0, 1.01]
+    assert [link["against_float"] for link in compare_with_float(links)] == [1.5, 1.25, 1.0, 1.01]
 
 
 def test_what_was_measured_on_other_data_is_not_compared_with_float() -> None:
     """As when `init_from=release` begins a chain on pairs of one's own."""
     epe = {("float", "shapes"): 3.0, ("calib", "pairs"): 2.0, ("int_infer", "shapes"): 6.0}
     links = [{"stage": stage, "dataset": data, "epe": value} for (stage, data), value in epe.items()]
-    assert [link["against_float"] for link in against_float(links)] == [1.0, None, 2.0]
+    assert [link["against_float"] for link in compare_with_float(links)] == [1.0, None, 2.0]
 
 
 @pytest.mark.parametrize("frozen", [True, False])

@@ -16,7 +16,7 @@ from stereo_exp.data.loader import StereoBatch
 from stereo_exp.suite.build import build_loss, build_network
 from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.train.device import Compute, choose
-from stereo_exp.suite.train.optim import EMA, build_optimiser, warmup_cosine
+from stereo_exp.suite.train.optim import EMA, build_optimizer, warmup_cosine
 from stereo_exp.suite.train.step import train_step
 
 CPU = Compute(torch.device("cpu"), None)
@@ -59,7 +59,7 @@ def test_schedule_is_the_published_formula() -> None:
 @pytest.mark.parametrize(("config", "kind"), [(Adam(), torch.optim.Adam), (AdamW(), torch.optim.AdamW)])
 def test_decay_is_on_weights_only(config: Adam | AdamW, kind: type) -> None:
     model = tiny_model()
-    optimiser = build_optimiser(config, model)
+    optimiser = build_optimizer(config, model)
     assert type(optimiser) is kind
     names = {p: n for n, p in model.named_parameters()}
     decayed, plain = ([names[p] for p in g["params"]] for g in optimiser.param_groups)
@@ -72,7 +72,7 @@ def test_decay_is_on_weights_only(config: Adam | AdamW, kind: type) -> None:
 
 
 def test_learning_rate_is_scaled_by_the_stage() -> None:
-    optimiser = build_optimiser(Adam(lr=1e-3, lr_scale=0.025), tiny_model())
+    optimiser = build_optimizer(Adam(lr=1e-3, lr_scale=0.025), tiny_model())
     assert optimiser.param_groups[0]["lr"] == pytest.approx(2.5e-5)
 
 
@@ -122,7 +122,7 @@ def step(model: nn.Module, optimiser: torch.optim.Optimizer, data: StereoBatch, 
 @pytest.mark.parametrize("config", [Adam(lr=1e-2), AdamW(lr=1e-2)])
 def test_steps_bring_the_loss_down(config: Optim, precision: torch.dtype | None) -> None:
     model = tiny_model()
-    optimiser = build_optimiser(config, model)
+    optimiser = build_optimizer(config, model)
     compute = Compute(torch.device("cpu"), precision)
     results = [step(model, optimiser, batch(20.0), compute) for _ in range(40)]
     assert all(r.kind == "done" for r in results)
@@ -137,7 +137,7 @@ def frozen(model: nn.Module) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("truth", [0.0, -1.0, 32.0, 500.0, float("nan")])
 def test_an_empty_mask_changes_nothing(truth: float) -> None:
     model = tiny_model()
-    optimiser = build_optimiser(Adam(), model)
+    optimiser = build_optimizer(Adam(), model)
     before = frozen(model)
     assert step(model, optimiser, batch(truth)).kind == "empty"
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
@@ -148,12 +148,12 @@ def test_a_batch_without_pairs_changes_nothing() -> None:
     data = batch()
     none = StereoBatch(data.left[:0], data.right[:0], data.disparity[:0], None, [], [], [], skipped=[("a", "b")])
     model = tiny_model()
-    assert step(model, build_optimiser(Adam(), model), none).kind == "empty"
+    assert step(model, build_optimizer(Adam(), model), none).kind == "empty"
 
 
 def test_a_non_finite_gradient_moves_no_weight() -> None:
     model = tiny_model()
-    optimiser = build_optimiser(Adam(), model)
+    optimiser = build_optimizer(Adam(), model)
     with torch.no_grad():
         model.head.final.bias[0] = float("nan")
     before = {k: v.clone() for k, v in model.named_parameters()}

@@ -54,7 +54,7 @@ class Scale:
             scaled = round(side * common * self.stretch_max ** (2 * draw - 1))
             # A side that is smaller than the crop as it is may stay so.
             sides.append(max(scaled, min(side, wanted), 1))
-        return resized(sample, (sides[0], sides[1]))
+        return resize_sample(sample, (sides[0], sides[1]))
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class VerticalJitter:
         return replace(sample, right=right)
 
 
-def resized(sample: StereoSample, size: Size) -> StereoSample:
+def resize_sample(sample: StereoSample, size: Size) -> StereoSample:
     """The pair at another height and width, px, both at least 1.
 
     Images are averaged where they shrink and interpolated where they grow. Truth and mask take the nearest

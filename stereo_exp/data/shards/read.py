@@ -28,7 +28,7 @@ from stereo_exp.data.shards.format import (
 from stereo_exp.data.shards.remote import RemoteFolder, is_deleted
 from stereo_exp.data.source import StereoSource
 from stereo_exp.data.sources.sceneflow import pair_key
-from stereo_exp.geometry import StereoSample, check_disparity, check_views, known_disparity
+from stereo_exp.geometry import StereoSample, check_disparity, check_views, zero_unknown
 
 # Where the members of a tar lie, from its 512-byte headers alone.
 
@@ -158,7 +158,7 @@ class ShardSource(StereoSource):
         check_views(left, right, names[codec.right])
         disparity = decode_disparity(data[DISPARITY], names[DISPARITY])
         check_disparity(disparity, left.shape[:2], names[DISPARITY])
-        return StereoSample(pair_key(meta["left"]), left, right, known_disparity(disparity))
+        return StereoSample(pair_key(meta["left"]), left, right, zero_unknown(disparity))
 
     def verify(self) -> None:
         """Read every byte of every shard and compare SHA-256 with the index; `DataError` at the first that
@@ -193,7 +193,7 @@ class ShardSource(StereoSource):
             shard = _scan(descriptor, self._path(number), self.index.shards[number], self._members)
             self._open[number] = shard
         elif self.remote is not None:
-            self.remote.used(self.index.shards[number].name, shard.descriptor)
+            self.remote.mark_used(self.index.shards[number].name, shard.descriptor)
         self._open.move_to_end(number)
         return shard
 

@@ -58,7 +58,7 @@ class ShardCache:
             with part.open("wb") as stream:
                 stream.truncate(num_bytes)
 
-    def used(self, name: str, descriptor: int) -> None:
+    def mark_used(self, name: str, descriptor: int) -> None:
         """Note that an open shard is being read, unless that was noted lately: cheap enough for every pair."""
         now = time.monotonic()
         if now - self._touched.get(name, -_TOUCH_SECONDS) >= _TOUCH_SECONDS:
@@ -140,14 +140,14 @@ class RemoteFolder:
                 descriptor = os.open(self._fetch(name, num_bytes, sha256), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
             except FileNotFoundError:
                 continue  # another process needed the room just now
-            self.used(name, descriptor)
+            self.mark_used(name, descriptor)
             return descriptor
         rule = f"was dropped from the cache {_ATTEMPTS} times before it could be read"
         raise DataError(self.url(name), None, rule, "make the cache larger, or use fewer workers")
 
-    def used(self, name: str, descriptor: int) -> None:
+    def mark_used(self, name: str, descriptor: int) -> None:
         """Note that an open shard is being read."""
-        self.cache.used(name, descriptor)
+        self.cache.mark_used(name, descriptor)
 
     def _fetch(self, name: str, num_bytes: int, sha256: str) -> Path:
         path = self.folder / name

@@ -16,9 +16,9 @@ from stereo_exp.geometry import (
     StereoSample,
     check_disparity,
     check_views,
-    known_disparity,
     read_grey,
     read_rgb,
+    zero_unknown,
 )
 
 _SEEN_BY_BOTH = 255
@@ -77,7 +77,7 @@ class FilesSource(StereoSource):
             size = (left.shape[0], left.shape[1])
             values = self.disparity(pair, pair.disparity, size)
             check_disparity(values, size, pair.disparity)
-            disparity = known_disparity(values)
+            disparity = zero_unknown(values)
             noc = self.noc(pair, disparity)
         return StereoSample(pair.key, left, right, disparity, noc, self.calibration(pair))
 

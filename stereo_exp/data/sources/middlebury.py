@@ -14,11 +14,11 @@ from stereo_exp.geometry import (
     Calibration,
     StereoSample,
     check_disparity,
-    known_disparity,
+    find_seen_by_both,
     read_disparity_png,
     read_middlebury_calib,
     read_pfm,
-    seen_by_both,
+    zero_unknown,
 )
 
 # A Middlebury scene folder: its files by the year of the set, and what its integer truth is divided by.
@@ -145,7 +145,7 @@ class MiddleburySource(FilesSource):
 
     Truth: PFM in px (2014, 2021, MiddEval3), or integers divided by the scale that `scale_of` finds.
     `noc`: where `mask0nocc.png` is 255 (MiddEval3). Sets without a mask have the truth of both views, and the
-    mask is derived from their consistency (`seen_by_both`). None where the right truth is missing too.
+    mask is derived from their consistency (`find_seen_by_both`). None where the right truth is missing too.
     `calibration`: `calib.txt` where there is one. 2001 to 2006 have none in files.
 
     Args:
@@ -179,7 +179,7 @@ class MiddleburySource(FilesSource):
         if pair.right_disparity is None:
             return None
         size = (disparity.shape[0], disparity.shape[1])
-        return seen_by_both(disparity, known_disparity(self.disparity(pair, pair.right_disparity, size)))
+        return find_seen_by_both(disparity, zero_unknown(self.disparity(pair, pair.right_disparity, size)))
 
     def calibration(self, pair: PairFiles) -> Calibration | None:
         return None if pair.calib is None else read_middlebury_calib(pair.calib)

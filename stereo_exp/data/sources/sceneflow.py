@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from stereo_exp.base import ArgumentError, DataError
 from stereo_exp.data.source import StereoSource
-from stereo_exp.geometry import StereoSample, check_disparity, check_views, known_disparity, read_pfm, read_rgb
+from stereo_exp.geometry import StereoSample, check_disparity, check_views, read_pfm, read_rgb, zero_unknown
 
 RENDER_PASSES = ("finalpass", "cleanpass")
 
@@ -173,4 +173,4 @@ class FolderSource(StereoSource):
             check_disparity(disparity, left.shape[:2], self.root / pair.disparity)
         except DataError as error:
             raise self.pair_list.error(pair, error) from None
-        return StereoSample(self.key(index), left, right, known_disparity(disparity))
+        return StereoSample(self.key(index), left, right, zero_unknown(disparity))

@@ -20,7 +20,7 @@ from stereo_exp.deploy.forms import VIEWS, network_form
 from stereo_exp.deploy.onnx_export import OLDEST_OPSET, export_trunk_onnx
 from stereo_exp.deploy.source import Source
 from stereo_exp.deploy.surgery import lower
-from stereo_exp.model import normalise
+from stereo_exp.model import normalize
 
 OPSET = 11
 FOLDER = "openexplorer"
@@ -58,7 +58,7 @@ def _write_calibration(folder: Path, size: tuple[int, int], batches: Iterable[St
     count = 0
     for pair in first_views(batches, pairs):
         for name, view in zip(VIEWS, pair, strict=True):
-            values = normalise(fit(view, size)).numpy().astype(np.dtype("<f4"))
+            values = normalize(fit(view, size)).numpy().astype(np.dtype("<f4"))
             write_bytes(folder / f"{name}_f32" / f"{count:04d}.bin", values.tobytes())
         count += 1
     return count

@@ -21,7 +21,7 @@ from stereo_exp.deploy.surgery import (
     only_user,
     replace_nodes,
     replace_pattern,
-    skip_dequantise,
+    skip_dequantize,
 )
 
 _MAX_CHANNELS = 16
@@ -42,7 +42,7 @@ def shuffle_pixels(model: ir.Model) -> int:
     for node in nodes_of(model, "ConvTranspose"):
         if not _doubles(node):
             continue
-        weight, bias = (constant(skip_dequantise(input_of(node, i))) for i in (1, 2))
+        weight, bias = (constant(skip_dequantize(input_of(node, i))) for i in (1, 2))
         if weight is None or (input_of(node, 2) is not None and bias is None):
             continue
         inputs = [node.inputs[0], repeat_parameter(model, node, 1, shuffle_weight(weight), 0)]
@@ -75,7 +75,7 @@ def shuffle_weight(weight: np.ndarray) -> np.ndarray:
 
 
 def _doubles(node: ir.Node) -> bool:
-    weight, settings = constant(skip_dequantise(node.inputs[1])), node.attributes
+    weight, settings = constant(skip_dequantize(node.inputs[1])), node.attributes
     return (
         weight is not None
         and weight.shape[2:] == (4, 4)
@@ -123,7 +123,7 @@ def shuffle_behind_conv(model: ir.Model) -> int:
         return op.Conv(values, kernel, **settings, _outputs=["result"])
 
     def condition(context: Any, kernel: ir.Value, result: ir.Value, **_: ir.Value) -> bool:
-        weight = constant(skip_dequantise(kernel))
+        weight = constant(skip_dequantize(kernel))
         return weight is not None and weight.shape[1] <= _MAX_CHANNELS and _is_plain(find_producer(result))
 
     def replacement(
@@ -135,7 +135,7 @@ def shuffle_behind_conv(model: ir.Model) -> int:
         values: ir.Value,
         result: ir.Value,
     ) -> ir.Value:
-        conv, weight = find_producer(result), constant(skip_dequantise(kernel))
+        conv, weight = find_producer(result), constant(skip_dequantize(kernel))
         assert weight is not None
         before = op.DequantizeLinear(x, scale, zero_point, _name=f"{find_producer(values).name}.parities")
         parameter = repeat_parameter(model, conv, 1, weight_before_shuffle(weight), 0)

@@ -6,7 +6,7 @@ from stereo_exp.geometry.drawing.colours import (
     DIFFERENCE_MAP,
     DISPARITY_MAP,
     ERROR_MAP,
-    colour_map,
+    color_map,
     disparity_limits,
 )
 from stereo_exp.geometry.drawing.panels import Film, Panel, draw_panels, write_panels
@@ -20,7 +20,7 @@ __all__ = [
     "Film",
     "Panel",
     "Series",
-    "colour_map",
+    "color_map",
     "disparity_limits",
     "draw_bars",
     "draw_panels",

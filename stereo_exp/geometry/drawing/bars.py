@@ -91,5 +91,5 @@ def _draw_key(picture: np.ndarray, series: Sequence[Series], left: int, y: int) 
     """A square of each colour and what it stands for, in one line."""
     for part in series:
         picture[y - 6 : y + 6, left : left + 18] = part.colour
-        draw_text(picture, part.label, (left + 26, y), _TEXT_SIZE, colour=BLACK)
+        draw_text(picture, part.label, (left + 26, y), _TEXT_SIZE, color=BLACK)
         left += 26 + measure_text(part.label, _TEXT_SIZE) + 28

@@ -25,7 +25,7 @@ _RED_BLUE = (
 _LEVELS = 256
 
 
-def colour_map(values: np.ndarray, limits: tuple[float, float], colours: str = DISPARITY_MAP) -> np.ndarray:
+def color_map(values: np.ndarray, limits: tuple[float, float], colours: str = DISPARITY_MAP) -> np.ndarray:
     """A map in colours.
 
     Args:
@@ -41,13 +41,13 @@ def colour_map(values: np.ndarray, limits: tuple[float, float], colours: str = D
     # A map of one value alone has limits that coincide.
     stretch = (_LEVELS - 1) / (high - low) if high > low else 0.0
     levels = np.clip((np.where(known, values, low) - low) * stretch, 0, _LEVELS - 1).astype(np.uint8)
-    picture = colour_table(colours)[levels]
+    picture = color_table(colours)[levels]
     picture[~known] = UNKNOWN_GREY
     return picture
 
 
 @lru_cache(maxsize=4)
-def colour_table(colours: str) -> np.ndarray:
+def color_table(colours: str) -> np.ndarray:
     """uint8 256×3 RGB of a scale, from its low end to its high one.
 
     Raises:
@@ -60,7 +60,7 @@ def colour_table(colours: str) -> np.ndarray:
         columns = [np.interp(places, np.arange(len(stops)), stops[:, channel]) for channel in range(3)]
         return np.rint(np.stack(columns, axis=1)).astype(np.uint8)
     if colours == DEPTH_MAP:
-        return np.ascontiguousarray(colour_table(DISPARITY_MAP)[::-1])
+        return np.ascontiguousarray(color_table(DISPARITY_MAP)[::-1])
     codes = {DISPARITY_MAP: cv2.COLORMAP_TURBO, ERROR_MAP: cv2.COLORMAP_MAGMA}
     if colours not in codes:
         raise ValueError(

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from stereo_exp.base import UserError, write_bytes
-from stereo_exp.geometry.drawing.colours import DISPARITY_MAP, colour_map, colour_table, place_ticks
+from stereo_exp.geometry.drawing.colours import DISPARITY_MAP, color_map, color_table, place_ticks
 from stereo_exp.geometry.drawing.text import BLACK, GREY, draw_text, shorten_text, wrap_text
 from stereo_exp.geometry.formats.image import encode_png
 
@@ -33,7 +33,7 @@ class Panel:
     Attributes:
         title: above it.
         image: uint8 H×W×3 RGB, or a float H×W map whose non-finite values are drawn grey; None draws `note` only.
-        colours: of a map, see `colour_map`.
+        colours: of a map, see `color_map`.
         limits: values at the two ends of the map's scale; None is 0 and 1.
         unit: above the scale.
         note: text in place of an image.
@@ -100,7 +100,7 @@ def _scaled(panel: Panel, shape: tuple[int, ...], width: int) -> np.ndarray:
     image = panel.image
     if panel.is_map:
         # Colours are averaged, not numbers: those of an outline lie far apart, and some are not known.
-        image = colour_map(image, panel.limits or (0.0, 1.0), panel.colours)
+        image = color_map(image, panel.limits or (0.0, 1.0), panel.colours)
     height = max(round(width * image.shape[0] / image.shape[1]), 1)
     if width < image.shape[1]:
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
@@ -127,7 +127,7 @@ def _draw_scale(picture: np.ndarray, panel: Panel, corner: tuple[int, int], heig
     """A bar from the highest value down to the lowest, ticks with their numbers to its right, the unit above."""
     left, top = corner
     right, bottom = left + _BAR_WIDTH, top + height - 1
-    table = colour_table(panel.colours)
+    table = color_table(panel.colours)
     levels = np.linspace(len(table) - 1, 0, height).round().astype(int)
     picture[top : top + height, left:right] = table[levels][:, None]
     cv2.rectangle(picture, (left - 1, top - 1), (right, bottom + 1), _FRAME)
@@ -139,7 +139,7 @@ def _draw_scale(picture: np.ndarray, panel: Panel, corner: tuple[int, int], heig
         # The outermost numbers stay beside the bar.
         middle = min(max(y, top + _TICK_SIZE / 2), bottom - _TICK_SIZE / 2)
         draw_text(picture, text, (right + _TICK_LENGTH + 4, middle), _TICK_SIZE)
-    draw_text(picture, panel.unit, (left, top - TITLE_HEIGHT / 2 + 1), _TICK_SIZE, colour=GREY)
+    draw_text(picture, panel.unit, (left, top - TITLE_HEIGHT / 2 + 1), _TICK_SIZE, color=GREY)
 
 
 # A sequence as a film: left view above its disparity, with one colour scale throughout.
@@ -172,7 +172,7 @@ class Film:
             UserError: the film cannot be written.
             ValueError: the frame has another size than the first.
         """
-        frame = cv2.cvtColor(np.concatenate((left, colour_map(disparity, self.limits))), cv2.COLOR_RGB2BGR)
+        frame = cv2.cvtColor(np.concatenate((left, color_map(disparity, self.limits))), cv2.COLOR_RGB2BGR)
         size = (frame.shape[1], frame.shape[0])
         if self._writer is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -76,7 +76,7 @@ def draw_text(
     place: tuple[float, float],
     size: float,
     align: str = "left",
-    colour: tuple[int, int, int] = BLACK,
+    color: tuple[int, int, int] = BLACK,
 ) -> None:
     """Draw one line into a picture, in place; what would lie outside is cut off.
 
@@ -86,7 +86,7 @@ def draw_text(
         place: x of the text's left end, middle or right end, and y of the middle of its capital letters, px.
         size: height of capital letters, px.
         align: `left`, `centre` or `right`, what x is of.
-        colour: RGB.
+        color: RGB.
     """
     width, reach = measure_text(text, size), math.ceil(1.5 * size)
     margin = math.ceil(size / 2)  # letters may lean out of their measured width a little
@@ -97,10 +97,10 @@ def draw_text(
     ink = cv2.resize(strip, None, fx=1 / _ENLARGED, fy=1 / _ENLARGED, interpolation=cv2.INTER_AREA)
     left = round(place[0] - {"left": 0.0, "centre": 0.5, "right": 1.0}[align] * width) - margin
     top = round(place[1]) - reach
-    _blend(picture, ink, left, top, colour)
+    _blend(picture, ink, left, top, color)
 
 
-def _blend(picture: np.ndarray, ink: np.ndarray, left: int, top: int, colour: tuple[int, int, int]) -> None:
+def _blend(picture: np.ndarray, ink: np.ndarray, left: int, top: int, color: tuple[int, int, int]) -> None:
     rows = slice(max(top, 0), min(top + ink.shape[0], picture.shape[0]))
     columns = slice(max(left, 0), min(left + ink.shape[1], picture.shape[1]))
     if rows.start >= rows.stop or columns.start >= columns.stop:
@@ -108,7 +108,7 @@ def _blend(picture: np.ndarray, ink: np.ndarray, left: int, top: int, colour: tu
     part = ink[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     share = part[:, :, None].astype(np.float32) / 255
     below = picture[rows, columns].astype(np.float32)
-    picture[rows, columns] = np.rint(below + (np.array(colour, np.float32) - below) * share).astype(np.uint8)
+    picture[rows, columns] = np.rint(below + (np.array(color, np.float32) - below) * share).astype(np.uint8)
 
 
 def _drawable(text: str) -> str:

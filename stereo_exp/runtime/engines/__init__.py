@@ -16,8 +16,8 @@ __all__ = [
     "Engine",
     "OperatorTime",
     "choose_engine",
-    "compiled_for",
     "is_installed",
+    "list_compiled_engines",
     "load_engine",
     "usable_threads",
 ]
@@ -46,7 +46,7 @@ def choose_engine(manifest: Manifest, name: str = AUTO) -> str:
             manifest.file(name, FULL)
         _check_installed(name)
         return name
-    compiled = compiled_for(manifest)
+    compiled = list_compiled_engines(manifest)
     if not compiled:
         raise UserError(manifest.folder, None, "was compiled for no engine that runs here", "compile it again")
     found = next((engine for engine in compiled if is_installed(engine)), None)
@@ -56,7 +56,7 @@ def choose_engine(manifest: Manifest, name: str = AUTO) -> str:
     return found
 
 
-def compiled_for(manifest: Manifest) -> list[str]:
+def list_compiled_engines(manifest: Manifest) -> list[str]:
     """The engines that a folder was compiled for, the faster first.
 
     Those of plug-ins stand behind, though they are loaded before this is imported.

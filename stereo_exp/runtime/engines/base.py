@@ -57,7 +57,7 @@ class Engine(Protocol):
         ...
 
 
-def refused(path: Path, engine: str, error: Exception) -> UserError:
+def explain_refusal(path: Path, engine: str, error: Exception) -> UserError:
     """The engine cannot load a file whose checksum is right."""
     return UserError(
         path,

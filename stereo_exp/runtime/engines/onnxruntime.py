@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stereo_exp.base import ArgumentError
-from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused, sums_bytes_exactly
+from stereo_exp.runtime.engines.base import OperatorTime, explain_refusal, mean_times, sums_bytes_exactly
 
 
 def exact_options() -> Any:
@@ -60,7 +60,7 @@ class OnnxRuntimeEngine:
             self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:
             # Its exceptions have no common base class below Exception.
-            raise refused(path, self.name, error) from None
+            raise explain_refusal(path, self.name, error) from None
         self.outputs = tuple(output.name for output in self._session.get_outputs())
 
     def run(self, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:

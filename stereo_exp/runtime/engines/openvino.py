@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stereo_exp.base import ArgumentError
-from stereo_exp.runtime.engines.base import OperatorTime, mean_times, refused, sums_bytes_exactly
+from stereo_exp.runtime.engines.base import OperatorTime, explain_refusal, mean_times, sums_bytes_exactly
 
 EXACT_SUM = "/exact"
 """How the names of operators end that round nothing: see `stereo_exp.deploy.engines.openvino`."""
@@ -54,7 +54,7 @@ class OpenVinoEngine:
                 unmark_exact_sums(model)
             compiled = core.compile_model(model, device, settings)
         except RuntimeError as error:
-            raise refused(path, self.name, error) from None
+            raise explain_refusal(path, self.name, error) from None
         # Its first look at numpy's types holds a lock of C++ and lets go of Python's meanwhile: two threads that had
         # theirs at the same time waited for each other for ever (one start in three, with two pairs in flight).
         openvino.Type.u8.to_dtype()

@@ -48,7 +48,7 @@ def _scenery(rng: np.random.Generator, height: int, width: int, far: float, near
     reach = Extent(0.0, 0.0, width - 1 + HIGHEST, height - 1.0)  # all that either view can see
     depth = rng.choice([0.0, rng.uniform(0.05, 0.6)], p=[0.2, 0.8])
     form = _form(rng, height)
-    background = form.fitted(reach, far, far + depth * (near - far))
+    background = form.fit(reach, far, far + depth * (near - far))
     if far == LOWEST:  # a steep background may not reach its far end, and the sky must
         background = Surface(a=LOWEST + 2e-3)
     items = [_scenery_item(rng, background, None, height, width)]
@@ -57,19 +57,19 @@ def _scenery(rng: np.random.Generator, height: int, width: int, far: float, near
         bottom = far + rng.uniform(0.3, 0.9) * (near - far)
         middle = (width + HIGHEST) / 2
         floor = Outline("box", middle, (horizon + height) / 2, middle + 8, (height - horizon) / 2 + 2)
-        surface = Surface(a=0.0, tilt=1.0).fitted(floor.extent, far, bottom)
+        surface = Surface(a=0.0, tilt=1.0).fit(floor.extent, far, bottom)
         items.append(_scenery_item(rng, surface, floor, height, width))
     if rng.random() < 0.25:
         corner = width * rng.uniform(0.15, 0.45)
         edge = far + rng.uniform(0.2, 0.8) * (near - far)
         wall = Outline("box", corner / 2, height / 2, corner / 2 + 1, height / 2 + 2)
-        surface = Surface(a=0.0, b=-STEEPEST).fitted(wall.extent, min(far + 0.02, edge), edge)
+        surface = Surface(a=0.0, b=-STEEPEST).fit(wall.extent, min(far + 0.02, edge), edge)
         items.append(_scenery_item(rng, surface, wall, height, width))
     return items
 
 
 def _form(rng: np.random.Generator, height: float, y0: float = 0.0) -> Surface:
-    """A random slanted or curved form, still without scale: `Surface.fitted` gives it one."""
+    """A random slanted or curved form, still without scale: `Surface.fit` gives it one."""
     slant_x, slant_y = rng.normal(0, 1 / 300), rng.normal(0, 1 / max(height, 8))
     bend = rng.normal(0, 3 / max(height, 8) ** 2) if rng.random() < 0.45 else 0.0
     wave = rng.uniform(0.05, 0.3) if rng.random() < 0.25 else 0.0
@@ -113,7 +113,7 @@ def _object(
     half_span = middle * rng.choice([0.0, rng.uniform(0.01, 0.1), rng.uniform(0.1, 0.3)], p=[0.2, 0.45, 0.35])
     box = outline.extent
     low, high = max(middle - half_span, LOWEST), min(middle + half_span, near)
-    surface = _form(rng, box.bottom - box.top, y0=float(y)).fitted(box, min(low, high), high)
+    surface = _form(rng, box.bottom - box.top, y0=float(y)).fit(box, min(low, high), high)
     size = max(box.right - box.left, box.bottom - box.top)
     texture = sample_texture(rng, pick(rng, _OBJECT_PAINT), (float(x), float(y)), size)
     light = (rng.uniform(0.65, 1.15), rng.normal(0, 0.2) / size, rng.normal(0, 0.2) / size)

@@ -35,7 +35,7 @@ def rig_for(
     left = 0.0
     while left < 1 / _FARTHEST:  # looks up so far that hardly any ground is in sight
         rig = Rig(height, width, focal, cx, cy, rotation(down, roll))
-        planes = np.array([np.array(rig.affine(rig.turned(normal))) / distance for normal, distance in walls])
+        planes = np.array([np.array(rig.affine(rig.to_camera(normal))) / distance for normal, distance in walls])
         corners = rig.corners()
         left = float((planes[:, :1] + planes[:, 1:2] * corners[:, 0] + planes[:, 2:] * corners[:, 1]).max())
         down += 0.03

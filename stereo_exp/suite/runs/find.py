@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stereo_exp.base import CheckpointError, UserError
-from stereo_exp.config import RUN, STAGES, MissingPlugin, Root, bind, facts, first_difference, widened
+from stereo_exp.config import RUN, STAGES, MissingPlugin, Root, bind, facts, first_difference, widen
 from stereo_exp.model import BEST, LAST, read_meta
 from stereo_exp.suite.restore import check_same_network, network_difference, network_of
 from stereo_exp.suite.runs.context import RunContext
@@ -21,10 +21,10 @@ from stereo_exp.weights import (
     PUBLISHED,
     RELEASE,
     RELEASES,
-    checkpoint_named,
-    name_of,
-    network_with,
-    released,
+    find_name,
+    find_network,
+    find_release,
+    resolve_checkpoint,
 )
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def find_start(context: RunContext) -> Path | None:
     if config.init_from == RELEASE:
         return _start_of_release(context, before)
     if config.init_from is not None:
-        path = checkpoint_named(config.init_from, "float", "init_from")
+        path = resolve_checkpoint(config.init_from, "float", "init_from")
         meta = read_meta(path)
         if meta["stage"] not in before:
             raise CheckpointError(
@@ -123,7 +123,7 @@ def _given(context: RunContext, value: str) -> Found:
     if value in NAMES:
         stage = asked or FURTHEST_RELEASE
         release = _release_name(context) if value == RELEASE and context.names_a_network() else value
-        path = released(stage, "checkpoint", NAMES[release])
+        path = find_release(stage, "checkpoint", NAMES[release])
     else:
         path = Path(value) / BEST if Path(value).is_dir() else Path(value)
     meta = read_meta(path)
@@ -136,12 +136,12 @@ def _given(context: RunContext, value: str) -> Found:
 
 
 def _released(context: RunContext, stage: str) -> Path:
-    return released(stage, "checkpoint", NAMES[_release_name(context)])
+    return find_release(stage, "checkpoint", NAMES[_release_name(context)])
 
 
 def _release_name(context: RunContext) -> str:
     """Which release is meant: the one of the network that was typed, else the first."""
-    return name_of(_release_of(context)) if context.names_a_network() else RELEASE
+    return find_name(_release_of(context)) if context.names_a_network() else RELEASE
 
 
 def _check_start(meta: Meta, context: RunContext, path: Path) -> None:
@@ -150,7 +150,7 @@ def _check_start(meta: Meta, context: RunContext, path: Path) -> None:
     if config.stage != "float":
         check_same_network(meta, config.model, config.quant, path)
         return
-    model = widened(config.model, network_of(meta).model)
+    model = widen(config.model, network_of(meta).model)
     check_same_network(meta, model, config.quant, path, "float")
 
 
@@ -163,7 +163,7 @@ def _start_of_release(context: RunContext, before: tuple[str, ...]) -> Path:
         return _stage_before(context, before, _began_at_release)
     own = own_chain(context, "float") if context.config.stage != "float" else []
     trained = [run / BEST for run in own if (run / BEST).is_file()]
-    path = trained[0] if trained else released("float", "init_from", _release_of(context))
+    path = trained[0] if trained else find_release("float", "init_from", _release_of(context))
     _check_start(read_meta(path), context, path)
     if not trained and context.config.stage != "float":
         _tell_of_a_trained_one(context)
@@ -199,6 +199,7 @@ def _stage_before(
             foreign = foreign or error
             continue
         if found is not None:
+            log.info("checkpoint %s: the newest of name=%s stage=%s", found, context.config.name, stage)
             return found
         log.info("no %s checkpoint of name=%s", stage, context.config.name)
     last = candidates[-1]
@@ -224,7 +225,6 @@ def _newest(
     config, others = context.config, []
     for meta, path in _checkpoints(context, stage, wanted):
         if not of_network or network_difference(meta, config.model, config.quant, stage) is None:
-            log.info("checkpoint %s: the newest of name=%s stage=%s", path, config.name, stage)
             return path
         others.append((meta, path))
     if others:
@@ -246,7 +246,7 @@ def _release_fits(context: RunContext, stage: str) -> bool:
 
 def _release_of(context: RunContext) -> str:
     """Which of the released networks is meant where this one is configured."""
-    return network_with(getattr(context.config.model.backbone, "expansion", None))
+    return find_network(getattr(context.config.model.backbone, "expansion", None))
 
 
 def _none(context: RunContext, stage: str, key: str, or_release: bool) -> CheckpointError:

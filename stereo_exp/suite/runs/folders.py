@@ -12,7 +12,7 @@ from stereo_exp.base import UserError
 from stereo_exp.config import STAGES, TASK, Quant, Root, keys_of
 from stereo_exp.runtime import FULL, MANIFEST, Manifest, read_manifest
 from stereo_exp.suite.runs.context import RUN_FILE, RunContext, chain_of, is_about
-from stereo_exp.weights import FURTHEST_RELEASE, NAMES, compiled_release
+from stereo_exp.weights import FURTHEST_RELEASE, NAMES, find_compiled_release
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def find_compiled(context: RunContext, key: str, folder: str | None, form: str =
     """
     if folder is not None:
         if folder in NAMES:
-            return read_manifest(compiled_release(NAMES[folder]), check_files=False)
+            return read_manifest(find_compiled_release(NAMES[folder]), check_files=False)
         return read_manifest(folder, check_files=False)
     config, wanted = context.config, context.asked_stage
     others = set()
@@ -100,7 +100,7 @@ def find_compiled(context: RunContext, key: str, folder: str | None, form: str =
         return None
     if wanted in (None, FURTHEST_RELEASE) and not context.names_a_network() and config.name == config.model.name:
         log.info("no compiled model of name=%s: taking that of the release", config.name)
-        return read_manifest(compiled_release(), check_files=False)
+        return read_manifest(find_compiled_release(), check_files=False)
     of = f" for model.maxdisp={config.model.maxdisp}, only for {', '.join(map(str, sorted(others)))}" if others else ""
     run = f"{wanted} run" if wanted else "run"
     raise UserError(
@@ -111,7 +111,7 @@ def find_compiled(context: RunContext, key: str, folder: str | None, form: str =
     )
 
 
-def compiled_of(context: RunContext, checkpoint: Path) -> Manifest | None:
+def find_compiled_of(context: RunContext, checkpoint: Path) -> Manifest | None:
     """The newest compiled model of this name that was made of a checkpoint, in the full form."""
     for manifest in _compiled(context):
         of_it = Path(manifest.model.checkpoint).resolve() == checkpoint.resolve()

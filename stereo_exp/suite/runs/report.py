@@ -24,7 +24,7 @@ _TEXTS = ("name", "stage", "kind", "kernel", "engine", "first_difference")
 _SET_COLUMNS = ("n_images", "epe", "epe_noc", "d1", "bad1", "bad2", "bad3")
 
 
-def started() -> float:
+def start_clock() -> float:
     """When the run began, for `finish`."""
     return time.monotonic()
 

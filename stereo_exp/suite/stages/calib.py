@@ -21,8 +21,8 @@ from stereo_exp.model import (
     sizing_of,
 )
 from stereo_exp.quant import GRAPH, QuantisedStereoNet, describe
-from stereo_exp.suite.build import build_rule, eval_facts, quantise_network
-from stereo_exp.suite.evaluate import evaluate, first_pairs, flat
+from stereo_exp.suite.build import build_rule, eval_facts, quantize_network
+from stereo_exp.suite.evaluate import evaluate, first_pairs, flatten
 from stereo_exp.suite.pictures import draw_noise, draw_test_pictures
 from stereo_exp.suite.restore import restore
 from stereo_exp.suite.runs.context import RunContext
@@ -70,14 +70,14 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         )
     with open_tracker(context) as tracker:
         tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
-        network = quantise_network(model, config.quant).to(device, memory_format=torch.channels_last)  # type: ignore
+        network = quantize_network(model, config.quant).to(device, memory_format=torch.channels_last)  # type: ignore
         graph = describe(network.trunk)
         batches = splits.calibration(scheme.batch_size, scheme.num_batches)
         pairs = calibrate(network, batches, min(scheme.num_batches, len(batches)))
         rule = build_rule(config.eval, sizing_of(start), as_given=True)
         scores, first = evaluate(network, splits, device, rule=rule, keep=config.eval.pictures)
         checkpoint = save(context, network.state_dict(), start, scores, tracker.run_id, **{GRAPH: graph})
-        tracker.log(start.meta["step"], flat(scores, "final"))
+        tracker.log(start.meta["step"], flatten(scores, "final"))
         layers = layer_noise(network, islice(splits.test(Process()), _NOISE_PAIRS))
         pictures = [draw_noise(context.dir / "pictures" / "layer_noise.png", layers)]
         shown = first_pairs(network, splits, device, config.eval.pictures, rule, first)

@@ -13,10 +13,10 @@ from stereo_exp.base import CELL, Meter
 from stereo_exp.config import IntScheme
 from stereo_exp.data import first_views
 from stereo_exp.geometry import example_pair, periodic_share
-from stereo_exp.model import Checkpoint, lineage_of, load_checkpoint, normalise, sizing_of
+from stereo_exp.model import Checkpoint, lineage_of, load_checkpoint, normalize, sizing_of
 from stereo_exp.quant import QuantisedStereoNet
 from stereo_exp.suite.build import build_rule, build_target, eval_facts
-from stereo_exp.suite.evaluate import Seen, evaluate, first_pairs, flat
+from stereo_exp.suite.evaluate import Seen, evaluate, first_pairs, flatten
 from stereo_exp.suite.networks import Predictor
 from stereo_exp.suite.pictures import draw_against_float, draw_test_pictures
 from stereo_exp.suite.restore import restore, restore_model
@@ -51,7 +51,7 @@ def train(context: RunContext) -> dict[str, Any]:
     return _convert(context, load_checkpoint(start_path))
 
 
-def against_float(chain: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def compare_with_float(chain: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The links with `against_float`: their EPE through that of the float network that was quantised last; None where
     that was measured on another data set."""
     base = last_float(chain)
@@ -92,7 +92,7 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         wanted = max(config.eval.pictures, _CHECKERBOARD_PAIRS)
         scores, first = evaluate(network, splits, device, rule=rule, keep=wanted)
         checkpoint = save(context, integer_state(prepared), start, scores, tracker.run_id, **graph)
-        tracker.log(start.meta["step"], flat(scores, "final"))
+        tracker.log(start.meta["step"], flatten(scores, "final"))
         shown = first_pairs(network, splits, device, config.eval.pictures, rule, first)
         pictures = draw_test_pictures(context, shown, network.maxdisp)
         lineage = lineage_of(start)
@@ -108,7 +108,7 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
                 result |= {"px_from_float": float(abs(difference).mean()), "px_from_float_pair": sample.key}
         for picture in pictures:
             tracker.artifact(picture)
-    chain = against_float([*lineage, {"stage": "int_infer", "epe": scores["epe"], "dataset": config.dataset.name}])
+    chain = compare_with_float([*lineage, {"stage": "int_infer", "epe": scores["epe"], "dataset": config.dataset.name}])
     return {
         "checkpoint": str(checkpoint),
         **result,
@@ -132,7 +132,7 @@ def _verify(network: QuantisedStereoNet, splits: Splits, pairs: int) -> dict[str
     first: str | None = None
     with Meter("verify integers", pairs) as meter:
         for left, right in first_views(splits.test(Process()), pairs):
-            for name, same, values in compare(network.trunk, normalise(left), normalise(right)):
+            for name, same, values in compare(network.trunk, normalize(left), normalize(right)):
                 equal, total = equal + same, total + values
                 first = first or (name if same < values else None)
             count += 1

@@ -53,10 +53,10 @@ class _Scales:
         network.observe(True, PerChannelWeightQuantiser)
         if scheme.scales == "observed":
             network.observe(True, ActivationQuantiser)
-            for quantiser in network.quantisers(ActivationQuantiser):
+            for quantiser in network.quantizers(ActivationQuantiser):
                 quantiser.follow()
         elif scheme.scales == "learned":
-            for quantiser in network.quantisers(ActivationQuantiser):
+            for quantiser in network.quantizers(ActivationQuantiser):
                 quantiser.learn()
 
     def before_step(self, step: int, num_steps: int) -> None:
@@ -67,7 +67,7 @@ class _Scales:
             return
         self.frozen = True
         self.network.observe(False, Quantiser)
-        for quantiser in self.network.quantisers(ActivationQuantiser):
+        for quantiser in self.network.quantizers(ActivationQuantiser):
             quantiser.settle()
         # A run that goes on beyond this point has settled them before: once, or they would move again.
         if step - 1 < freeze_at:

@@ -18,9 +18,9 @@ def dispatch(context: RunContext) -> dict[str, Any]:
         UserError: the task's own complaints, and the libraries' by the keys of the config.
         SystemExit: the task's check did not pass: what its report says under `failed`. The report is there by then.
     """
-    from stereo_exp.suite.runs.report import finish, started
+    from stereo_exp.suite.runs.report import finish, start_clock
 
-    begin = started()
+    begin = start_clock()
     with tell_missing_extras(), by_key(context.config.task, context.config):
         report = finish(context, TASKS[context.config.task].load()(context), begin)
     if report.get("failed"):

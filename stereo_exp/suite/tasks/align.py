@@ -12,15 +12,15 @@ import numpy as np
 
 from stereo_exp.base import Meter, write_text
 from stereo_exp.config import Align
-from stereo_exp.data import num_pairs, read_pairs, resized
-from stereo_exp.geometry import StereoMetrics, StereoSample, padded, padded_size
+from stereo_exp.data import num_pairs, read_pairs, resize_sample
+from stereo_exp.geometry import StereoMetrics, StereoSample, pad_edges, round_up_size
 from stereo_exp.runtime import ALIGN, ENGINES, Manifest
 from stereo_exp.suite.build import network_size
 from stereo_exp.suite.datasets import open_split
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.folders import COMPILED_FOLDER, find_compiled
 from stereo_exp.suite.track.base import open_tracker
-from stereo_exp.weights import checkpoint_named
+from stereo_exp.weights import resolve_checkpoint
 
 if TYPE_CHECKING:
     from stereo_exp.deploy import Source
@@ -44,7 +44,7 @@ def run(context: RunContext) -> dict[str, Any]:
         manifest = _compile(context, source)
     else:
         given, stage = context.config.checkpoint or manifest.model.checkpoint, manifest.model.stage
-        path = checkpoint_named(given, stage, "checkpoint")
+        path = resolve_checkpoint(given, stage, "checkpoint")
         source = load_source(path)
     size = _size(config, manifest)
     engines = [Aligned(manifest, name, context.config.engine.threads) for name in config.engines or manifest.engines]
@@ -66,7 +66,7 @@ def run(context: RunContext) -> dict[str, Any]:
                 meter.advance(differing=str(differing))
         results = [engine.result for engine in engines]
         limits = _limits(config, source.target, source.exact, Limits)
-        broken = [problem for result in results if (problem := limits.broken(result)) is not None]
+        broken = [problem for result in results if (problem := limits.find_violation(result)) is not None]
         for result in results:
             numbers = {
                 "max_px": result.max_px,
@@ -132,9 +132,9 @@ def _fit(
     sample: StereoSample, size: tuple[int, int] | None, manifest: Manifest
 ) -> tuple[StereoSample, np.ndarray, np.ndarray]:
     """The pair at the size to compare at (None: its own), and its views as the engines take them, B×H×W×3."""
-    if size is not None and padded_size(sample.size, manifest.multiple) != size:
-        sample = resized(sample, size)
-    views = (padded(view, padded_size(sample.size, manifest.multiple)) for view in (sample.left, sample.right))
+    if size is not None and round_up_size(sample.size, manifest.multiple) != size:
+        sample = resize_sample(sample, size)
+    views = (pad_edges(view, round_up_size(sample.size, manifest.multiple)) for view in (sample.left, sample.right))
     left, right = (np.repeat(view[None], manifest.batch or 1, axis=0) for view in views)
     return sample, left, right
 

@@ -18,7 +18,7 @@ from stereo_exp.runtime import (
     measure_fps,
     measure_latency,
     measure_perf,
-    pinned,
+    pin_cores,
     write_profile,
 )
 from stereo_exp.suite.build import build_rule, eval_facts, network_size
@@ -37,7 +37,7 @@ def run(context: RunContext) -> Result:
     size = manifest.size or network_size("bench.size", config.size)
     engine = context.config.engine
     load = Load(manifest, engine.name, engine.threads, size, config.frames, config.warm_up, engine.device)
-    with open_tracker(context) as tracker, pinned(config.cores):
+    with open_tracker(context) as tracker, pin_cores(config.cores):
         facts = {
             "stage": manifest.model.stage,
             "mode": config.mode,

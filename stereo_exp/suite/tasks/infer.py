@@ -119,7 +119,7 @@ def _predicted(pairs: Pairs, model: StereoModel, rule: Rule, config: Root) -> It
     temporal = config.temporal
     steady = TemporalFilter(temporal.weight, temporal.change, temporal.jump) if temporal.filter else None
     for index, sample in enumerate(pairs):
-        seen = rule.seen(sample.size, model.manifest.multiple, model.manifest.size)
+        seen = rule.choose_size(sample.size, model.manifest.multiple, model.manifest.size)
         if index == 0 and config.infer.scale is None and seen != sample.size:
             told = "%s: enlarged to %dx%d, because it is small; infer.scale=1 leaves it as it is"
             log.info(told, sample.key, seen[1], seen[0])

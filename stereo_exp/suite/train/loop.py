@@ -21,21 +21,21 @@ from stereo_exp.model import (
     lineage_of,
     load_checkpoint,
     load_weights,
-    optimiser_tensors,
-    restore_optimiser,
+    optimizer_tensors,
+    restore_optimizer,
     save_checkpoint,
     sizing_entry,
     sizing_of,
 )
 from stereo_exp.suite.build import build_loss, build_rule, eval_facts
-from stereo_exp.suite.evaluate import evaluate, first_pairs, flat
+from stereo_exp.suite.evaluate import evaluate, first_pairs, flatten
 from stereo_exp.suite.pictures import draw_test_pictures
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.splits import Splits
 from stereo_exp.suite.track.base import Tracker, open_tracker, read_metrics
 from stereo_exp.suite.train.device import Compute
-from stereo_exp.suite.train.optim import EMA, build_optimiser, warmup_cosine
+from stereo_exp.suite.train.optim import EMA, build_optimizer, warmup_cosine
 from stereo_exp.suite.train.step import Speed, StepResult, train_step
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Trainer:
         if process.world_size > 1 and compute.device.type == "cuda":
             self.model = nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
         self.loss = build_loss(config.loss)
-        self.optimiser = build_optimiser(config.optim, self.model)
+        self.optimiser = build_optimizer(config.optim, self.model)
         self.ema = EMA(self.model, config.optim.ema_decay) if config.optim.ema_decay > 0 else None
         self.steps_per_epoch = splits.steps_per_epoch(process.world_size)
         self.num_steps = config.optim.num_steps(self.steps_per_epoch)
@@ -125,7 +125,7 @@ class Trainer:
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
         with Meter("train", self.num_steps, progress.step, self.process.is_main) as meter:
-            for batch in speed.timed(batches):
+            for batch in speed.time_waits(batches):
                 self._count_skipped(batch)
                 if self.before_step is not None:
                     self.before_step(progress.step, self.num_steps)
@@ -150,7 +150,7 @@ class Trainer:
                     data_wait=f"{100 * speed.wait_share:.0f} %",
                 )
                 if is_last or (eval_every and progress.step % eval_every == 0):
-                    with meter.paused(), speed.paused():
+                    with meter.pause(), speed.pause():
                         self._evaluate()
                 if progress.step % config.train.save_every == 0 or is_last:
                     self._save(LAST)
@@ -194,29 +194,29 @@ class Trainer:
     def _evaluate(self) -> None:
         """Score the weights as they are and keep them where they are the best so far. Training goes on as it would have
         without: with the same random numbers, every module in the mode that it was in."""
-        model = self.evaluated_model()
+        model = self.select_model()
         # Processes on CPUs have BatchNorm statistics of their own; rank 0's are the ones that are saved.
         self.process.broadcast(model.state_dict().values())
         with torch.random.fork_rng(devices=[self.compute.device] if self.compute.device.type == "cuda" else []):
             scores, _ = evaluate(model, self.splits, self.compute.device, self.process, self.rule)
         epe = float(scores["epe"])
-        self.tracker.log(self.progress.step, flat(scores, "test"))
+        self.tracker.log(self.progress.step, flatten(scores, "test"))
         log.info("step %d: test EPE %.4f px", self.progress.step, epe)
         # A NaN (no known pixel in the whole split) still leaves the latest weights as the best there are.
         if self.progress.best_epe is None or not epe >= self.progress.best_epe:
             self.progress.best_epe = epe
             self._save(BEST, {"scores": scores})
 
-    def evaluated_model(self) -> nn.Module:
+    def select_model(self) -> nn.Module:
         """The network that is evaluated and saved as best: the average where there is one."""
         return self.model if self.ema is None else self.ema.model
 
     def _save(self, where: str, extra: dict[str, Any] | None = None) -> None:
         if not self.process.is_main:
             return
-        parts = {"model": self.evaluated_model().state_dict()}
+        parts = {"model": self.select_model().state_dict()}
         if where == LAST:
-            parts = {"model": self.model.state_dict(), "optim": optimiser_tensors(self.optimiser, self.model)}
+            parts = {"model": self.model.state_dict(), "optim": optimizer_tensors(self.optimiser, self.model)}
             parts["rng"] = {"cpu": torch.get_rng_state()}
             if self.ema is not None:
                 parts["ema"] = self.ema.model.state_dict()
@@ -237,7 +237,7 @@ class Trainer:
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         load_weights(self.model, checkpoint)
-        restore_optimiser(self.optimiser, self.model, checkpoint.part("optim"))
+        restore_optimizer(self.optimiser, self.model, checkpoint.part("optim"))
         if self.ema is not None:
             load_weights(self.ema.model, checkpoint, "ema")
         torch.set_rng_state(checkpoint.tensors["rng/cpu"])
@@ -302,8 +302,8 @@ def run_training(
             if best.meta["step"] == 0:
                 told = "no evaluation in %d steps beat the start's (test EPE %.4f px): the best weights are its own"
                 log.info(told, progress.step, scores["epe"])
-            tracker.log(progress.step, flat(scores, "final"))
-            network = trainer.evaluated_model()
+            tracker.log(progress.step, flatten(scores, "final"))
+            network = trainer.select_model()
             load_weights(network, best)
             shown = first_pairs(network, splits, compute.device, context.config.eval.pictures, trainer.rule)
             pictures = draw_test_pictures(context, shown, trainer.maxdisp)

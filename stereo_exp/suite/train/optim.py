@@ -13,7 +13,7 @@ from stereo_exp.base import arguments, group
 from stereo_exp.config import Optim
 
 
-def build_optimiser(config: Optim, model: nn.Module) -> torch.optim.Optimizer:
+def build_optimizer(config: Optim, model: nn.Module) -> torch.optim.Optimizer:
     """Two groups: parameters with `weight` in their name decay, biases do not.
 
     By name, as the reference does it, so that BatchNorm's scales (also called `weight`) decay too.

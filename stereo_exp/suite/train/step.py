@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from stereo_exp.data import StereoBatch
 from stereo_exp.geometry import valid_mask
-from stereo_exp.model import Loss, full_disparity, normalise
+from stereo_exp.model import Loss, full_disparity, normalize
 from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.train.device import Compute
 
@@ -49,7 +49,7 @@ def train_step(
     has_pixels = mask.any() if mask.numel() else torch.zeros((), dtype=torch.bool, device=device)
     if not process.all_true(has_pixels):
         return StepResult("empty")
-    left, right = (normalise(v.to(device, non_blocking=True)) for v in (batch.left, batch.right))
+    left, right = (normalize(v.to(device, non_blocking=True)) for v in (batch.left, batch.right))
     left, right = (v.contiguous(memory_format=torch.channels_last) for v in (left, right))
     with compute.precision():
         output = model(left, right)
@@ -82,7 +82,7 @@ class Speed:
         self._began = time.monotonic()
         self._waited, self._pairs = 0.0, 0
 
-    def timed(self, batches: Iterable[T]) -> Iterator[T]:
+    def time_waits(self, batches: Iterable[T]) -> Iterator[T]:
         """The batches, with the waiting for each measured."""
         iterator = iter(batches)
         while True:
@@ -99,7 +99,7 @@ class Speed:
         self._pairs += pairs
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def pause(self) -> Iterator[None]:
         """The time inside does not count."""
         begin = time.monotonic()
         yield
