@@ -178,9 +178,10 @@ def test_volumes_that_match_at_the_truth_cost_nothing(disparity: float) -> None:
 
 
 def test_loss_with_volumes_reaches_the_features_and_without_does_not() -> None:
-    from stereo_exp.config.training import Distribution
     from stereo_exp.model.aanet_spx import HeadLogits
     from stereo_exp.model.regression import Regression
+
+    from stereo_exp.config.training import Distribution
     from stereo_exp.suite.build import build_loss
 
     volumes = tuple(torch.rand(1, 24 // 2**k, 8 // 2**k, 12 // 2**k, requires_grad=True) for k in range(3))

@@ -6,7 +6,7 @@ from .help import help_text, is_asked_for
 from .infer import Infer, Temporal
 from .marks import NETWORK, RUN, TASK, facts, first_difference, keys_of
 from .messages import from_hydra
-from .model import NUM_STAGES, Backbone, Head, Model, Neck, widen
+from .model import NUM_STAGES, STRIDES, Aggregation, Backbone, Model, Neck, Readout, Upsampling, Volume, widen
 from .plugins import import_plugins, load_again, load_plugins
 from .quant import CalibScheme, IntScheme, Observer, QatScheme, Quant, Target
 from .rules import at_least, positive
@@ -20,8 +20,10 @@ __all__ = [
     "NUM_STAGES",
     "RUN",
     "STAGES",
+    "STRIDES",
     "TASK",
     "TASKS",
+    "Aggregation",
     "Align",
     "Backbone",
     "Bench",
@@ -32,7 +34,6 @@ __all__ = [
     "Eth3d",
     "Eval",
     "Export",
-    "Head",
     "Infer",
     "IntScheme",
     "Kitti2012",
@@ -50,12 +51,15 @@ __all__ = [
     "Pairs",
     "QatScheme",
     "Quant",
+    "Readout",
     "Root",
     "SceneFlow",
     "Shapes",
     "Target",
     "Temporal",
     "Tracker",
+    "Upsampling",
+    "Volume",
     "at_least",
     "at_place",
     "bind",

@@ -19,6 +19,7 @@ from stereo_exp.base import GROUPS, Option, UserError
 
 _HIDDEN = ("hydra", "local")
 _HERE = ("", "_here_", "_group_")
+_GLOBAL = "_global_"
 _PACKAGE = re.compile(r"@package\s+(\S+)")
 
 
@@ -79,6 +80,8 @@ class Choice:
     """Group -> option, of the groups that it chooses for."""
     forces: dict[str, str] = field(default_factory=dict)
     """Group -> option, of the groups in which it takes the place of what was chosen (`override`)."""
+    package: str = ""
+    """Where its values stand, as its comment says; empty: at the group's node."""
 
 
 class Choices:
@@ -110,8 +113,16 @@ class Choices:
         """Group -> the option that is taken where none is named."""
         top = self.top.picks
         chosen = [self.read(group, name) for group, name in top.items() if name in self.groups.get(group, ())]
-        below = {group: name for choice in chosen for group, name in choice.picks.items()}
+        below = {group: name for choice in chosen for group, name in self._picks(choice).items()}
         return {**below, **top, **{group: name for choice in chosen for group, name in choice.forces.items()}}
+
+    def _picks(self, choice: Choice) -> dict[str, str]:
+        """What a choice picks, and what that picks in turn."""
+        picked = dict(choice.picks)
+        for group, name in choice.picks.items():
+            if name in self.groups.get(group, ()):
+                picked |= self._picks(self.read(group, name))
+        return picked
 
     @cached_property
     def top(self) -> Choice:
@@ -140,8 +151,8 @@ class Choices:
         except yaml.YAMLError as error:
             raise UserError(path, None, f"is not YAML ({error})", "mend it") from None
         choice = Choice(group, name)
-        choice.text, package = _comment(source)
-        choice.is_global = package not in _HERE
+        choice.text, choice.package = _comment(source)
+        choice.is_global = choice.package == _GLOBAL
         own = {key: value for key, value in values.items() if key not in ("defaults", "hydra")}
         entries = list(values.get("defaults") or ())
         if "_self_" not in entries:
@@ -169,6 +180,9 @@ class Choices:
             return
         if where.split("/")[0] == "schema" or not where:
             choice.schema = option
+        elif choice.package and f"{choice.package}.{place}" == where.replace("/", "."):
+            # A preset of a group beside its own: `/model/volume@volume: NAME` in a file of `@package model`.
+            choice.picks[where] = option
         elif place not in _HERE:
             *parents, leaf = place.split(".")
             node = choice.values

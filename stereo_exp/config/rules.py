@@ -40,11 +40,21 @@ def pair_scale(key: str, value: float | None) -> None:
         raise UserError(key, value, f"must be above 0 and at most {MAX_SCALE:g}", f"try {key}=1.5")
 
 
-def one_of(key: str, value: str, choices: Collection[str]) -> None:
+def one_of(key: str, value: str | int, choices: Collection[str] | Collection[int]) -> None:
     """`value` is among `choices`."""
     if value not in choices:
         first = next(iter(choices))
-        raise UserError(key, value, f"must be one of {', '.join(choices)}", f"try {key}={first}")
+        raise UserError(key, value, f"must be one of {', '.join(map(str, choices))}", f"try {key}={first}")
+
+
+def counts(key: str, values: Sequence[int], minimum: int, length: int | None = None) -> None:
+    """`length` whole numbers (None: one or more), each at least `minimum`."""
+    if (len(values) == length if length is not None else len(values) > 0) and all(v >= minimum for v in values):
+        return
+    number = len(values) or 1 if length is None else length
+    rule = f"must be {'one or more' if length is None else length} whole numbers of at least {minimum}"
+    example = ",".join(map(str, [*(max(v, minimum) for v in values), *[max(minimum, 1)] * number][:number]))
+    raise UserError(key, list(values), rule, f"try {key}=[{example}]")
 
 
 def image_size(key: str, size: Sequence[int] | None) -> None:

@@ -1,4 +1,3 @@
-from .aanet_spx import HeadLogits
 from .checkpoint import (
     BEST,
     LAST,
@@ -17,25 +16,27 @@ from .checkpoint import (
 from .colour import YUV_FROM_RGB, normalize
 from .cost import profile
 from .cost_volume import correlation_volume
+from .former import GRAPH
 from .layers import PyramidBackbone, conv_bn
 from .losses import Loss
 from .mixvargenet import MixVarGEUnit
-from .regression import NEIGHBOURHOOD, StereoOutput, full_confidence, full_disparity
-from .stereonetplus import StereoNetPlus, predict
+from .network import StereoNetwork, Trunk, predict
+from .readout import Logits, StereoOutput, full_confidence, full_disparity
 
 __all__ = [
     "BEST",
+    "GRAPH",
     "LAST",
-    "NEIGHBOURHOOD",
     "SIZING",
     "YUV_FROM_RGB",
     "Checkpoint",
-    "HeadLogits",
+    "Logits",
     "Loss",
     "MixVarGEUnit",
     "PyramidBackbone",
-    "StereoNetPlus",
+    "StereoNetwork",
     "StereoOutput",
+    "Trunk",
     "conv_bn",
     "correlation_volume",
     "full_confidence",

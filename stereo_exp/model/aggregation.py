@@ -74,6 +74,34 @@ class AggregationModule(nn.Module):
         return out
 
 
+class AdaptiveAggregation(nn.Module):
+    """Aggregation modules in a row, the last of which puts out the finest scale only, and a 1×1 convolution.
+
+    Shape: volumes B×channels[k]×h/2^k×w/2^k -> logits B×num_candidates×h×w.
+
+    Args:
+        channels: of the volumes, fine to coarse.
+        num_candidates: of the finest.
+        guides, level: as every aggregation gets them; this one looks at the volumes alone.
+        num_modules: how many.
+    """
+
+    def __init__(
+        self, channels: Sequence[int], num_candidates: int, guides: Sequence[int], level: int, num_modules: int = 6
+    ) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(
+            AggregationModule(channels, 1 if i == num_modules - 1 else len(channels)) for i in range(num_modules)
+        )
+        # With bias, without BN and activation (trap T3).
+        self.final = nn.Conv2d(channels[0], num_candidates, 1)
+
+    def forward(self, volumes: Sequence[Tensor], guides: Sequence[Tensor]) -> Tensor:
+        for stage in self.stages:
+            volumes = stage(volumes)
+        return self.final(volumes[0])
+
+
 def _path(channels: Sequence[int], source: int, target: int) -> nn.Module:
     if source == target:
         return nn.Identity()

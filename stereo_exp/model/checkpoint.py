@@ -19,8 +19,11 @@ from torch import Tensor, nn
 
 from stereo_exp.base import CheckpointError, write_bytes
 from stereo_exp.geometry import Sizing
+from stereo_exp.model.former import rename_tensors, update
 
-FORMAT = "stereo_exp/1"
+FORMAT = "stereo_exp/2"
+FORMER = "stereo_exp/1"
+"""Read for ever, see `stereo_exp.model.former`."""
 # What every reader of a checkpoint may count on.
 _META_KEYS = ("stage", "step", "num_steps", "config", "run_id")
 SIZING = "sizing"
@@ -104,7 +107,7 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
             f"is not a whole safetensors file ({error})",
             "copy it again or use an older checkpoint",
         ) from None
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") not in (FORMAT, FORMER):
         raise CheckpointError(
             path,
             metadata.get("format"),
@@ -120,6 +123,8 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
         raise CheckpointError(
             path, None, f"its header lacks {', '.join(missing)}", "copy it again or use another checkpoint"
         )
+    if metadata["format"] == FORMER:
+        meta, tensors = update(meta), rename_tensors(tensors)
     return Checkpoint(meta, tensors, path)
 
 

@@ -21,27 +21,15 @@ class Cost(NamedTuple):
     macs: int
 
 
-# Parts as the published layer table has them: name -> prefixes of module names.
-PARTS = {
-    "stem": ("backbone.stem.",),
-    **{f"stage {i + 1} (s{2 ** (i + 1)})": (f"backbone.stages.{i}.",) for i in range(5)},
-    "FPN": ("neck.",),
-    "head: mod1 + mod2": ("head.mod1.", "head.mod2."),
-    "head: correlation": ("head.correlation.",),
-    "head: aggregation": ("head.aggregation.",),
-    "head: final 1×1": ("head.final.",),
-    "head: superpixel branch": ("head.superpixel.",),
-}
-
-
 def profile(model: nn.Module, height: int, width: int, training: bool = False) -> dict[str, Cost]:
-    """Count one pair of height×width images (multiples of 32) through convolutions and correlation.
+    """Count one pair of height×width images (multiples of the network's) through convolutions and correlation.
 
     Args:
         training: count as in training, where the detail branches see both views.
 
     Returns:
-        Part -> cost, `total` last. The correlation counts what its definition needs, candidates × pixels ×
+        Part -> cost, `total` last: of the trunk the stem and each stage, of the others what they are made of
+        (`neck.lateral`, `upsampling.mod1`). The correlation counts what its definition needs, candidates × pixels ×
         channels, not what the matrix product does.
     """
     macs: dict[str, int] = {}
@@ -65,15 +53,22 @@ def profile(model: nn.Module, height: int, width: int, training: bool = False) -
         # A pass in training mode moved BatchNorm's statistics.
         for name, buffer in model.named_buffers():
             buffer.copy_(state[name])
+    parameters: dict[str, int] = {}
+    for name, parameter in model.named_parameters():
+        parameters[name] = parameter.numel()
+    names = dict.fromkeys(_part(name) for name in (*macs, *parameters))
     costs = {
-        part: Cost(
-            sum(p.numel() for name, p in model.named_parameters() if name.startswith(prefixes)),
-            sum(count for name, count in macs.items() if name.startswith(prefixes)),
-        )
-        for part, prefixes in PARTS.items()
+        part: Cost(*(sum(n for name, n in counts.items() if _part(name) == part) for counts in (parameters, macs)))
+        for part in names
     }
-    costs["total"] = Cost(sum(p.numel() for p in model.parameters()), sum(macs.values()))
+    costs["total"] = Cost(sum(parameters.values()), sum(macs.values()))
     return costs
+
+
+def _part(name: str) -> str:
+    """The part that a module or a parameter belongs to."""
+    names = name.split(".")
+    return ".".join(names[: 3 if names[:2] == ["backbone", "stages"] else 2])
 
 
 def _counter(name: str, macs: dict[str, int]):  # type: ignore[no-untyped-def]
@@ -84,6 +79,6 @@ def _counter(name: str, macs: dict[str, int]):  # type: ignore[no-untyped-def]
             # A convolution multiplies its kernel at every output pixel, a transposed one at every input pixel.
             pixels = output if isinstance(module, nn.Conv2d) else inputs[0]
             count = module.weight.numel() * pixels.shape[0] * pixels.shape[-2] * pixels.shape[-1]  # type: ignore
-        macs[f"{name}."] = macs.get(f"{name}.", 0) + count
+        macs[name] = macs.get(name, 0) + count
 
     return hook

@@ -1,10 +1,18 @@
-"""Correlation cost volume as one matrix product for each image row."""
+"""Correlation cost volumes, each as one matrix product for each image row.
+
+A volume module says of what it puts out: `strides` (px), `channels`, `num_candidates` (all of them fine to coarse) and
+`sharpness`, which makes logits of its similarities, and in how many `groups` of channels it matches.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from stereo_exp.model.layers import conv_bn
 
 
 def correlation_volume(left: Tensor, right: Tensor, num_disparities: int) -> Tensor:
@@ -46,3 +54,81 @@ class CorrelationVolume(nn.Module):
 
     def extra_repr(self) -> str:
         return f"num_disparities={self.num_disparities}"
+
+
+class PyramidVolume(nn.Module):
+    """A volume at each of several scales, of the maps as they are.
+
+    Shape: five maps of 2·B images, all left views first -> B×D/2^k×H/(stride·2^k)×W/(stride·2^k) for each scale k.
+
+    Args:
+        channels: of the five maps, strides 2 to 32.
+        maxdisp: px, a multiple of the coarsest scale's stride.
+        stride: px, of the finest.
+        scales: how many, each of twice the stride of the one before.
+    """
+
+    groups = 1
+
+    def __init__(self, channels: Sequence[int], maxdisp: int, stride: int = 8, scales: int = 3) -> None:
+        super().__init__()
+        self.strides = [stride * 2**k for k in range(scales)]
+        self.num_candidates = [maxdisp // each for each in self.strides]
+        self.channels = self.num_candidates
+        self.first = stride.bit_length() - 2
+        self.sharpness = float(channels[self.first])
+        self.correlation = nn.ModuleList(CorrelationVolume(d) for d in self.num_candidates)
+
+    def forward(self, maps: Sequence[Tensor], batch: int) -> list[Tensor]:
+        pyramid = maps[self.first : self.first + len(self.strides)]
+        return [correlate(p[:batch], p[batch:]) for correlate, p in zip(self.correlation, pyramid, strict=True)]
+
+
+UNIT_SHARPNESS = 16.0
+"""Makes logits of cosines."""
+
+
+class SingleVolume(nn.Module):
+    """One volume, of features that a 1×1 convolution makes for it; several groups of channels match on their own.
+
+    Shape: five maps of 2·B images, all left views first -> B×(groups·D)×H/stride×W/stride.
+
+    Args:
+        channels: of the five maps, strides 2 to 32.
+        maxdisp: px, a multiple of `stride`.
+        stride: px: 4 or 8, of the map that is matched.
+        groups: how many; `features` is a multiple of them.
+        features: channels that are matched.
+        normalization: `batchnorm`, which has an exact integer form, or `unit`: every pixel's features are scaled to
+            unit length in each group, for float networks only.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        maxdisp: int,
+        stride: int = 4,
+        groups: int = 1,
+        features: int = 32,
+        normalization: str = "batchnorm",
+    ) -> None:
+        super().__init__()
+        self.strides, self.num_candidates = [stride], [maxdisp // stride]
+        self.groups, self.is_unit = groups, normalization == "unit"
+        self.channels = [groups * maxdisp // stride]
+        self.level = stride.bit_length() - 2
+        self.sharpness = UNIT_SHARPNESS if self.is_unit else float(features // groups)
+        self.project = conv_bn(channels[self.level], features, 1, act=None)
+        self.correlation = CorrelationVolume(maxdisp // stride)
+
+    def forward(self, maps: Sequence[Tensor], batch: int) -> list[Tensor]:
+        features = self.project(maps[self.level])
+        step = features.shape[1] // self.groups
+        volumes = []
+        for group in range(self.groups):
+            part = features[:, group * step : (group + 1) * step] if self.groups > 1 else features
+            if self.is_unit:
+                # Mean of `step` products of vectors of length √step: the cosine.
+                part = F.normalize(part, dim=1) * step**0.5
+            volumes.append(self.correlation(part[:batch], part[batch:]))
+        return [torch.cat(volumes, 1) if self.groups > 1 else volumes[0]]

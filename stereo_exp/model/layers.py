@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 LEAKY_SLOPE = 0.2
@@ -37,6 +38,25 @@ def deconv_bn(in_channels: int, out_channels: int, *, bias: bool = False) -> nn.
         nn.BatchNorm2d(out_channels),
         nn.ReLU(),
     )
+
+
+class Gate(nn.Sequential):
+    """What lets a volume through, read off the left view: 1×1 convolution, BatchNorm, cut off to 0…1.
+
+    BatchNorm begins as x/4 + 1/2, so that at first as much is let through as is held back; no sigmoid, whose integers
+    would need a table.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        norm = nn.BatchNorm2d(out_channels)
+        nn.init.constant_(norm.weight, 0.25)
+        nn.init.constant_(norm.bias, 0.5)
+        super().__init__(nn.Conv2d(in_channels, out_channels, 1, bias=False), norm, nn.Hardtanh(0.0, 1.0))
+
+
+def double(x: Tensor) -> Tensor:
+    """Twice the height and the width, every value four times."""
+    return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 # What every backbone is: a stem and five stages, each halving the size, all of whose maps come out.

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 from torch import Tensor
 
-from stereo_exp.base import CELL
-from stereo_exp.model.regression import StereoOutput, coarse_disparity
+from stereo_exp.model.readout import Matched, StereoOutput, coarse_disparity
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from stereo_exp.model.regression import StereoOutput
+    from stereo_exp.model.readout import StereoOutput
 
 
 Loss = Callable[["StereoOutput", "Tensor", "Tensor", "Tensor"], "Tensor"]
@@ -64,11 +63,7 @@ def smooth_l1_loss() -> Loss:
     return loss
 
 
-# A volume is the mean of 16 channels' products; as logits their sum serves, as in attention.
-SHARPNESS = 16.0
-
-
-def matching_cross_entropy(logits: Tensor, truth: Tensor, stride: int = CELL) -> Tensor:
+def matching_cross_entropy(logits: Tensor, truth: Tensor, stride: int) -> Tensor:
     """Cross-entropy of the disparity distribution at 1/stride size against the truth at the centre of each cell.
 
     Args:
@@ -91,11 +86,15 @@ def matching_cross_entropy(logits: Tensor, truth: Tensor, stride: int = CELL) ->
     return entropy.where(mask, 0).sum() / mask.sum().clamp(min=1)
 
 
-def volumes_cross_entropy(volumes: Sequence[Tensor], truth: Tensor) -> Tensor:
-    """Sum over the volumes of the cross-entropy of each, finest (stride 8) first, in nats."""
+def volumes_cross_entropy(volumes: Sequence[Matched], truth: Tensor) -> Tensor:
+    """Sum over the volumes of the cross-entropy of each in nats; of several groups of channels their mean matches.
+
+    A volume is the mean of some channels' products; as logits their sum serves, as in attention.
+    """
     total = truth.new_zeros(())
-    for scale, volume in enumerate(volumes):
-        total = total + matching_cross_entropy(SHARPNESS * volume.float(), truth, CELL * 2**scale)
+    for volume, stride, sharpness, groups in volumes:
+        similarity = volume.float().unflatten(1, (groups, -1)).mean(1) if groups > 1 else volume.float()
+        total = total + matching_cross_entropy(sharpness * similarity, truth, stride)
     return total
 
 
@@ -109,7 +108,7 @@ def distribution_loss(weight: float = 10.0, volumes: float = 0.0) -> Loss:
 
     def loss(output: StereoOutput, final: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
         published = smooth_l1((coarse_disparity(output), final), truth, mask)
-        entropy = matching_cross_entropy(output.logits, truth)
+        entropy = matching_cross_entropy(output.logits, truth, output.regression.stride)
         # A quantised network has no volumes to show: its features have long learnt to match.
         if volumes and output.volumes:
             entropy = entropy + volumes * volumes_cross_entropy(output.volumes, truth)

@@ -8,11 +8,10 @@ from .network import QuantisedStereoNet, build_quantized, convert
 from .ops import QUANTISE
 from .state import integer_state, load_quantized
 from .targets import Pow2, Target, covering
-from .trunk import GRAPH, describe, export_trunk, fold_batchnorm
+from .trunk import describe, export_trunk, fold_batchnorm
 from .unfolding import unfold
 
 __all__ = [
-    "GRAPH",
     "QUANTISE",
     "ActivationQuantiser",
     "PerChannelWeightQuantiser",

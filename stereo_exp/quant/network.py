@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from stereo_exp.model import HeadLogits, StereoNetPlus, StereoOutput
+from stereo_exp.model import Logits, StereoNetwork, StereoOutput
 from stereo_exp.quant import ops
 from stereo_exp.quant.observers import MinMaxObserver
 from stereo_exp.quant.pt2e import convert_pt2e
@@ -34,7 +34,7 @@ class QuantisedStereoNet(nn.Module):
         self.maxdisp: int = regression.maxdisp  # type: ignore[assignment]
 
     def forward(self, left: Tensor, right: Tensor) -> StereoOutput:
-        return self.regression(HeadLogits(*self.trunk(left, right)))
+        return self.regression(Logits(*self.trunk(left, right)))
 
     def train(self, mode: bool = True) -> Self:
         """Observers see nothing in evaluation. The graph itself depends on no mode, and exported ones refuse it."""
@@ -65,7 +65,7 @@ class QuantisedStereoNet(nn.Module):
 
 
 def build_quantized(
-    model: StereoNetPlus,
+    model: StereoNetwork,
     target: Target,
     observer: Callable[[], MinMaxObserver],
     lift: Sequence[str] = (),

@@ -26,8 +26,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import Graph, GraphModule, Interpreter, Node
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from stereo_exp.base import STRIDE
-from stereo_exp.model import StereoNetPlus
+from stereo_exp.model import StereoNetwork, Trunk
 from stereo_exp.quant import ops
 
 _OF_TENSORS = ops.COMPUTE | ops.MOVES | ops.ELEMENTWISE
@@ -40,8 +39,6 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
 _NAMES = {op: name for name, op in _OPERATORS.items()}
 
 Rows = list[list[Any]]
-GRAPH = "graph"
-"""Where the JSON of a quantised network's checkpoint holds its rows."""
 
 
 def describe(trunk: GraphModule) -> Rows:
@@ -199,24 +196,20 @@ def find_batchnorms(model: nn.Module) -> dict[str, str]:
 
 
 # Any sizes serve as an example; two views of two images, so that no size happens to be 1.
-_EXAMPLE = (2, 3, 128, 160)
-_SMALL = (2, 3, 64, 96)
+_EXAMPLE = (4, 5)
+_SMALL = (2, 3)
+"""In multiples of the network's."""
 
 
-class Trunk(nn.Module):
-    """The part that becomes integers, as a module: left, right -> (disparity logits, superpixel logits)."""
+class TwoMaps(Trunk):
+    """A trunk as what is exported: left, right -> (disparity logits, superpixel logits)."""
 
-    def __init__(self, model: StereoNetPlus) -> None:
-        super().__init__()
-        self.backbone, self.neck, self.head = model.backbone, model.neck, model.head
-
-    def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-        s2, s4, *coarse = self.backbone(torch.cat((left, right)))
-        logits = self.head((s2, s4, *self.neck(coarse)), left.shape[0])
+    def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        logits = super().forward(left, right)
         return logits.disparity, logits.superpixel
 
 
-def trunk_of(model: StereoNetPlus, stored: Rows | None = None) -> GraphModule:
+def trunk_of(model: StereoNetwork, stored: Rows | None = None) -> GraphModule:
     """`export_trunk`, or what it made once before.
 
     Args:
@@ -228,22 +221,29 @@ def trunk_of(model: StereoNetPlus, stored: Rows | None = None) -> GraphModule:
     """
     if stored is None:
         return export_trunk(model)
-    example = (torch.rand(_SMALL, generator=torch.Generator().manual_seed(i)) for i in range(2))
-    return rebuild(stored, Trunk(model).eval(), tuple(example))
+    shape = _shape(model, _SMALL)
+    example = (torch.rand(shape, generator=torch.Generator().manual_seed(i)) for i in range(2))
+    return rebuild(stored, TwoMaps(*model.parts).eval(), tuple(example))
 
 
-def export_trunk(model: StereoNetPlus) -> GraphModule:
+def _shape(model: StereoNetwork, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    return 2, 3, *(model.multiple * each for each in size)  # type: ignore[return-value]
+
+
+def export_trunk(model: StereoNetwork) -> GraphModule:
     """`model`, folded, as a graph of ATen operators with the parameters under their own names.
 
-    Height and width may be any multiples of 32, the batch any size.
+    Height and width may be any multiples of the network's `multiple`, the batch any size.
     """
     batch = torch.export.Dim("batch", min=1, max=4096)
     height, width = (torch.export.Dim(name, min=1, max=1024) for name in ("height", "width"))
-    sizes = {0: batch, 2: STRIDE * height, 3: STRIDE * width}
-    example = tuple(torch.zeros(_EXAMPLE) for _ in range(2))
+    sizes = {0: batch, 2: model.multiple * height, 3: model.multiple * width}
+    example = tuple(torch.zeros(_shape(model, _EXAMPLE)) for _ in range(2))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = torch.export.export(Trunk(model).eval(), example, dynamic_shapes=(sizes, sizes), strict=False)
+        program = torch.export.export(
+            TwoMaps(*model.parts).eval(), example, dynamic_shapes=(sizes, sizes), strict=False
+        )
     logging.getLogger(__name__).debug("exported %d nodes", len(program.graph.nodes))
     module = program.module()
     assert isinstance(module, GraphModule)

@@ -9,26 +9,33 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from stereo_exp.base import STRIDE, UserError, arguments, build, group
-from stereo_exp.config import NUM_STAGES, Infer
+from stereo_exp.config import NUM_STAGES, STRIDES, Infer
 from stereo_exp.geometry import Rule, Sizing, round_up_size
 
 if TYPE_CHECKING:
     from stereo_exp.config import Eval, Loss, Model, Observer, Quant, Target
-    from stereo_exp.model import StereoNetPlus
+    from stereo_exp.model import StereoNetwork
     from stereo_exp.quant import QuantisedStereoNet
 
 log = logging.getLogger(__name__)
 
 
-def build_network(model: Model) -> StereoNetPlus:
+def build_network(model: Model) -> StereoNetwork:
     """The float network of a `model` node, with random weights drawn from torch's generator."""
     backbone = build("model/backbone", model.backbone)
-    _check_channels("model/backbone", model.backbone.name, backbone, NUM_STAGES)
-    neck = build("model/neck", model.neck, in_channels=backbone.channels[2:])
-    _check_channels("model/neck", model.neck.name, neck, None)
-    channels = [*backbone.channels[:2], *[neck.channels] * 3]
-    head = build("model/head", model.head, channels=channels, maxdisp=model.maxdisp)
-    return group("model")[model.name].load()(backbone, neck, head, model.maxdisp)
+    _check_channels("model/backbone", model.backbone.name, backbone)
+    neck = build("model/neck", model.neck, in_channels=backbone.channels)
+    _check_channels("model/neck", model.neck.name, neck)
+    channels, stride = neck.channels, model.volume.stride
+    volume = build("model/volume", model.volume, channels=channels, maxdisp=model.maxdisp)
+    candidates = volume.num_candidates[0]
+    level = STRIDES.index(stride)
+    given = {"channels": volume.channels, "num_candidates": candidates, "guides": channels, "level": level}
+    aggregation = build("model/aggregation", model.aggregation, **given)
+    upsampling = build("model/upsampling", model.upsampling, channels=channels, stride=stride)
+    readout = build("model/readout", model.readout, num_candidates=candidates)
+    trunk = (backbone, neck, volume, aggregation, upsampling, model.multiple)
+    return group("model")[model.name].load()(*trunk, readout, model.maxdisp)
 
 
 def build_target(target: Target) -> Any:
@@ -41,7 +48,7 @@ def make_observer(observer: Observer) -> Callable[[], Any]:
     return partial(group("quant/observer")[observer.name].load(), **arguments(observer))
 
 
-def quantize_network(network: StereoNetPlus, quant: Quant, stored: Any = None) -> QuantisedStereoNet:
+def quantize_network(network: StereoNetwork, quant: Quant, stored: Any = None) -> QuantisedStereoNet:
     """A float network, prepared for the quantisation that a `quant` node describes; nothing is rounded yet.
 
     Args:
@@ -80,15 +87,11 @@ def build_loss(loss: Loss) -> Any:
     return function
 
 
-def _check_channels(key: str, name: str, module: Any, count: int | None) -> None:
+def _check_channels(key: str, name: str, module: Any) -> None:
     """What comes next is built from a backbone's or a neck's `channels`."""
     channels = getattr(module, "channels", None)
-    if count is None:
-        what, fits = "one number, that of its three maps", isinstance(channels, int) and channels > 0
-    else:
-        what = f"{count} numbers, of its maps from fine to coarse"
-        fits = isinstance(channels, Sequence) and len(channels) == count and all(c > 0 for c in channels)
-    if not fits:
+    what = f"{NUM_STAGES} numbers, of its maps from fine to coarse"
+    if not (isinstance(channels, Sequence) and len(channels) == NUM_STAGES and all(c > 0 for c in channels)):
         raise UserError(key, name, f"its channels are {channels}, and must be {what}", "set self.channels")
 
 

@@ -15,7 +15,7 @@ from stereo_exp.suite.runs.context import RunContext, compose_run, open_log
 
 if TYPE_CHECKING:
     from stereo_exp.data import StereoSource
-    from stereo_exp.model import StereoNetPlus
+    from stereo_exp.model import StereoNetwork
 
 
 def load(
@@ -86,7 +86,7 @@ def run(context: RunContext) -> dict[str, Any]:
         return dispatch(context)
 
 
-def create_network(name: str = "stereonetplus", maxdisp: int = 192, overrides: Sequence[str] = ()) -> StereoNetPlus:
+def create_network(name: str = "stereonetplus", maxdisp: int = 192, overrides: Sequence[str] = ()) -> StereoNetwork:
     """A network with random weights, drawn from torch's generator, to train or to take apart.
 
     Args:

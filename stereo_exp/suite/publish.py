@@ -106,7 +106,8 @@ def _proved_graph_of(checkpoint: Checkpoint) -> dict[str, Any]:
     Raises:
         CheckpointError: float32 might round a sum of the network.
     """
-    from stereo_exp.quant import GRAPH, describe, prove
+    from stereo_exp.model import GRAPH
+    from stereo_exp.quant import describe, prove
 
     trunk = restore(checkpoint).trunk
     prove(trunk, checkpoint.path)

@@ -13,8 +13,8 @@ from torch.fx import GraphModule
 from stereo_exp.base import CheckpointError, UserError
 from stereo_exp.config import NETWORK, MissingPlugin, Model, Network, Quant, bind_network, facts, first_difference
 from stereo_exp.deploy import QuantisedTensor, Source
-from stereo_exp.model import Checkpoint, load_checkpoint, load_weights
-from stereo_exp.quant import GRAPH, export_trunk, fold_batchnorm
+from stereo_exp.model import GRAPH, Checkpoint, load_checkpoint, load_weights
+from stereo_exp.quant import export_trunk, fold_batchnorm
 from stereo_exp.suite.build import build_network, build_target, quantize_network
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from stereo_exp.model.aanet_spx import HeadLogits
 from stereo_exp.model.regression import Regression, full_confidence
 

@@ -5,13 +5,13 @@ import torch
 import torch.nn.functional as F
 from hypothesis import example, given
 from hypothesis import strategies as st
+from stereo_exp.model.aanet_spx import HeadLogits
+from stereo_exp.model.regression import Regression, StereoOutput, coarse_disparity, full_disparity
 from torch import nn
 
 from stereo_exp.config.model import FPN, AANetSpx, MixVarGENet, MobileNetV2, StereoNetPlus
-from stereo_exp.model.aanet_spx import HeadLogits
 from stereo_exp.model.cost import profile
 from stereo_exp.model.mixvargenet import MixVarGEUnit
-from stereo_exp.model.regression import Regression, StereoOutput, coarse_disparity, full_disparity
 from stereo_exp.suite.build import build_network
 
 BACKBONES = {

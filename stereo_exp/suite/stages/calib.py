@@ -13,6 +13,7 @@ from stereo_exp.base import VERSION, UserError
 from stereo_exp.config import CalibScheme
 from stereo_exp.model import (
     BEST,
+    GRAPH,
     Checkpoint,
     lineage_of,
     load_checkpoint,
@@ -20,7 +21,7 @@ from stereo_exp.model import (
     sizing_entry,
     sizing_of,
 )
-from stereo_exp.quant import GRAPH, QuantisedStereoNet, describe
+from stereo_exp.quant import QuantisedStereoNet, describe
 from stereo_exp.suite.build import build_rule, eval_facts, quantize_network
 from stereo_exp.suite.evaluate import evaluate, first_pairs, flatten
 from stereo_exp.suite.pictures import draw_noise, draw_test_pictures

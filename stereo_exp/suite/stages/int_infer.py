@@ -69,7 +69,8 @@ def last_float(chain: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
-    from stereo_exp.quant import GRAPH, convert, describe, integer_state, prove
+    from stereo_exp.model import GRAPH
+    from stereo_exp.quant import convert, describe, integer_state, prove
 
     config, scheme = context.config, context.config.quant.stage
     assert isinstance(scheme, IntScheme)

@@ -1,0 +1,211 @@
+"""From logits to disparity: which candidate is read off, and what each pixel mixes of its neighbours; float throughout,
+0.1 % of the work.
+
+A read-out gives one value for each cell, and says how sure it is. Ours, and those of plug-ins, are modules with
+`forward` and `confidence` as `Expectation` has them; what they compute is exported as it stands.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+NEIGHBOURHOOD = 1.5
+"""Candidates on either side of the expected value whose probability counts as agreeing with it."""
+
+
+class Expectation(nn.Module):
+    """The mean of the distribution over all candidates (soft-argmin)."""
+
+    indices: Tensor
+    candidates: Tensor
+
+    def __init__(self, num_candidates: int) -> None:
+        super().__init__()
+        indices = torch.arange(num_candidates, dtype=torch.float32).view(1, -1, 1, 1)
+        # Constants of the architecture: neither trained nor kept in checkpoints.
+        self.register_buffer("indices", indices, persistent=False)
+        self.register_buffer("candidates", indices / num_candidates, persistent=False)
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """float32 B×D×h×w -> B×1×h×w in [0, 1): the share of maxdisp (at most (D − 1)/D, trap T6)."""
+        return (F.softmax(logits, dim=1) * self.candidates).sum(1, keepdim=True)
+
+    def confidence(self, logits: Tensor, low: Tensor) -> Tensor:
+        """B×1×h×w in [0, 1]: the probability that lies near the expected value.
+
+        One peak gives almost 1; two peaks, whose mean lies between them, and flat distributions give little.
+
+        Args:
+            low: what `forward` gave.
+        """
+        number = logits.shape[1]
+        near = (self.indices - low * number).abs() <= NEIGHBOURHOOD
+        return (F.softmax(logits, dim=1) * near).sum(1, keepdim=True)
+
+
+class Window(nn.Module):
+    """The mean over a few candidates around the strongest one: of two modes the stronger, not the middle.
+
+    Of candidates that are equally strong the first counts, on every engine.
+
+    Args:
+        radius: candidates on either side; the window is moved inwards at both ends of the range.
+    """
+
+    offsets: Tensor
+
+    def __init__(self, num_candidates: int, radius: int = 2) -> None:
+        super().__init__()
+        self.num_candidates = num_candidates
+        self.size = min(2 * radius + 1, num_candidates)
+        self.radius = radius
+        self.register_buffer("offsets", torch.arange(self.size).view(1, -1, 1, 1), persistent=False)
+
+    def _around(self, logits: Tensor) -> Tensor:
+        """int64 B×size×h×w: the candidates of the window."""
+        strongest = logits.argmax(1, keepdim=True)
+        first = (strongest - self.radius).clamp(0, self.num_candidates - self.size)
+        return first + self.offsets
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """float32 B×D×h×w -> B×1×h×w in [0, 1): the share of maxdisp."""
+        around = self._around(logits.detach())
+        probability = F.softmax(logits.gather(1, around), dim=1)
+        return (probability * around.to(probability.dtype)).sum(1, keepdim=True) / self.num_candidates
+
+    def confidence(self, logits: Tensor, low: Tensor) -> Tensor:
+        """B×1×h×w in [0, 1]: the probability that lies in the window."""
+        return F.softmax(logits, dim=1).gather(1, self._around(logits)).sum(1, keepdim=True)
+
+
+class Matched(NamedTuple):
+    """What the features of the two views alone say, in training."""
+
+    volume: Tensor
+    """B×(groups·D)×h×w, similarities."""
+    stride: int
+    """Px from one candidate to the next, and of a cell."""
+    sharpness: float
+    """Makes logits of the similarities."""
+    groups: int = 1
+    """Of channels that matched on their own."""
+
+
+class Logits(NamedTuple):
+    """What leaves the integer part of the network."""
+
+    disparity: Tensor
+    """B×D×H/stride×W/stride, one logit for each disparity candidate (0, stride, 2·stride, … px of the full image)."""
+    superpixel: Tensor
+    """B×neighbours×H×W, one logit for each coarse neighbour."""
+    volumes: tuple[Matched, ...] = ()
+    """In training: the volumes before any aggregation, for the loss."""
+
+
+class StereoOutput(NamedTuple):
+    """What the network returns. Px are in `full_disparity` and `coarse_disparity`; in here disparities are shares."""
+
+    low: Tensor
+    """B×1×H/stride×W/stride in [0, 1): what the read-out reads."""
+    unfolded: Tensor
+    """B×neighbours×H/stride×W/stride: the cells' neighbours, see `Regression.unfold`."""
+    weights: Tensor
+    """B×neighbours×H×W, non-negative, summing to 1 over the channels."""
+    logits: Tensor
+    """B×D×H/stride×W/stride: the disparity distribution before its softmax, for the loss and for confidence."""
+    volumes: tuple[Matched, ...]
+    """See `Logits`."""
+    regression: Regression
+    """What made this of the logits: it knows the range, and how the logits are read."""
+
+    @property
+    def disparity(self) -> Tensor:
+        """float32 B×H×W in px, in [0, maxdisp): `full_disparity`."""
+        return full_disparity(self)
+
+    @property
+    def confidence(self) -> Tensor:
+        """float32 B×H×W in [0, 1]: `full_confidence`."""
+        return full_confidence(self)
+
+
+class Regression(nn.Module):
+    """Read-out of the candidates, unfold, softmax of the superpixel logits.
+
+    Args:
+        readout: B×D×h×w logits to B×1×h×w shares.
+        maxdisp: range of the network in px, which the shares are of.
+        stride: px of a cell.
+        neighbours: 1, 4 or 9.
+    """
+
+    picks: Tensor
+
+    def __init__(self, readout: nn.Module, maxdisp: int, stride: int, neighbours: int) -> None:
+        super().__init__()
+        self.readout = readout
+        self.maxdisp, self.stride, self.neighbours = maxdisp, stride, neighbours
+        side = round(neighbours**0.5)
+        # A constant of the architecture: neither trained nor kept in checkpoints.
+        self.register_buffer("picks", torch.eye(neighbours).view(neighbours, 1, side, side), persistent=False)
+
+    def forward(self, logits: Logits) -> StereoOutput:
+        # float32 whatever autocast says: bf16 has 8 bits of mantissa, 192 px need more.
+        with torch.autocast(logits.disparity.device.type, enabled=False):
+            low = self.readout(logits.disparity.float())
+            unfolded = self.unfold(low)
+            weights = F.softmax(logits.superpixel.float(), dim=1)
+            return StereoOutput(low, unfolded, weights, logits.disparity, logits.volumes, self)
+
+    def unfold(self, low: Tensor) -> Tensor:
+        """Every cell's neighbours as channels: of one, the cell alone; of four, (y−1, x−1), (y−1, x), (y, x−1), (y, x),
+        zero outside the map (trap T5); of nine, all around, row by row, the map's edge repeated.
+
+        B×1×h×w -> B×neighbours×h×w.
+        """
+        if self.neighbours == 4:
+            low = F.pad(low, (1, 0, 1, 0))
+        elif self.neighbours == 9:
+            low = F.pad(low, (1, 1, 1, 1), mode="replicate")
+        return F.conv2d(low, self.picks)
+
+    def extra_repr(self) -> str:
+        return f"maxdisp={self.maxdisp}, stride={self.stride}, neighbours={self.neighbours}"
+
+
+def full_disparity(output: StereoOutput) -> Tensor:
+    """Disparity at full size: every pixel mixes its cell's neighbours with its own weights; no parameters.
+
+    Nearest up-sampling, so that with four neighbours the cell of (y, x) uses the values at, above and left of it only
+    (trap T5).
+
+    Returns:
+        B×H×W in px, in [0, maxdisp).
+    """
+    return _mix(output.unfolded, output) * output.regression.maxdisp
+
+
+def coarse_disparity(output: StereoOutput) -> Tensor:
+    """The low map, bilinear to full size (align-corners off): B×H×W in px. Only the loss looks at it."""
+    stride = output.regression.stride
+    low = F.interpolate(output.low, scale_factor=stride, mode="bilinear", align_corners=False)
+    return low.squeeze(1) * output.regression.maxdisp
+
+
+def full_confidence(output: StereoOutput) -> Tensor:
+    """How sure the matching is, at full size: the read-out's confidence, up-sampled like the disparity.
+
+    Returns:
+        B×H×W in [0, 1].
+    """
+    near = output.regression.readout.confidence(output.logits.float(), output.low)  # type: ignore[operator]
+    return _mix(output.regression.unfold(near), output)
+
+
+def _mix(unfolded: Tensor, output: StereoOutput) -> Tensor:
+    spread = F.interpolate(unfolded, scale_factor=output.regression.stride, mode="nearest")
+    return (spread * output.weights).sum(1)

@@ -1,0 +1,92 @@
+"""How much each coarse neighbour counts at every pixel: logits of superpixel weights, read off the left view.
+
+An up-sampling says how many `neighbours` it tells apart: 1 (the pixel's own cell), 4 (the cell, and those above, left
+and above left of it) or 9 (all around).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stereo_exp.model.layers import conv_bn, deconv_bn, double
+
+
+class UpBlock(nn.Module):
+    """Double the size, add the backbone's detail at that size, smooth with a 3×3 convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.up = deconv_bn(channels, channels)
+        self.smooth = conv_bn(channels, channels, 3)
+
+    def forward(self, x: Tensor, detail: Tensor) -> Tensor:
+        return self.smooth(self.up(x) + detail)
+
+
+class DeconvolutionUpsampling(nn.Module):
+    """The published one: from 1/8 by transposed convolutions, four neighbours.
+
+    Shape: five maps of 2·B images, all left views first -> B×4×H×W.
+
+    Args:
+        channels: of the five maps, strides 2 to 32.
+        stride: px of a cell; this one goes from 8.
+        hidden: channels on the way.
+    """
+
+    neighbours = 4
+
+    def __init__(self, channels: Sequence[int], stride: int = 8, hidden: int = 16) -> None:
+        super().__init__()
+        # No activation behind these two (trap T3).
+        self.mod1 = conv_bn(channels[0], hidden, 3, act=None)
+        self.mod2 = conv_bn(channels[1], hidden, 3, act=None)
+        self.spx_8 = nn.Sequential(
+            conv_bn(channels[2], hidden, 3),
+            conv_bn(hidden, hidden, 3, act=None),
+        )
+        self.spx_4 = UpBlock(hidden)
+        self.spx_2 = UpBlock(hidden)
+        self.spx = deconv_bn(hidden, self.neighbours, bias=True)
+        self.spx_conv3x3 = nn.Conv2d(self.neighbours, self.neighbours, 3, padding=1, bias=False)
+
+    def forward(self, maps: Sequence[Tensor], batch: int) -> Tensor:
+        s2, s4, p8 = maps[:3]
+        if self.training:
+            # BatchNorm sees both views in training (trap T1); the right half of the result is not used.
+            detail_2, detail_4 = self.mod1(s2)[:batch], self.mod2(s4)[:batch]
+        else:
+            detail_2, detail_4 = self.mod1(s2[:batch]), self.mod2(s4[:batch])
+        x = self.spx_4(self.spx_8(p8[:batch]), detail_4)
+        return self.spx_conv3x3(self.spx(self.spx_2(x, detail_2)))
+
+
+class ConvexUpsampling(nn.Module):
+    """From the cells' own map to half size, told by each finer one; the last convolution gives four pixels at once.
+
+    Shape: five maps of 2·B images, all left views first -> B×neighbours×H×W.
+
+    Args:
+        channels: of the five maps, strides 2 to 32.
+        stride: px of a cell, a power of two from 2 to 32.
+        neighbours: 1, 4 or 9.
+        hidden: channels on the way.
+    """
+
+    def __init__(self, channels: Sequence[int], stride: int = 4, neighbours: int = 9, hidden: int = 16) -> None:
+        super().__init__()
+        self.neighbours, self.level = neighbours, stride.bit_length() - 2
+        self.start = conv_bn(channels[self.level], hidden, 3)
+        self.up = nn.ModuleList(conv_bn(hidden, hidden, 1, act=None) for _ in range(self.level))
+        self.detail = nn.ModuleList(conv_bn(channels[i], hidden, 3, act=None) for i in range(self.level))
+        self.act = nn.ReLU()
+        self.last = nn.Conv2d(hidden, 4 * neighbours, 3, padding=1)
+
+    def forward(self, maps: Sequence[Tensor], batch: int) -> Tensor:
+        x = self.start(maps[self.level][:batch])
+        for i in reversed(range(self.level)):
+            x = self.act(double(self.up[i](x)) + self.detail[i](maps[i][:batch]))
+        return F.pixel_shuffle(self.last(x), 2)
