@@ -178,10 +178,19 @@ class Distribution(Loss):
     volumes: float = 0.0
     """Share of `weight` for the cross-entropy of each correlation volume itself, before any aggregation; 0 leaves the
     volumes alone."""
+    modes: int = 1
+    """1: the truth at a cell's centre is what its distribution should show; 2: where a cell holds two depths, both."""
+    spread: float = 0.0
+    """Scale of the Laplacian around each mode, in candidates; 0: the two candidates next to it."""
+    coarse: float = 1.0
+    """Share of the published loss's weight that its coarse map keeps; 0: the final map alone."""
 
     def __post_init__(self) -> None:
         at_least("loss.weight", self.weight, 0)
         at_least("loss.volumes", self.volumes, 0)
+        one_of("loss.modes", self.modes, (1, 2))
+        at_least("loss.spread", self.spread, 0)
+        at_least("loss.coarse", self.coarse, 0)
 
 
 # Augmentations have their keys and rules beside their code: each is a dataclass that changes a pair.
@@ -189,6 +198,7 @@ _AUGMENT = "stereo_exp.data.augment"
 declare(
     "augment",
     photometric=f"{_AUGMENT}.photometric:Photometric",
+    statistics=f"{_AUGMENT}.photometric:Statistics",
     vertical_flip=f"{_AUGMENT}.geometry:VerticalFlip",
     scale=f"{_AUGMENT}.geometry:Scale",
     hflip_swap=f"{_AUGMENT}.geometry:HflipSwap",

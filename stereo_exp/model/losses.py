@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -33,13 +34,14 @@ Loss = Callable[["StereoOutput", "Tensor", "Tensor", "Tensor"], "Tensor"]
 WEIGHTS = (1 / 3, 2 / 3)
 
 
-def smooth_l1(predictions: Sequence[Tensor], truth: Tensor, mask: Tensor) -> Tensor:
+def smooth_l1(predictions: Sequence[Tensor], truth: Tensor, mask: Tensor, weights: Sequence[float] = WEIGHTS) -> Tensor:
     """Smooth-L1 (beta 1 px), mean over the mask, weighted 1/3 for the coarse map and 2/3 for the final one.
 
     Args:
         predictions: coarse and final disparity, B×H×W each, in px (trap T7).
         truth: B×H×W in px.
         mask: B×H×W bool, the pixels that count.
+        weights: of the two.
 
     Returns:
         A scalar in px; 0 with zero gradient where the mask is empty.
@@ -48,7 +50,7 @@ def smooth_l1(predictions: Sequence[Tensor], truth: Tensor, mask: Tensor) -> Ten
     # Masked by replacement: no gather, and an empty mask costs no special case.
     known = truth.where(mask, 0)
     total = truth.new_zeros(())
-    for weight, prediction in zip(WEIGHTS, predictions, strict=True):
+    for weight, prediction in zip(weights, predictions, strict=True):
         error = F.smooth_l1_loss(prediction.where(mask, 0), known, reduction="sum")
         total = total + weight * error / count
     return total
@@ -86,6 +88,66 @@ def matching_cross_entropy(logits: Tensor, truth: Tensor, stride: int) -> Tensor
     return entropy.where(mask, 0).sum() / mask.sum().clamp(min=1)
 
 
+CENTRE_SHARE = 0.8
+"""What the mode at a cell's centre has at least, of two."""
+
+
+def mode_cross_entropy(
+    logits: Tensor, truth: Tensor, mask: Tensor, stride: int, modes: int = 2, spread: float = 0.0
+) -> Tensor:
+    """Cross-entropy against a distribution of one or two modes for each cell.
+
+    After adaptive multi-modal cross-entropy (ADL, Xu et al., CVPR 2024): the depths in a window, ours is the cell,
+    fall into those near the one at its centre and the others; each part is a mode at its mean, and weighs by its
+    pixels, that of the centre at least `CENTRE_SHARE`.
+
+    Args:
+        logits: B×D×H/stride×W/stride, candidate i standing for stride·i px.
+        truth, mask: B×H×W in px, and where it counts.
+        modes: 1 takes the truth at the centre alone.
+        spread: scale of the Laplacian around each mode, in candidates; 0 gives the two candidates next to it, weighed
+            so that their mean is the mode.
+
+    Returns:
+        Mean over the cells whose centre counts and is no further than the last candidate, in nats; 0 with zero gradient
+        where none does.
+    """
+    reach = stride * (logits.shape[1] - 1)
+    half = stride // 2
+    centre, known = (each[:, half::stride, half::stride] for each in (truth, mask))
+    counts = known & (centre > 0) & (centre <= reach)
+    position = (centre / stride).where(counts, 0)
+    if modes == 1:
+        target = _mode(position, logits.shape[1], spread)
+    else:
+        cells = (each.unfold(1, stride, stride).unfold(2, stride, stride).flatten(3) for each in (truth, mask))
+        depths, valid = cells
+        valid = valid & (depths <= reach)
+        near = (depths - centre.unsqueeze(-1)).abs() <= stride
+        parts = [valid & near, valid & ~near]
+        means, numbers = [], []
+        for part in parts:
+            number = part.sum(-1)
+            means.append(depths.where(part, 0).sum(-1) / number.clamp(min=1) / stride)
+            numbers.append(number)
+        others = numbers[0] + numbers[1] - 1
+        share = numbers[1] * (1 - CENTRE_SHARE) / others.clamp(min=1)
+        here, there = (_mode(mean, logits.shape[1], spread) for mean in means)
+        share = share.unsqueeze(1)
+        target = (1 - share) * here + share * there
+    entropy = -(target * F.log_softmax(logits.float(), dim=1)).sum(1)
+    return entropy.where(counts, 0).sum() / counts.sum().clamp(min=1)
+
+
+def _mode(position: Tensor, number: int, spread: float) -> Tensor:
+    """B×h×w positions in candidates -> B×number×h×w, a distribution around each."""
+    candidates = torch.arange(number, dtype=position.dtype, device=position.device).view(1, -1, 1, 1)
+    distance = (candidates - position.unsqueeze(1)).abs()
+    if spread == 0:
+        return (1 - distance).clamp(min=0)
+    return F.softmax(-distance / spread, dim=1)
+
+
 def volumes_cross_entropy(volumes: Sequence[Matched], truth: Tensor) -> Tensor:
     """Sum over the volumes of the cross-entropy of each in nats; of several groups of channels their mean matches.
 
@@ -98,17 +160,25 @@ def volumes_cross_entropy(volumes: Sequence[Matched], truth: Tensor) -> Tensor:
     return total
 
 
-def distribution_loss(weight: float = 10.0, volumes: float = 0.0) -> Loss:
+def distribution_loss(
+    weight: float = 10.0, volumes: float = 0.0, modes: int = 1, spread: float = 0.0, coarse: float = 1.0
+) -> Loss:
     """`smooth_l1_loss`, and the cross-entropy of the disparity distribution.
 
     Args:
         weight: px of loss for each nat.
         volumes: share of `weight` for the cross-entropy of each correlation volume itself; 0 leaves them alone.
+        modes, spread: see `mode_cross_entropy`.
+        coarse: share of its weight that the coarse map keeps.
     """
 
     def loss(output: StereoOutput, final: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
-        published = smooth_l1((coarse_disparity(output), final), truth, mask)
-        entropy = matching_cross_entropy(output.logits, truth, output.regression.stride)
+        published = smooth_l1((coarse_disparity(output), final), truth, mask, (coarse * WEIGHTS[0], WEIGHTS[1]))
+        stride = output.regression.stride
+        if modes == 1 and spread == 0:
+            entropy = matching_cross_entropy(output.logits, truth, stride)
+        else:
+            entropy = mode_cross_entropy(output.logits, truth, mask, stride, modes, spread)
         # A quantised network has no volumes to show: its features have long learnt to match.
         if volumes and output.volumes:
             entropy = entropy + volumes * volumes_cross_entropy(output.volumes, truth)

@@ -70,6 +70,41 @@ class Photometric:
 
 
 @dataclass(frozen=True)
+class Statistics:
+    """Mean and spread of every channel of every view, drawn anew about what they are.
+
+    v in [0, 1] becomes clip((v − m) · s + m + b) with m the channel's mean, b normal with deviation `mean` and log s
+    normal with deviation `spread`. After UgDA (uncertainty-guided augmentation of colour statistics, AAAI 2026), whose
+    deviations are those of the batch; here they are fixed, so that a pair does not depend on its neighbours.
+
+    Raises:
+        UserError: an argument out of its range.
+    """
+
+    before_crop: ClassVar[bool] = False
+    mean: float = 0.1
+    """Deviation of what is added to a channel, 0 to 1 (the image's whole range)."""
+    spread: float = 0.3
+    """Deviation of the logarithm of what a channel's contrast is multiplied by, 0 to 2."""
+    probability: float = 0.5
+    """Share of the views that are changed, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, mean=(0, 1), spread=(0, 2), probability=(0, 1))
+
+    def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
+        return replace(sample, left=self._view(sample.left, rng), right=self._view(sample.right, rng))
+
+    def _view(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        chosen, (shift, contrast) = rng.random(), rng.standard_normal((2, 3))
+        if chosen >= self.probability:
+            return image
+        mean = image.mean((0, 1)) / 255
+        values = (_LEVELS[:, None] - mean) * np.exp(self.spread * contrast) + mean + self.mean * shift
+        return cv2.LUT(image, (np.clip(values, 0, 1) * 255).round().astype(np.uint8)[None])
+
+
+@dataclass(frozen=True)
 class Noise:
     """Sensor noise, independent in every pixel and channel, of variance gaussian² + shot · v at the value v.
 
