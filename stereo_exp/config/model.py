@@ -143,7 +143,7 @@ class PyramidVolume(Volume):
 
     @property
     def coarsest(self) -> int:
-        return self.stride * 2 ** (self.scales - 1)
+        return self.stride << (self.scales - 1)
 
     @property
     def number(self) -> int:
@@ -331,7 +331,7 @@ class Model:
     @property
     def multiple(self) -> int:
         """Of what height and width must be multiples, px: the coarsest map's stride."""
-        return max(STRIDES[-1], self.volume.coarsest, self.volume.stride * 2 ** (self.aggregation.levels - 1))
+        return max(STRIDES[-1], self.volume.coarsest, self.volume.stride << (self.aggregation.levels - 1))
 
 
 @option("model", "stereonetplus", "stereo_exp.model.network:StereoNetwork")

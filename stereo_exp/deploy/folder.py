@@ -15,7 +15,7 @@ import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
-from stereo_exp.base import STRIDE, VERSION, Meter, replacing, write_text
+from stereo_exp.base import VERSION, Meter, replacing, write_text
 from stereo_exp.deploy.engines import ENGINES
 from stereo_exp.deploy.forms import UNROLLED, full_form, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
@@ -82,7 +82,7 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
             write = ENGINES[engine].load()
             plain, changes[engine] = rewrite(trunk, engine, options.opt)
             unrolled = engine in UNROLLED and options.opt >= UNROLLED[engine]
-            whole = full_form(plain, source.num_candidates, source.maxdisp, unrolled)
+            whole = full_form(plain, source.regression, unrolled)
             forms = {FULL: whole, TRUNK: plain}
             if source.tensors and ALIGN in options.forms:
                 watched, _ = rewrite(trunk, engine, options.opt, keep_tensors=True)
@@ -109,6 +109,7 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
         opt=options.opt,
         engines=engines,
         tensors=tuple(tensors),
+        multiple=source.multiple,
         sizing=sizing_of(source.checkpoint),
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -117,7 +118,7 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
     write_text(folder / MANIFEST, manifest.to_json())
     # Without what trades multiplications by zero for faster kernels: the report counts the network's own work.
     level = min(options.opt, COUNTED_LEVEL)
-    counted, _ = rewrite(full_form(trunk, source.num_candidates, source.maxdisp), "openvino", level)
+    counted, _ = rewrite(full_form(trunk, source.regression), "openvino", level)
     return Built(manifest, changes, counted)
 
 
@@ -182,7 +183,8 @@ class FullForm(nn.Module):
 
 
 def save_program(source: Source, path: Path) -> Path:
-    """Write it with torch.export, for any batch and any size from 64 on in multiples of 32.
+    """Write it with torch.export, for any batch and any size in multiples of the network's
+    `multiple`, from twice that on.
 
     `torch.export.load(path).module()` takes it up again; for a quantised network after
     `import torch.ao.quantization.fx._decomposed`, which registers its operators.
@@ -190,8 +192,9 @@ def save_program(source: Source, path: Path) -> Path:
     batch = torch.export.Dim("batch", min=1, max=4096)
     # torch.export takes sizes of one, which the coarsest map then has, for constants.
     rows, columns = (torch.export.Dim(name, min=2, max=1024) for name in ("rows", "columns"))
-    sizes = {0: batch, 1: STRIDE * rows, 2: STRIDE * columns}
-    example = tuple(torch.zeros(2, 4 * STRIDE, 5 * STRIDE, 3, dtype=torch.uint8) for _ in range(2))
+    step = source.multiple
+    sizes = {0: batch, 1: step * rows, 2: step * columns}
+    example = tuple(torch.zeros(2, 4 * step, 5 * step, 3, dtype=torch.uint8) for _ in range(2))
     module = FullForm(source.model)
     with quiet(), torch.no_grad():
         program = torch.export.export(module, example, dynamic_shapes=(sizes, dict(sizes)), strict=False)

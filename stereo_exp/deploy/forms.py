@@ -11,14 +11,14 @@ import numpy as np
 import onnx
 from onnx import compose, helper, numpy_helper, parser
 
-from stereo_exp.deploy.pixels import CONFIDENCE, DISPARITY, SHUFFLE, pixels_constants, pixels_text
-from stereo_exp.model import YUV_FROM_RGB
+from stereo_exp.deploy.onnx_export import export_readout
+from stereo_exp.deploy.pixels import CONFIDENCE, DISPARITY, SHUFFLE, Pixels
+from stereo_exp.deploy.source import LOGITS, VIEWS
+from stereo_exp.model import YUV_FROM_RGB, Regression
 
-VIEWS = ("left", "right")
-LOGITS = ("disparity_logits", "superpixel_logits")
 NETWORK_OUTPUTS = ("unfolded", "weights")
-IMAGES, PIXELS, REGRESSION = "images", "pixels", "regression"
-"""How nodes before and behind the trunk are named: `images/…`, `pixels/…`, `regression/…`."""
+IMAGES, READOUT, PIXELS, REGRESSION = "images", "readout", "pixels", "regression"
+"""How nodes before and behind the trunk are named: `images/…`, `readout/…`, `pixels/…`, `regression/…`."""
 UNROLLED = {"onnxruntime": 2}
 """Engines that are faster with the last softmax plane by plane, and from which `compile.opt` on they get it."""
 _HEADER = '<ir_version: {ir}, opset_import: ["" : {opset}]>'
@@ -42,32 +42,44 @@ images (uint8[N, H, W, 3] left, uint8[N, H, W, 3] right)
 
 # What the deployed reference puts out; its post-process runs on the CPU.
 _REGRESSION = """
-regression (float[N, D, h, w] disparity_logits, float[N, 4, H, W] superpixel_logits)
-    => (float[N, 4, h, w] unfolded, float[N, 4, H, W] weights) {
-    probability = Softmax <axis = 1> (disparity_logits)
-    low = Conv (probability, candidates)
-    padded = Pad (low, border)
+regression (float[N, 1, h, w] low, float[N, C, H, W] superpixel_logits)
+    => (float[N, C, h, w] unfolded, float[N, C, H, W] weights) {
+    padded = Pad <mode = "MODE"> (low, border)
     unfolded = Conv (padded, neighbours)
     weights = Softmax <axis = 1> (superpixel_logits)
 }
 """
 
 
-def network_form(trunk: onnx.ModelProto, num_candidates: int) -> onnx.ModelProto:
-    """Normalised images N×3×H×W -> `unfolded` N×4×H/8×W/8 and `weights` N×4×H×W.
+def network_form(trunk: onnx.ModelProto, regression: Regression) -> onnx.ModelProto:
+    """Normalised images N×3×H×W -> `unfolded` N×neighbours×h×w and `weights` N×neighbours×H×W.
 
-    What `stereo_exp.model.regression` makes disparity of, see `StereoOutput`.
+    What `stereo_exp.model.readout` makes disparity of, see `StereoOutput`.
 
     Args:
         trunk: normalised images -> logits.
+        regression: what the network has behind its trunk.
     """
+    number = regression.neighbours
+    side = round(number**0.5)
     constants = {
-        "candidates": np.arange(num_candidates, dtype=np.float32).reshape(1, -1, 1, 1) / np.float32(num_candidates),
-        "border": np.asarray([0, 0, 1, 1, 0, 0, 0, 0]),
-        "neighbours": np.eye(4, dtype=np.float32).reshape(4, 1, 2, 2),
+        "border": np.asarray([0, 0, *[int(side > 1)] * 2, 0, 0, *[int(side > 2)] * 2]),
+        "neighbours": np.eye(number, dtype=np.float32).reshape(number, 1, side, side),
     }
-    tail = _graph(trunk, _REGRESSION, constants, REGRESSION, NETWORK_OUTPUTS)
-    return _joined(trunk, tail, [(name, f"{REGRESSION}/{name}") for name in LOGITS])
+    text = _REGRESSION.replace("MODE", "edge" if side > 2 else "constant")
+    tail = _graph(trunk, text, constants, REGRESSION, NETWORK_OUTPUTS)
+    return _join_regression(trunk, tail, regression, REGRESSION, ("low",))
+
+
+def _join_regression(
+    trunk: onnx.ModelProto, tail: onnx.ModelProto, regression: Regression, prefix: str, read: Sequence[str]
+) -> onnx.ModelProto:
+    """`trunk`, the network's read-out of its disparity logits, and `tail` behind both."""
+    disparity, superpixel = LOGITS
+    readout = export_readout(regression, trunk, f"{READOUT}/")
+    cells = _joined(trunk, readout, [(disparity, f"{READOUT}/logits")], kept=[superpixel])
+    edges = [(f"{READOUT}/{name}", f"{prefix}/{name}") for name in read]
+    return _joined(cells, tail, [*edges, (superpixel, f"{prefix}/{superpixel}")])
 
 
 def trunk_form(trunk: onnx.ModelProto) -> onnx.ModelProto:
@@ -85,22 +97,22 @@ def trunk_form(trunk: onnx.ModelProto) -> onnx.ModelProto:
     return _joined(images, inner, [(f"{IMAGES}/{view}_yuv", f"{view}_normalised") for view in VIEWS])
 
 
-def full_form(trunk: onnx.ModelProto, num_candidates: int, maxdisp: int, unrolled: bool = False) -> onnx.ModelProto:
-    """`trunk_form` with softmaxes, expected value, confidence and superpixel up-sampling behind it.
+def full_form(trunk: onnx.ModelProto, regression: Regression, unrolled: bool = False) -> onnx.ModelProto:
+    """`trunk_form` with read-out, confidence and superpixel up-sampling behind it.
 
-    -> disparity float32 N×H×W in px, confidence float32 N×H×W in 0…1 (`stereo_exp.model.regression`). A pixel shuffle
+    -> disparity float32 N×H×W in px, confidence float32 N×H×W in 0…1 (`stereo_exp.model.readout`). A pixel shuffle
     that a rewrite has left at the trunk's end moves behind the up-sampling: two maps are shuffled instead of four.
 
     Args:
         trunk: what `trunk_form` made, rewritten or not.
-        unrolled: the softmax over the four neighbours plane by plane.
+        regression: what the network has behind its trunk.
+        unrolled: the softmax over the neighbours plane by plane.
     """
-    cut = _without_last_shuffle(trunk)
-    text = pixels_text(unrolled, parities=cut is not None)
-    constants = pixels_constants(text, num_candidates, maxdisp)
+    cut = _without_last_shuffle(trunk) if regression.stride % SHUFFLE == 0 else None
+    pixels = Pixels(regression, unrolled, parities=cut is not None)
     trunk = trunk if cut is None else cut
-    pixels = _graph(trunk, text, constants, PIXELS, (DISPARITY, CONFIDENCE))
-    return _joined(trunk, pixels, [(name, f"{PIXELS}/{name}") for name in LOGITS])
+    tail = _graph(trunk, pixels.text, pixels.constants, PIXELS, (DISPARITY, CONFIDENCE))
+    return _join_regression(trunk, tail, regression, PIXELS, ("low", "near"))
 
 
 def _without_last_shuffle(trunk: onnx.ModelProto) -> onnx.ModelProto | None:
@@ -116,7 +128,7 @@ def _without_last_shuffle(trunk: onnx.ModelProto) -> onnx.ModelProto | None:
     _rename(cut.graph, last.input[0], logits)
     for value in cut.graph.output:
         if value.name == logits:
-            value.CopyFrom(helper.make_tensor_value_info(logits, onnx.TensorProto.FLOAT, None))
+            value.CopyFrom(helper.make_tensor_value_info(logits, onnx.TensorProto.FLOAT, [None] * 4))
     return cut
 
 
@@ -135,8 +147,12 @@ def _graph(
     return model
 
 
-def _joined(first: onnx.ModelProto, second: onnx.ModelProto, edges: list[tuple[str, str]]) -> onnx.ModelProto:
-    model = compose.merge_models(first, second, edges)
+def _joined(
+    first: onnx.ModelProto, second: onnx.ModelProto, edges: list[tuple[str, str]], kept: Sequence[str] = ()
+) -> onnx.ModelProto:
+    """`second` behind `first`; what comes out is `kept`, of the first, and all of the second."""
+    outputs = [*kept, *(value.name for value in second.graph.output)]
+    model = compose.merge_models(first, second, edges, outputs=outputs)
     onnx.checker.check_model(model)
     return model
 

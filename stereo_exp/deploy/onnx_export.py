@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 import torch
-from onnx import numpy_helper
+from onnx import compose, numpy_helper
 from torch import Tensor, nn
 
-from stereo_exp.base import STRIDE
-from stereo_exp.deploy.forms import LOGITS, VIEWS
-from stereo_exp.deploy.source import QuantisedTensor, Source
+from stereo_exp.deploy.source import LOGITS, VIEWS, QuantisedTensor, Source
 from stereo_exp.deploy.surgery import add_constant, constant, edit, insert_before, nodes_of, quiet
+from stereo_exp.model import Regression
 
 OLDEST_OPSET = 18
 """The earliest operator set that torch's exporter writes."""
@@ -26,23 +26,25 @@ def export_onnx(
     inputs: Sequence[str],
     outputs: Sequence[str],
     opset: int,
+    multiple: int,
     size: tuple[int, int] | None = None,
     batch: int | None = None,
 ) -> onnx.ModelProto:
     """`module`, whose inputs are float images N×3×H×W, as ONNX.
 
     Args:
-        size: height and width; None leaves them open (multiples of 32).
+        multiple: of what height and width are multiples.
+        size: height and width; None leaves them open.
         batch: None leaves it open.
     """
-    height, width = size or (4 * STRIDE, 5 * STRIDE)
+    height, width = size or (4 * multiple, 5 * multiple)
     example = tuple(torch.zeros(batch or 2, 3, height, width) for _ in inputs)
     open_axes: dict[int, torch.export.Dim] = {}
     if batch is None:
         open_axes[0] = torch.export.Dim("batch", min=1, max=4096)
     if size is None:
         rows, columns = (torch.export.Dim(name, min=1, max=1024) for name in ("rows", "columns"))
-        open_axes |= {2: STRIDE * rows, 3: STRIDE * columns}
+        open_axes |= {2: multiple * rows, 3: multiple * columns}
     with quiet():
         program = torch.onnx.export(
             module.eval() if not isinstance(module, torch.fx.GraphModule) else module,
@@ -65,10 +67,54 @@ def export_trunk_onnx(
     source: Source, opset: int, size: tuple[int, int] | None = None, batch: int | None = None
 ) -> onnx.ModelProto:
     """The trunk, float or quantised, as ONNX: normalised images N×3×H×W in, the two maps of logits out."""
-    model = export_onnx(source.trunk, VIEWS, LOGITS, opset, size, batch)
+    model = export_onnx(source.trunk, VIEWS, LOGITS, opset, source.multiple, size, batch)
     name_tensors(model, source.tensors)
     give_weights_own_zero_points(model)
     return model
+
+
+def export_readout(regression: Regression, like: onnx.ModelProto, prefix: str = "") -> onnx.ModelProto:
+    """The network's read-out as its module computes it: `logits` N×D×h×w -> `low` and `near`, N×1×h×w.
+
+    Args:
+        like: the version is this one's.
+        prefix: of all names.
+    """
+    opset = next(o.version for o in like.opset_import if o.domain == "")
+    sizes = {axis: torch.export.Dim(name, min=1, max=2**20) for axis, name in ((0, "n"), (2, "h"), (3, "w"))}
+    example = torch.zeros(2, regression.maxdisp // regression.stride, 3, 5)
+    with quiet():
+        program = torch.onnx.export(
+            _Cells(regression).eval(),
+            (example,),
+            dynamo=True,
+            opset_version=max(opset, OLDEST_OPSET),
+            dynamic_shapes=(sizes,),
+            input_names=["logits"],
+            output_names=["low", "near"],
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    model.ir_version = like.ir_version
+    _name_nodes(model)
+    for value in (*model.graph.input, *model.graph.output):
+        for axis in (0, 2, 3):
+            value.type.tensor_type.shape.dim[axis].dim_param = "Nchw"[axis]
+    del model.graph.value_info[:]
+    return compose.add_prefix(model, prefix)
+
+
+class _Cells(nn.Module):
+    """Logits to what each cell gets, and how sure it is."""
+
+    def __init__(self, regression: Regression) -> None:
+        super().__init__()
+        self.readout: Any = regression.readout
+
+    def forward(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        low = self.readout(logits)
+        return low, self.readout.confidence(logits, low)
 
 
 def _name_axes(model: onnx.ModelProto, open_axes: dict[int, torch.export.Dim]) -> None:

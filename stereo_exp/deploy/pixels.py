@@ -1,4 +1,4 @@
-"""Everything behind the trunk as an ONNX graph: logits in, disparity in px and confidence out.
+"""Everything behind the read-out as an ONNX graph: cells' values and superpixel logits in, pixels' values out.
 
 Written out as text in ONNX's own syntax. There are two ways to spell the last softmax, for engines that are faster with
 one or the other, and each of them either for the image or, in front of a pixel shuffle, for its four parities.
@@ -10,165 +10,169 @@ import re
 
 import numpy as np
 
-from stereo_exp.base import CELL
-from stereo_exp.model import NEIGHBOURHOOD
+from stereo_exp.model import Regression
 
 DISPARITY, CONFIDENCE = "disparity", "confidence"
 SHUFFLE = 2
 """Block size of the pixel shuffle that may follow instead of preceding."""
-
-# `low` and `near` are one map of two channels from the padding on: both are up-sampled by the same weights.
-_COARSE = """
-pixels (float[N, D, h, w] disparity_logits, float[N, C, H, W] superpixel_logits)
-    => (float[N, Y, X] disparity, float[N, Y, X] confidence) {
-    probability = Softmax <axis = 1> (disparity_logits)
-    expected = Conv (probability, indices)
-    distance = Sub (index_of, expected)
-    magnitude = Abs (distance)
-    is_near = LessOrEqual (magnitude, neighbourhood)
-    near_float = Cast <to = 1> (is_near)
-    near_probability = Mul (probability, near_float)
-    near = ReduceSum <keepdims = 1> (near_probability, channel_axis)
-    low = Mul (expected, index_px)
-    pair = Concat <axis = 1> (low, near)
-    padded = Pad (pair, border)
-    above_left = Slice (padded, from_00, to_00, image_axes)
-    above = Slice (padded, from_01, to_01, image_axes)
-    left_of = Slice (padded, from_10, to_10, image_axes)
-    four = Concat <axis = 1> (above_left, above, left_of, pair)
-"""
-_NEAREST = (
-    'Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"> (four, , {})'
-)
 _RESULTS = (("low", DISPARITY), ("near", CONFIDENCE))
+_PLANES = SHUFFLE**2
 
 
-def pixels_text(unrolled: bool, parities: bool) -> str:
-    """The graph `pixels`: N×D×h×w and N×4×H×W logits -> N×H×W disparity in px, N×H×W confidence in 0…1.
+class Pixels:
+    """The graph `pixels`: N×1×h×w shares `low`, N×1×h×w confidences `near` and N×neighbours×H×W logits -> N×H×W
+    disparity in px, N×H×W confidence in 0…1.
 
     Args:
-        unrolled: the softmax over the four neighbours plane by plane.
-        parities: the second input is N×16×H/2×W/2, channel c·4 + parity, what a pixel shuffle would make N×4×H×W of. A
-            cell's four pixels mix the same coarse values.
+        regression: says how many neighbours of which cells are mixed.
+        unrolled: the softmax over the neighbours plane by plane.
+        parities: the logits are N×(4·neighbours)×H/2×W/2, channel c·4 + parity, what a pixel shuffle would make
+            N×neighbours×H×W of. A cell's four pixels mix the same coarse values.
     """
-    if unrolled:
-        lines = _unrolled(parities)
-    else:
-        lines = _softmax_of_parities() if parities else _softmax()
-    return _COARSE + "\n".join(f"    {line}" for line in lines) + "\n}\n"
+
+    def __init__(self, regression: Regression, unrolled: bool, parities: bool) -> None:
+        self.neighbours, self.stride, self.maxdisp = regression.neighbours, regression.stride, regression.maxdisp
+        self.parities = parities
+        self.text = self._head() + "".join(f"    {line}\n" for line in self._lines(unrolled)) + "}\n"
+
+    @property
+    def constants(self) -> dict[str, np.ndarray]:
+        """Those that the text names."""
+        words = set(re.findall(r"\w+", self.text))
+        return {k: v for k, v in self._constants().items() if k in words}
+
+    def _head(self) -> str:
+        # `low` and `near` are one map of two channels from here on: both are up-sampled by the same weights.
+        return """
+pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpixel_logits)
+    => (float[N, Y, X] disparity, float[N, Y, X] confidence) {
+    low_px = Mul (low, maxdisp)
+    pair = Concat <axis = 1> (low_px, near)
+"""
+
+    def _lines(self, unrolled: bool) -> list[str]:
+        if self.neighbours == 1:
+            lines = ["around = Identity (pair)"]
+        else:
+            # Four: the border counts as zero, above and on the left. Nine: it is repeated, all around.
+            mode = "constant" if self.neighbours == 4 else "edge"
+            views = [f"view_{y}{x}" for y in range(self._side) for x in range(self._side)]
+            lines = [f'padded = Pad <mode = "{mode}"> (pair, border)']
+            lines += [f"{v} = Slice (padded, from_{v[-2:]}, to_{v[-2:]}, image_axes)" for v in views]
+            lines += [f"around = Concat <axis = 1> ({', '.join(views)})"]
+        if unrolled:
+            return lines + self._unrolled()
+        return lines + (self._softmax_of_parities() if self.parities else self._softmax())
+
+    @property
+    def _side(self) -> int:
+        return round(self.neighbours**0.5)
+
+    def _softmax(self) -> list[str]:
+        # Nearest enlargement: along the rows it is made, a fraction of the work; down the columns one row serves all.
+        lines = [
+            "weights = Softmax <axis = 1> (superpixel_logits)",
+            f"spread = {_nearest('enlargement_of_rows')}",
+            "coarse_h = Shape <start = 2, end = 3> (low)",
+            "full_w = Shape <start = 3, end = 4> (superpixel_logits)",
+            "full_size = Shape <start = 2> (superpixel_logits)",
+            "in_bands = Concat <axis = 0> (rest, count_of_neighbours, coarse_h, count_of_rows, full_w)",
+            "of_bands = Concat <axis = 0> (rest, count_of_neighbours, coarse_h, count_1, full_w)",
+            "weight_planes = Reshape (weights, in_bands)",
+            "image = Concat <axis = 0> (rest, full_size)",
+        ]
+        for name, result in _RESULTS:
+            lines += [*_mixed(name, "of_bands"), f"{result} = Reshape ({name}_sum, image)"]
+        return lines
+
+    def _softmax_of_parities(self) -> list[str]:
+        lines = [
+            "by_parity = Reshape (superpixel_logits, to_planes)",
+            "weight_planes = Softmax <axis = 1> (by_parity)",
+            f"spread = {_nearest('enlargement_to_half')}",
+            "half_size = Shape <start = 2> (superpixel_logits)",
+            "of_parities = Concat <axis = 0> (rest, count_of_parities, half_size)",
+        ]
+        for name, result in _RESULTS:
+            lines += [*_mixed(name, "to_one_plane"), f"{name}_mean = Reshape ({name}_sum, of_parities)"]
+            lines += self._result(name, result)
+        return lines
+
+    def _result(self, name: str, result: str) -> list[str]:
+        """N×1×H×W, or N×4×H/2×W/2 parities of it, -> N×H×W."""
+        if not self.parities:
+            return [f"{result} = Squeeze ({name}_mean, channel_axis)"]
+        return [
+            f"{name}_image = DepthToSpace <blocksize = {SHUFFLE}> ({name}_mean)",
+            f"{result} = Squeeze ({name}_image, channel_axis)",
+        ]
+
+    def _unrolled(self) -> list[str]:
+        """Plane by plane, divided once at the end; some engines' softmax over channels is slow."""
+        planes, all_of_them = _PLANES if self.parities else 1, range(self.neighbours)
+        lines = [f"spread = {_nearest('enlargement_to_half' if self.parities else 'enlargement')}"]
+        for k in all_of_them:
+            lines += [f"logit_{k} = Slice (superpixel_logits, at_{planes * k}, at_{planes * (k + 1)}, channel_axis)"]
+        lines += [f"largest = Max ({', '.join(f'logit_{k}' for k in all_of_them)})"]
+        for k in all_of_them:
+            lines += [
+                f"shifted_{k} = Sub (logit_{k}, largest)",
+                f"power_{k} = Exp (shifted_{k})",
+                f"low_{k} = Slice (spread, at_{2 * k}, at_{2 * k + 1}, channel_axis)",
+                f"near_{k} = Slice (spread, at_{2 * k + 1}, at_{2 * k + 2}, channel_axis)",
+                f"low_part_{k} = Mul (power_{k}, low_{k})",
+                f"near_part_{k} = Mul (power_{k}, near_{k})",
+            ]
+        for name, part in (("total", "power"), ("low", "low_part"), ("near", "near_part")):
+            lines += [f"{name}_sum_0 = Identity ({part}_0)"]
+            lines += [f"{name}_sum_{k} = Add ({name}_sum_{k - 1}, {part}_{k})" for k in all_of_them[1:]]
+        last = self.neighbours - 1
+        for name, result in _RESULTS:
+            lines += [f"{name}_mean = Div ({name}_sum_{last}, total_sum_{last})", *self._result(name, result)]
+        return lines
+
+    def _constants(self) -> dict[str, np.ndarray]:
+        side, number, stride = self._side, self.neighbours, self.stride
+        far = np.iinfo(np.int64).max
+        views = [(y, x) for y in range(side) for x in range(side)]
+        # Up to the last row or column, or as many before it as are still to come.
+        ends = {f"to_{y}{x}": np.asarray([y - side + 1 or far, x - side + 1 or far]) for y, x in views}
+        half = stride // SHUFFLE
+        after = 0 if side == 2 else 1
+        return {
+            "maxdisp": np.asarray(self.maxdisp, np.float32),
+            "channel_axis": np.asarray([1]),
+            "image_axes": np.asarray([2, 3]),
+            "border": np.asarray([0, 0, 1, 1, 0, 0, after, after]),
+            "enlargement": np.asarray([1, 1, stride, stride], np.float32),
+            "enlargement_of_rows": np.asarray([1, 1, 1, stride], np.float32),
+            "enlargement_to_half": np.asarray([1, 1, half, half], np.float32),
+            "low_channels": 2 * np.arange(number),
+            "near_channels": 2 * np.arange(number) + 1,
+            "rest": np.asarray([-1]),
+            # A zero keeps the axis as it is.
+            "to_planes": np.asarray([0, number, _PLANES, -1]),
+            "to_one_plane": np.asarray([0, number, 1, -1]),
+            "count_1": np.asarray([1]),
+            "count_of_rows": np.asarray([stride]),
+            "count_of_neighbours": np.asarray([number]),
+            "count_of_parities": np.asarray([_PLANES]),
+            **{f"at_{k}": np.asarray([k]) for k in range(max(_PLANES, 2) * number + 1)},
+            **{f"from_{y}{x}": np.asarray([y, x]) for y, x in views},
+            **ends,
+        }
 
 
-def pixels_constants(text: str, num_candidates: int, maxdisp: int) -> dict[str, np.ndarray]:
-    """The constants that `text` names."""
-    words = set(re.findall(r"\w+", text))
-    return {k: v for k, v in _constants(num_candidates, maxdisp).items() if k in words}
-
-
-def _softmax() -> list[str]:
-    # Nearest enlargement: along the rows it is made, an eighth of the work; down the columns one row serves eight.
-    lines = [
-        "weights = Softmax <axis = 1> (superpixel_logits)",
-        f"spread = {_NEAREST.format('enlargement_of_rows')}",
-        "coarse_h = Shape <start = 2, end = 3> (low)",
-        "full_w = Shape <start = 3, end = 4> (superpixel_logits)",
-        "full_size = Shape <start = 2> (superpixel_logits)",
-        "in_bands = Concat <axis = 0> (rest, count_4, coarse_h, count_8, full_w)",
-        "of_bands = Concat <axis = 0> (rest, count_4, coarse_h, count_1, full_w)",
-        "weight_planes = Reshape (weights, in_bands)",
-        "image = Concat <axis = 0> (rest, full_size)",
-    ]
-    for name, result in _RESULTS:
-        lines += [*_mixed(name, "of_bands"), f"{result} = Reshape ({name}_sum, image)"]
-    return lines
-
-
-def _softmax_of_parities() -> list[str]:
-    lines = [
-        "by_parity = Reshape (superpixel_logits, to_planes)",
-        "weight_planes = Softmax <axis = 1> (by_parity)",
-        f"spread = {_NEAREST.format('enlargement_to_half')}",
-        "half_size = Shape <start = 2> (superpixel_logits)",
-        "of_parities = Concat <axis = 0> (rest, count_4, half_size)",
-    ]
-    for name, result in _RESULTS:
-        lines += [*_mixed(name, "to_one_plane"), f"{name}_mean = Reshape ({name}_sum, of_parities)"]
-        lines += _result(name, result, parities=True)
-    return lines
+def _nearest(scales: str) -> str:
+    modes = 'mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"'
+    return f"Resize <{modes}> (around, , {scales})"
 
 
 def _mixed(name: str, shape: str) -> list[str]:
-    """The sum over the four neighbours of `spread` times `weight_planes`, once `spread` has a shape that fits."""
+    """The sum over the neighbours of `spread` times `weight_planes`, once `spread` has a shape that fits."""
     return [
         f"{name}_spread = Gather <axis = 1> (spread, {name}_channels)",
         f"{name}_planes = Reshape ({name}_spread, {shape})",
         f"{name}_parts = Mul (weight_planes, {name}_planes)",
         f"{name}_sum = ReduceSum <keepdims = 0> ({name}_parts, channel_axis)",
     ]
-
-
-def _result(name: str, result: str, parities: bool) -> list[str]:
-    """N×1×H×W, or N×4×H/2×W/2 parities of it, -> N×H×W."""
-    if not parities:
-        return [f"{result} = Squeeze ({name}_mean, channel_axis)"]
-    return [
-        f"{name}_image = DepthToSpace <blocksize = {SHUFFLE}> ({name}_mean)",
-        f"{result} = Squeeze ({name}_image, channel_axis)",
-    ]
-
-
-def _unrolled(parities: bool) -> list[str]:
-    """Plane by plane, divided once at the end; some engines' softmax over channels is slow."""
-    planes = SHUFFLE**2 if parities else 1
-    lines = [f"spread = {_NEAREST.format('enlargement_to_half' if parities else 'enlargement')}"]
-    for k in range(4):
-        lines += [f"logit_{k} = Slice (superpixel_logits, at_{planes * k}, at_{planes * (k + 1)}, channel_axis)"]
-    lines += ["largest = Max (logit_0, logit_1, logit_2, logit_3)"]
-    for k in range(4):
-        lines += [
-            f"shifted_{k} = Sub (logit_{k}, largest)",
-            f"power_{k} = Exp (shifted_{k})",
-            f"low_{k} = Slice (spread, at_{2 * k}, at_{2 * k + 1}, channel_axis)",
-            f"near_{k} = Slice (spread, at_{2 * k + 1}, at_{2 * k + 2}, channel_axis)",
-            f"low_part_{k} = Mul (power_{k}, low_{k})",
-            f"near_part_{k} = Mul (power_{k}, near_{k})",
-        ]
-    for name, part in (("total", "power"), ("low", "low_part"), ("near", "near_part")):
-        lines += [
-            f"{name}_01 = Add ({part}_0, {part}_1)",
-            f"{name}_012 = Add ({name}_01, {part}_2)",
-            f"{name}_sum = Add ({name}_012, {part}_3)",
-        ]
-    for name, result in _RESULTS:
-        lines += [f"{name}_mean = Div ({name}_sum, total_sum)", *_result(name, result, parities)]
-    return lines
-
-
-def _constants(num_candidates: int, maxdisp: int) -> dict[str, np.ndarray]:
-    indices = np.arange(num_candidates, dtype=np.float32).reshape(1, -1, 1, 1)
-    starts = {f"from_{y}{x}": np.asarray([y, x]) for y, x in ((0, 0), (0, 1), (1, 0))}
-    # Up to the last row or column, or up to the one before it.
-    far = np.iinfo(np.int64).max
-    ends = {f"to_{y}{x}": np.asarray([far if y else -1, far if x else -1]) for y, x in ((0, 0), (0, 1), (1, 0))}
-    half = CELL // SHUFFLE
-    return {
-        "indices": indices,
-        "index_of": indices,
-        "index_px": np.asarray(maxdisp / num_candidates, np.float32),
-        "neighbourhood": np.asarray(NEIGHBOURHOOD, np.float32),
-        "channel_axis": np.asarray([1]),
-        "image_axes": np.asarray([2, 3]),
-        "border": np.asarray([0, 0, 1, 1, 0, 0, 0, 0]),
-        "enlargement": np.asarray([1, 1, CELL, CELL], np.float32),
-        "enlargement_of_rows": np.asarray([1, 1, 1, CELL], np.float32),
-        "enlargement_to_half": np.asarray([1, 1, half, half], np.float32),
-        "low_channels": np.asarray([0, 2, 4, 6]),
-        "near_channels": np.asarray([1, 3, 5, 7]),
-        "rest": np.asarray([-1]),
-        # A zero keeps the axis as it is.
-        "to_planes": np.asarray([0, 4, SHUFFLE**2, -1]),
-        "to_one_plane": np.asarray([0, 4, 1, -1]),
-        **{f"count_{n}": np.asarray([n]) for n in (1, 4, CELL)},
-        **{f"at_{k}": np.asarray([k]) for k in range(4 * SHUFFLE**2 + 1)},
-        **starts,
-        **ends,
-    }

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from stereo_exp.model import Checkpoint
+from stereo_exp.model import Checkpoint, Regression
 from stereo_exp.quant import Target
+
+VIEWS = ("left", "right")
+LOGITS = ("disparity_logits", "superpixel_logits")
+"""What goes into a graph, and what comes out of its trunk."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,14 @@ class Source:
     """Weights of `calib` and `qat` before they are rounded, by name."""
 
     @property
-    def num_candidates(self) -> int:
-        """Disparities that the network chooses from."""
-        return int(self.model.regression.candidates.shape[1])  # type: ignore[union-attr, index]
+    def regression(self) -> Regression:
+        """What the network has behind its trunk."""
+        return self.model.regression  # type: ignore[return-value]
+
+    @property
+    def multiple(self) -> int:
+        """Of what the network's heights and widths are multiples, px."""
+        return int(self.model.multiple)  # type: ignore[arg-type]
 
     @property
     def stage(self) -> str:

@@ -21,7 +21,7 @@ from .layers import PyramidBackbone, conv_bn
 from .losses import Loss
 from .mixvargenet import MixVarGEUnit
 from .network import StereoNetwork, Trunk, predict
-from .readout import Logits, StereoOutput, full_confidence, full_disparity
+from .readout import Logits, Regression, StereoOutput, full_confidence, full_disparity
 
 __all__ = [
     "BEST",
@@ -34,6 +34,7 @@ __all__ = [
     "Loss",
     "MixVarGEUnit",
     "PyramidBackbone",
+    "Regression",
     "StereoNetwork",
     "StereoOutput",
     "Trunk",

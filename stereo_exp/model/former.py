@@ -48,8 +48,7 @@ def update(meta: dict[str, Any]) -> dict[str, Any]:
     be told by whoever reads it."""
     config = dict(meta.get("config") or {})
     model, quant = config.get("model"), config.get("quant")
-    head = model.get("head") if isinstance(model, dict) else None
-    if isinstance(head, dict) and head.get("name") in _HEADS:
+    if isinstance(model, dict) and isinstance(head := model.get("head"), dict) and head.get("name") in _HEADS:
         rest = {key: value for key, value in model.items() if key != "head"}
         config["model"] = {**rest, **_HEADS[head["name"]](head)}
     if isinstance(quant, dict) and isinstance(quant.get("lift"), list):

@@ -54,6 +54,14 @@ class Gate(nn.Sequential):
         super().__init__(nn.Conv2d(in_channels, out_channels, 1, bias=False), norm, nn.Hardtanh(0.0, 1.0))
 
 
+def keep_variance(module: nn.Module) -> None:
+    """Draw the convolutions of `module` anew so that behind a ReLU signals are as strong as before (He et al., ICCV
+    2015): an untrained network, whose BatchNorms pass on what comes, can be calibrated and converted then."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+
+
 def double(x: Tensor) -> Tensor:
     """Twice the height and the width, every value four times."""
     return F.interpolate(x, scale_factor=2, mode="nearest")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stereo_exp.model.layers import conv_bn, double
+from stereo_exp.model.layers import conv_bn, double, keep_variance
 
 _COARSE = 3
 
@@ -62,6 +62,7 @@ class Decoder(nn.Module):
         self.smooth = nn.ModuleList(conv_bn(in_channels[i], in_channels[i], 3) for i in levels)
         self.act = nn.ReLU()
         self.channels = list(in_channels)
+        keep_variance(self)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         out = list(maps)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from stereo_exp.model.layers import PyramidBackbone, conv_bn
+from stereo_exp.model.layers import PyramidBackbone, conv_bn, keep_variance
 
 
 class ResidualUnit(nn.Module):
@@ -36,3 +36,4 @@ class ResidualNet(PyramidBackbone):
             head = [conv_bn(widths[i - 1], width, 3, stride=2)] if i else []
             stages.append(nn.Sequential(*head, *(ResidualUnit(width) for _ in range(count))))
         super().__init__(stem, stages, list(widths))
+        keep_variance(self)

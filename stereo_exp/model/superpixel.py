@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stereo_exp.model.layers import conv_bn, deconv_bn, double
+from stereo_exp.model.layers import conv_bn, deconv_bn, double, keep_variance
 
 
 class UpBlock(nn.Module):
@@ -84,6 +84,7 @@ class ConvexUpsampling(nn.Module):
         self.detail = nn.ModuleList(conv_bn(channels[i], hidden, 3, act=None) for i in range(self.level))
         self.act = nn.ReLU()
         self.last = nn.Conv2d(hidden, 4 * neighbours, 3, padding=1)
+        keep_variance(self)
 
     def forward(self, maps: Sequence[Tensor], batch: int) -> Tensor:
         x = self.start(maps[self.level][:batch])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from stereo_exp.model.layers import Gate, conv_bn, double
+from stereo_exp.model.layers import Gate, conv_bn, double, keep_variance
 
 
 class WideUnit(nn.Module):
@@ -99,6 +99,7 @@ class UNetAggregation(nn.Module):
         )
         self.act = nn.ReLU()
         self.final = nn.Conv2d(widths[0], num_candidates, 1)
+        keep_variance(self)
         # What the features alone say, past all levels; it begins as the volume itself.
         self.shortcut = nn.Conv2d(channels[0], num_candidates, 1, bias=False)
         with torch.no_grad():

@@ -107,6 +107,14 @@ def raise_floors(trunk: GraphModule, bits: float = CALIBRATION_BITS, rounds: int
     return len(touched)
 
 
+def _join(bounds: list[Bound]) -> Bound:
+    """What several tensors, or one whose channels have grids of their own, may hold on the finest grid of all."""
+    exponent = torch.stack([bound.exponent.min() for bound in bounds]).min()
+    largest = [(bound.largest * torch.exp2(bound.exponent - exponent)).max() for bound in bounds]
+    sources = tuple(source for bound in bounds for source in bound.sources)
+    return Bound(exponent, torch.stack(largest).max(), sources)
+
+
 class _Walk:
     """Attributes:
     excess: what was found.
@@ -150,6 +158,14 @@ class _Walk:
         if node.target == ops.RESIZE:
             factor = int(node.args[3][0])  # type: ignore[index, arg-type]
             return self._check(node, first.refine(2 * (2 * factor).bit_length() - 2))
+        if ops.is_product(node):
+            second = inputs[1]
+            product = Bound(first.exponent + second.exponent, first.largest * second.largest)
+            return self._check(node, product)
+        if node.target == ops.CAT:
+            return _join(inputs)
+        if node.target in ops.MOVES and node.target not in ops.KEEPS_CHANNELS:
+            return _join([first])
         if node.target == ops.SCALE:
             power = torch.log2(torch.tensor(float(node.args[1]), dtype=torch.float64))  # type: ignore[arg-type]
             return first._replace(exponent=first.exponent + power)

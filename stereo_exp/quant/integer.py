@@ -63,12 +63,18 @@ class IntegerEvaluator(Interpreter):
             return integers.leaky(args[0], args[1] if len(args) > 1 else 0.01)
         if target == ops.RESIZE:
             return integers.resize(args[0], int(args[3][0]))
+        if target == ops.SCALE and isinstance(args[1], Integers):
+            return Integers(args[0].value * args[1].value, args[0].exponent + args[1].exponent)
         if target == ops.SCALE:
             return args[0]._replace(exponent=args[0].exponent + _exponent(torch.tensor(args[1])))
         if target == ops.aten.cat.default:
             values, exponent = integers.align(*args[0])
             return Integers(torch.cat(values, *args[1:]), exponent)
+        if target == ops.NEAREST:
+            return args[0]._replace(value=integers.repeat(args[0].value, int(args[2][0])))
         if target in ops.MOVES:
+            if target not in ops.KEEPS_CHANNELS and args[0].exponent.numel() > 1:
+                args = (integers.join(args[0]), *args[1:])
             return args[0]._replace(value=target(args[0].value, *args[1:], **kwargs))
         plain = [a.value if isinstance(a, Integers) else a for a in args]
         return target(*plain, **kwargs)  # sizes
@@ -91,7 +97,8 @@ class IntegerEvaluator(Interpreter):
 
     @staticmethod
     def _convolve(args: tuple[Any, ...], convolve: Any, axis: int) -> Integers:
-        x, weight, bias = args[:3]
+        x, weight = args[:2]
+        bias = args[2] if len(args) > 2 else None
         stride = args[3][0] if len(args) > 3 else 1
         padding = args[4][0] if len(args) > 4 else 0
         if axis == 0:

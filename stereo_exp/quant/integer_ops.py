@@ -54,6 +54,17 @@ def align(*terms: Integers) -> tuple[list[Tensor], Tensor]:
     return [term.value << (term.exponent - exponent) for term in terms], exponent
 
 
+def join(x: Integers) -> Integers:
+    """Channels with grids of their own on the finest of them."""
+    exponent = x.exponent.min()
+    return Integers(x.value << (x.exponent - exponent), exponent)
+
+
+def repeat(value: Tensor, factor: int) -> Tensor:
+    """Every value of B×C×H×W `factor` times along both axes of the image."""
+    return value.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+
+
 def add(a: Integers, b: Integers) -> Integers:
     """Sum, on the finer grid, without rounding."""
     (left, right), exponent = align(a, b)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from stereo_exp.model import Logits, StereoNetwork, StereoOutput
+from stereo_exp.model import Logits, Regression, StereoNetwork, StereoOutput
 from stereo_exp.quant import ops
 from stereo_exp.quant.observers import MinMaxObserver
 from stereo_exp.quant.pt2e import convert_pt2e
@@ -25,13 +25,14 @@ class QuantisedStereoNet(nn.Module):
 
     Args:
         trunk: left, right -> (disparity logits, superpixel logits).
-        regression: softmax, expected value, unfold.
+        regression: read-out, unfold, softmax of the superpixels.
+        multiple: of what height and width must be multiples, px.
     """
 
-    def __init__(self, trunk: GraphModule, regression: nn.Module) -> None:
+    def __init__(self, trunk: GraphModule, regression: Regression, multiple: int) -> None:
         super().__init__()
         self.trunk, self.regression = trunk, regression
-        self.maxdisp: int = regression.maxdisp  # type: ignore[assignment]
+        self.maxdisp, self.multiple = regression.maxdisp, multiple
 
     def forward(self, left: Tensor, right: Tensor) -> StereoOutput:
         return self.regression(Logits(*self.trunk(left, right)))
@@ -94,7 +95,7 @@ def build_quantized(
     _rename(trunk)
     for parameter in trunk.parameters():
         parameter.requires_grad_(True)
-    return QuantisedStereoNet(trunk, regression)
+    return QuantisedStereoNet(trunk, regression, model.multiple)
 
 
 def _rename(trunk: GraphModule) -> None:
@@ -130,7 +131,7 @@ def convert(network: QuantisedStereoNet) -> QuantisedStereoNet:
         parameter.requires_grad_(False)
     converted = convert_pt2e(trunk)
     _move_integers(converted)
-    return QuantisedStereoNet(converted, network.regression)
+    return QuantisedStereoNet(converted, network.regression, network.multiple)
 
 
 def _move_integers(trunk: GraphModule) -> None:

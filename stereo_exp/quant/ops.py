@@ -14,7 +14,10 @@ MATMUL = aten.matmul.default
 # Products and sums: their results are accumulators on a finer grid than what went in.
 CONVOLUTIONS = {CONV, TRANSPOSED}
 COMPUTE = {*CONVOLUTIONS, MATMUL}
-# Values are moved, padded with zeros or left out; the grid stays.
+NEAREST = aten.upsample_nearest2d.vec
+CAT = aten.cat.default
+SHUFFLE = aten.pixel_shuffle.default
+# Values are moved, repeated, padded with zeros or left out; the grid stays.
 MOVES = {
     aten.slice.Tensor,
     aten.permute.default,
@@ -22,13 +25,18 @@ MOVES = {
     aten.pad.default,
     aten.flatten.using_ints,
     aten.reshape.default,
-    aten.cat.default,
+    CAT,
+    NEAREST,
+    SHUFFLE,
 }
+# Of those, what leaves channels with grids of their own where they are.
+KEEPS_CHANNELS = {aten.pad.default, NEAREST}
 ADD = aten.add.Tensor
 RELU = aten.relu.default
 CLAMP = aten.hardtanh.default
 LEAKY = aten.leaky_relu.default
 RESIZE = aten.upsample_bilinear2d.vec
+# By a constant; a product of two tensors is `is_product`, and computes as a convolution does.
 SCALE = aten.mul.Tensor
 # Element by element (the resize nearly so), on accumulators.
 ELEMENTWISE = {ADD, RELU, CLAMP, LEAKY, RESIZE, SCALE}
@@ -41,11 +49,38 @@ def tensor_inputs(node: Node) -> list[Node]:
     """The nodes whose values `node` computes with: without sizes and parameters."""
     if node.target in CONVOLUTIONS:
         return [node.args[0]]  # type: ignore[list-item]
-    if node.target is aten.cat.default:
+    if node.target is CAT:
         return list(node.args[0])  # type: ignore[arg-type]
-    if node.target in (MATMUL, ADD):
+    if node.target in (MATMUL, ADD) or is_product(node):
         return [a for a in node.args[:2] if isinstance(a, Node)]
     return [a for a in node.args[:1] if isinstance(a, Node)]
+
+
+def is_product(node: Node) -> bool:
+    """Whether `node` multiplies two tensors, value by value: a gate."""
+    return node.target is SCALE and isinstance(node.args[1], Node)
+
+
+def is_computing(node: Node) -> bool:
+    """Whether integers go in and accumulators on a finer grid come out."""
+    return node.target in COMPUTE or is_product(node)
+
+
+def is_move(node: Node) -> bool:
+    """Whether what comes out lies on the grid of what goes in.
+
+    A concatenation does where all its parts are views of the network's input; others are put on one grid behind it.
+    """
+    if node.target is CAT:
+        return all(source.op == "placeholder" for part in tensor_inputs(node) for source in sources_of(part))
+    return node.target in MOVES
+
+
+def sources_of(node: Node) -> list[Node]:
+    """The nodes whose values arrive at `node` through operators that only move them."""
+    if not is_move(node):
+        return [node]
+    return [source for value in tensor_inputs(node) for source in sources_of(value)]
 
 
 def channel_axis(node: Node) -> int:

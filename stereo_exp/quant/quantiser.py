@@ -50,11 +50,11 @@ class NetworkQuantiser(Quantizer):
 
     def annotate(self, model: GraphModule) -> GraphModule:
         labels = label_nodes(model.graph)
-        computing = [n for n in model.graph.nodes if n.target in ops.COMPUTE]
+        computing = [n for n in model.graph.nodes if ops.is_computing(n)]
         sources: dict[Node, None] = {}
         for node in computing:
             for value in ops.tensor_inputs(node):
-                sources.update(dict.fromkeys(_behind_moves(value)))
+                sources.update(dict.fromkeys(ops.sources_of(value)))
         for node in sources:
             self._labels[node] = labels[node]
             node.meta[_ANNOTATION] = QuantizationAnnotation(output_qspec=self._activation_spec(node, labels[node]))
@@ -76,7 +76,8 @@ class NetworkQuantiser(Quantizer):
             known = node.target in ops.COMPUTE | ops.MOVES | ops.ELEMENTWISE
             if isinstance(node.target, torch._ops.OpOverload) and not known and "sym_size" not in str(node.target):
                 raise NotImplementedError(f"{node.target} has no integer form here; add it to stereo_exp.quant.ops")
-            if node.target == ops.SCALE and self.target.exact and math.frexp(factor := float(node.args[1]))[0] != 0.5:
+            is_scaled = node.target == ops.SCALE and not ops.is_product(node)
+            if is_scaled and self.target.exact and math.frexp(factor := float(node.args[1]))[0] != 0.5:
                 raise ArgumentError(
                     "target",
                     self.target.name,
@@ -114,7 +115,7 @@ class NetworkQuantiser(Quantizer):
             weight: _spec(numbers, torch.per_channel_symmetric, _Maker(PerChannelWeightQuantiser, make), axis)
         }
         if isinstance(bias, Node):
-            (source,) = _behind_moves(value)[:1]
+            (source,) = ops.sources_of(value)[:1]
             self._labels[(bias, node)] = str(bias.target)
             specs[bias] = DerivedQuantizationSpec(
                 derived_from=[source, edge],
@@ -137,13 +138,6 @@ class NetworkQuantiser(Quantizer):
                     "names no quantised tensor of this network",
                     "take a name from a calibration's report.json, e.g. {lift}=[head.final.weight]",
                 )
-
-
-def _behind_moves(node: Node) -> list[Node]:
-    """The nodes whose values arrive at `node` through operators that only move them."""
-    if node.target not in ops.MOVES:
-        return [node]
-    return [source for value in ops.tensor_inputs(node) for source in _behind_moves(value)]
 
 
 def _spec(numbers: TensorFormat, scheme: torch.qscheme, maker: _Maker, axis: int | None = None) -> QuantizationSpec:

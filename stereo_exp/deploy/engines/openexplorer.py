@@ -16,9 +16,9 @@ import yaml
 from stereo_exp.base import ArgumentError, write_bytes, write_text
 from stereo_exp.data import StereoBatch, first_views
 from stereo_exp.deploy.align import fit
-from stereo_exp.deploy.forms import VIEWS, network_form
+from stereo_exp.deploy.forms import network_form
 from stereo_exp.deploy.onnx_export import OLDEST_OPSET, export_trunk_onnx
-from stereo_exp.deploy.source import Source
+from stereo_exp.deploy.source import VIEWS, Source
 from stereo_exp.deploy.surgery import lower
 from stereo_exp.model import normalize
 
@@ -46,7 +46,7 @@ def write(
         raise ArgumentError("engine", "openexplorer", rule, "take the float network")
     base = folder / FOLDER
     trunk = export_trunk_onnx(source, OLDEST_OPSET, size, 1)
-    model = lower(network_form(trunk, source.num_candidates), OPSET)
+    model = lower(network_form(trunk, source.regression), OPSET)
     write_bytes(base / "network.onnx", model.SerializeToString(deterministic=True))
     count = _write_calibration(base / "calibration", size, batches, pairs)
     write_text(base / "config.yaml", _config(size, count))

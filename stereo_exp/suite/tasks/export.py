@@ -80,9 +80,9 @@ def _export(source: Any, config: Export, size: tuple[int, int] | None) -> bytes:
     if source.float_weights:
         trunk = with_fake_weights(trunk, source.float_weights)
     if config.form == "full":
-        model = full_form(trunk_form(trunk), source.num_candidates, source.maxdisp)
+        model = full_form(trunk_form(trunk), source.regression)
     else:
-        model = network_form(trunk, source.num_candidates)
+        model = network_form(trunk, source.regression)
     if config.opset < OLDEST_OPSET:
         model = lower(model, config.opset)
     return model.SerializeToString(deterministic=True)
