@@ -271,8 +271,8 @@ class ConvexUpsampling(Upsampling):
     name: str = "convex"
     neighbours: int = 9
     """Cells that a pixel mixes: 9, all around; 4, its own and those above and left of it; 1, its own."""
-    hidden: int = 16
-    """Channels of the superpixel branch."""
+    hidden: int = 64
+    """Channels from which the weights of a cell's pixels are made."""
 
     def __post_init__(self) -> None:
         one_of("model.upsampling.neighbours", self.neighbours, (1, 4, 9))

@@ -12,7 +12,7 @@ import onnx
 from onnx import compose, helper, numpy_helper, parser
 
 from stereo_exp.deploy.onnx_export import export_readout
-from stereo_exp.deploy.pixels import CONFIDENCE, DISPARITY, SHUFFLE, Pixels
+from stereo_exp.deploy.pixels import CONFIDENCE, DISPARITY, Pixels
 from stereo_exp.deploy.source import LOGITS, VIEWS
 from stereo_exp.model import YUV_FROM_RGB, Regression
 
@@ -108,20 +108,20 @@ def full_form(trunk: onnx.ModelProto, regression: Regression, unrolled: bool = F
         regression: what the network has behind its trunk.
         unrolled: the softmax over the neighbours plane by plane.
     """
-    cut = _without_last_shuffle(trunk) if regression.stride % SHUFFLE == 0 else None
-    pixels = Pixels(regression, unrolled, parities=cut is not None)
-    trunk = trunk if cut is None else cut
+    trunk, block = _without_last_shuffle(trunk, regression.stride)
+    pixels = Pixels(regression, unrolled, block)
     tail = _graph(trunk, pixels.text, pixels.constants, PIXELS, (DISPARITY, CONFIDENCE))
     return _join_regression(trunk, tail, regression, PIXELS, ("low", "near"))
 
 
-def _without_last_shuffle(trunk: onnx.ModelProto) -> onnx.ModelProto | None:
-    """`trunk` with what its pixel shuffle reads in place of the superpixel logits; None where it ends in none."""
+def _without_last_shuffle(trunk: onnx.ModelProto, stride: int) -> tuple[onnx.ModelProto, int]:
+    """`trunk` with what its pixel shuffle reads in place of the superpixel logits, and the side of its blocks; where it
+    ends in none of whose blocks cells are made, itself and 1."""
     logits = LOGITS[1]
     last = next(node for node in trunk.graph.node if logits in node.output)
     settings = {a.name: helper.get_attribute_value(a) for a in last.attribute}
-    if last.op_type != "DepthToSpace" or settings["blocksize"] != SHUFFLE or settings.get("mode") != b"CRD":
-        return None
+    if last.op_type != "DepthToSpace" or settings.get("mode") != b"CRD" or stride % settings["blocksize"]:
+        return trunk, 1
     cut = onnx.ModelProto()
     cut.CopyFrom(trunk)
     cut.graph.node.remove(last)
@@ -129,7 +129,7 @@ def _without_last_shuffle(trunk: onnx.ModelProto) -> onnx.ModelProto | None:
     for value in cut.graph.output:
         if value.name == logits:
             value.CopyFrom(helper.make_tensor_value_info(logits, onnx.TensorProto.FLOAT, [None] * 4))
-    return cut
+    return cut, int(settings["blocksize"])
 
 
 def _graph(

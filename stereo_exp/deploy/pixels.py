@@ -1,7 +1,7 @@
 """Everything behind the read-out as an ONNX graph: cells' values and superpixel logits in, pixels' values out.
 
 Written out as text in ONNX's own syntax. There are two ways to spell the last softmax, for engines that are faster with
-one or the other, and each of them either for the image or, in front of a pixel shuffle, for its four parities.
+one or the other, and each of them either for the image or, in front of a pixel shuffle, for the pixels of its blocks.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ import numpy as np
 from stereo_exp.model import Regression
 
 DISPARITY, CONFIDENCE = "disparity", "confidence"
-SHUFFLE = 2
-"""Block size of the pixel shuffle that may follow instead of preceding."""
 _RESULTS = (("low", DISPARITY), ("near", CONFIDENCE))
-_PLANES = SHUFFLE**2
 
 
 class Pixels:
@@ -26,13 +23,14 @@ class Pixels:
     Args:
         regression: says how many neighbours of which cells are mixed.
         unrolled: the softmax over the neighbours plane by plane.
-        parities: the logits are N×(4·neighbours)×H/2×W/2, channel c·4 + parity, what a pixel shuffle would make
-            N×neighbours×H×W of. A cell's four pixels mix the same coarse values.
+        block: side b of the blocks of a pixel shuffle that follows instead of preceding, a divisor of the stride: the
+            logits are N×(b²·neighbours)×H/b×W/b, channel c·b² + place, and all pixels of a block mix the same coarse
+            values. 1: there is none.
     """
 
-    def __init__(self, regression: Regression, unrolled: bool, parities: bool) -> None:
+    def __init__(self, regression: Regression, unrolled: bool, block: int = 1) -> None:
         self.neighbours, self.stride, self.maxdisp = regression.neighbours, regression.stride, regression.maxdisp
-        self.parities = parities
+        self.block, self.planes = block, block**2
         self.text = self._head() + "".join(f"    {line}\n" for line in self._lines(unrolled)) + "}\n"
 
     @property
@@ -62,7 +60,7 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
             lines += [f"around = Concat <axis = 1> ({', '.join(views)})"]
         if unrolled:
             return lines + self._unrolled()
-        return lines + (self._softmax_of_parities() if self.parities else self._softmax())
+        return lines + (self._softmax_of_blocks() if self.block > 1 else self._softmax())
 
     @property
     def _side(self) -> int:
@@ -85,32 +83,36 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
             lines += [*_mixed(name, "of_bands"), f"{result} = Reshape ({name}_sum, image)"]
         return lines
 
-    def _softmax_of_parities(self) -> list[str]:
+    def _softmax_of_blocks(self) -> list[str]:
         lines = [
-            "by_parity = Reshape (superpixel_logits, to_planes)",
-            "weight_planes = Softmax <axis = 1> (by_parity)",
-            f"spread = {_nearest('enlargement_to_half')}",
-            "half_size = Shape <start = 2> (superpixel_logits)",
-            "of_parities = Concat <axis = 0> (rest, count_of_parities, half_size)",
+            "by_place = Reshape (superpixel_logits, to_planes)",
+            "weight_planes = Softmax <axis = 1> (by_place)",
+            self._spread("enlargement_to_blocks"),
+            "blocks_size = Shape <start = 2> (superpixel_logits)",
+            "of_places = Concat <axis = 0> (rest, count_of_planes, blocks_size)",
         ]
         for name, result in _RESULTS:
-            lines += [*_mixed(name, "to_one_plane"), f"{name}_mean = Reshape ({name}_sum, of_parities)"]
+            lines += [*_mixed(name, "to_one_plane"), f"{name}_mean = Reshape ({name}_sum, of_places)"]
             lines += self._result(name, result)
         return lines
 
+    def _spread(self, scales: str) -> str:
+        """Nothing is enlarged where a block is a cell."""
+        return f"spread = {'Identity (around)' if self.block == self.stride else _nearest(scales)}"
+
     def _result(self, name: str, result: str) -> list[str]:
-        """N×1×H×W, or N×4×H/2×W/2 parities of it, -> N×H×W."""
-        if not self.parities:
+        """N×1×H×W, or N×b²×H/b×W/b places of it, -> N×H×W."""
+        if self.block == 1:
             return [f"{result} = Squeeze ({name}_mean, channel_axis)"]
         return [
-            f"{name}_image = DepthToSpace <blocksize = {SHUFFLE}> ({name}_mean)",
+            f"{name}_image = DepthToSpace <blocksize = {self.block}> ({name}_mean)",
             f"{result} = Squeeze ({name}_image, channel_axis)",
         ]
 
     def _unrolled(self) -> list[str]:
         """Plane by plane, divided once at the end; some engines' softmax over channels is slow."""
-        planes, all_of_them = _PLANES if self.parities else 1, range(self.neighbours)
-        lines = [f"spread = {_nearest('enlargement_to_half' if self.parities else 'enlargement')}"]
+        planes, all_of_them = self.planes, range(self.neighbours)
+        lines = [self._spread("enlargement_to_blocks")]
         for k in all_of_them:
             lines += [f"logit_{k} = Slice (superpixel_logits, at_{planes * k}, at_{planes * (k + 1)}, channel_axis)"]
         lines += [f"largest = Max ({', '.join(f'logit_{k}' for k in all_of_them)})"]
@@ -137,27 +139,26 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
         views = [(y, x) for y in range(side) for x in range(side)]
         # Up to the last row or column, or as many before it as are still to come.
         ends = {f"to_{y}{x}": np.asarray([y - side + 1 or far, x - side + 1 or far]) for y, x in views}
-        half = stride // SHUFFLE
+        within = stride // self.block
         after = 0 if side == 2 else 1
         return {
             "maxdisp": np.asarray(self.maxdisp, np.float32),
             "channel_axis": np.asarray([1]),
             "image_axes": np.asarray([2, 3]),
             "border": np.asarray([0, 0, 1, 1, 0, 0, after, after]),
-            "enlargement": np.asarray([1, 1, stride, stride], np.float32),
             "enlargement_of_rows": np.asarray([1, 1, 1, stride], np.float32),
-            "enlargement_to_half": np.asarray([1, 1, half, half], np.float32),
+            "enlargement_to_blocks": np.asarray([1, 1, within, within], np.float32),
             "low_channels": 2 * np.arange(number),
             "near_channels": 2 * np.arange(number) + 1,
             "rest": np.asarray([-1]),
             # A zero keeps the axis as it is.
-            "to_planes": np.asarray([0, number, _PLANES, -1]),
+            "to_planes": np.asarray([0, number, self.planes, -1]),
             "to_one_plane": np.asarray([0, number, 1, -1]),
             "count_1": np.asarray([1]),
             "count_of_rows": np.asarray([stride]),
             "count_of_neighbours": np.asarray([number]),
-            "count_of_parities": np.asarray([_PLANES]),
-            **{f"at_{k}": np.asarray([k]) for k in range(max(_PLANES, 2) * number + 1)},
+            "count_of_planes": np.asarray([self.planes]),
+            **{f"at_{k}": np.asarray([k]) for k in range(max(self.planes, 2) * number + 1)},
             **{f"from_{y}{x}": np.asarray([y, x]) for y, x in views},
             **ends,
         }

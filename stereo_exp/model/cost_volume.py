@@ -42,18 +42,54 @@ def correlation_volume(left: Tensor, right: Tensor, num_disparities: int) -> Ten
     return band.permute(0, 3, 1, 2) * (1.0 / channels)
 
 
-class CorrelationVolume(nn.Module):
-    """`correlation_volume` as a module, so that profilers and quantisers see it by name; no parameters."""
+def banded_volume(left: Tensor, right: Tensor, num_disparities: int, block: int) -> Tensor:
+    """What `correlation_volume` computes, without most of the products that it throws away.
 
-    def __init__(self, num_disparities: int) -> None:
+    A row is cut into blocks of `block` columns. Those of one block meet only the right columns that their candidates
+    reach, `block` + D of them or a few more: for wide maps with few candidates a fraction of all W. Within a block the
+    band is sheared out as there.
+
+    Args:
+        left, right, num_disparities: see there.
+        block: columns; the last block is filled up with zeros.
+    """
+    batch, channels, height, width = left.shape
+    number = (width + block - 1) // block
+    behind = number * block - width
+    before = -(-(num_disparities - 1) // block)  # blocks that the leftmost candidate may reach into
+    rows = F.pad(left.permute(0, 2, 3, 1), (0, 0, 0, behind)).reshape(batch, height, number, block, channels)
+    padded = F.pad(right.permute(0, 2, 3, 1), (0, 0, before * block, behind))
+    mirrored = padded.reshape(batch, height, number + before, block, channels).flip(3)
+    # Of each block the right columns from its last one backwards.
+    reached = torch.cat([mirrored[:, :, before - k : before - k + number] for k in range(before + 1)], 3)
+    products = torch.matmul(rows, reached.transpose(-1, -2)).flatten(3)
+    # Element (x, d) lies at column block − 1 − x + d of row x.
+    stride = (before + 1) * block - 1
+    sheared = products[..., block - 1 : block - 1 + block * stride]
+    band = sheared.reshape(batch, height, number, block, stride)[..., :num_disparities]
+    whole = band.reshape(batch, height, number * block, num_disparities)[:, :, :width]
+    return whole.permute(0, 3, 1, 2) * (1.0 / channels)
+
+
+class CorrelationVolume(nn.Module):
+    """`correlation_volume` as a module, so that profilers and quantisers see it by name; no parameters.
+
+    Args:
+        num_disparities: D.
+        block: where given, `banded_volume` computes it.
+    """
+
+    def __init__(self, num_disparities: int, block: int | None = None) -> None:
         super().__init__()
-        self.num_disparities = num_disparities
+        self.num_disparities, self.block = num_disparities, block
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        return correlation_volume(left, right, self.num_disparities)
+        if self.block is None:
+            return correlation_volume(left, right, self.num_disparities)
+        return banded_volume(left, right, self.num_disparities, self.block)
 
     def extra_repr(self) -> str:
-        return f"num_disparities={self.num_disparities}"
+        return f"num_disparities={self.num_disparities}, block={self.block}"
 
 
 class PyramidVolume(nn.Module):
@@ -86,6 +122,8 @@ class PyramidVolume(nn.Module):
 
 UNIT_SHARPNESS = 16.0
 """Makes logits of cosines."""
+BLOCK = 24
+"""Columns: small enough that few products are thrown away, large enough for a matrix unit."""
 
 
 class SingleVolume(nn.Module):
@@ -119,7 +157,7 @@ class SingleVolume(nn.Module):
         self.level = stride.bit_length() - 2
         self.sharpness = UNIT_SHARPNESS if self.is_unit else float(features // groups)
         self.project = conv_bn(channels[self.level], features, 1, act=None)
-        self.correlation = CorrelationVolume(maxdisp // stride)
+        self.correlation = CorrelationVolume(maxdisp // stride, BLOCK)
 
     def forward(self, maps: Sequence[Tensor], batch: int) -> list[Tensor]:
         features = self.project(maps[self.level])

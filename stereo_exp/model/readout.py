@@ -50,36 +50,40 @@ class Expectation(nn.Module):
 class Window(nn.Module):
     """The mean over a few candidates around the strongest one: of two modes the stronger, not the middle.
 
-    Of candidates that are equally strong the first counts, on every engine.
+    Where several candidates are equally strong, the windows of all count: so it is on every engine.
 
     Args:
-        radius: candidates on either side; the window is moved inwards at both ends of the range.
+        radius: candidates on either side.
     """
 
-    offsets: Tensor
+    indices: Tensor
+    band: Tensor
 
     def __init__(self, num_candidates: int, radius: int = 2) -> None:
         super().__init__()
-        self.num_candidates = num_candidates
-        self.size = min(2 * radius + 1, num_candidates)
-        self.radius = radius
-        self.register_buffer("offsets", torch.arange(self.size).view(1, -1, 1, 1), persistent=False)
+        indices = torch.arange(num_candidates, dtype=torch.float32)
+        band = ((indices[:, None] - indices).abs() <= radius).float()
+        # Constants of the architecture: neither trained nor kept in checkpoints.
+        self.register_buffer("indices", (indices / num_candidates).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("band", band[:, :, None, None], persistent=False)
 
-    def _around(self, logits: Tensor) -> Tensor:
-        """int64 B×size×h×w: the candidates of the window."""
-        strongest = logits.argmax(1, keepdim=True)
-        first = (strongest - self.radius).clamp(0, self.num_candidates - self.size)
-        return first + self.offsets
+    def _powers(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Exponentials of all candidates, the strongest's being 1, and of those in the window."""
+        strongest = logits.detach().amax(1, keepdim=True)
+        # A product with a band of ones is 1 or more wherever one of the strongest is near.
+        inside = F.conv2d((logits.detach() >= strongest).to(logits.dtype), self.band).clamp(max=1)
+        powers = torch.exp(logits - strongest)
+        return powers, powers * inside
 
     def forward(self, logits: Tensor) -> Tensor:
         """float32 B×D×h×w -> B×1×h×w in [0, 1): the share of maxdisp."""
-        around = self._around(logits.detach())
-        probability = F.softmax(logits.gather(1, around), dim=1)
-        return (probability * around.to(probability.dtype)).sum(1, keepdim=True) / self.num_candidates
+        inside = self._powers(logits)[1]
+        return F.conv2d(inside, self.indices) / inside.sum(1, keepdim=True)
 
     def confidence(self, logits: Tensor, low: Tensor) -> Tensor:
         """B×1×h×w in [0, 1]: the probability that lies in the window."""
-        return F.softmax(logits, dim=1).gather(1, self._around(logits)).sum(1, keepdim=True)
+        powers, inside = self._powers(logits)
+        return inside.sum(1, keepdim=True) / powers.sum(1, keepdim=True)
 
 
 class Matched(NamedTuple):

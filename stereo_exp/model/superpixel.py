@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stereo_exp.model.layers import conv_bn, deconv_bn, double, keep_variance
+from stereo_exp.model.layers import conv_bn, deconv_bn, keep_variance
 
 
 class UpBlock(nn.Module):
@@ -65,7 +65,10 @@ class DeconvolutionUpsampling(nn.Module):
 
 
 class ConvexUpsampling(nn.Module):
-    """From the cells' own map to half size, told by each finer one; the last convolution gives four pixels at once.
+    """All of a cell's pixels at once, by convolutions at the cells' own size (after RAFT, Teed & Deng, ECCV 2020).
+
+    What finer maps show is brought to that size by strided convolutions: their channels hold what lies where. Nothing
+    is computed at the size of the image but the mixing itself.
 
     Shape: five maps of 2·B images, all left views first -> B×neighbours×H×W.
 
@@ -73,21 +76,24 @@ class ConvexUpsampling(nn.Module):
         channels: of the five maps, strides 2 to 32.
         stride: px of a cell, a power of two from 2 to 32.
         neighbours: 1, 4 or 9.
-        hidden: channels on the way.
+        hidden: channels from which a cell's logits are made.
     """
 
-    def __init__(self, channels: Sequence[int], stride: int = 4, neighbours: int = 9, hidden: int = 16) -> None:
+    def __init__(self, channels: Sequence[int], stride: int = 4, neighbours: int = 9, hidden: int = 64) -> None:
         super().__init__()
-        self.neighbours, self.level = neighbours, stride.bit_length() - 2
-        self.start = conv_bn(channels[self.level], hidden, 3)
-        self.up = nn.ModuleList(conv_bn(hidden, hidden, 1, act=None) for _ in range(self.level))
-        self.detail = nn.ModuleList(conv_bn(channels[i], hidden, 3, act=None) for i in range(self.level))
+        self.neighbours, self.stride, self.level = neighbours, stride, stride.bit_length() - 2
+        self.cells = conv_bn(channels[self.level], hidden, 3, act=None)
+        strides = [2 ** (self.level - i) for i in range(self.level)]
+        self.details = nn.ModuleList(
+            conv_bn(width, hidden, each + 1, stride=each, act=None)
+            for width, each in zip(channels[: self.level], strides, strict=True)
+        )
         self.act = nn.ReLU()
-        self.last = nn.Conv2d(hidden, 4 * neighbours, 3, padding=1)
+        self.last = nn.Conv2d(hidden, stride**2 * neighbours, 1)
         keep_variance(self)
 
     def forward(self, maps: Sequence[Tensor], batch: int) -> Tensor:
-        x = self.start(maps[self.level][:batch])
-        for i in reversed(range(self.level)):
-            x = self.act(double(self.up[i](x)) + self.detail[i](maps[i][:batch]))
-        return F.pixel_shuffle(self.last(x), 2)
+        x = self.cells(maps[self.level][:batch])
+        for detail, each in zip(self.details, maps, strict=False):
+            x = x + detail(each[:batch])
+        return F.pixel_shuffle(self.last(self.act(x)), self.stride)

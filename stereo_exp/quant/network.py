@@ -143,7 +143,8 @@ def _move_integers(trunk: GraphModule) -> None:
     while changed:
         changed = False
         for node in list(trunk.graph.nodes):
-            if node.target not in ops.MOVES or node.target in (ops.aten.cat.default, ops.aten.pad.default):
+            # torch repeats no bytes; engines move the operator themselves.
+            if node.target not in ops.MOVES or node.target in (ops.CAT, ops.NEAREST, ops.aten.pad.default):
                 continue
             (source,) = ops.tensor_inputs(node)
             if source.target != ops.DEQUANTISE:

@@ -21,6 +21,7 @@ SHUFFLE = aten.pixel_shuffle.default
 MOVES = {
     aten.slice.Tensor,
     aten.permute.default,
+    aten.transpose.int,
     aten.flip.default,
     aten.pad.default,
     aten.flatten.using_ints,
@@ -69,10 +70,12 @@ def is_computing(node: Node) -> bool:
 def is_move(node: Node) -> bool:
     """Whether what comes out lies on the grid of what goes in.
 
-    A concatenation does where all its parts are views of the network's input; others are put on one grid behind it.
+    A concatenation does where all its parts come from one tensor, or are views of the network's input; others are put
+    on one grid behind it.
     """
     if node.target is CAT:
-        return all(source.op == "placeholder" for part in tensor_inputs(node) for source in sources_of(part))
+        sources = {source for part in tensor_inputs(node) for source in sources_of(part)}
+        return len(sources) == 1 or all(source.op == "placeholder" for source in sources)
     return node.target in MOVES
 
 

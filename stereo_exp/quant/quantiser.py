@@ -52,7 +52,8 @@ class NetworkQuantiser(Quantizer):
         labels = label_nodes(model.graph)
         computing = [n for n in model.graph.nodes if ops.is_computing(n)]
         sources: dict[Node, None] = {}
-        for node in computing:
+        # What is repeated, four times the pixels, moves as bytes.
+        for node in [*computing, *(n for n in model.graph.nodes if n.target is ops.NEAREST)]:
             for value in ops.tensor_inputs(node):
                 sources.update(dict.fromkeys(ops.sources_of(value)))
         for node in sources:
