@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 from composing import composed
-from stereo_exp.model.regression import StereoOutput
 from torch import Tensor, nn
 
 from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
 from stereo_exp.data.loader import StereoBatch
 from stereo_exp.model.colour import normalize
+from stereo_exp.model.readout import StereoOutput
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.suite.build import build_network, quantize_network
 
@@ -23,7 +23,7 @@ SMALL = (
     "experiment=smoke",
     "tracker=none",
     "model.maxdisp=32",
-    "model.head.num_modules=2",
+    "model.aggregation.num_modules=2",
     "model.backbone.width=0.25",
 )
 

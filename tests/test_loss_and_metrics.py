@@ -178,14 +178,12 @@ def test_volumes_that_match_at_the_truth_cost_nothing(disparity: float) -> None:
 
 
 def test_loss_with_volumes_reaches_the_features_and_without_does_not() -> None:
-    from stereo_exp.model.aanet_spx import HeadLogits
-    from stereo_exp.model.regression import Regression
-
     from stereo_exp.config.training import Distribution
+    from stereo_exp.model.readout import Logits, Regression
     from stereo_exp.suite.build import build_loss
 
     volumes = tuple(torch.rand(1, 24 // 2**k, 8 // 2**k, 12 // 2**k, requires_grad=True) for k in range(3))
-    output = Regression(24, 192)(HeadLogits(torch.rand(1, 24, 8, 12), torch.rand(1, 4, 64, 96), volumes))
+    output = Regression(24, 192)(Logits(torch.rand(1, 24, 8, 12), torch.rand(1, 4, 64, 96), volumes))
     truth = torch.rand(1, 64, 96) * 100 + 1
     losses = {
         w: build_loss(Distribution(volumes=w))(output, truth + 1, truth, valid_mask(truth, 192)) for w in (0, 0.3)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from stereo_exp.model.regression import StereoOutput
 
 from stereo_exp.geometry.occlusion import find_consistent, find_hidden
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.geometry.sizing import Rule
+from stereo_exp.model.readout import StereoOutput
 from stereo_exp.shapes.raster import render_scene
 from stereo_exp.shapes.scenes import sample_scene
 from stereo_exp.suite.networks import Predictor

@@ -158,8 +158,8 @@ def test_labels_are_the_networks_own_names(prepared: Prepared) -> None:
     ("patterns", "lifted"),
     [
         ([], set()),
-        (["head.final.weight"], {"head.final.weight"}),
-        (["head.final.*", "neck.add"], {"head.final.weight", "neck.add"}),
+        (["aggregation.final.weight"], {"aggregation.final.weight"}),
+        (["aggregation.final.*", "neck.add"], {"aggregation.final.weight", "neck.add"}),
         (["backbone.stem.*.weight", "left"], None),
     ],
 )
@@ -178,7 +178,9 @@ def test_lifting_by_name_and_pattern(prepared: Prepared, patterns: list[str], li
     assert {b for label, b in bits.items() if label not in found} == {8}
 
 
-@pytest.mark.parametrize("pattern", ["head.nothing", "head.final", "HEAD.*", "head.nothing.*"])
+@pytest.mark.parametrize(
+    "pattern", ["aggregation.nothing", "aggregation.final", "AGGREGATION.*", "aggregation.nothing.*"]
+)
 def test_a_pattern_that_names_nothing_is_refused(prepared: Prepared, pattern: str) -> None:
     with pytest.raises(UserError) as caught, by_key("train"):
         prepared(f"quant.lift=[left,{pattern}]")
@@ -225,7 +227,7 @@ def test_one_export_serves_networks_of_one_architecture() -> None:
     assert len(list(graphs[0].parameters())) == len(list(first.parameters()))
     other = small_config("model.maxdisp=64")
     wider = fold_batchnorm(build_network(other.model))
-    assert trunk_of(wider).get_parameter("head.final.weight").shape[0] == 8  # type: ignore[arg-type]
+    assert trunk_of(wider).get_parameter("aggregation.final.weight").shape[0] == 8  # type: ignore[arg-type]
 
 
 def test_layers_for_the_sensitivity_search_cover_everything_once(prepared: Prepared) -> None:
