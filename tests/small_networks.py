@@ -48,7 +48,7 @@ def random_pairs(seed: int, num: int = 2, height: int = 64, width: int = 96) -> 
 def tensors(output: StereoOutput) -> list[Tensor]:
     """All that a network put out, the volumes of training included."""
     *maps, volumes, _ = output
-    return [*maps, *volumes]
+    return [*maps, *(each.volume for each in volumes)]
 
 
 def outputs(network: nn.Module) -> list[Tensor]:

@@ -67,7 +67,7 @@ def test_a_last_shuffle_moves_behind_the_mean(pow2: Network, unrolled: bool, siz
     feed = dict(zip(("left", "right"), images(height, width, batch), strict=True))
     results = []
     for source in (trunk, shuffled):
-        model = full_form(source, pow2.source.num_candidates, pow2.source.maxdisp, unrolled)
+        model = full_form(source, pow2.source.regression, unrolled)
         graph, providers = model.SerializeToString(), ["CPUExecutionProvider"]
         session = onnxruntime.InferenceSession(graph, exact_options(), providers=providers)
         results.append(session.run(["disparity", "confidence"], feed))
