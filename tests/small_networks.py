@@ -10,7 +10,7 @@ import torch
 from composing import composed
 from torch import Tensor, nn
 
-from stereo_exp.config import bind
+from stereo_exp.config import bind, conf_dir
 from stereo_exp.config.schema import Root
 from stereo_exp.data.loader import StereoBatch
 from stereo_exp.model.colour import normalize
@@ -18,19 +18,47 @@ from stereo_exp.model.readout import StereoOutput
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.suite.build import build_network, quantize_network
 
-# The smallest network of every kind.
-SMALL = (
-    "experiment=smoke",
-    "tracker=none",
-    "model.maxdisp=32",
-    "model.aggregation.num_modules=2",
-    "model.backbone.width=0.25",
-)
+SMALL = ("experiment=smoke", "tracker=none", "model.maxdisp=32")
+# The smallest network of every kind: an option -> its keys. None has another one's name.
+TINY = {
+    "mixvargenet": ("model.backbone.width=0.25",),
+    "mobilenetv2": ("model.backbone.width=0.25",),
+    "residual": ("model.backbone.widths=[8,8,16,16,16]", "model.backbone.units=[0,0,1,0,1]"),
+    "single": ("model.volume.features=16",),
+    "adaptive": ("model.aggregation.num_modules=2",),
+    "unet": (
+        "model.aggregation.widths=[16,16,24]",
+        "model.aggregation.units=[1,0,1]",
+        "model.aggregation.up_units=[0,1]",
+    ),
+    "convex": ("model.upsampling.hidden=8",),
+}
+PARTS = ("backbone", "neck", "volume", "aggregation", "upsampling", "readout")
+
+
+def small_words(*overrides: str) -> list[str]:
+    """What is typed for a small network: `overrides` say which options, and what else."""
+    options = [word for word in overrides if word.startswith(("model=", "model/"))]
+    model = composed(*SMALL, *options).model
+    return [*SMALL, *(word for part in PARTS for word in TINY.get(model[part].name, ())), *overrides]
 
 
 def small_config(*overrides: str) -> Root:
     """The config of a small network."""
-    return bind(composed(*SMALL, *overrides))
+    return bind(composed(*small_words(*overrides)))
+
+
+# The options that only other ones than the published network's fit -> those.
+NEEDS = {
+    # Its cells have 4 px, the published up-sampling's 8.
+    "model/volume=single": ("model/upsampling=convex",),
+}
+
+
+def options(group: str) -> list[tuple[str, ...]]:
+    """Each option of a group as it is typed, with what it needs."""
+    names = sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+    return [(f"{group}={name}", *NEEDS.get(f"{group}={name}", ())) for name in names]
 
 
 def random_pairs(seed: int, num: int = 2, height: int = 64, width: int = 96) -> StereoBatch:
@@ -70,7 +98,7 @@ def quantised(config: Root) -> QuantisedStereoNet:
     """The fake-quantised network of a config with random weights; each architecture is exported once."""
     from stereo_exp.quant.trunk import describe
 
-    key = json.dumps([asdict(config.model), config.quant.target.name])
+    key = json.dumps(asdict(config.model))
     network = quantize_network(build_network(config.model), config.quant, _GRAPHS.get(key))
     if key not in _GRAPHS:
         _GRAPHS[key] = describe(network.trunk)
