@@ -11,6 +11,7 @@ from composing import composed
 from torch import Tensor, nn
 
 from stereo_exp.config import bind, conf_dir
+from stereo_exp.config.choices import Choices
 from stereo_exp.config.schema import Root
 from stereo_exp.data.loader import StereoBatch
 from stereo_exp.model.colour import normalize
@@ -19,28 +20,32 @@ from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.suite.build import build_network, quantize_network
 
 SMALL = ("experiment=smoke", "tracker=none", "model.maxdisp=32")
-# The smallest network of every kind: an option -> its keys. None has another one's name.
+# The smallest network of every kind.
 TINY = {
-    "mixvargenet": ("model.backbone.width=0.25",),
-    "mobilenetv2": ("model.backbone.width=0.25",),
-    "residual": ("model.backbone.widths=[8,8,16,16,16]", "model.backbone.units=[0,0,1,0,1]"),
-    "single": ("model.volume.features=16",),
-    "adaptive": ("model.aggregation.num_modules=2",),
-    "unet": (
-        "model.aggregation.widths=[16,16,24]",
-        "model.aggregation.units=[1,0,1]",
-        "model.aggregation.up_units=[0,1]",
+    **{f"model/backbone={name}": ("model.backbone.width=0.25",) for name in
+       ("tiny", "mixvargenet", "mixvargenet_slim", "mobilenetv2")},
+    "model/backbone=residual": ("model.backbone.widths=[8,8,16,16,16]", "model.backbone.units=[0,0,1,0,1]"),
+    "model/volume=single": ("model.volume.features=16",),
+    "model/aggregation=adaptive": ("model.aggregation.num_modules=2",),
+    "model/aggregation=unet": (
+        "model.aggregation.widths=[16,16,24]", "model.aggregation.units=[1,0,1]", "model.aggregation.up_units=[0,1]",
     ),
-    "convex": ("model.upsampling.hidden=8",),
-}
+    "model/upsampling=convex": ("model.upsampling.hidden=8",),
+}  # fmt: skip
 PARTS = ("backbone", "neck", "volume", "aggregation", "upsampling", "readout")
 
 
 def small_words(*overrides: str) -> list[str]:
     """What is typed for a small network: `overrides` say which options, and what else."""
-    options = [word for word in overrides if word.startswith(("model=", "model/"))]
-    model = composed(*SMALL, *options).model
-    return [*SMALL, *(word for part in PARTS for word in TINY.get(model[part].name, ())), *overrides]
+    choices = Choices()
+    # `experiment=smoke` has that backbone.
+    chosen = {**choices.defaults, "model/backbone": "tiny"}
+    named = [word.split("=") for word in overrides if word.startswith(("model=", "model/"))]
+    # A network picks a head and others, a head its four parts; what is named itself wins.
+    for group, name in sorted(named, key=lambda pair: (pair[0].count("/"), pair[0] != "model/head")):
+        chosen |= {**choices.read(group, name).picks, group: name}
+    sizes = (word for part in PARTS for word in TINY.get(f"model/{part}={chosen[f'model/{part}']}", ()))
+    return [*SMALL, *sizes, *overrides]
 
 
 def small_config(*overrides: str) -> Root:
