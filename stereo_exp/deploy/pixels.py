@@ -23,13 +23,14 @@ class Pixels:
     Args:
         regression: says how many neighbours of which cells are mixed.
         unrolled: the softmax over the neighbours plane by plane.
-        block: side b of the blocks of a pixel shuffle that follows instead of preceding, a divisor of the stride: the
+        block: side b of the blocks of a pixel shuffle that follows instead of preceding, a divisor of a cell's: the
             logits are N×(b²·neighbours)×H/b×W/b, channel c·b² + place, and all pixels of a block mix the same coarse
             values. 1: there is none.
     """
 
     def __init__(self, regression: Regression, unrolled: bool, block: int = 1) -> None:
-        self.neighbours, self.stride, self.maxdisp = regression.neighbours, regression.stride, regression.maxdisp
+        self.neighbours, self.maxdisp, self.pixel = regression.neighbours, regression.maxdisp, regression.pixel
+        self.stride = regression.stride // regression.pixel
         self.block, self.planes = block, block**2
         self.text = self._head() + "".join(f"    {line}\n" for line in self._lines(unrolled)) + "}\n"
 
@@ -80,7 +81,8 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
             "image = Concat <axis = 0> (rest, full_size)",
         ]
         for name, result in _RESULTS:
-            lines += [*_mixed(name, "of_bands"), f"{result} = Reshape ({name}_sum, image)"]
+            lines += [*_mixed(name, "of_bands"), f"{name}_map = Reshape ({name}_sum, image)"]
+            lines += [f"{name}_mean = Unsqueeze ({name}_map, channel_axis)", *self._result(name, result)]
         return lines
 
     def _softmax_of_blocks(self) -> list[str]:
@@ -101,13 +103,19 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
         return f"spread = {'Identity (around)' if self.block == self.stride else _nearest(scales)}"
 
     def _result(self, name: str, result: str) -> list[str]:
-        """N×1×H×W, or N×b²×H/b×W/b places of it, -> N×H×W."""
-        if self.block == 1:
-            return [f"{result} = Squeeze ({name}_mean, channel_axis)"]
-        return [
-            f"{name}_image = DepthToSpace <blocksize = {self.block}> ({name}_mean)",
-            f"{result} = Squeeze ({name}_image, channel_axis)",
-        ]
+        """N×1×h×w, or N×b²×h/b×w/b places of it, -> N×H×W."""
+        lines, image = [], f"{name}_mean"
+        if self.block > 1:
+            lines, image = [f"{name}_image = DepthToSpace <blocksize = {self.block}> ({image})"], f"{name}_image"
+        if self.pixel > 1:
+            # Bilinear enlargement by two, as a convolution to the four pixels of each: engines' own takes ten times as long.
+            lines += [
+                f'{name}_border = Pad <mode = "edge"> ({image}, border_of_pixels)',
+                f"{name}_quarters = Conv ({name}_border, bilinear)",
+                f"{name}_whole = DepthToSpace <blocksize = 2> ({name}_quarters)",
+            ]
+            image = f"{name}_whole"
+        return [*lines, f"{result} = Squeeze ({image}, channel_axis)"]
 
     def _unrolled(self) -> list[str]:
         """Plane by plane, divided once at the end; some engines' softmax over channels is slow."""
@@ -146,6 +154,8 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
             "channel_axis": np.asarray([1]),
             "image_axes": np.asarray([2, 3]),
             "border": np.asarray([0, 0, 1, 1, 0, 0, after, after]),
+            "border_of_pixels": np.asarray([0, 0, 1, 1, 0, 0, 1, 1]),
+            "bilinear": _bilinear(),
             "enlargement_of_rows": np.asarray([1, 1, 1, stride], np.float32),
             "enlargement_to_blocks": np.asarray([1, 1, within, within], np.float32),
             "low_channels": 2 * np.arange(number),
@@ -162,6 +172,12 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
             **{f"from_{y}{x}": np.asarray([y, x]) for y, x in views},
             **ends,
         }
+
+
+def _bilinear() -> np.ndarray:
+    """float32 4×1×3×3: the pixel (2y + p, 2x + q) lies a quarter of a step beside (y, x), on the side of p and q."""
+    lines = np.asarray([[0.25, 0.75, 0], [0, 0.75, 0.25]], np.float32)
+    return np.stack([np.outer(lines[p], lines[q]) for p in range(2) for q in range(2)])[:, None]
 
 
 def _nearest(scales: str) -> str:
