@@ -191,7 +191,7 @@ def full_disparity(output: StereoOutput) -> Tensor:
     Returns:
         B×H×W in px, in [0, maxdisp).
     """
-    return _mix(output.unfolded, output) * output.regression.maxdisp
+    return _mix(output.unfolded, output, "bilinear") * output.regression.maxdisp
 
 
 def coarse_disparity(output: StereoOutput) -> Tensor:
@@ -202,20 +202,21 @@ def coarse_disparity(output: StereoOutput) -> Tensor:
 
 
 def full_confidence(output: StereoOutput) -> Tensor:
-    """How sure the matching is, at full size: the read-out's confidence, up-sampled like the disparity.
+    """How sure the matching is, at full size: the read-out's confidence, up-sampled like the disparity, but that blocks
+    of pixels have one value.
 
     Returns:
         B×H×W in [0, 1].
     """
     near = output.regression.readout.confidence(output.logits.float(), output.low)  # type: ignore[operator]
-    return _mix(output.regression.unfold(near), output)
+    return _mix(output.regression.unfold(near), output, "nearest")
 
 
-def _mix(unfolded: Tensor, output: StereoOutput) -> Tensor:
+def _mix(unfolded: Tensor, output: StereoOutput, mode: str) -> Tensor:
     regression = output.regression
     spread = F.interpolate(unfolded, scale_factor=regression.stride // regression.pixel, mode="nearest")
     mixed = (spread * output.weights).sum(1)
     if regression.pixel == 1:
         return mixed
-    whole = F.interpolate(mixed.unsqueeze(1), scale_factor=regression.pixel, mode="bilinear", align_corners=False)
-    return whole.squeeze(1)
+    align = False if mode == "bilinear" else None
+    return F.interpolate(mixed.unsqueeze(1), scale_factor=regression.pixel, mode=mode, align_corners=align).squeeze(1)
