@@ -4,7 +4,7 @@
 
 Weights are random, calibrated on a few rendered pairs, converted and compiled for both engines: time depends on shapes,
 not on values. The compiled models take turns, round after round, on one pair of 544×960 px, so that whatever else the
-machine does meets all of them; medians count, and each is told as a share of StereoNetPlus' too. Memory is the peak of a
+machine does meets all of them; medians count, each also as a share of StereoNetPlus. Memory is the peak of a
 process that predicts such a pair, less that of one that predicts a pair of 64×64.
 """
 
