@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from omegaconf import MISSING
 
@@ -16,7 +17,19 @@ STRIDES = (2, 4, 8, 16, 32)
 
 
 @dataclass
-class Backbone:
+class Part:
+    """What a network is composed of."""
+
+    def check_integers(self) -> None:
+        """Refuse values without an exact integer form, which stages behind `float` need.
+
+        Raises:
+            UserError: it has none.
+        """
+
+
+@dataclass
+class Backbone(Part):
     name: str = MISSING
     """Which backbone; set by the option `model/backbone=`."""
 
@@ -76,7 +89,7 @@ class ResidualNet(Backbone):
 
 
 @dataclass
-class Neck:
+class Neck(Part):
     name: str = MISSING
     """Which neck; set by the option `model/neck=`."""
 
@@ -104,7 +117,7 @@ class Decoder(Neck):
 
 
 @dataclass
-class Volume:
+class Volume(Part):
     """What matches the two views. Of a network's contract it says the stride and how far down its scales go."""
 
     name: str = MISSING
@@ -175,9 +188,15 @@ class SingleVolume(Volume):
                 "model.volume.features", self.features, rule, f"try model.volume.features={16 * self.groups}"
             )
 
+    def check_integers(self) -> None:
+        if self.normalization == "unit":
+            rule = "unit length has no exact integer form, which takes a square root and a division"
+            fix = "set model.volume.normalization=batchnorm and train again"
+            raise UserError("model.volume.normalization", self.normalization, rule, fix)
+
 
 @dataclass
-class Aggregation:
+class Aggregation(Part):
     name: str = MISSING
     """Which aggregation; set by the option `model/aggregation=`."""
 
@@ -241,7 +260,7 @@ class UNetAggregation(Aggregation):
 
 
 @dataclass
-class Upsampling:
+class Upsampling(Part):
     name: str = MISSING
     """Which up-sampling; set by the option `model/upsampling=`."""
 
@@ -253,6 +272,8 @@ class Upsampling:
 @dataclass
 class DeconvolutionUpsampling(Upsampling):
     name: str = "deconvolution"
+    cell: ClassVar[int] = 8
+    """Px: what three doublings make of a cell."""
     hidden: int = 16
     """Channels of the superpixel branch."""
 
@@ -260,8 +281,8 @@ class DeconvolutionUpsampling(Upsampling):
         at_least("model.upsampling.hidden", self.hidden, 1)
 
     def check(self, volume: Volume) -> None:
-        if volume.stride != 8:
-            rule = f"up-samples cells of 8 px, and those of model/volume={volume.name} have {volume.stride}"
+        if volume.stride != self.cell:
+            rule = f"up-samples cells of {self.cell} px, and those of model/volume={volume.name} have {volume.stride}"
             raise UserError("model/upsampling", self.name, rule, "try model/upsampling=convex")
 
 
@@ -280,7 +301,7 @@ class ConvexUpsampling(Upsampling):
 
 
 @dataclass
-class Readout:
+class Readout(Part):
     name: str = MISSING
     """What one value a cell's candidates stand for; set by the option `model/readout=`."""
 
@@ -332,6 +353,20 @@ class Model:
     def multiple(self) -> int:
         """Of what height and width must be multiples, px: the coarsest map's stride."""
         return max(STRIDES[-1], self.volume.coarsest, self.volume.stride << (self.aggregation.levels - 1))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What it is composed of, from images to disparity."""
+        return self.backbone, self.neck, self.volume, self.aggregation, self.upsampling, self.readout
+
+    def check_integers(self) -> None:
+        """Refuse to quantise what has no exact integer form; each part knows of itself.
+
+        Raises:
+            UserError: a part has none.
+        """
+        for part in self.parts:
+            part.check_integers()
 
 
 @option("model", "stereonetplus", "stereo_exp.model.network:StereoNetwork")

@@ -55,7 +55,7 @@ class Reference:
 
     @torch.no_grad()
     def __call__(self, left: np.ndarray, right: np.ndarray) -> Answer:
-        """uint8 B×H×W×3 RGB, H and W multiples of 32."""
+        """uint8 B×H×W×3 RGB, H and W multiples of the network's."""
         views = (normalize(torch.from_numpy(v).permute(0, 3, 1, 2)) for v in (left, right))
         recorder = _Recorder(self._source.trunk, set(self._tensors))
         logits = Logits(*recorder.run(*views))
@@ -261,7 +261,8 @@ def measure(
     count: int,
     size: tuple[int, int] | None,
 ) -> Parity:
-    """Compare on pairs, each padded to multiples of 32, and padded or cropped to `size` where the file has a fixed one.
+    """Compare on pairs, each padded to what the network takes, and padded or cropped to `size` where the file has a
+    fixed one.
 
     Args:
         pairs: read in this process, not by a loader's workers: their end is a SIGCHLD to a process with an engine in
@@ -280,7 +281,7 @@ def measure(
         for sample in pairs:
             if sample is None:
                 continue
-            pair = collate([sample], [0])
+            pair = collate([sample], [0], multiple=source.multiple)
             left, right = (fit(view, size).repeat(repeats, 1, 1, 1) for view in (pair.left, pair.right))
             wanted = predict(source.model, left, right).numpy()
             found = _run_onnx(session, form, source, left, right)

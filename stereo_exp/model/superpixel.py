@@ -39,7 +39,7 @@ class DeconvolutionUpsampling(nn.Module):
 
     neighbours = 4
 
-    def __init__(self, channels: Sequence[int], stride: int = 8, hidden: int = 16) -> None:
+    def __init__(self, channels: Sequence[int], stride: int, hidden: int = 16) -> None:
         super().__init__()
         # No activation behind these two (trap T3).
         self.mod1 = conv_bn(channels[0], hidden, 3, act=None)
@@ -79,7 +79,7 @@ class ConvexUpsampling(nn.Module):
         hidden: channels from which a cell's logits are made.
     """
 
-    def __init__(self, channels: Sequence[int], stride: int = 4, neighbours: int = 9, hidden: int = 64) -> None:
+    def __init__(self, channels: Sequence[int], stride: int, neighbours: int = 9, hidden: int = 64) -> None:
         super().__init__()
         self.neighbours, self.stride, self.level = neighbours, stride, stride.bit_length() - 2
         self.cells = conv_bn(channels[self.level], hidden, 3, act=None)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
-from stereo_exp.base import STRIDE, UserError, arguments, build, group
+from stereo_exp.base import UserError, arguments, build, group
 from stereo_exp.config import NUM_STAGES, STRIDES, Infer
 from stereo_exp.geometry import Rule, Sizing, round_up_size
 
@@ -96,23 +96,24 @@ def _check_channels(key: str, name: str, module: Any) -> None:
 
 
 @overload
-def network_size(key: str, size: Sequence[int]) -> tuple[int, int]: ...
+def network_size(key: str, size: Sequence[int], multiple: int) -> tuple[int, int]: ...
 @overload
-def network_size(key: str, size: Sequence[int] | None) -> tuple[int, int] | None: ...
-def network_size(key: str, size: Sequence[int] | None) -> tuple[int, int] | None:
-    """The smallest size that the network takes and into which images of `size` fit: multiples of 32 px.
+def network_size(key: str, size: Sequence[int] | None, multiple: int) -> tuple[int, int] | None: ...
+def network_size(key: str, size: Sequence[int] | None, multiple: int) -> tuple[int, int] | None:
+    """The smallest size that a network takes and into which images of `size` fit.
 
     Says in one line of the log where that is another one than was asked for; call it once for each key and run.
 
     Args:
         key: where the user set it, e.g. `compile.size`.
         size: height and width in px, positive (the schema refuses others); None, left open, stays None.
+        multiple: of what the network's heights and widths are multiples, px.
     """
     if size is None:
         return None
     height, width = size
-    used = round_up_size((height, width), STRIDE)
+    used = round_up_size((height, width), multiple)
     if used != (height, width):
-        why = f"the network takes multiples of {STRIDE} px, smaller images are padded"
+        why = f"the network takes multiples of {multiple} px, smaller images are padded"
         log.warning("%s=[%d,%d]: rounded up to [%d,%d]: %s", key, height, width, *used, why)
     return used
