@@ -105,7 +105,8 @@ def test_a_compiled_model_enlarges_by_its_own_weights_rule(liked: Path) -> None:
 
 
 def splits_of(make_context: Make, pairs: list[str], *more: str) -> Splits:
-    return Splits(make_context(*SMALL, *pairs, *more).config, training=False)
+    config = make_context(*SMALL, *pairs, *more).config
+    return Splits(config, config.model.multiple, training=False)
 
 
 @pytest.mark.parametrize("batch", [1, 2])

@@ -43,7 +43,7 @@ def test_finds_a_known_disparity(model: StereoModel, disparity: int) -> None:
 @pytest.mark.parametrize("size", [(64, 128), (50, 101), (33, 65), (1, 1)])
 def test_pads_as_the_training_framework_does(model: StereoModel, size: tuple[int, int]) -> None:
     left, right = shifted_pair(*size, 3)
-    batch = collate([StereoSample("a", left, right)], [0])
+    batch = collate([StereoSample("a", left, right)], [0], multiple=32)
     views = [view.permute(0, 2, 3, 1).contiguous().numpy() for view in (batch.left, batch.right)]
     whole = dict(zip(model.engine.outputs, model.engine.run(*views), strict=True))
     found = model(left, right, scale=1)

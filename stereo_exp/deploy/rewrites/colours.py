@@ -212,9 +212,9 @@ def convert_in_bytes(model: ir.Model) -> int:
     128) >> 8): what is whole leaves the floor as it is. So the conversion gives that difference, and G as a fourth
     channel, and the convolution behind it takes luma's weights for both.
 
-    Where the width is fixed, in whole fours, four neighbours in a row are converted at once, as 12 channels of one pixel
-    to 16: three or four leave most of an engine's registers empty. Their bytes lie in memory as those of single pixels
-    do.
+    Where the width is fixed, in whole fours, four neighbours in a row are converted at once, as 12 channels of one
+    pixel to 16: three or four leave most of an engine's registers empty. Their bytes lie in memory as those of single
+    pixels do.
 
     Returns:
         How many conversions were changed.
