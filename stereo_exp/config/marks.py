@@ -11,12 +11,23 @@ from dataclasses import MISSING, field, fields, is_dataclass
 from typing import Any
 
 NETWORK, RUN, TASK = "network", "run", "task"
-_MAKES, _FREE = "makes", "free"
+_MAKES, _FREE, _NARROWS = "makes", "free", "narrows"
 
 
 def makes(*marks: str, default: Any = MISSING, default_factory: Any = MISSING, **metadata: Any) -> Any:
     """A field that is part of what each of `marks` stands for, with all that lies below it."""
     return field(default=default, default_factory=default_factory, metadata={_MAKES: frozenset(marks), **metadata})
+
+
+def narrows(default: Any = MISSING, *, default_factory: Any = MISSING, **metadata: Any) -> Any:
+    """A field of a network's part that says how many channels its units have inside, a number or one for each stage:
+    training may start from weights of a network that has more of them there (`stereo_exp.quant.narrow`)."""
+    return field(default=default, default_factory=default_factory, metadata={_NARROWS: True, **metadata})
+
+
+def narrowing(node: Any) -> dict[str, Any]:
+    """The values of a bound node that `narrows` marks."""
+    return {each.name: getattr(node, each.name) for each in fields(node) if each.metadata.get(_NARROWS)}
 
 
 def free(default: Any = MISSING, *, default_factory: Any = MISSING, **metadata: Any) -> Any:

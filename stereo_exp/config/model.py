@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
 from stereo_exp.base import UserError, option
+from stereo_exp.config.marks import narrowing, narrows
 from stereo_exp.config.rules import at_least, counts, one_of, positive
 
 NUM_STAGES = 5
 MAX_EXPANSION = 64
 STRIDES = (2, 4, 8, 16, 32)
 """Px of the full image, both ways, that one pixel of each of a backbone's five maps stands for."""
+
+
+PARTS = ("backbone", "neck", "volume", "aggregation", "upsampling", "readout")
+"""What a network is composed of, from images to disparity; each a group, `model/backbone`."""
 
 
 @dataclass
@@ -42,7 +47,7 @@ class MixVarGENet(Backbone):
     """Multiplies every channel count, rounded to whole groups of 16 channels."""
     units: list[int] = field(default_factory=lambda: [0, 2, 2, 6, 2])
     """Residual units stacked behind the head unit in each of the five stages."""
-    expansion: list[float] = field(default_factory=lambda: [2.0, 4.0, 4.0, 2.0, 2.0])
+    expansion: list[float] = narrows(default_factory=lambda: [2.0, 4.0, 4.0, 2.0, 2.0])
     """Channels inside the units of each of the five stages, for each that they take in."""
 
     def __post_init__(self) -> None:
@@ -230,7 +235,7 @@ class UNetAggregation(Aggregation):
     """Units on the way down, for each level."""
     up_units: list[int] = field(default_factory=lambda: [1, 1])
     """Units on the way up, for each level but the last."""
-    expansion: float = 1.0
+    expansion: float = narrows(1.0)
     """Channels inside a unit, for each outside."""
     unit: str = "wide"
     """`wide`: 3x3 on all channels, then 1x1; `partial`: 3x3 on a quarter of them, then 1x1 up and back."""
@@ -356,8 +361,8 @@ class Model:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """What it is composed of, from images to disparity."""
-        return self.backbone, self.neck, self.volume, self.aggregation, self.upsampling, self.readout
+        """What it is composed of, in the order of `PARTS`."""
+        return tuple(getattr(self, place) for place in PARTS)
 
     def check_integers(self) -> None:
         """Refuse to quantise what has no exact integer form; each part knows of itself.
@@ -382,8 +387,20 @@ class QuarterNet(Model):
 
 
 def widen(model: Model, to: Model) -> Model:
-    """A network with another's `backbone.expansion`, where its own is nowhere larger; else as it is."""
-    ours, theirs = (getattr(each.backbone, "expansion", None) for each in (model, to))
-    if ours is None or theirs is None or any(a > b for a, b in zip(ours, theirs, strict=True)):
-        return model
-    return replace(model, backbone=replace(model.backbone, expansion=list(theirs)))  # type: ignore[call-arg]
+    """A network with what another has more of inside its units (see `narrows`), where its own is nowhere larger; else
+    as it is."""
+    wider: dict[str, Any] = {}
+    for place, ours, theirs in zip(PARTS, model.parts, to.parts, strict=True):
+        if type(ours) is not type(theirs):
+            continue
+        here, there = narrowing(ours), narrowing(theirs)
+        if not all(_is_within(value, there[name]) for name, value in here.items()):
+            return model
+        wider[place] = replace(ours, **there)
+    return replace(model, **wider)
+
+
+def _is_within(value: Any, limit: Any) -> bool:
+    """Numbers, or lists of as many: none larger than the other's."""
+    ours, theirs = (each if isinstance(each, list) else [each] for each in (value, limit))
+    return len(ours) == len(theirs) and all(a <= b for a, b in zip(ours, theirs, strict=True))

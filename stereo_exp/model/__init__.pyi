@@ -17,9 +17,8 @@ from .colour import YUV_FROM_RGB, normalize
 from .cost import profile
 from .cost_volume import correlation_volume
 from .former import GRAPH
-from .layers import PyramidBackbone, conv_bn
+from .layers import ExpandingUnit, PyramidBackbone, conv_bn
 from .losses import Loss
-from .mixvargenet import MixVarGEUnit
 from .network import StereoNetwork, Trunk, predict
 from .readout import Logits, Regression, StereoOutput, full_confidence, full_disparity
 
@@ -30,9 +29,9 @@ __all__ = [
     "SIZING",
     "YUV_FROM_RGB",
     "Checkpoint",
+    "ExpandingUnit",
     "Logits",
     "Loss",
-    "MixVarGEUnit",
     "PyramidBackbone",
     "Regression",
     "StereoNetwork",
