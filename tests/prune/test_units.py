@@ -73,7 +73,7 @@ def test_channels_without_a_use_are_not_missed(unit: str) -> None:
     for name, each in units(slim).items():
         ours, theirs = (net.get_submodule(f"{name}.{each.inside[0]}.0").weight for net in (slim, wide))
         assert (ours[:, None] == theirs).flatten(2).all(2).any(1).all(), (
-            f"{name} has a filter that is not the wide one's"
+            f"{name} has a filter of its own"
         )
 
 
