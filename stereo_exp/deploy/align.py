@@ -16,7 +16,7 @@ from stereo_exp.base import ArgumentError, Meter
 from stereo_exp.data import collate
 from stereo_exp.deploy.source import Source
 from stereo_exp.geometry import StereoMetrics, StereoSample, pad_edges
-from stereo_exp.model import Logits, StereoOutput, full_disparity, normalize, predict
+from stereo_exp.model import NEIGHBOURS, Logits, StereoOutput, full_disparity, normalize, predict
 from stereo_exp.runtime import ALIGN, FULL, TRUNK, Engine, Manifest, exact_options, load_engine
 
 # The training framework's own answer: the integer network in torch, with every integer inside it.
@@ -308,8 +308,7 @@ def _run_onnx(session: Any, form: str, source: Source, left: torch.Tensor, right
     views = [normalize(view).numpy() for view in (left, right)]
     found = session.run(["unfolded", "weights"], dict(zip(("left", "right"), views, strict=True)))
     unfolded, weights = (torch.from_numpy(x) for x in found)
-    # The cell's own value is the last of four and the middle of nine.
-    own = {1: 0, 4: 3, 9: 4}[source.regression.neighbours]
+    own = NEIGHBOURS[source.regression.neighbours]
     output = StereoOutput(unfolded[:, own : own + 1], unfolded, weights, unfolded, (), source.regression)
     return full_disparity(output).numpy()
 

@@ -72,9 +72,7 @@ def test_channels_without_a_use_are_not_missed(unit: str) -> None:
     torch.testing.assert_close(predict(slim, pairs(9).left, pairs(9).right), wanted, atol=1e-2, rtol=0)
     for name, each in units(slim).items():
         ours, theirs = (net.get_submodule(f"{name}.{each.inside[0]}.0").weight for net in (slim, wide))
-        assert (ours[:, None] == theirs).flatten(2).all(2).any(1).all(), (
-            f"{name} has a filter of its own"
-        )
+        assert (ours[:, None] == theirs).flatten(2).all(2).any(1).all(), f"{name} has a filter of its own"
 
 
 class Plain(nn.Module):
