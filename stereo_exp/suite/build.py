@@ -106,7 +106,7 @@ def _check_volume(model: Model, volume: Any) -> None:
     for name, first in (("strides", node.stride), ("num_candidates", model.maxdisp // node.stride), ("channels", None)):
         found = getattr(volume, name, None)
         if not _are_numbers(found, node.number) or first not in (None, found[0]):
-            what = f"{node.number} numbers, fine to coarse" + ("" if first is None else f", {first} the first")
+            what = f"a list of {node.number}, fine to coarse" + ("" if first is None else f", {first} the first")
             raise _unsaid("model/volume", node.name, name, found, what)
     for name in ("sharpness", "groups"):
         found = getattr(volume, name, None)
