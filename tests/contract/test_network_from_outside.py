@@ -126,6 +126,24 @@ def test_a_part_that_does_not_say_what_others_need_is_refused(
     assert command("stage=float").error_line.startswith(f"error: {told}")
 
 
+def test_help_shows_its_options(command: Command) -> None:
+    """A preset's values stand where they are typed; a class without a sentence says nothing."""
+    said = " ".join(command("--help", "model/head", "model/volume", "model/readout").out.split())
+    preset = "model/head=sixteenth Cells of 16 px, each on its own, and the median of their candidates. "
+    assert f"{preset}model.aggregation.widths = [16, 16, 16] model.aggregation.units = [1, 1, 1] " in said
+    assert "model/volume = sixteenth model/aggregation = unet model/upsampling = alone model/readout = median" in said
+    assert "model/volume=sixteenth model.volume.stride = 16 model.volume.root: bool = false Similarities by " in said
+    assert "model/readout=median model/readout=window " in said
+
+
+@pytest.mark.parametrize("first", ["model/head=quarter", "model/readout=expectation"])
+def test_what_is_typed_for_a_group_wins_over_a_preset(first: str) -> None:
+    words = {"model/head=quarter", "model/readout=expectation"}
+    config = se.compose([first, *(words - {first}), "model/neck=decoder"]).config
+    found = [getattr(config.model, each).name for each in ("volume", "aggregation", "upsampling", "readout")]
+    assert found == ["single", "unet", "convex", "expectation"]
+
+
 def test_it_trains_and_computes_with_integers(chain: Reports) -> None:
     for name in ("float", "qat"):
         report = chain[name]
