@@ -7,10 +7,14 @@ these are equal; they decide which numbers come out. `task`: what is done with a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, field, fields, is_dataclass
-from typing import Any
+from dataclasses import MISSING, field, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 NETWORK, RUN, TASK = "network", "run", "task"
+Node = TypeVar("Node", bound="DataclassInstance")
 _MAKES, _FREE, _NARROWS = "makes", "free", "narrows"
 
 
@@ -25,9 +29,19 @@ def narrows(default: Any = MISSING, *, default_factory: Any = MISSING, **metadat
     return field(default=default, default_factory=default_factory, metadata={_NARROWS: True, **metadata})
 
 
-def narrowing(node: Any) -> dict[str, Any]:
-    """The values of a bound node that `narrows` marks."""
-    return {each.name: getattr(node, each.name) for each in fields(node) if each.metadata.get(_NARROWS)}
+def widen_part(ours: Node, theirs: Any) -> Node | None:
+    """A part of a network with another's values where `narrows` marks them; None: one of its own is larger, or they are
+    not as many. A part of another kind is left as it is."""
+    if type(ours) is not type(theirs):
+        return ours
+    marked = [each.name for each in fields(ours) if each.metadata.get(_NARROWS)]
+    for name in marked:
+        here, there = (
+            each if isinstance(each, list) else [each] for each in (getattr(p, name) for p in (ours, theirs))
+        )
+        if len(here) != len(there) or any(a > b for a, b in zip(here, there, strict=True)):
+            return None
+    return replace(ours, **{name: getattr(theirs, name) for name in marked})
 
 
 def free(default: Any = MISSING, *, default_factory: Any = MISSING, **metadata: Any) -> Any:

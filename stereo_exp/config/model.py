@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from omegaconf import MISSING
 
 from stereo_exp.base import UserError, option
-from stereo_exp.config.marks import narrowing, narrows
+from stereo_exp.config.marks import narrows, widen_part
 from stereo_exp.config.rules import at_least, counts, one_of, positive
 
 NUM_STAGES = 5
@@ -389,18 +389,5 @@ class QuarterNet(Model):
 def widen(model: Model, to: Model) -> Model:
     """A network with what another has more of inside its units (see `narrows`), where its own is nowhere larger; else
     as it is."""
-    wider: dict[str, Any] = {}
-    for place, ours, theirs in zip(PARTS, model.parts, to.parts, strict=True):
-        if type(ours) is not type(theirs):
-            continue
-        here, there = narrowing(ours), narrowing(theirs)
-        if not all(_is_within(value, there[name]) for name, value in here.items()):
-            return model
-        wider[place] = replace(ours, **there)
-    return replace(model, **wider)
-
-
-def _is_within(value: Any, limit: Any) -> bool:
-    """Numbers, or lists of as many: none larger than the other's."""
-    ours, theirs = (each if isinstance(each, list) else [each] for each in (value, limit))
-    return len(ours) == len(theirs) and all(a <= b for a, b in zip(ours, theirs, strict=True))
+    wider: dict[str, Any] = {each: widen_part(getattr(model, each), getattr(to, each)) for each in PARTS}
+    return model if None in wider.values() else replace(model, **wider)
