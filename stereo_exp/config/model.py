@@ -299,9 +299,12 @@ class ConvexUpsampling(Upsampling):
     """Cells that a pixel mixes: 9, all around; 4, its own and those above and left of it; 1, its own."""
     hidden: int = 64
     """Channels from which the weights of a cell's pixels are made."""
+    pixel: int = 1
+    """Px: 1, weights for every pixel; 2, for blocks of 2x2, whose values the last step up joins bilinearly."""
 
     def __post_init__(self) -> None:
         one_of("model.upsampling.neighbours", self.neighbours, (1, 4, 9))
+        one_of("model.upsampling.pixel", self.pixel, (1, 2))
         at_least("model.upsampling.hidden", self.hidden, 1)
 
 

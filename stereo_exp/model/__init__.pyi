@@ -20,13 +20,14 @@ from .former import GRAPH
 from .layers import ExpandingUnit, PyramidBackbone, conv_bn
 from .losses import Loss
 from .network import StereoNetwork, Trunk, predict
-from .readout import NEIGHBOURS, Logits, Regression, StereoOutput, full_confidence, full_disparity
+from .readout import NEIGHBOURS, PIXELS, Logits, Regression, StereoOutput, full_confidence, full_disparity
 
 __all__ = [
     "BEST",
     "GRAPH",
     "LAST",
     "NEIGHBOURS",
+    "PIXELS",
     "SIZING",
     "YUV_FROM_RGB",
     "Checkpoint",

@@ -62,13 +62,14 @@ def banded_volume(left: Tensor, right: Tensor, num_disparities: int, block: int)
     mirrored = padded.reshape(batch, height, number + before, block, channels).flip(3)
     # Of each block the right columns from its last one backwards.
     reached = torch.cat([mirrored[:, :, before - k : before - k + number] for k in range(before + 1)], 3)
-    products = torch.matmul(rows, reached.transpose(-1, -2)).flatten(3)
+    # Scaled before anything moves: from here on integers are bytes.
+    products = (torch.matmul(rows, reached.transpose(-1, -2)) * (1.0 / channels)).flatten(3)
     # Element (x, d) lies at column block − 1 − x + d of row x.
     stride = (before + 1) * block - 1
     sheared = products[..., block - 1 : block - 1 + block * stride]
     band = sheared.reshape(batch, height, number, block, stride)[..., :num_disparities]
     whole = band.reshape(batch, height, number * block, num_disparities)[:, :, :width]
-    return whole.permute(0, 3, 1, 2) * (1.0 / channels)
+    return whole.permute(0, 3, 1, 2)
 
 
 class CorrelationVolume(nn.Module):

@@ -115,12 +115,13 @@ def _check_volume(model: Model, volume: Any) -> None:
 
 
 def _check_last(model: Model, upsampling: Any, readout: Any) -> None:
-    from stereo_exp.model import NEIGHBOURS
+    from stereo_exp.model import NEIGHBOURS, PIXELS
 
-    found = getattr(upsampling, "neighbours", None)
-    if found not in NEIGHBOURS:
-        what = f"one of {', '.join(map(str, NEIGHBOURS))}"
-        raise _unsaid("model/upsampling", model.upsampling.name, "neighbours", found, what)
+    for name, known in (("neighbours", tuple(NEIGHBOURS)), ("pixel", PIXELS)):
+        found = getattr(upsampling, name, None)
+        if found not in known:
+            what = f"one of {', '.join(map(str, known))}"
+            raise _unsaid("model/upsampling", model.upsampling.name, name, found, what)
     if not callable(getattr(readout, "confidence", None)):
         rule = "has no confidence(logits, low), which says how sure its values are"
         raise UserError("model/readout", model.readout.name, rule, "give its class that method")
@@ -131,7 +132,7 @@ def _are_numbers(found: Any, count: int) -> TypeGuard[Sequence[int]]:
 
 
 def _unsaid(key: str, option: str, name: str, found: Any, what: str) -> UserError:
-    rule = f"its {name} {'is' if name == 'sharpness' else 'are'} {found}, and must be {what}"
+    rule = f"its {name} {'is' if name in ('pixel', 'sharpness') else 'are'} {found}, and must be {what}"
     return UserError(key, option, rule, f"set self.{name}")
 
 

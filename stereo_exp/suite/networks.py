@@ -210,12 +210,14 @@ def _open_torch(chosen: Chosen, device: str | None, threads: int | None, in_flig
 
     from stereo_exp.model import sizing_of
     from stereo_exp.suite.restore import restore_model
+    from stereo_exp.suite.train.device import keep_float32
 
     if device is not None and device.startswith("cuda") and not torch.cuda.is_available():
         raise ArgumentError("device", device, "torch sees no CUDA device here", "try {device}=cpu")
     if threads is not None:
         torch.set_num_threads(threads)
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    keep_float32()
     network, checkpoint = restore_model(chosen.checkpoint, where)
     manifest = _uncompiled(network, sizing_of(checkpoint), chosen.name, chosen.stage, str(chosen.checkpoint))
     return StereoModel.of_engine(manifest, TorchEngine(network, where), in_flight)

@@ -77,7 +77,7 @@ class SixteenthVolume(nn.Module):
 class Alone(nn.Module):
     """A cell's pixels all have its value: what is said of their one neighbour makes no difference."""
 
-    neighbours = 1
+    neighbours, pixel = 1, 1
 
     def __init__(self, channels, stride):
         super().__init__()

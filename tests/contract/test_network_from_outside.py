@@ -102,6 +102,7 @@ def test_what_does_not_go_together_is_refused_in_one_line(command: Command, word
             2,
             "model/upsampling=alone: its neighbours are 2, and must be one of 1, 4, 9; set self.",
         ),
+        ("Alone", "pixel", None, "model/upsampling=alone: its pixel is None, and must be one of 1, 2; set self.pixel"),
         (
             "Median",
             "confidence",

@@ -101,7 +101,7 @@ def test_the_rule_changes_what_comes_out(make_context: Make, liked: Path, floati
 def test_a_compiled_model_enlarges_by_its_own_weights_rule(liked: Path) -> None:
     with StereoModel(liked.parent / "compiled", threads=1) as model:
         assert model.manifest.sizing == Sizing(**LIKED)
-        assert model.enlargement(SIZE) == Sizing(**LIKED).choose_size(SIZE)[1] / SIZE[1]
+        assert model.enlargement(SIZE) == Sizing(**LIKED).choose_size(SIZE, model.manifest.multiple)[1] / SIZE[1]
 
 
 def splits_of(make_context: Make, pairs: list[str], *more: str) -> Splits:
