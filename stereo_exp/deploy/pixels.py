@@ -108,7 +108,7 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
             lines += [f"{name}_whole = {_nearest('enlargement_of_pixels', image)}"]
             image = f"{name}_whole"
         elif self.pixel > 1:
-            # Bilinear enlargement by two as a convolution to the four pixels of each: engines' own is ten times as slow.
+            # Bilinear enlargement by two, as a convolution to the four pixels of each: an engine's own is slow.
             lines += [
                 f'{name}_border = Pad <mode = "edge"> ({image}, border_of_pixels)',
                 f"{name}_quarters = Conv ({name}_border, bilinear)",
