@@ -107,7 +107,7 @@ class PyramidVolume(nn.Module):
 
     groups = 1
 
-    def __init__(self, channels: Sequence[int], maxdisp: int, stride: int = 8, scales: int = 3) -> None:
+    def __init__(self, channels: Sequence[int], maxdisp: int, stride: int, scales: int = 3) -> None:
         super().__init__()
         self.strides = [stride * 2**k for k in range(scales)]
         self.num_candidates = [maxdisp // each for each in self.strides]
@@ -135,7 +135,7 @@ class SingleVolume(nn.Module):
     Args:
         channels: of the five maps, strides 2 to 32.
         maxdisp: px, a multiple of `stride`.
-        stride: px: 4 or 8, of the map that is matched.
+        stride: px, of the map that is matched.
         groups: how many; `features` is a multiple of them.
         features: channels that are matched.
         normalization: `batchnorm`, which has an exact integer form, or `unit`: every pixel's features are scaled to
@@ -146,7 +146,7 @@ class SingleVolume(nn.Module):
         self,
         channels: Sequence[int],
         maxdisp: int,
-        stride: int = 4,
+        stride: int,
         groups: int = 1,
         features: int = 32,
         normalization: str = "batchnorm",

@@ -13,6 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+NEIGHBOURS = {1: 0, 4: 3, 9: 4}
+"""How many cells a pixel may mix: its own; that and those above and left of it; all around. And the place of its own
+among them, in the order of `Regression.unfold`."""
+PIXELS = (1, 2)
+"""Px, both ways, of what may have weights of its own."""
 NEIGHBOURHOOD = 1.5
 """Candidates on either side of the expected value whose probability counts as agreeing with it."""
 
@@ -144,8 +149,8 @@ class Regression(nn.Module):
         readout: B×D×h×w logits to B×1×h×w shares.
         maxdisp: range of the network in px, which the shares are of.
         stride: px of a cell.
-        neighbours: 1, 4 or 9.
-        pixel: px of what has weights of its own, 1 or 2.
+        neighbours: one of `NEIGHBOURS`.
+        pixel: one of `PIXELS`.
     """
 
     picks: Tensor

@@ -39,7 +39,7 @@ class DeconvolutionUpsampling(nn.Module):
 
     neighbours, pixel = 4, 1
 
-    def __init__(self, channels: Sequence[int], stride: int = 8, hidden: int = 16) -> None:
+    def __init__(self, channels: Sequence[int], stride: int, hidden: int = 16) -> None:
         super().__init__()
         # No activation behind these two (trap T3).
         self.mod1 = conv_bn(channels[0], hidden, 3, act=None)
@@ -81,7 +81,7 @@ class ConvexUpsampling(nn.Module):
     """
 
     def __init__(
-        self, channels: Sequence[int], stride: int = 4, neighbours: int = 9, hidden: int = 64, pixel: int = 1
+        self, channels: Sequence[int], stride: int, neighbours: int = 9, hidden: int = 64, pixel: int = 1
     ) -> None:
         super().__init__()
         self.neighbours, self.pixel, self.level = neighbours, pixel, stride.bit_length() - 2
