@@ -57,7 +57,7 @@ class Command(NamedTuple):
 # Every command has COMMON. The braces hold paths.
 COMMON = "root={root} tracker=none seed=1 machine.device=cpu machine.threads=1 loader.workers=0"
 TINY = (
-    "name=tiny experiment=smoke model.maxdisp=64 model.head.num_modules=2 "
+    "name=tiny experiment=smoke model.maxdisp=64 model.aggregation.num_modules=2 "
     "dataset.num_train=8 dataset.num_test=2 dataset.height=96 dataset.width=192 eval.pictures=0"
 )
 TRAIN = (

@@ -8,29 +8,62 @@ from typing import Any
 
 import torch
 from composing import composed
-from stereo_exp.model.regression import StereoOutput
 from torch import Tensor, nn
 
-from stereo_exp.config import bind
+from stereo_exp.config import bind, conf_dir
+from stereo_exp.config.choices import Choices
 from stereo_exp.config.schema import Root
 from stereo_exp.data.loader import StereoBatch
 from stereo_exp.model.colour import normalize
+from stereo_exp.model.readout import StereoOutput
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.suite.build import build_network, quantize_network
 
+SMALL = ("experiment=smoke", "tracker=none", "model.maxdisp=32")
 # The smallest network of every kind.
-SMALL = (
-    "experiment=smoke",
-    "tracker=none",
-    "model.maxdisp=32",
-    "model.head.num_modules=2",
-    "model.backbone.width=0.25",
-)
+TINY = {
+    **{f"model/backbone={name}": ("model.backbone.width=0.25",) for name in
+       ("tiny", "mixvargenet", "mixvargenet_slim", "mobilenetv2")},
+    "model/backbone=residual": ("model.backbone.widths=[8,8,16,16,16]", "model.backbone.units=[0,0,1,0,1]"),
+    "model/volume=single": ("model.volume.features=16",),
+    "model/aggregation=adaptive": ("model.aggregation.num_modules=2",),
+    "model/aggregation=unet": (
+        "model.aggregation.widths=[16,16,24]", "model.aggregation.units=[1,0,1]", "model.aggregation.up_units=[0,1]",
+    ),
+    "model/upsampling=convex": ("model.upsampling.hidden=8",),
+}  # fmt: skip
+PARTS = ("backbone", "neck", "volume", "aggregation", "upsampling", "readout")
+
+
+def small_words(*overrides: str) -> list[str]:
+    """What is typed for a small network: `overrides` say which options, and what else."""
+    choices = Choices()
+    # `experiment=smoke` has that backbone.
+    chosen = {**choices.defaults, "model/backbone": "tiny"}
+    named = [word.split("=") for word in overrides if word.startswith(("model=", "model/"))]
+    # A network picks a head and others, a head its four parts; what is named itself wins.
+    for group, name in sorted(named, key=lambda pair: (pair[0].count("/"), pair[0] != "model/head")):
+        chosen |= {**choices.read(group, name).picks, group: name}
+    sizes = (word for part in PARTS for word in TINY.get(f"model/{part}={chosen[f'model/{part}']}", ()))
+    return [*SMALL, *sizes, *overrides]
 
 
 def small_config(*overrides: str) -> Root:
     """The config of a small network."""
-    return bind(composed(*SMALL, *overrides))
+    return bind(composed(*small_words(*overrides)))
+
+
+# The options that only other ones than the published network's fit -> those.
+NEEDS = {
+    # Its cells have 4 px, the published up-sampling's 8.
+    "model/volume=single": ("model/upsampling=convex",),
+}
+
+
+def options(group: str) -> list[tuple[str, ...]]:
+    """Each option of a group as it is typed, with what it needs."""
+    names = sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+    return [(f"{group}={name}", *NEEDS.get(f"{group}={name}", ())) for name in names]
 
 
 def random_pairs(seed: int, num: int = 2, height: int = 64, width: int = 96) -> StereoBatch:
@@ -48,7 +81,7 @@ def random_pairs(seed: int, num: int = 2, height: int = 64, width: int = 96) -> 
 def tensors(output: StereoOutput) -> list[Tensor]:
     """All that a network put out, the volumes of training included."""
     *maps, volumes, _ = output
-    return [*maps, *volumes]
+    return [*maps, *(each.volume for each in volumes)]
 
 
 def outputs(network: nn.Module) -> list[Tensor]:
@@ -70,7 +103,7 @@ def quantised(config: Root) -> QuantisedStereoNet:
     """The fake-quantised network of a config with random weights; each architecture is exported once."""
     from stereo_exp.quant.trunk import describe
 
-    key = json.dumps([asdict(config.model), config.quant.target.name])
+    key = json.dumps(asdict(config.model))
     network = quantize_network(build_network(config.model), config.quant, _GRAPHS.get(key))
     if key not in _GRAPHS:
         _GRAPHS[key] = describe(network.trunk)

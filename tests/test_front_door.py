@@ -21,7 +21,7 @@ OFFERED = {
     "load", "compose", "run", "create_network", "open_dataset",
     "Prediction", "StereoModel", "StereoMetrics", "__version__",
 }  # fmt: skip
-SMALL = ("experiment=smoke", "model.backbone.width=0.25", "model.head.num_modules=2", "tracker=none")
+SMALL = ("experiment=smoke", "model.backbone.width=0.25", "model.aggregation.num_modules=2", "tracker=none")
 Pair = tuple[np.ndarray, np.ndarray]
 
 

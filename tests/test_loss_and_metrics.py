@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stereo_exp.geometry.metrics import StereoMetrics, valid_mask
-from stereo_exp.model.losses import SHARPNESS, matching_cross_entropy, smooth_l1, volumes_cross_entropy
+from stereo_exp.model.cost_volume import PyramidVolume
+from stereo_exp.model.losses import matching_cross_entropy, smooth_l1, volumes_cross_entropy
+from stereo_exp.model.readout import Matched
 
 
 def test_mask_takes_known_disparity_in_range() -> None:
@@ -56,7 +58,7 @@ def test_cross_entropy_is_least_where_the_mean_is_the_truth(disparity: float) ->
     optimiser = torch.optim.Adam([logits], 0.2)
     for _ in range(250):
         optimiser.zero_grad()
-        matching_cross_entropy(logits, truth).backward()
+        matching_cross_entropy(logits, truth, 8).backward()
         optimiser.step()
     expected = (logits.softmax(1) * torch.arange(24).view(1, -1, 1, 1) * 8).sum(1)
     torch.testing.assert_close(expected, torch.full((1, 4, 6), disparity), atol=0.6, rtol=0)
@@ -69,7 +71,7 @@ def test_cross_entropy_is_least_where_the_mean_is_the_truth(disparity: float) ->
 @pytest.mark.parametrize("unknown", [0.0, -1.0, float("nan"), float("inf"), 185.0])
 def test_cross_entropy_leaves_unknown_truth_out(unknown: float) -> None:
     logits = torch.randn(1, 24, 2, 2, requires_grad=True)
-    loss = matching_cross_entropy(logits, torch.full((1, 16, 16), unknown))
+    loss = matching_cross_entropy(logits, torch.full((1, 16, 16), unknown), 8)
     loss.backward()
     assert loss.item() == 0
     assert (logits.grad == 0).all()
@@ -163,6 +165,14 @@ def test_sizes_must_agree() -> None:
         StereoMetrics(192).update(torch.rand(4, 4), torch.rand(4, 5))
 
 
+# Of the published network's sixteen channels.
+SHARPNESS = 16.0
+
+
+def test_a_volume_says_how_sharp_it_is() -> None:
+    assert PyramidVolume([32, 32, 16, 16, 16], 192).sharpness == SHARPNESS
+
+
 @pytest.mark.parametrize("disparity", [32.0, 64.0, 128.0])
 def test_volumes_that_match_at_the_truth_cost_nothing(disparity: float) -> None:
     truth = torch.full((1, 64, 96), disparity)
@@ -171,21 +181,21 @@ def test_volumes_that_match_at_the_truth_cost_nothing(disparity: float) -> None:
         stride = 8 * 2**scale
         volume = torch.zeros(1, 192 // stride, 64 // stride, 96 // stride)
         volume[:, int(disparity) // stride] = 100 / SHARPNESS
-        volumes.append(volume)
+        volumes.append(Matched(volume, stride, SHARPNESS))
     assert volumes_cross_entropy(volumes, truth).item() == pytest.approx(0, abs=1e-6)
-    wrong = [v.roll(1, dims=1) for v in volumes]
+    wrong = [v._replace(volume=v.volume.roll(1, dims=1)) for v in volumes]
     assert volumes_cross_entropy(wrong, truth).item() == pytest.approx(300, rel=1e-3)
 
 
 def test_loss_with_volumes_reaches_the_features_and_without_does_not() -> None:
-    from stereo_exp.model.aanet_spx import HeadLogits
-    from stereo_exp.model.regression import Regression
-
     from stereo_exp.config.training import Distribution
+    from stereo_exp.model.readout import Expectation, Logits, Regression
     from stereo_exp.suite.build import build_loss
 
     volumes = tuple(torch.rand(1, 24 // 2**k, 8 // 2**k, 12 // 2**k, requires_grad=True) for k in range(3))
-    output = Regression(24, 192)(HeadLogits(torch.rand(1, 24, 8, 12), torch.rand(1, 4, 64, 96), volumes))
+    matched = tuple(Matched(v, 8 * 2**k, SHARPNESS) for k, v in enumerate(volumes))
+    logits = Logits(torch.rand(1, 24, 8, 12), torch.rand(1, 4, 64, 96), matched)
+    output = Regression(Expectation(24), 192, 8, 4)(logits)
     truth = torch.rand(1, 64, 96) * 100 + 1
     losses = {
         w: build_loss(Distribution(volumes=w))(output, truth + 1, truth, valid_mask(truth, 192)) for w in (0, 0.3)

@@ -61,8 +61,12 @@ def bind_network(config: Mapping[str, Any]) -> Network:
     be what the networks before it were.
 
     Raises:
-        UserError: see `bind`.
+        UserError: see `bind`; or it holds no such nodes.
     """
+    for key in ("model", "quant"):
+        node = config.get(key) if isinstance(config, Mapping) else None
+        if not isinstance(node, Mapping):
+            raise UserError(key, node, "is no node of a configuration", "copy the checkpoint again or use another one")
     return _bind({key: config[key] for key in ("model", "quant")}, Network, _plugins_of(config), [])
 
 
@@ -77,7 +81,7 @@ def _bind(
     places = [f.name for f in fields(schema)]  # type: ignore[arg-type]
     for node, options in list_chosen_nodes():
         if node.split(".")[0] in places:
-            name = OmegaConf.select(untyped, f"{node}.name")
+            name = _name_at(untyped, node)
             fix = f"try {options.key}={next(iter(options))}"
             chosen.append((node, _put(typed, node, _known(options, options.key, name, fix, plugins))))
     for place, options, name in _nodes_in_dicts(plain):
@@ -101,6 +105,14 @@ def _bind(
         raise
     assert isinstance(bound, schema)
     return bound
+
+
+def _name_at(config: Any, node: str) -> Any:
+    """Which option a config has at a node; None where there is no node."""
+    try:
+        return OmegaConf.select(config, f"{node}.name")
+    except OmegaConfBaseException:
+        return None
 
 
 def _plugins_of(config: DictConfig | Mapping[str, Any]) -> list[str]:

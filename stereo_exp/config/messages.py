@@ -21,6 +21,8 @@ RENAMED = {
     "bench.engine": "engine",
     "bench.threads": "engine.threads",
     "align.threads": "engine.threads",
+    "model.head.hidden": "model.upsampling.hidden",
+    "model.head.num_modules": "model.aggregation.num_modules",
 }
 """Keys of earlier versions -> what is typed now; CHANGELOG.md lists them too."""
 _LIST_KEYS = "list the keys with: python -m stereo_exp --cfg job"
@@ -59,7 +61,11 @@ def from_hydra(error: Exception, arguments: Sequence[str]) -> UserError:
 
 def from_omegaconf(error: OmegaConfBaseException, arguments: Iterable[str] = ()) -> UserError:
     """Explain an unknown key, a value of the wrong type or a missing value."""
+    arguments = list(arguments)
     key = error.full_key or str(error.key or "config")
+    # A node that is gone: of its keys, the one that was typed.
+    gone = {old: new for old, new in RENAMED.items() if old.startswith(f"{key}.")}
+    key = next((old for old in gone if _given_value(old, arguments) is not None), key)
     given = _given_value(key, arguments)
     reason = (error.msg or str(error)).splitlines()[0]
     if isinstance(error, MissingMandatoryValue):
@@ -67,6 +73,9 @@ def from_omegaconf(error: OmegaConfBaseException, arguments: Iterable[str] = ())
     if isinstance(error, (ConfigKeyError, ConfigAttributeError)):
         if key in RENAMED:
             return UserError(key, given, "has a new name", f"type {RENAMED[key]}={given or 'VALUE'}")
+        if gone:
+            fix = ", ".join(f"{new} for {old}" for old, new in gone.items())
+            return UserError(key, given, "is gone, and what stood there has new names", f"write {fix}")
         parent, _, leaf = key.rpartition(".")
         near = difflib.get_close_matches(leaf, _keys(error.parent_node), n=1)
         fix = f"did you mean {parent + '.' if parent else ''}{near[0]}?" if near else _LIST_KEYS

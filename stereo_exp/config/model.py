@@ -131,7 +131,7 @@ class Volume(Part):
     """Px from one disparity candidate to the next, and of the cells that get one value."""
 
     def __post_init__(self) -> None:
-        one_of("model.volume.stride", self.stride, STRIDES)
+        one_of("model.volume.stride", self.stride, STRIDES, type(self).stride)
 
     @property
     def coarsest(self) -> int:

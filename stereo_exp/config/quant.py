@@ -161,7 +161,7 @@ class Quant:
     target: Target = makes(NETWORK, default=MISSING)
     observer: Observer = MISSING
     lift: list[str] = makes(NETWORK, default_factory=list)
-    """Quantised tensors that get `lift_bits`, by name (see a calibration's report) or pattern: `head.final.*`."""
+    """Quantised tensors that get `lift_bits`, by name (see a calibration's report) or pattern: `aggregation.*`."""
     lift_bits: int = makes(NETWORK, default=16)
     """Bits of the lifted tensors, 9 to 16."""
     sensitivity: bool = False

@@ -40,11 +40,13 @@ def pair_scale(key: str, value: float | None) -> None:
         raise UserError(key, value, f"must be above 0 and at most {MAX_SCALE:g}", f"try {key}=1.5")
 
 
-def one_of(key: str, value: str | int, choices: Collection[str] | Collection[int]) -> None:
-    """`value` is among `choices`."""
+def one_of(
+    key: str, value: str | int, choices: Collection[str] | Collection[int], example: str | int | None = None
+) -> None:
+    """`value` is among `choices`; the error's example is the first of them, or `example`."""
     if value not in choices:
-        first = next(iter(choices))
-        raise UserError(key, value, f"must be one of {', '.join(map(str, choices))}", f"try {key}={first}")
+        named = [str(each) for each in choices]
+        raise UserError(key, value, f"must be one of {', '.join(named)}", f"try {key}={example or named[0]}")
 
 
 def counts(key: str, values: Sequence[int], minimum: int, length: int | None = None) -> None:

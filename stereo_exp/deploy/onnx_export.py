@@ -138,7 +138,7 @@ def _name_nodes(model: onnx.ModelProto) -> None:
     counts: dict[str, int] = {}
     for node in model.graph.node:
         scopes = next((p.value for p in node.metadata_props if p.key == "pkg.torch.onnx.name_scopes"), "['']")
-        # ['', 'head', 'head.final', 'conv2d_102']: the last is the operator, before it the innermost module.
+        # ['', 'neck', 'neck.lateral.0', 'conv2d_12']: the last is the operator, before it the innermost module.
         module = (ast.literal_eval(scopes) or [""])[:-1]
         name = f"{module[-1] if module else ''}/{node.op_type}".lstrip("/")
         counts[name] = counts.get(name, -1) + 1

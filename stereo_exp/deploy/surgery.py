@@ -165,8 +165,11 @@ def repeat_node(op: Any, value: ir.Value, *inputs: ir.Value | None) -> ir.Value:
 _SINCE = {
     "Conv": 11, "ConvTranspose": 11, "Relu": 6, "LeakyRelu": 6, "Clip": 11, "Add": 7, "Mul": 7, "Div": 7, "MatMul": 9,
     "Concat": 11, "Slice": 11, "Transpose": 1, "Reshape": 5, "Pad": 11, "Resize": 11, "Softmax": 11,
-    "QuantizeLinear": 10, "DequantizeLinear": 10,
+    "QuantizeLinear": 10, "DequantizeLinear": 10, "Sub": 7, "Exp": 6, "Min": 8, "Cast": 9, "Expand": 8,
+    "DepthToSpace": 11, "ReduceSum": 11, "ReduceMax": 11, "ReduceL2": 11, "GreaterOrEqual": 11, "Identity": 1,
 }  # fmt: skip
+# Since when their axes are an input; before, an attribute.
+_AXES_SINCE = {"ReduceSum": 13, "ReduceMax": 18, "ReduceL2": 18}
 # Attributes that came later and whose default is what we have.
 _LATER = {"Reshape": ("allowzero",), "Resize": ("antialias", "axes", "exclude_outside", "keep_aspect_ratio_policy")}
 
@@ -189,11 +192,24 @@ def lower(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
                 node.replace_input_with(1, add_constant(edited, "no_region", np.zeros(0, np.float32)))
             if node.op_type == "Softmax" and opset < 13:
                 _softmax_last(edited, node)
+            if opset < _AXES_SINCE.get(node.op_type, 0):
+                _axes_as_attribute(edited, node)
+            if node.op_type == "GreaterOrEqual" and opset < 12:
+                less = ir.node("Less", node.inputs, name=f"{node.name}/less")
+                replace_nodes(edited, [node], [less, ir.node("Not", less.outputs, name=node.name)])
         edited.graph.opset_imports[""] = opset
         edited.ir_version = min(edited.ir_version or 10, 8)
 
     inferred = shape_inference.infer_shapes(model)
     return edit(inferred, change)
+
+
+def _axes_as_attribute(model: ir.Model, node: ir.Node) -> None:
+    axes = constant(input_of(node, 1))
+    if axes is None:
+        raise ValueError(f"{node.op_type} ({node.name}) computes its axes, and has no earlier form")
+    attributes = {"axes": axes.tolist(), "keepdims": node.attributes["keepdims"].as_int()}
+    replace_nodes(model, [node], [ir.node(node.op_type, node.inputs[:1], attributes, name=node.name)])
 
 
 def _softmax_last(model: ir.Model, node: ir.Node) -> None:

@@ -1,4 +1,4 @@
-"""The network: backbone -> neck -> head -> regression -> post-process."""
+"""The network: backbone -> neck -> volume -> aggregation and up-sampling -> read-out; checkpoints."""
 
 import lazy_loader
 

@@ -16,7 +16,7 @@ from .checkpoint import (
 from .colour import YUV_FROM_RGB, normalize
 from .cost import profile
 from .cost_volume import correlation_volume
-from .former import GRAPH
+from .former import GRAPH, rename_pattern
 from .layers import ExpandingUnit, PyramidBackbone, conv_bn
 from .losses import Loss
 from .network import StereoNetwork, Trunk, predict
@@ -51,6 +51,7 @@ __all__ = [
     "predict",
     "profile",
     "read_meta",
+    "rename_pattern",
     "restore_optimizer",
     "save_checkpoint",
     "sizing_entry",

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from stereo_exp.base import CheckpointError, write_bytes
 from stereo_exp.geometry import Sizing
-from stereo_exp.model.former import rename_tensors, update
+from stereo_exp.model.former import rename, rename_tensors, update
 
 FORMAT = "stereo_exp/2"
 FORMER = "stereo_exp/1"
@@ -99,7 +99,8 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}  # noqa: SIM118
+            names = list(file.keys())
+            tensors = {name: file.get_tensor(name) for name in names} if with_tensors else {}
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
             path,
@@ -124,7 +125,7 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
             path, None, f"its header lacks {', '.join(missing)}", "copy it again or use another checkpoint"
         )
     if metadata["format"] == FORMER:
-        meta, tensors = update(meta), rename_tensors(tensors)
+        meta, tensors = update(meta, map(rename, names)), rename_tensors(tensors)
     return Checkpoint(meta, tensors, path)
 
 

@@ -76,6 +76,9 @@ def matching_cross_entropy(logits: Tensor, truth: Tensor, stride: int) -> Tensor
         Mean over the cells in nats; 0 with zero gradient where no cell counts.
     """
     num_candidates = logits.shape[1]
+    if num_candidates == 1:
+        # Of the coarsest volume of a short range: there is nothing to tell apart.
+        return 0 * logits.float().mean()
     reach = stride * (num_candidates - 1)
     centre = truth[:, stride // 2 :: stride, stride // 2 :: stride]
     mask = (centre > 0) & (centre <= reach)

@@ -98,7 +98,7 @@ def label_nodes(graph: Graph) -> dict[Node, str]:
     """Every computing node's label: the path of the module that made it.
 
     Functional operators of our own modules get the operator's name behind it (`neck.add`); a module used more than
-    once, or an operator that comes more than once, counts on: `head.aggregation.0.act`, `head.aggregation.0.act.1`.
+    once, or an operator that comes more than once, counts on: `aggregation.stages.0.act`, `aggregation.stages.0.act.1`.
     """
     labels: dict[Node, str] = {}
     seen: dict[str, int] = {}

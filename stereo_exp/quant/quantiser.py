@@ -17,6 +17,7 @@ import torch
 from torch.fx import GraphModule, Node
 
 from stereo_exp.base import ArgumentError
+from stereo_exp.model import rename_pattern
 from stereo_exp.quant import ops
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.observers import MinMaxObserver
@@ -131,14 +132,15 @@ class NetworkQuantiser(Quantizer):
         return self.lift_bits if any(fnmatchcase(label, pattern) for pattern in self.lift) else None
 
     def _check_lift(self) -> None:
+        labels = set(self._labels.values())
         for pattern in self.lift:
-            if not any(fnmatchcase(label, pattern) for label in self._labels.values()):
-                raise ArgumentError(
-                    "lift",
-                    pattern,
-                    "names no quantised tensor of this network",
-                    "take a name from a calibration's report.json, e.g. {lift}=[head.final.weight]",
-                )
+            if any(fnmatchcase(label, pattern) for label in labels):
+                continue
+            fix = "take a name from a calibration's report.json, e.g. {lift}=[aggregation.final.weight]"
+            renamed = rename_pattern(pattern, labels)
+            if any(fnmatchcase(label, each) for each in renamed for label in labels):
+                fix = f"it has a new name: {{lift}}=[{','.join(renamed)}]"
+            raise ArgumentError("lift", pattern, "names no quantised tensor of this network", fix)
 
 
 def _spec(numbers: TensorFormat, scheme: torch.qscheme, maker: _Maker, axis: int | None = None) -> QuantizationSpec:

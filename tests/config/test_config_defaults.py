@@ -79,7 +79,8 @@ def _told(group: str, option: str, shown: dict[str, Any]) -> dict[str, Any]:
 def test_help_tells_the_default_that_is_composed(path: Any) -> None:
     group, option = path.parent.as_posix(), path.stem
     node = group.replace("/", ".")
-    config = composed(f"stage={option}" if group == "quant/stage" else f"{group}={option}")
+    chosen = f"stage={option}" if group == "quant/stage" else f"{group}={option}"
+    config = composed(chosen)
     there = OmegaConf.to_container(OmegaConf.select(config, node), resolve=False)
     assert isinstance(there, dict)
     nodes = {key.removeprefix(f"{node}.") for key in NODES if key.startswith(f"{node}.")}
@@ -88,6 +89,9 @@ def test_help_tells_the_default_that_is_composed(path: Any) -> None:
     parts = composed_values.get("dataset.parts")
     if parts:
         composed_values["dataset.parts"] = {key: part["name"] for key, part in parts.items()}
+    # What it picks of other groups: with that named, too, all stays as it is.
+    picks = {key: told.pop(key) for key in list(told) if "/" in key}
+    assert composed(chosen, *(f"{key}={name}" for key, name in picks.items())) == config
     assert told == composed_values
 
 

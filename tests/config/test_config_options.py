@@ -24,6 +24,8 @@ from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES
 NEEDS = {
     # Nobody trains the furthest stage that there is.
     ("stage", "auto"): ["task=eval"],
+    # The published up-sampling has cells of 8 px, this volume of 4.
+    ("model/volume", "single"): ["model/upsampling=convex"],
     ("dataset", "sceneflow"): ["dataset.root=/data/sceneflow"],
     **{("dataset", name): [f"dataset.root=/data/{name}"] for name in ("kitti2012", "kitti2015", "middlebury", "eth3d")},
     ("dataset", "pairs"): ["dataset.root=/data/mine", "dataset.left=left/*.png", "dataset.right=right/*.png"],
@@ -75,6 +77,7 @@ def test_every_schema_has_an_option_that_picks_it() -> None:
 
 def test_groups_of_the_interface_exist() -> None:
     promised = {"model", "model/backbone", "model/neck", "model/head", "quant/stage", "quant/target"}
+    promised |= {"model/volume", "model/aggregation", "model/upsampling", "model/readout"}
     promised |= {"dataset", "stage", "task", "experiment"}
     assert promised <= set(GROUPS)
 

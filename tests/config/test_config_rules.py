@@ -171,6 +171,7 @@ NUMBER_IDS = [".".join(filter(None, number[:3])) for number in NUMBERS]
 
 
 # Fields that are given all or none.
+PARTS = ("backbone", "neck", "volume", "aggregation", "upsampling", "readout")
 TOGETHER = (("focal", "baseline"), ("int8_tops", "float32_gflops", "bandwidth_gbs"))
 
 
@@ -183,11 +184,13 @@ def _with_number(node: str, option: str, field: str, value: float) -> tuple[dict
     if option:
         # Only the name: the option's other fields take their defaults.
         old = place[leaf]
-        place[leaf] = {"name": option, **({k: old[k] for k in ("backbone", "neck", "head") if k in old})}
+        place[leaf] = {"name": option, **({k: old[k] for k in PARTS if k in old})}
         if node == "dataset" and option != "shapes":
             place[leaf]["root"] = "/data"
         if option == "pairs":
             place[leaf] |= {"left": "left/*.png", "right": "right/*.png"}
+        if (node, option) == ("model.volume", "single"):
+            place["upsampling"] = {"name": "convex"}
         if node == "quant.stage":
             config["stage"] = option
     place = place[leaf] if leaf else place

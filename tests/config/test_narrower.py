@@ -69,7 +69,7 @@ def test_narrower(ours: list[float], theirs: list[float], narrower: bool) -> Non
         ("backbone__width", 0.5),
         ("backbone__units", [0, 2, 2, 6, 1]),
         ("neck__channels", 24),
-        ("head__num_modules", 5),
+        ("aggregation__num_modules", 5),
     ],
 )
 def test_another_network_is_not_a_narrower_one(key: str, value: object) -> None:

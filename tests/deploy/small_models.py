@@ -19,7 +19,7 @@ from stereo_exp.model.checkpoint import save_checkpoint
 SMALL = (
     "experiment=smoke",
     "tracker=none",
-    "model.head.num_modules=2",
+    "model.aggregation.num_modules=2",
     "model.backbone.width=0.25",
 )
 SIZE, DISPARITY = (50, 90), 6

@@ -13,7 +13,6 @@ import pytest
 import torch
 import yaml
 from small_models import SMALL, Network, views
-from stereo_exp.model.stereonetplus import predict
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.config import deploy as schema
@@ -21,6 +20,7 @@ from stereo_exp.data.loader import collate
 from stereo_exp.deploy import engines
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.model.colour import normalize
+from stereo_exp.model.network import predict
 from stereo_exp.runtime.manifest import read_manifest
 from stereo_exp.runtime.model import StereoModel
 from stereo_exp.suite.runs.context import RunContext

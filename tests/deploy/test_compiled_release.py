@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from stereo_exp.model.stereonetplus import predict
 
 from stereo_exp import weights
 from stereo_exp.base.errors import CheckpointError
@@ -18,6 +17,7 @@ from stereo_exp.deploy.folder import Options, build
 from stereo_exp.geometry.example import example_pair
 from stereo_exp.geometry.images import pad_edges, round_up_size
 from stereo_exp.model.checkpoint import load_checkpoint, sizing_of
+from stereo_exp.model.network import predict
 from stereo_exp.runtime import StereoModel
 from stereo_exp.runtime.manifest import FULL, MANIFEST, read_manifest, sha256_of
 from stereo_exp.suite import publish

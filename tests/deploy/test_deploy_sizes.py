@@ -13,12 +13,12 @@ import pytest
 import torch
 import yaml
 from small_models import SMALL, Network, images
-from stereo_exp.model.stereonetplus import predict
 
 from stereo_exp.data.loader import collate
 from stereo_exp.deploy.align import fit
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.model.cost import profile
+from stereo_exp.model.network import predict
 from stereo_exp.runtime.manifest import read_manifest
 from stereo_exp.runtime.model import StereoModel
 from stereo_exp.suite.runs.context import RunContext

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
 from onnx import helper, numpy_helper
+from onnxruntime import InferenceSession
 from small_models import SMALL, Network, checkpoint
+from torch import nn
 
 from stereo_exp.base.errors import UserError
+from stereo_exp.deploy.forms import network_form
 from stereo_exp.deploy.onnx_export import with_fake_weights
+from stereo_exp.deploy.source import LOGITS
 from stereo_exp.deploy.surgery import lower
+from stereo_exp.model.readout import Expectation, Regression, Window
 from stereo_exp.quant.targets import TensorFormat, quantize
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.tasks import dispatch
@@ -134,6 +140,31 @@ def test_no_checkpoint(make_context: Make, tmp_path: Path, task: str) -> None:
         dispatch(make_context(*SMALL, f"task={task}"))
     with pytest.raises(UserError, match="cannot be read"):
         dispatch(make_context(*SMALL, f"task={task}", f"checkpoint={tmp_path / 'absent'}"))
+
+
+@pytest.mark.parametrize("opset", [11, 12, 13, 17])
+@pytest.mark.parametrize("readout", [Expectation(6), Window(6)], ids=["expectation", "window"])
+def test_a_lowered_readout_computes_the_same(readout: nn.Module, opset: int) -> None:
+    """On logits with ties, which the window must take all in."""
+    float32, logits = (
+        onnx.TensorProto.FLOAT,
+        torch.randn(1, 6, 3, 5, generator=torch.Generator().manual_seed(0)).round(),
+    )
+    info = helper.make_tensor_value_info
+    same = [helper.make_node("Identity", [f"{name}_in"], [name]) for name in LOGITS]
+    shapes = dict(zip(LOGITS, ([1, 6, 3, 5], [1, 4, 24, 40]), strict=True))
+    ends = [[info(f"{name}{end}", float32, shape) for name, shape in shapes.items()] for end in ("_in", "")]
+    imports = [helper.make_opsetid("", 18)]
+    trunk = helper.make_model(helper.make_graph(same, "trunk", *ends), opset_imports=imports, ir_version=8)
+    model = network_form(trunk, Regression(readout, 48, 8, 4))
+    feed = {f"{LOGITS[0]}_in": logits.numpy(), f"{LOGITS[1]}_in": torch.randn(1, 4, 24, 40).numpy()}
+    lowered = lower(model, opset)
+    assert opset_of(lowered) == opset
+    before, after = (InferenceSession(m.SerializeToString()).run(None, feed) for m in (model, lowered))
+    for wanted, found in zip(before, after, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+    with torch.no_grad():
+        np.testing.assert_allclose(before[0][:, 3:], readout(logits).numpy(), atol=1e-6)
 
 
 def test_lowering_refuses_what_it_does_not_know() -> None:

@@ -9,13 +9,13 @@ import onnxruntime
 import pytest
 import torch
 from small_models import Network, images
-from stereo_exp.model.regression import full_confidence, full_disparity
 
 from stereo_exp.deploy.folder import FullForm, Options, build
 from stereo_exp.deploy.forms import full_form, trunk_form
 from stereo_exp.deploy.onnx_export import integers_name
 from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.model.colour import normalize
+from stereo_exp.model.readout import full_confidence, full_disparity
 from stereo_exp.runtime.engines import load_engine
 from stereo_exp.runtime.engines.onnxruntime import exact_options
 from stereo_exp.runtime.manifest import ALIGN, FULL, TRUNK, Manifest
@@ -67,7 +67,7 @@ def test_a_last_shuffle_moves_behind_the_mean(pow2: Network, unrolled: bool, siz
     feed = dict(zip(("left", "right"), images(height, width, batch), strict=True))
     results = []
     for source in (trunk, shuffled):
-        model = full_form(source, pow2.source.num_candidates, pow2.source.maxdisp, unrolled)
+        model = full_form(source, pow2.source.regression, unrolled)
         graph, providers = model.SerializeToString(), ["CPUExecutionProvider"]
         session = onnxruntime.InferenceSession(graph, exact_options(), providers=providers)
         results.append(session.run(["disparity", "confidence"], feed))

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from stereo_exp.model.aanet_spx import HeadLogits
-from stereo_exp.model.regression import Regression, full_confidence
+
+from stereo_exp.model.readout import Expectation, Logits, Regression, full_confidence
 
 CANDIDATES = 24
 
@@ -11,7 +11,7 @@ CANDIDATES = 24
 def confidence_of(peaks: list[int], height: float = 20.0) -> torch.Tensor:
     logits = torch.zeros(1, CANDIDATES, 4, 4)
     logits[:, peaks] = height
-    output = Regression(CANDIDATES, 8 * CANDIDATES)(HeadLogits(logits, torch.randn(1, 4, 32, 32)))
+    output = Regression(Expectation(CANDIDATES), 8 * CANDIDATES, 8, 4)(Logits(logits, torch.randn(1, 4, 32, 32)))
     return full_confidence(output)
 
 

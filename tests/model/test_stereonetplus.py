@@ -5,13 +5,14 @@ import torch
 import torch.nn.functional as F
 from hypothesis import example, given
 from hypothesis import strategies as st
-from stereo_exp.model.aanet_spx import HeadLogits
-from stereo_exp.model.regression import Regression, StereoOutput, coarse_disparity, full_disparity
 from torch import nn
 
-from stereo_exp.config.model import FPN, AANetSpx, MixVarGENet, MobileNetV2, StereoNetPlus
-from stereo_exp.model.cost import profile
+from stereo_exp.config import model as schema
+from stereo_exp.config.model import FPN, MixVarGENet, MobileNetV2, StereoNetPlus
+from stereo_exp.model.cost import Cost, profile
 from stereo_exp.model.mixvargenet import MixVarGEUnit
+from stereo_exp.model.network import Trunk
+from stereo_exp.model.readout import Expectation, Logits, Regression, StereoOutput, coarse_disparity, full_disparity
 from stereo_exp.suite.build import build_network
 
 BACKBONES = {
@@ -23,10 +24,19 @@ BACKBONES = {
 }
 
 
+# What the preset model/head=aanet_spx names.
+PARTS = {
+    "neck": FPN(),
+    "volume": schema.PyramidVolume(),
+    "aggregation": schema.AdaptiveAggregation(),
+    "upsampling": schema.DeconvolutionUpsampling(),
+    "readout": schema.Expectation(),
+}
+
+
 def build(maxdisp: int = 192, backbone: str = "tiny") -> nn.Module:
     torch.manual_seed(0)
-    config = StereoNetPlus(maxdisp=maxdisp, backbone=BACKBONES[backbone], neck=FPN(), head=AANetSpx())
-    return build_network(config)
+    return build_network(StereoNetPlus(maxdisp=maxdisp, backbone=BACKBONES[backbone], **PARTS))
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +60,35 @@ TABLE = {
     "head: superpixel branch": (18_780, 790),
     "total": (1_287_092, 24_289),
 }
+DETAILS = ("upsampling.mod1", "upsampling.mod2")
+BRANCH = tuple(f"upsampling.{name}" for name in ("spx_8", "spx_4", "spx_2", "spx", "spx_conv3x3"))
+# The table's rows -> the parts that `profile` counts.
+ROWS = {
+    "stem": ("backbone.stem",),
+    **{f"stage {i + 1} (s{2 ** (i + 1)})": (f"backbone.stages.{i}",) for i in range(5)},
+    "FPN": ("neck.lateral", "neck.top_down"),
+    "head: mod1 + mod2": DETAILS,
+    "head: correlation": ("volume.correlation",),
+    "head: aggregation": ("aggregation.stages",),
+    "head: final 1×1": ("aggregation.final",),
+    "head: superpixel branch": BRANCH,
+    "total": ("total",),
+}
+
+
+def add(found: dict[str, Cost], parts: tuple[str, ...]) -> Cost:
+    return Cost(sum(found[part].parameters for part in parts), sum(found[part].macs for part in parts))
 
 
 def test_costs_are_the_published_ones(published: nn.Module) -> None:
     # The small volumes at 1/16 and 1/32 make the correlation 3.6 M; the table rounds it down.
     found = profile(published, 544, 960, training=True)
-    assert {part: cost.parameters for part, cost in found.items()} == {p: n for p, (n, _) in TABLE.items()}
-    for part, (_, millions) in TABLE.items():
-        assert found[part].macs / 1e6 == pytest.approx(millions, abs=0.7), part
+    assert sorted(found) == sorted(part for parts in ROWS.values() for part in parts)
+    assert list(found)[-1] == "total"
+    rows = {row: add(found, parts) for row, parts in ROWS.items()}
+    assert {row: cost.parameters for row, cost in rows.items()} == {row: n for row, (n, _) in TABLE.items()}
+    for row, (_, millions) in TABLE.items():
+        assert rows[row].macs / 1e6 == pytest.approx(millions, abs=0.7), row
 
 
 @pytest.mark.parametrize(("size", "millions"), [((256, 512), 6_096), ((384, 1248), 22_289)])
@@ -67,8 +98,10 @@ def test_total_at_other_sizes(published: nn.Module, size: tuple[int, int], milli
 
 def test_evaluation_leaves_the_right_details_out(published: nn.Module) -> None:
     training, evaluation = (profile(published, 256, 512, training=t) for t in (True, False))
-    assert evaluation["head: mod1 + mod2"].macs * 2 == training["head: mod1 + mod2"].macs
-    assert evaluation["head: superpixel branch"] == training["head: superpixel branch"]
+    for part in DETAILS:
+        assert evaluation[part].macs * 2 == training[part].macs
+    for part in BRANCH:
+        assert evaluation[part] == training[part]
 
 
 def test_profile_leaves_the_network_as_it_was() -> None:
@@ -89,7 +122,7 @@ def test_shapes_and_ranges(backbone: str, maxdisp: int) -> None:
     assert [tuple(m.shape[1:]) for m in maps] == [
         (c, 64 // s, 96 // s) for c, s in zip(model.backbone.channels, (2, 4, 8, 16, 32), strict=True)
     ]
-    logits = model.trunk(left, right)
+    logits = Trunk.forward(model, left, right)
     assert logits.disparity.shape == (2, maxdisp // 8, 8, 12)
     assert logits.superpixel.shape == (2, 4, 64, 96)
     output = model.regression(logits)
@@ -108,7 +141,7 @@ def test_shapes_and_ranges(backbone: str, maxdisp: int) -> None:
 
 def test_published_channels(published: nn.Module) -> None:
     assert published.backbone.channels == [32, 32, 64, 96, 160]
-    assert published.head.num_candidates == [24, 12, 6]
+    assert published.volume.num_candidates == [24, 12, 6]
 
 
 def test_t1_batchnorm_of_the_details_sees_both_views() -> None:
@@ -117,7 +150,7 @@ def test_t1_batchnorm_of_the_details_sees_both_views() -> None:
     both(left, right)
     twice_left(left, left)
     for name in ("mod1", "mod2"):
-        a, b = (getattr(m.head, name)[1].running_var for m in (both, twice_left))
+        a, b = (getattr(m.upsampling, name)[1].running_var for m in (both, twice_left))
         assert not torch.allclose(a, b), name
 
 
@@ -125,16 +158,16 @@ def test_evaluation_equals_slicing_behind_the_details() -> None:
     model = build().eval()
     left, right = torch.randn(2, 1, 3, 64, 96)
     maps = model.backbone(torch.cat((left, right)))
-    head = model.head
-    s2, s4, coarse = maps[0], maps[1], model.neck(maps[2:])
-    details = head.mod2(s4)[:1], head.mod1(s2)[:1]
-    torch.testing.assert_close(
-        head.superpixel(coarse[0][:1], *details), model.trunk(left, right).superpixel, rtol=1e-5, atol=1e-6
-    )
+    branch = model.upsampling
+    s2, s4, p8, *_ = model.neck(maps)
+    assert s2 is maps[0] and s4 is maps[1]
+    x = branch.spx_4(branch.spx_8(p8[:1]), branch.mod2(s4)[:1])
+    logits = branch.spx_conv3x3(branch.spx(branch.spx_2(x, branch.mod1(s2)[:1])))
+    torch.testing.assert_close(logits, Trunk.forward(model, left, right).superpixel, rtol=1e-5, atol=1e-6)
 
 
 def test_t2_projection_comes_before_the_resize() -> None:
-    paths = build().head.aggregation[0].cross
+    paths = build().aggregation.stages[0].cross
     up = paths[0][1].eval()
     x = torch.randn(1, up.project[0].in_channels, 3, 4)
     expected = F.interpolate(up.project(x), scale_factor=2, mode="bilinear", align_corners=False)
@@ -145,11 +178,11 @@ def test_t2_projection_comes_before_the_resize() -> None:
     assert [type(m).__name__ for m in down.modules() if not isinstance(m, nn.Sequential)] == [
         "Conv2d", "BatchNorm2d", "ReLU", "Conv2d", "BatchNorm2d",
     ]  # fmt: skip
-    assert build().head.aggregation[0].act.negative_slope == 0.2
+    assert build().aggregation.stages[0].act.negative_slope == 0.2
 
 
 def test_last_module_puts_out_the_finest_scale_only(published: nn.Module) -> None:
-    modules = published.head.aggregation
+    modules = published.aggregation.stages
     assert [len(m.cross) for m in modules] == [3, 3, 3, 3, 3, 1]
     assert all(len(m.intra) == 3 for m in modules)
 
@@ -159,15 +192,15 @@ def kinds(module: nn.Module) -> list[str]:
 
 
 def test_t3_biases_and_activations(published: nn.Module) -> None:
-    head, branch = published.head, published.head.superpixel
-    assert head.final.bias is not None
-    assert isinstance(head.final, nn.Conv2d)
+    final, branch = published.aggregation.final, published.upsampling
+    assert final.bias is not None
+    assert isinstance(final, nn.Conv2d)
     assert branch.spx[0].bias is not None
     assert kinds(branch.spx) == ["ConvTranspose2d", "BatchNorm2d", "ReLU"]
     assert branch.spx_conv3x3.bias is None
-    for linear in (head.mod1, head.mod2, branch.spx_8[1], published.backbone.stem):
+    for linear in (branch.mod1, branch.mod2, branch.spx_8[1], published.backbone.stem):
         assert kinds(linear) == ["Conv2d", "BatchNorm2d"]
-    assert head.mod1[0].bias is None
+    assert branch.mod1[0].bias is None
     assert published.backbone.stem[0].bias is not None
     assert all(conv.bias is not None for conv in published.neck.modules() if isinstance(conv, nn.Conv2d))
 
@@ -219,14 +252,18 @@ def test_unit_adds_before_its_relu() -> None:
     torch.testing.assert_close(unit(x), F.relu(unit.conv2(unit.conv1(x)) + x))
 
 
+def published_regression(maxdisp: int = 192) -> Regression:
+    return Regression(Expectation(maxdisp // 8), maxdisp, 8, 4)
+
+
 def test_t5_unfold_is_row_major_from_the_top_left() -> None:
     low = torch.rand(1, 1, 3, 4)
     logits = torch.full((1, 24, 3, 4), -1e4)
-    regression = Regression(24, 192)
+    regression = published_regression()
     logits[0, 5] = 0.0
-    output = regression(HeadLogits(logits, torch.zeros(1, 4, 24, 32)))
+    output = regression(Logits(logits, torch.zeros(1, 4, 24, 32)))
     torch.testing.assert_close(output.low, torch.full((1, 1, 3, 4), 5 / 24))
-    unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), regression.unfold)[0]
+    unfolded = regression.unfold(low)[0]
     padded = F.pad(low, (1, 0, 1, 0))[0, 0]
     for channel, (dy, dx) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
         assert torch.equal(unfolded[channel], padded[dy : dy + 3, dx : dx + 4])
@@ -235,8 +272,9 @@ def test_t5_unfold_is_row_major_from_the_top_left() -> None:
 def test_t5_a_cell_never_uses_values_right_of_or_below_it() -> None:
     low = torch.zeros(1, 1, 3, 3)
     low[0, 0, 1, 1] = 0.5
-    unfolded = F.conv2d(F.pad(low, (1, 0, 1, 0)), Regression(24, 192).unfold)
-    output = StereoOutput(low, unfolded, torch.full((1, 4, 24, 24), 0.25), torch.zeros(1, 24, 3, 3), (), 192)
+    regression = published_regression()
+    weights = torch.full((1, 4, 24, 24), 0.25)
+    output = StereoOutput(low, regression.unfold(low), weights, torch.zeros(1, 24, 3, 3), (), regression)
     touched = full_disparity(output)[0] > 0
     assert touched[8:, 8:].all()
     assert not touched[:8].any()
@@ -244,9 +282,8 @@ def test_t5_a_cell_never_uses_values_right_of_or_below_it() -> None:
 
 
 def test_postprocess_is_the_published_formula() -> None:
-    output = StereoOutput(
-        torch.rand(2, 1, 4, 6), torch.rand(2, 4, 4, 6), torch.rand(2, 4, 32, 48), torch.zeros(2, 12, 4, 6), (), 96
-    )
+    maps = torch.rand(2, 1, 4, 6), torch.rand(2, 4, 4, 6), torch.rand(2, 4, 32, 48), torch.zeros(2, 12, 4, 6)
+    output = StereoOutput(*maps, (), published_regression(96))
     nearest = output.unfolded.repeat_interleave(8, 2).repeat_interleave(8, 3)
     torch.testing.assert_close(full_disparity(output), (nearest * output.weights).sum(1) * 96)
     bilinear = F.interpolate(output.low * 96, (32, 48), mode="bilinear", align_corners=False)[:, 0]
@@ -262,10 +299,12 @@ def test_views_share_their_weights() -> None:
 
 
 def test_candidates_and_unfold_are_frozen(published: nn.Module) -> None:
-    assert published.regression.candidates.numel() == 24
-    assert published.regression.unfold.numel() == 16
-    assert not list(published.regression.parameters())
-    torch.testing.assert_close(published.regression.candidates.flatten(), torch.arange(24) / 24)
+    regression = published.regression
+    assert regression.readout.candidates.numel() == 24
+    assert regression.picks.numel() == 16
+    assert not list(regression.parameters())
+    assert not regression.state_dict()
+    torch.testing.assert_close(regression.readout.candidates.flatten(), torch.arange(24) / 24)
 
 
 @pytest.mark.parametrize("shift", [8, 16, 24])

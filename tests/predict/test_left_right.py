@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from stereo_exp.model.regression import StereoOutput
 
 from stereo_exp.geometry.occlusion import find_consistent, find_hidden
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.geometry.sizing import Rule
+from stereo_exp.model.readout import Expectation, Regression, StereoOutput
 from stereo_exp.shapes.raster import render_scene
 from stereo_exp.shapes.scenes import sample_scene
 from stereo_exp.suite.networks import Predictor
@@ -45,6 +45,9 @@ def test_single_pixels_that_stretching_leaves_out_are_not_hidden() -> None:
     assert not find_hidden(right, np.zeros((1, 30), np.float32))[:, :-1].any()
 
 
+REGRESSION = Regression(Expectation(24), 192, 8, 4)
+
+
 class Mean(torch.nn.Module):
     """Says for every pair how much brighter left is than right: no symmetry, so that the mirror must be right."""
 
@@ -55,7 +58,9 @@ class Mean(torch.nn.Module):
         value = (left.mean() - right.mean()).clamp(0, 1)
         low = value.expand(1, 1, height // 8, width // 8)
         logits = torch.zeros(1, 24, height // 8, width // 8)
-        return StereoOutput(low, low.expand(-1, 4, -1, -1), torch.full((1, 4, height, width), 0.25), logits, (), 192)
+        return StereoOutput(
+            low, low.expand(-1, 4, -1, -1), torch.full((1, 4, height, width), 0.25), logits, (), REGRESSION
+        )
 
 
 def test_predictor_crops_and_distrusts() -> None:
@@ -79,7 +84,9 @@ class Eighth(torch.nn.Module):
         height, width = left.shape[-2:]
         low = torch.full((1, 1, height // 8, width // 8), 0.125)
         logits = torch.zeros(1, 24, height // 8, width // 8)
-        return StereoOutput(low, low.expand(-1, 4, -1, -1), torch.full((1, 4, height, width), 0.25), logits, (), 192)
+        return StereoOutput(
+            low, low.expand(-1, 4, -1, -1), torch.full((1, 4, height, width), 0.25), logits, (), REGRESSION
+        )
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.5, 2.0])

@@ -118,7 +118,7 @@ def test_conversion_keeps_trainings_numbers(calibrated: Calibrated, target: str)
 @pytest.mark.parametrize("bits", [12, 16])
 def test_lifted_activations_convert(calibrated: Calibrated, bits: int) -> None:
     """Wider tensors: conversion keeps the numbers; whether float32 carries them is for the bounds to say."""
-    fake = calibrated("quant.lift=[head.final.weight,neck.add]", f"quant.lift_bits={bits}", seed=4)
+    fake = calibrated("quant.lift=[aggregation.final.weight,neck.add]", f"quant.lift_bits={bits}", seed=4)
     left, right = views(11, 1, 64, 64)
     with torch.no_grad():
         for ours, theirs in zip(convert(fake).trunk(left, right), fake.trunk(left, right), strict=True):

@@ -1,4 +1,4 @@
-"""Where tensors become integers, for every backbone, neck and head there is."""
+"""Where tensors become integers, for every part of a network there is."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from small_networks import small_config
+from small_networks import options, small_config, tensors
 from torch import nn
 from torch.fx import GraphModule, Node
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.config import conf_dir
 from stereo_exp.model.cost_volume import CorrelationVolume
 from stereo_exp.quant import ops
 from stereo_exp.quant.diagnosis import layers
@@ -27,14 +26,11 @@ from stereo_exp.suite.keys import by_key
 Prepared = Callable[..., QuantisedStereoNet]
 
 
-def options(group: str) -> list[str]:
-    return [f"{group}={f.stem}" for f in sorted((conf_dir() / group).glob("*.yaml"))]
-
-
-# Every option of every group that shapes the network; the small width is for speed.
+# Every option of every group that shapes the network.
 NETWORKS = [
-    *([o, "model.backbone.width=0.25"] for o in options("model/backbone")),
-    *([o] for group in ("model/neck", "model/head") for o in options(group)),
+    each
+    for part in ("backbone", "neck", "head", "volume", "aggregation", "upsampling", "readout")
+    for each in options(f"model/{part}")
 ]
 
 
@@ -50,8 +46,8 @@ def module_of(trunk: GraphModule, node: object) -> nn.Module | None:
 
 @pytest.mark.parametrize("overrides", NETWORKS, ids=" ".join)
 @pytest.mark.parametrize("target", ["pow2", "affine"])
-def test_every_convolution_is_quantised(prepared: Prepared, overrides: list[str], target: str) -> None:
-    overrides = [*overrides, f"quant/target={target}"]
+def test_every_convolution_is_quantised(prepared: Prepared, overrides: tuple[str, ...], target: str) -> None:
+    overrides = (*overrides, f"quant/target={target}")
     config = small_config(*overrides)
     model = build_network(config.model)
     layers_of_model = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
@@ -59,7 +55,8 @@ def test_every_convolution_is_quantised(prepared: Prepared, overrides: list[str]
     found = convolutions(trunk)
     # Shared by both views, a convolution comes once: the views are one batch.
     assert len(found) == len(layers_of_model) > 20
-    assert any(n.target is ops.TRANSPOSED for n in found)
+    published = small_config().model.upsampling
+    assert any(n.target is ops.TRANSPOSED for n in found) == (config.model.upsampling == published)
     for node in found:
         weight = module_of(trunk, node.args[1])
         assert isinstance(weight, PerChannelWeightQuantiser), node
@@ -75,7 +72,7 @@ def test_every_convolution_is_quantised(prepared: Prepared, overrides: list[str]
         # Whatever a convolution reads came out of a quantiser, moved at most.
         assert_quantised(trunk, ops.tensor_inputs(node)[0])
     for node in trunk.graph.nodes:
-        if node.target is ops.MATMUL:
+        if node.target is ops.MATMUL or ops.is_product(node):
             for value in ops.tensor_inputs(node):
                 assert_quantised(trunk, value)
 
@@ -91,7 +88,7 @@ def assert_quantised(trunk: GraphModule, node: Node) -> None:
 
 
 @pytest.mark.parametrize("overrides", NETWORKS, ids=" ".join)
-def test_converted_network_has_int8_weights_and_no_float_ones(prepared: Prepared, overrides: list[str]) -> None:
+def test_converted_network_has_int8_weights_and_no_float_ones(prepared: Prepared, overrides: tuple[str, ...]) -> None:
     network = prepared(*overrides)
     network.quantize(True)
     trunk = convert(network).trunk
@@ -158,8 +155,8 @@ def test_labels_are_the_networks_own_names(prepared: Prepared) -> None:
     ("patterns", "lifted"),
     [
         ([], set()),
-        (["head.final.weight"], {"head.final.weight"}),
-        (["head.final.*", "neck.add"], {"head.final.weight", "neck.add"}),
+        (["aggregation.final.weight"], {"aggregation.final.weight"}),
+        (["aggregation.final.*", "neck.add"], {"aggregation.final.weight", "neck.add"}),
         (["backbone.stem.*.weight", "left"], None),
     ],
 )
@@ -178,11 +175,40 @@ def test_lifting_by_name_and_pattern(prepared: Prepared, patterns: list[str], li
     assert {b for label, b in bits.items() if label not in found} == {8}
 
 
-@pytest.mark.parametrize("pattern", ["head.nothing", "head.final", "HEAD.*", "head.nothing.*"])
+@pytest.mark.parametrize(
+    "pattern", ["aggregation.nothing", "aggregation.final", "AGGREGATION.*", "aggregation.nothing.*"]
+)
 def test_a_pattern_that_names_nothing_is_refused(prepared: Prepared, pattern: str) -> None:
     with pytest.raises(UserError) as caught, by_key("train"):
         prepared(f"quant.lift=[left,{pattern}]")
     assert (caught.value.key, caught.value.value) == ("quant.lift", pattern)
+
+
+@pytest.mark.parametrize(
+    ("former", "new"),
+    [
+        ("head.final.weight", "[aggregation.final.weight]"),
+        ("head.aggregation.1.*", "[aggregation.stages.1.*]"),
+        ("head.superpixel.spx_8.0.0.weight", "[upsampling.spx_8.0.0.weight]"),
+        ("head.mod1.*", "[upsampling.mod1.*]"),
+        ("head.*", "[volume.*,aggregation.*,upsampling.*]"),
+        ("head.*.weight", "[aggregation.*.weight,upsampling.*.weight]"),
+    ],
+)
+def test_a_former_name_is_told_with_the_new_one(prepared: Prepared, former: str, new: str) -> None:
+    with pytest.raises(UserError) as caught, by_key("train"):
+        prepared(f"quant.lift=[left,{former}]")
+    assert (caught.value.key, caught.value.value) == ("quant.lift", former)
+    assert caught.value.fix == f"it has a new name: quant.lift={new}"
+    prepared(f"quant.lift={new}")
+
+
+def test_what_no_part_of_the_former_head_was_has_no_new_name(prepared: Prepared) -> None:
+    for stranger in ("head.nothing", "head.final.nothing", "backbone.head.final.weight"):
+        with pytest.raises(UserError) as caught, by_key("train"):
+            prepared(f"quant.lift=[{stranger}]")
+        assert "new name" not in caught.value.fix
+        assert "aggregation.final.weight" in caught.value.fix
 
 
 @pytest.mark.parametrize("channels", [16, 24])
@@ -210,7 +236,7 @@ def test_float_numbers_pass_unchanged_until_told_to_round(prepared: Prepared) ->
     for batch, height, width in ((1, 32, 64), (3, 96, 32), (2, 64, 160)):
         left, right = (torch.rand(batch, 3, height, width) * 2 - 1 for _ in range(2))
         with torch.no_grad():
-            for ours, theirs in zip(network(left, right), model(left, right), strict=True):
+            for ours, theirs in zip(*(tensors(each(left, right)) for each in (network, model)), strict=True):
                 torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
@@ -225,7 +251,7 @@ def test_one_export_serves_networks_of_one_architecture() -> None:
     assert len(list(graphs[0].parameters())) == len(list(first.parameters()))
     other = small_config("model.maxdisp=64")
     wider = fold_batchnorm(build_network(other.model))
-    assert trunk_of(wider).get_parameter("head.final.weight").shape[0] == 8  # type: ignore[arg-type]
+    assert trunk_of(wider).get_parameter("aggregation.final.weight").shape[0] == 8  # type: ignore[arg-type]
 
 
 def test_layers_for_the_sensitivity_search_cover_everything_once(prepared: Prepared) -> None:

@@ -33,7 +33,7 @@ def saved(path: Path, state: dict[str, Any], stage: str, *overrides: str) -> Pat
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("stage", ["calib", "int_infer"])
 def test_round_trip(calibrated: Calibrated, tmp_path: Path, target: str, stage: str) -> None:
-    overrides = (f"quant/target={target}", "quant.lift=[head.final.*]", "quant.lift_bits=10")
+    overrides = (f"quant/target={target}", "quant.lift=[aggregation.final.*]", "quant.lift_bits=10")
     network = calibrated(*overrides)
     state = network.state_dict() if stage == "calib" else integer_state(network)
     path = saved(tmp_path / "c.safetensors", state, stage, *overrides)
@@ -45,14 +45,14 @@ def test_round_trip(calibrated: Calibrated, tmp_path: Path, target: str, stage: 
 def test_an_integer_checkpoint_holds_integers_and_a_quarter_of_the_bytes(
     calibrated: Calibrated, tmp_path: Path
 ) -> None:
-    network = calibrated("quant.lift=[head.final.weight]", "quant.lift_bits=12")
+    network = calibrated("quant.lift=[aggregation.final.weight]", "quant.lift_bits=12")
     state = integer_state(network)
     kinds: dict[str, set[torch.dtype]] = {}
     for name, tensor in state.items():
         if ".quant." not in name:
             kinds.setdefault(name.rsplit(".", 1)[-1], set()).add(tensor.dtype)
     assert kinds == {"weight": {torch.int8, torch.int16}, "bias": {torch.int32}}
-    assert state["trunk.head.final.weight"].dtype == torch.int16
+    assert state["trunk.aggregation.final.weight"].dtype == torch.int16
     weights = [n for n in state if n.endswith(".weight") and ".quant." not in n]
     assert sum(state[n].nbytes for n in weights) < 0.3 * sum(network.state_dict()[n].nbytes for n in weights)
 
@@ -76,11 +76,11 @@ def test_learned_scales_come_back_as_scales(calibrated: Calibrated, tmp_path: Pa
 @pytest.mark.parametrize(
     "change",
     [
-        lambda state: state.pop("trunk.head.final.weight"),
+        lambda state: state.pop("trunk.aggregation.final.weight"),
         lambda state: state.pop(next(n for n in state if n.endswith(".scale"))),
         lambda state: state.update(stranger=torch.zeros(1)),
-        lambda state: state.update({"trunk.head.final.weight": torch.zeros(3, 3, 1, 1)}),
-        lambda state: state.update({"trunk.quant.head-final-weight.scale": torch.ones(7)}),
+        lambda state: state.update({"trunk.aggregation.final.weight": torch.zeros(3, 3, 1, 1)}),
+        lambda state: state.update({"trunk.quant.aggregation-final-weight.scale": torch.ones(7)}),
     ],
     ids=["no weight", "no scale", "one too many", "other shape", "other number of scales"],
 )

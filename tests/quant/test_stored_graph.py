@@ -16,9 +16,10 @@ from small_networks import outputs, same, small_config
 from stereo_exp import weights
 from stereo_exp.base.errors import CheckpointError
 from stereo_exp.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from stereo_exp.model.former import GRAPH
 from stereo_exp.quant.network import QuantisedStereoNet, convert
 from stereo_exp.quant.state import integer_state
-from stereo_exp.quant.trunk import GRAPH, describe
+from stereo_exp.quant.trunk import describe
 from stereo_exp.suite.build import build_network, quantize_network
 from stereo_exp.suite.restore import network_of, restore, restore_model
 
@@ -28,7 +29,7 @@ NETWORKS = [
     (),
     ("model/backbone=mobilenetv2",),
     ("quant/target=affine",),
-    ("quant.lift=[head.final.*]", "quant.lift_bits=10"),
+    ("quant.lift=[aggregation.final.*]", "quant.lift_bits=10"),
 ]
 
 
@@ -108,7 +109,9 @@ DAMAGE: dict[str, Callable[[list[Any]], Any]] = {
     "name with code": lambda rows: rows[0].__setitem__(0, "x = print(1)"),
     "operator of others": lambda rows: first(rows, "aten.relu.default").__setitem__(2, "aten.sigmoid.default"),
     "function": lambda rows: first(rows, "aten.relu.default").__setitem__(2, "os.system"),
-    "strange parameter": lambda rows: next(r for r in rows if r[1] == "parameter").__setitem__(2, "head.__class__"),
+    "strange parameter": lambda rows: next(r for r in rows if r[1] == "parameter").__setitem__(
+        2, "aggregation.__class__"
+    ),
     "strange module": lambda rows: first(rows, "aten.relu.default").__setitem__(4, "nowhere"),
     "other node": lambda rows: first(rows, "aten.relu.default")[3].__setitem__(0, "nowhere"),
     "other stride": lambda rows: first(rows, "aten.conv2d.default")[3].__setitem__(3, [3, 3]),

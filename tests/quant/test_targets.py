@@ -116,10 +116,10 @@ def test_silent_tensors_are_told_of_and_too_many_are_refused(
     network = prepared()
     with torch.no_grad():
         for part in ("weight", "bias"):
-            network.trunk.get_parameter(f"head.superpixel.spx_8.0.0.{part}").zero_()
+            network.trunk.get_parameter(f"upsampling.spx_8.0.0.{part}").zero_()
     calibrate(network, [random_pairs(0)], 1)
-    assert "head.superpixel.spx_8.0.2 was zero for every calibration image: its scale is" in caplog.text
-    assert "head.superpixel.spx_4" not in caplog.text, "another tensor is added there"
+    assert "upsampling.spx_8.0.2 was zero for every calibration image: its scale is" in caplog.text
+    assert "upsampling.spx_4" not in caplog.text, "another tensor is added there"
     broken = prepared()
     with torch.no_grad():
         for parameter in broken.trunk.parameters():

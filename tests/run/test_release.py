@@ -16,7 +16,7 @@ from stereo_exp.config import bind
 from stereo_exp.config.schema import STAGES
 from stereo_exp.geometry.sizing import Sizing
 from stereo_exp.model.checkpoint import BEST, lineage_of, load_checkpoint, read_meta, save_checkpoint, sizing_of
-from stereo_exp.quant.trunk import GRAPH
+from stereo_exp.model.former import GRAPH
 from stereo_exp.suite.publish import main as make_release
 from stereo_exp.suite.publish import publish
 from stereo_exp.suite.runs.context import RunContext

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.config.model import FPN, AANetSpx, MixVarGENet, StereoNetPlus
+from stereo_exp.config import model as schema
+from stereo_exp.config.model import FPN, MixVarGENet, StereoNetPlus
 from stereo_exp.config.training import Adam, AdamW, Distribution, Machine, Optim
 from stereo_exp.data.loader import StereoBatch
 from stereo_exp.suite.build import build_loss, build_network
@@ -26,8 +27,13 @@ LOSS = build_loss(Distribution())
 def tiny_model() -> nn.Module:
     torch.manual_seed(0)
     backbone = MixVarGENet(width=0.25, units=[0, 0, 0, 0, 0])
-    config = StereoNetPlus(maxdisp=32, backbone=backbone, neck=FPN(), head=AANetSpx(num_modules=1))
-    return build_network(config)
+    parts = {
+        "volume": schema.PyramidVolume(),
+        "aggregation": schema.AdaptiveAggregation(num_modules=1),
+        "upsampling": schema.DeconvolutionUpsampling(),
+        "readout": schema.Expectation(),
+    }
+    return build_network(StereoNetPlus(maxdisp=32, backbone=backbone, neck=FPN(), **parts))
 
 
 def batch(truth: float | torch.Tensor = 10.0, size: tuple[int, int] = (32, 64)) -> StereoBatch:
@@ -155,7 +161,7 @@ def test_a_non_finite_gradient_moves_no_weight() -> None:
     model = tiny_model()
     optimiser = build_optimizer(Adam(), model)
     with torch.no_grad():
-        model.head.final.bias[0] = float("nan")
+        model.aggregation.final.bias[0] = float("nan")
     before = {k: v.clone() for k, v in model.named_parameters()}
     assert step(model, optimiser, batch()).kind == "bad"
     assert not optimiser.state

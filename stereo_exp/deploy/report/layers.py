@@ -11,6 +11,8 @@ from onnxscript import optimizer
 
 from stereo_exp.deploy.surgery import quiet
 
+PARTS = ("images", "backbone", "neck", "volume", "aggregation", "upsampling", "readout", "pixels", "trunk")
+"""In the order of the graph; last, what belongs to none."""
 # Operators that compute; what moves or views, constants and arithmetic on sizes are no layers.
 _COMPUTE = {
     "Conv", "ConvTranspose", "MatMul", "Add", "Sub", "Mul", "Div", "Relu", "LeakyRelu", "Clip", "Resize", "Softmax",
@@ -31,7 +33,7 @@ class Layer:
     kind: str
     """Operator type."""
     part: str
-    """images, backbone, neck, head or pixels."""
+    """One of `PARTS`."""
     inputs: tuple[tuple[int, ...], ...]
     """Shapes of what it reads, without parameters."""
     output: tuple[int, ...]
@@ -185,4 +187,4 @@ def _bits(kind: int) -> int:
 
 def _part(name: str) -> str:
     first = name.split("/")[0].split(".")[0]
-    return first if first in ("images", "backbone", "neck", "head", "pixels") else "trunk"
+    return first if first in PARTS else PARTS[-1]

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, StrictUndefined
 
+from stereo_exp.deploy.report.layers import PARTS
+
 TEMPLATE = "page.html.j2"
 WIDTH, HEIGHT = 960, 260
-PARTS = ("images", "backbone", "neck", "head", "pixels", "trunk")
-"""In the order of the key; each has its colour in the template's style."""
 # Room for the labels around what is drawn.
 _LEFT, _BOTTOM, _TOP = 56, 34, 14
 _RIGHT = 8
@@ -30,6 +30,7 @@ def render_page(report: dict[str, Any]) -> str:
     Args:
         report: what `summarize` returns; names may hold anything, they are escaped.
     """
+    # Each part has its colour in the template's style.
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text("utf-8"))
     return template.render(
