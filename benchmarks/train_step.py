@@ -66,12 +66,13 @@ def main() -> None:
     table = Table(title=f"a training step, {options.size}")
     for column in ("stage", "compiled", "pairs", "first step, s", "ms", "pairs/s", "GB"):
         table.add_column(column, justify="right")
-    compute = choose(configure("float").machine)
+    config = configure("float")
+    compute, multiple = choose(config.machine), config.model.multiple
     for stage, count, compiled in product(
         options.stages.split(","), map(int, options.batches.split(",")), MODES[options.compile]
     ):
         chosen = [samples[i % NUM_PAIRS] for i in range(count)]
-        batch = collate(chosen, range(count)).to(compute.device)
+        batch = collate(chosen, range(count), multiple=multiple).to(compute.device)
         case = measure(stage, batch, compiled, compute, options.steps)
         cases.append({"stage": stage, "compiled": compiled, "pairs": count, **case})
         table.add_row(

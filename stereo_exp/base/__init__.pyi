@@ -1,4 +1,4 @@
-from .constants import CELL, MAX_SCALE, STRIDE, USUAL_SIZE, VERSION
+from .constants import MAX_SCALE, USUAL_SIZE, VERSION
 from .errors import (
     EXIT_CHECK_FAILED,
     EXIT_USER_ERROR,
@@ -15,7 +15,6 @@ from .progress import Meter
 from .registry import GROUPS, NOT_BUILT_FROM, PLUGINS, Group, Option, arguments, build, declare, group, option, outside
 
 __all__ = [
-    "CELL",
     "EXIT_CHECK_FAILED",
     "EXIT_USER_ERROR",
     "GROUPS",
@@ -23,7 +22,6 @@ __all__ = [
     "NOT_BUILT_FROM",
     "PLUGINS",
     "RESTORE_OR_SKIP",
-    "STRIDE",
     "USUAL_SIZE",
     "VERSION",
     "ArgumentError",

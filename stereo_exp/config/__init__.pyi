@@ -4,7 +4,7 @@ from .dataset import Dataset, Eth3d, Kitti2012, Middlebury, Mix, Motorcycle, Pai
 from .deploy import MAX_OPT, Align, Bench, Device, Engine, Export
 from .help import help_text, is_asked_for
 from .infer import Infer, Temporal
-from .marks import NETWORK, RUN, TASK, facts, first_difference, keys_of
+from .marks import NETWORK, RUN, TASK, facts, first_difference, keys_of, narrows
 from .messages import from_hydra
 from .model import NUM_STAGES, STRIDES, Aggregation, Backbone, Model, Neck, Readout, Upsampling, Volume, widen
 from .plugins import import_plugins, load_again, load_plugins
@@ -74,6 +74,7 @@ __all__ = [
     "keys_of",
     "load_again",
     "load_plugins",
+    "narrows",
     "positive",
     "register",
     "widen",

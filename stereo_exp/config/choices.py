@@ -83,6 +83,11 @@ class Choice:
     package: str = ""
     """Where its values stand, as its comment says; empty: at the group's node."""
 
+    @property
+    def is_preset(self) -> bool:
+        """Whether its group has no node of its own: it chooses among groups beside it, and sets values there."""
+        return self.package not in (*_HERE, _GLOBAL)
+
 
 class Choices:
     """The options of every group: ours, those of the plug-ins that are loaded and those of further folders.
@@ -140,9 +145,8 @@ class Choices:
         if path is None and (group, name) in self._bare:
             # Of a group of named things, as augmentations are, the option puts one there under its name.
             is_named = group == "augment"
-            schema = self._bare[group, name].schema
-            text = ((schema and schema.__doc__) or "").strip().partition("\n\n")[0]
-            return Choice(group, name, " ".join(text.split()), schema=name, values={name: name} if is_named else {})
+            text = summary(self._bare[group, name].schema)
+            return Choice(group, name, text, schema=name, values={name: name} if is_named else {})
         if path is None:
             raise UserError(group, name, "has no YAML", f"the options are {', '.join(self.groups.get(group, ()))}")
         source = path.read_text()
@@ -210,6 +214,14 @@ def _comment(source: str) -> tuple[str, str]:
         else:
             said.append(line.lstrip("# "))
     return " ".join(said), package
+
+
+def summary(schema: type | None) -> str:
+    """What a dataclass says of itself first, in one line."""
+    text = ((schema and schema.__doc__) or "").strip()
+    # What dataclasses write themselves where nothing is said.
+    is_made = schema is not None and text.startswith(f"{schema.__name__}(")
+    return "" if is_made else " ".join(text.partition("\n\n")[0].split())
 
 
 def _merged(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from omegaconf import MISSING
 
 from stereo_exp.base import NOT_BUILT_FROM, UserError, option
 from stereo_exp.config.marks import free
-from stereo_exp.config.rules import at_least, crop_size, finite, one_of, positive
+from stereo_exp.config.rules import at_least, finite, image_size, one_of, positive
 
 ON_ERROR = ("raise", "skip")
 RENDER_PASSES = ("finalpass", "cleanpass")
@@ -238,14 +238,18 @@ class Mix(Dataset):
             positive(f"dataset.weights.{name}", weight)
 
 
+CROP = (256, 512)
+
+
 @dataclass
 class Loader:
     batch_size: int = 4
     """Training pairs a step, on each process."""
     eval_batch_size: int = free(1)
     """Pairs at a time in evaluation; smaller images of a batch are padded to the largest."""
-    crop: list[int] = field(default_factory=lambda: [256, 512])
-    """Training crop [height, width] in px, multiples of 32; the same window in both views and the truth."""
+    crop: list[int] = field(default_factory=lambda: list(CROP))
+    """Training crop [height, width] in px, multiples of what the network takes (StereoNetPlus: 32); the same window in
+    both views and the truth."""
     workers: int = free(1)
     """Loading processes beside each training process; 0 loads in the training process itself."""
 
@@ -253,4 +257,4 @@ class Loader:
         at_least("loader.batch_size", self.batch_size, 1)
         at_least("loader.eval_batch_size", self.eval_batch_size, 1)
         at_least("loader.workers", self.workers, 0)
-        crop_size("loader.crop", self.crop)
+        image_size("loader.crop", self.crop, CROP)

@@ -25,7 +25,7 @@ class Export:
     opset: int = 21
     """ONNX operator set."""
     size: list[int] | None = None
-    """Height and width, rounded up to multiples of 32; None leaves them open."""
+    """Height and width, rounded up to what the network takes; None leaves them open."""
     batch: int | None = None
     """Pairs at a time; None leaves it open."""
     tolerance: float | None = None
@@ -108,12 +108,12 @@ class Compile:
     engines: list[str] = field(default_factory=lambda: ["onnxruntime", "openvino"])
     """What to compile for: onnxruntime, openvino, openexplorer."""
     size: list[int] | None = None
-    """Height and width, rounded up to multiples of 32; None leaves them open."""
+    """Height and width, rounded up to what the network takes; None leaves them open."""
     batch: int | None = None
     """Pairs at a time; None leaves it open."""
     report_size: list[int] = field(default_factory=lambda: list(USUAL_SIZE))
     """Height and width for the static report, and for `openexplorer`, where `compile.size` leaves them open; rounded
-    up to multiples of 32."""
+    up to what the network takes."""
     calibration_pairs: int = 20
     """Training pairs that `openexplorer` gets to calibrate with."""
     device: Device = field(default_factory=Device)
@@ -171,8 +171,8 @@ class Bench:
     cores: list[int] | None = None
     """Cores to pin the process to, by number; None pins nothing."""
     size: list[int] = field(default_factory=lambda: list(USUAL_SIZE))
-    """Height and width of the frames that are timed, rounded up to multiples of 32; a model that was compiled for one
-    size takes that."""
+    """Height and width of the frames that are timed, rounded up to what the network takes; a model that was compiled
+    for one size takes that."""
     frames: int = 50
     """Frames that are timed."""
     warm_up: int = 5
@@ -201,7 +201,7 @@ class Align:
     pairs: int | None = None
     """Pairs of the test split; None takes all."""
     size: list[int] | None = None
-    """Height and width to compare at, rounded up to multiples of 32; None takes every pair as it is, padded to them.
+    """Height and width to compare at, rounded up to what the network takes; None takes every pair as it is, padded.
     Images (and truth) that padding does not bring to this size are resized. A model that was compiled for one size
     takes that."""
     threshold: float | None = None

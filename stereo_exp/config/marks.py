@@ -7,16 +7,41 @@ these are equal; they decide which numbers come out. `task`: what is done with a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, field, fields, is_dataclass
-from typing import Any
+from dataclasses import MISSING, field, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 NETWORK, RUN, TASK = "network", "run", "task"
-_MAKES, _FREE = "makes", "free"
+Node = TypeVar("Node", bound="DataclassInstance")
+_MAKES, _FREE, _NARROWS = "makes", "free", "narrows"
 
 
 def makes(*marks: str, default: Any = MISSING, default_factory: Any = MISSING, **metadata: Any) -> Any:
     """A field that is part of what each of `marks` stands for, with all that lies below it."""
     return field(default=default, default_factory=default_factory, metadata={_MAKES: frozenset(marks), **metadata})
+
+
+def narrows(default: Any = MISSING, *, default_factory: Any = MISSING, **metadata: Any) -> Any:
+    """A field of a network's part that says how many channels its units have inside, a number or one for each stage:
+    training may start from weights of a network that has more of them there (`stereo_exp.quant.narrow`)."""
+    return field(default=default, default_factory=default_factory, metadata={_NARROWS: True, **metadata})
+
+
+def widen_part(ours: Node, theirs: Any) -> Node | None:
+    """A part of a network with another's values where `narrows` marks them; None: one of its own is larger, or they are
+    not as many. A part of another kind is left as it is."""
+    if type(ours) is not type(theirs):
+        return ours
+    marked = [each.name for each in fields(ours) if each.metadata.get(_NARROWS)]
+    for name in marked:
+        here, there = (
+            each if isinstance(each, list) else [each] for each in (getattr(p, name) for p in (ours, theirs))
+        )
+        if len(here) != len(there) or any(a > b for a, b in zip(here, there, strict=True)):
+            return None
+    return replace(ours, **{name: getattr(theirs, name) for name in marked})
 
 
 def free(default: Any = MISSING, *, default_factory: Any = MISSING, **metadata: Any) -> Any:

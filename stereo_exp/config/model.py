@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
 from stereo_exp.base import UserError, option
+from stereo_exp.config.marks import narrows, widen_part
 from stereo_exp.config.rules import at_least, counts, one_of, positive
 
 NUM_STAGES = 5
@@ -15,8 +17,24 @@ STRIDES = (2, 4, 8, 16, 32)
 """Px of the full image, both ways, that one pixel of each of a backbone's five maps stands for."""
 
 
+PARTS = ("backbone", "neck", "volume", "aggregation", "upsampling", "readout")
+"""What a network is composed of, from images to disparity; each a group, `model/backbone`."""
+
+
 @dataclass
-class Backbone:
+class Part:
+    """What a network is composed of."""
+
+    def check_integers(self) -> None:
+        """Refuse values without an exact integer form, which stages behind `float` need.
+
+        Raises:
+            UserError: it has none.
+        """
+
+
+@dataclass
+class Backbone(Part):
     name: str = MISSING
     """Which backbone; set by the option `model/backbone=`."""
 
@@ -29,7 +47,7 @@ class MixVarGENet(Backbone):
     """Multiplies every channel count, rounded to whole groups of 16 channels."""
     units: list[int] = field(default_factory=lambda: [0, 2, 2, 6, 2])
     """Residual units stacked behind the head unit in each of the five stages."""
-    expansion: list[float] = field(default_factory=lambda: [2.0, 4.0, 4.0, 2.0, 2.0])
+    expansion: list[float] = narrows(default_factory=lambda: [2.0, 4.0, 4.0, 2.0, 2.0])
     """Channels inside the units of each of the five stages, for each that they take in."""
 
     def __post_init__(self) -> None:
@@ -76,7 +94,7 @@ class ResidualNet(Backbone):
 
 
 @dataclass
-class Neck:
+class Neck(Part):
     name: str = MISSING
     """Which neck; set by the option `model/neck=`."""
 
@@ -104,7 +122,7 @@ class Decoder(Neck):
 
 
 @dataclass
-class Volume:
+class Volume(Part):
     """What matches the two views. Of a network's contract it says the stride and how far down its scales go."""
 
     name: str = MISSING
@@ -175,9 +193,15 @@ class SingleVolume(Volume):
                 "model.volume.features", self.features, rule, f"try model.volume.features={16 * self.groups}"
             )
 
+    def check_integers(self) -> None:
+        if self.normalization == "unit":
+            rule = "unit length has no exact integer form, which takes a square root and a division"
+            fix = "set model.volume.normalization=batchnorm and train again"
+            raise UserError("model.volume.normalization", self.normalization, rule, fix)
+
 
 @dataclass
-class Aggregation:
+class Aggregation(Part):
     name: str = MISSING
     """Which aggregation; set by the option `model/aggregation=`."""
 
@@ -211,7 +235,7 @@ class UNetAggregation(Aggregation):
     """Units on the way down, for each level."""
     up_units: list[int] = field(default_factory=lambda: [1, 1])
     """Units on the way up, for each level but the last."""
-    expansion: float = 1.0
+    expansion: float = narrows(1.0)
     """Channels inside a unit, for each outside."""
     unit: str = "wide"
     """`wide`: 3x3 on all channels, then 1x1; `partial`: 3x3 on a quarter of them, then 1x1 up and back."""
@@ -241,7 +265,7 @@ class UNetAggregation(Aggregation):
 
 
 @dataclass
-class Upsampling:
+class Upsampling(Part):
     name: str = MISSING
     """Which up-sampling; set by the option `model/upsampling=`."""
 
@@ -253,6 +277,8 @@ class Upsampling:
 @dataclass
 class DeconvolutionUpsampling(Upsampling):
     name: str = "deconvolution"
+    cell: ClassVar[int] = 8
+    """Px: what three doublings make of a cell."""
     hidden: int = 16
     """Channels of the superpixel branch."""
 
@@ -260,8 +286,8 @@ class DeconvolutionUpsampling(Upsampling):
         at_least("model.upsampling.hidden", self.hidden, 1)
 
     def check(self, volume: Volume) -> None:
-        if volume.stride != 8:
-            rule = f"up-samples cells of 8 px, and those of model/volume={volume.name} have {volume.stride}"
+        if volume.stride != self.cell:
+            rule = f"up-samples cells of {self.cell} px, and those of model/volume={volume.name} have {volume.stride}"
             raise UserError("model/upsampling", self.name, rule, "try model/upsampling=convex")
 
 
@@ -273,14 +299,17 @@ class ConvexUpsampling(Upsampling):
     """Cells that a pixel mixes: 9, all around; 4, its own and those above and left of it; 1, its own."""
     hidden: int = 64
     """Channels from which the weights of a cell's pixels are made."""
+    pixel: int = 1
+    """Px: 1, weights for every pixel; 2, for blocks of 2x2, whose values the last step up joins bilinearly."""
 
     def __post_init__(self) -> None:
         one_of("model.upsampling.neighbours", self.neighbours, (1, 4, 9))
+        one_of("model.upsampling.pixel", self.pixel, (1, 2))
         at_least("model.upsampling.hidden", self.hidden, 1)
 
 
 @dataclass
-class Readout:
+class Readout(Part):
     name: str = MISSING
     """What one value a cell's candidates stand for; set by the option `model/readout=`."""
 
@@ -333,6 +362,20 @@ class Model:
         """Of what height and width must be multiples, px: the coarsest map's stride."""
         return max(STRIDES[-1], self.volume.coarsest, self.volume.stride << (self.aggregation.levels - 1))
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What it is composed of, in the order of `PARTS`."""
+        return tuple(getattr(self, place) for place in PARTS)
+
+    def check_integers(self) -> None:
+        """Refuse to quantise what has no exact integer form; each part knows of itself.
+
+        Raises:
+            UserError: a part has none.
+        """
+        for part in self.parts:
+            part.check_integers()
+
 
 @option("model", "stereonetplus", "stereo_exp.model.network:StereoNetwork")
 @dataclass
@@ -347,8 +390,7 @@ class QuarterNet(Model):
 
 
 def widen(model: Model, to: Model) -> Model:
-    """A network with another's `backbone.expansion`, where its own is nowhere larger; else as it is."""
-    ours, theirs = (getattr(each.backbone, "expansion", None) for each in (model, to))
-    if ours is None or theirs is None or any(a > b for a, b in zip(ours, theirs, strict=True)):
-        return model
-    return replace(model, backbone=replace(model.backbone, expansion=list(theirs)))  # type: ignore[call-arg]
+    """A network with what another has more of inside its units (see `narrows`), where its own is nowhere larger; else
+    as it is."""
+    wider: dict[str, Any] = {each: widen_part(getattr(model, each), getattr(to, each)) for each in PARTS}
+    return model if None in wider.values() else replace(model, **wider)

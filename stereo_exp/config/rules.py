@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from stereo_exp.base import MAX_SCALE, STRIDE, USUAL_SIZE, UserError
+from stereo_exp.base import MAX_SCALE, USUAL_SIZE, UserError
 
 
 def finite(key: str, value: float) -> None:
@@ -45,8 +45,8 @@ def one_of(
 ) -> None:
     """`value` is among `choices`; the error's example is the first of them, or `example`."""
     if value not in choices:
-        example = next(iter(choices)) if example is None else example
-        raise UserError(key, value, f"must be one of {', '.join(map(str, choices))}", f"try {key}={example}")
+        named = [str(each) for each in choices]
+        raise UserError(key, value, f"must be one of {', '.join(named)}", f"try {key}={example or named[0]}")
 
 
 def counts(key: str, values: Sequence[int], minimum: int, length: int | None = None) -> None:
@@ -59,22 +59,21 @@ def counts(key: str, values: Sequence[int], minimum: int, length: int | None = N
     raise UserError(key, list(values), rule, f"try {key}=[{example}]")
 
 
-def image_size(key: str, size: Sequence[int] | None) -> None:
-    """Height and width, both positive; None leaves them open. Others than multiples of 32 are rounded up where the
-    size is used (`stereo_exp.suite.build`)."""
+def image_size(key: str, size: Sequence[int] | None, usual: tuple[int, int] = USUAL_SIZE) -> None:
+    """Height and width, both positive; None leaves them open. Of what they must be multiples, the network knows: sizes
+    are rounded up where they are used (`stereo_exp.suite.build`)."""
     if size is None or (len(size) == 2 and min(size) > 0):
         return
-    height, width = (s if s > 0 else STRIDE for s in size) if len(size) == 2 else USUAL_SIZE
+    height, width = usual
     raise UserError(key, list(size), "must be [height, width] in px, both above 0", f"try {key}=[{height},{width}]")
 
 
-def crop_size(key: str, size: Sequence[int]) -> None:
-    """Height and width of training crops, multiples of 32: five halvings. Nothing pads a crop, so that none is rounded
-    silently into another training."""
-    if len(size) == 2 and all(s > 0 and s % STRIDE == 0 for s in size):
+def crop_size(key: str, size: Sequence[int], multiple: int) -> None:
+    """Height and width of training crops, multiples of what the network takes. Nothing pads a crop, so that none is
+    rounded silently into another training."""
+    if all(s > 0 and s % multiple == 0 for s in size):
         return
     # The nearest multiples; halves go up.
-    nearest = [max(1, (2 * s + STRIDE) // (2 * STRIDE)) * STRIDE for s in size]
-    height, width = nearest if len(size) == 2 else (256, 512)
-    rule = f"must be [height, width] in px, both multiples of {STRIDE}"
+    height, width = (max(1, (2 * s + multiple) // (2 * multiple)) * multiple for s in size)
+    rule = f"must be [height, width] in px, both multiples of {multiple}"
     raise UserError(key, list(size), rule, f"try {key}=[{height},{width}]")

@@ -15,7 +15,7 @@ from stereo_exp.config import training as loss
 from stereo_exp.config.deploy import Align, Bench
 from stereo_exp.config.infer import Infer, Temporal
 from stereo_exp.config.marks import NETWORK, RUN, TASK, makes
-from stereo_exp.config.rules import at_least, one_of, pair_scale
+from stereo_exp.config.rules import at_least, crop_size, one_of, pair_scale
 
 TASKS = declare(
     "task",
@@ -117,11 +117,18 @@ class Root:
             raise UserError(
                 "name", self.name, "names a folder: letters, digits and . _ + = , @ - only", "try name=my-run"
             )
-        # Whoever trains needs the stage's own scheme; the others take what is there.
-        if self.task == "train" and self.quant.stage.name != self.stage:
+        if self.task == "train":
+            self._check_training()
+
+    def _check_training(self) -> None:
+        """What holds between nodes for whoever trains; the other tasks take what is there."""
+        if self.quant.stage.name != self.stage:
             raise UserError(
                 "quant/stage",
                 self.quant.stage.name,
                 f"is not the scheme of stage={self.stage}",
                 f"pick the scheme with stage={self.quant.stage.name}",
             )
+        crop_size("loader.crop", self.loader.crop, self.model.multiple)
+        if self.stage != "float":
+            self.model.check_integers()

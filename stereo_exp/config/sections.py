@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stereo_exp.base import GROUPS, Option, UserError
-from stereo_exp.config.choices import Choice, Choices
+from stereo_exp.config.choices import Choice, Choices, summary
 from stereo_exp.config.keys import MUST_BE_GIVEN, Key, list_keys, sentences, sub_nodes
 from stereo_exp.config.schema import Root
 
@@ -105,7 +105,7 @@ def _about(node: Node, choices: Choices, below: bool = True) -> Iterator[Section
         common = [key for key in _top_keys(choices) if key.name == node.key]
     else:
         common = list_keys(node.schema, node.key)
-    yield Section(group or node.key, _text_of(node.schema), common)
+    yield Section(group or node.key, _text_of(node.schema) or _text_of_presets(group, choices), common)
     for name in choices.groups.get(group, ()):
         yield _option(node, choices.read(group, name), common, choices)
     if below and node.key == _BY_NAME:
@@ -113,7 +113,10 @@ def _about(node: Node, choices: Choices, below: bool = True) -> Iterator[Section
             if found := _find(f"{_BY_NAME}.{name}", choices):
                 yield from _about(found, choices)
     if below:
-        for key, schema in {k: s for each in _schemas(node) for k, s in sub_nodes(each).items()}.items():
+        nodes: dict[str, type | None] = {k: s for each in _schemas(node) for k, s in sub_nodes(each).items()}
+        presets = (name.rpartition("/") for name in choices.groups if node.schema is not None)
+        nodes |= {name: None for above, _, name in presets if above == node.group and name not in nodes}
+        for key, schema in nodes.items():
             yield from _about(Node(f"{node.key}.{key}", schema), choices)
 
 
@@ -135,11 +138,13 @@ def _option(node: Node, choice: Choice, common: Sequence[Key], choices: Choices)
     told |= {key.name: key for key in (_keys_of(node, base) if base else [])}
     changes = {key.name: key.default for key in keys if key.name in told and key.default != told[key.name].default}
     named = {key.field for key in keys} | {"name"}
-    before = {} if base is None else dict(_flat(base.values, node.key))
-    for key, value in _flat({k: v for k, v in choice.values.items() if k not in named}, node.key):
+    place = choice.package if choice.is_preset else node.key
+    before = {} if base is None else dict(_flat(base.values, place))
+    for key, value in _flat({k: v for k, v in choice.values.items() if k not in named}, place):
         if key not in before or before[key] != value:
             changes[key] = value
-    changes |= {g: name for g, name in choice.picks.items() if choices.defaults.get(g) != name}
+    # A preset is what it picks, the defaults among them too.
+    changes |= {g: name for g, name in choice.picks.items() if choice.is_preset or choices.defaults.get(g) != name}
     return Section(title, choice.text, [key for key in keys if key.name not in told], choice.base, changes)
 
 
@@ -155,13 +160,16 @@ def _keys_of(node: Node, choice: Choice) -> list[Key]:
 
 def _text_of(schema: type | None) -> str:
     """What a node is: the sentence about what chooses among its options, or the first of its class."""
-    if schema is None:
-        return ""
-    if "name" in (told := sentences(schema)):
+    if schema is not None and "name" in (told := sentences(schema)):
         return told["name"]
-    text = (schema.__doc__ or "").strip()
-    # What dataclasses write themselves where nothing is said.
-    return "" if text.startswith(f"{schema.__name__}(") else " ".join(text.split("\n\n")[0].split())
+    return summary(schema)
+
+
+def _text_of_presets(group: str, choices: Choices) -> str:
+    """What a group is whose options choose among groups beside it; empty: they have values of their own."""
+    found = [choices.read(group, name) for name in choices.groups.get(group, ())]
+    picked = dict.fromkeys(each for choice in found if choice.is_preset for each in choice.picks)
+    return f"Presets of {', '.join(picked)}; what is typed for one of them wins." if picked else ""
 
 
 def _flat(values: Mapping[str, Any], node: str) -> Iterator[tuple[str, Any]]:

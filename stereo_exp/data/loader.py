@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from stereo_exp.base import STRIDE, ArgumentError, DataError
+from stereo_exp.base import ArgumentError, DataError
 from stereo_exp.data.augment import Augment
 from stereo_exp.data.order import EvalBatches, Place, TrainBatches, sample_rng
 from stereo_exp.data.source import StereoSource
@@ -23,7 +23,7 @@ from stereo_exp.geometry import UNKNOWN, StereoSample, check_sample, pad_edges, 
 
 @dataclass(frozen=True)
 class StereoBatch:
-    """B pairs, padded at the bottom and the right to one size that is a multiple of 32.
+    """B pairs, padded at the bottom and the right to one size that a network takes.
 
     Attributes:
         left, right: uint8 B×3×H×W, RGB; padding repeats the edges, see `stereo_exp.geometry.images.pad_edges`.
@@ -84,16 +84,14 @@ def collate(
     samples: Sequence[StereoSample],
     indices: Sequence[int],
     *,
+    multiple: int = 1,
     epoch: int = 0,
     skipped: Sequence[tuple[str, str]] = (),
 ) -> StereoBatch:
-    """Put pairs into one batch, padded to the largest of them and on to a multiple of 32."""
-    height, width = round_up_size(
-        (
-            max((sample.size[0] for sample in samples), default=STRIDE),
-            max((sample.size[1] for sample in samples), default=STRIDE),
-        )
-    )
+    """Put pairs into one batch, padded to the largest of them and on to a multiple of `multiple` both ways: of a
+    network what it says itself."""
+    height, width = (max((sample.size[axis] for sample in samples), default=1) for axis in (0, 1))
+    height, width = round_up_size((height, width), multiple)
     shape = (len(samples), height, width)
     left, right = (np.empty((len(samples), 3, height, width), np.uint8) for _ in range(2))
     disparity, noc = np.full(shape, UNKNOWN, np.float32), np.zeros(shape, np.bool_)
@@ -171,13 +169,14 @@ class _Collate:
 
     on_error: str
     split_sizes: bool
+    multiple: int
 
     def __call__(self, items: list[tuple[Place, StereoSample | _Failure]]) -> list[StereoBatch] | DataError:
         epoch, skipped = items[0][0][0], []
         groups: dict[tuple[int, int], list[tuple[StereoSample, int]]] = {}
         for (_, index), item in items:
             if isinstance(item, StereoSample):
-                size = round_up_size(item.size) if self.split_sizes else (0, 0)
+                size = round_up_size(item.size, self.multiple) if self.split_sizes else (0, 0)
                 groups.setdefault(size, []).append((item, index))
             elif self.on_error == "raise":
                 return item.error
@@ -186,7 +185,8 @@ class _Collate:
         batches: list[StereoBatch] = []
         for group in groups.values() or [[]]:
             samples, indices = [sample for sample, _ in group], [index for _, index in group]
-            batches.append(collate(samples, indices, epoch=epoch, skipped=() if batches else skipped))
+            told = () if batches else skipped
+            batches.append(collate(samples, indices, multiple=self.multiple, epoch=epoch, skipped=told))
         return batches
 
 
@@ -223,6 +223,7 @@ def train_loader(
     total_steps: int,
     seed: int,
     crop: tuple[int, int] | None = (256, 512),
+    multiple: int = 1,
     augment: Augment | None = None,
     on_error: str = "raise",
     workers: int = 0,
@@ -238,7 +239,8 @@ def train_loader(
         batch_size: pairs in a batch of this rank.
         total_steps: the run's global steps; the loader ends there.
         seed: of order, crops and augmentations.
-        crop: height and width of the window; None takes whole images, padded to a multiple of 32.
+        crop: height and width of the window; None takes whole images.
+        multiple: of what the network's heights and widths are multiples, px: what is smaller is padded on to it.
         augment: around the crop; None for none.
         on_error: `raise` or `skip`, for a pair that cannot be read.
         workers: processes that read ahead; 0 reads in this one.
@@ -257,13 +259,14 @@ def train_loader(
         world_size=world_size,
     )
     pairs = _Pairs(source, training=True, seed=seed, crop=crop, augment=augment)
-    return _loader(pairs, batches, on_error, workers, pin_memory)
+    return _loader(pairs, batches, _Collate(on_error, False, multiple), workers, pin_memory)
 
 
 def eval_loader(
     source: StereoSource,
     *,
     batch_size: int,
+    multiple: int = 1,
     on_error: str = "raise",
     workers: int = 0,
     rank: int = 0,
@@ -277,14 +280,14 @@ def eval_loader(
     Args:
         split_sizes: what becomes of a batch of several image sizes. False pads all to the largest: what the
             network sees of a pair, and so its error, then depends on its neighbours in the batch. True hands
-            out several batches, each of one padded size: no pair is padded further than to a multiple of 32,
-            and the result is the same for every batch size and number of ranks.
+            out several batches, each of one padded size: no pair is padded further than to the network's
+            `multiple`, and the result is the same for every batch size and number of ranks.
         limit: only the first so many pairs.
     """
     _check_source(source)
     count = len(source) if limit is None else min(limit, len(source))
     batches = EvalBatches(count, batch_size, rank=rank, world_size=world_size)
-    return _loader(_Pairs(source), batches, on_error, workers, pin_memory, split_sizes)
+    return _loader(_Pairs(source), batches, _Collate(on_error, split_sizes, multiple), workers, pin_memory)
 
 
 def _check_source(source: StereoSource) -> None:
@@ -295,18 +298,17 @@ def _check_source(source: StereoSource) -> None:
 def _loader(
     pairs: _Pairs,
     batches: TrainBatches | EvalBatches,
-    on_error: str,
+    collate_fn: _Collate,
     workers: int,
     pin_memory: bool,
-    split_sizes: bool = False,
 ) -> StereoLoader:
-    if on_error not in ("raise", "skip"):
-        raise ArgumentError("on_error", on_error, "must be one of raise, skip", "choose one")
+    if collate_fn.on_error not in ("raise", "skip"):
+        raise ArgumentError("on_error", collate_fn.on_error, "must be one of raise, skip", "choose one")
     return StereoLoader(
         DataLoader(
             pairs,
             batch_sampler=batches,
-            collate_fn=_Collate(on_error, split_sizes),
+            collate_fn=collate_fn,
             num_workers=workers,
             pin_memory=pin_memory,
             worker_init_fn=_one_thread if workers else None,

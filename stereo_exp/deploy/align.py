@@ -16,7 +16,7 @@ from stereo_exp.base import ArgumentError, Meter
 from stereo_exp.data import collate
 from stereo_exp.deploy.source import Source
 from stereo_exp.geometry import StereoMetrics, StereoSample, pad_edges
-from stereo_exp.model import Logits, StereoOutput, full_disparity, normalize, predict
+from stereo_exp.model import NEIGHBOURS, Logits, StereoOutput, full_disparity, normalize, predict
 from stereo_exp.runtime import ALIGN, FULL, TRUNK, Engine, Manifest, exact_options, load_engine
 
 # The training framework's own answer: the integer network in torch, with every integer inside it.
@@ -55,7 +55,7 @@ class Reference:
 
     @torch.no_grad()
     def __call__(self, left: np.ndarray, right: np.ndarray) -> Answer:
-        """uint8 B×H×W×3 RGB, H and W multiples of 32."""
+        """uint8 B×H×W×3 RGB, H and W multiples of the network's."""
         views = (normalize(torch.from_numpy(v).permute(0, 3, 1, 2)) for v in (left, right))
         recorder = _Recorder(self._source.trunk, set(self._tensors))
         logits = Logits(*recorder.run(*views))
@@ -261,7 +261,8 @@ def measure(
     count: int,
     size: tuple[int, int] | None,
 ) -> Parity:
-    """Compare on pairs, each padded to multiples of 32, and padded or cropped to `size` where the file has a fixed one.
+    """Compare on pairs, each padded to what the network takes, and padded or cropped to `size` where the file has a
+    fixed one.
 
     Args:
         pairs: read in this process, not by a loader's workers: their end is a SIGCHLD to a process with an engine in
@@ -280,7 +281,7 @@ def measure(
         for sample in pairs:
             if sample is None:
                 continue
-            pair = collate([sample], [0])
+            pair = collate([sample], [0], multiple=source.multiple)
             left, right = (fit(view, size).repeat(repeats, 1, 1, 1) for view in (pair.left, pair.right))
             wanted = predict(source.model, left, right).numpy()
             found = _run_onnx(session, form, source, left, right)
@@ -307,8 +308,7 @@ def _run_onnx(session: Any, form: str, source: Source, left: torch.Tensor, right
     views = [normalize(view).numpy() for view in (left, right)]
     found = session.run(["unfolded", "weights"], dict(zip(("left", "right"), views, strict=True)))
     unfolded, weights = (torch.from_numpy(x) for x in found)
-    # The cell's own value is the last of four and the middle of nine.
-    own = {1: 0, 4: 3, 9: 4}[source.regression.neighbours]
+    own = NEIGHBOURS[source.regression.neighbours]
     output = StereoOutput(unfolded[:, own : own + 1], unfolded, weights, unfolded, (), source.regression)
     return full_disparity(output).numpy()
 

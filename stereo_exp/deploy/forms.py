@@ -108,7 +108,7 @@ def full_form(trunk: onnx.ModelProto, regression: Regression, unrolled: bool = F
         regression: what the network has behind its trunk.
         unrolled: the softmax over the neighbours plane by plane.
     """
-    trunk, block = _without_last_shuffle(trunk, regression.stride)
+    trunk, block = _without_last_shuffle(trunk, regression.stride // regression.pixel)
     pixels = Pixels(regression, unrolled, block)
     tail = _graph(trunk, pixels.text, pixels.constants, PIXELS, (DISPARITY, CONFIDENCE))
     return _join_regression(trunk, tail, regression, PIXELS, ("low", "near"))

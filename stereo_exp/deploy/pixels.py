@@ -23,13 +23,14 @@ class Pixels:
     Args:
         regression: says how many neighbours of which cells are mixed.
         unrolled: the softmax over the neighbours plane by plane.
-        block: side b of the blocks of a pixel shuffle that follows instead of preceding, a divisor of the stride: the
+        block: side b of the blocks of a pixel shuffle that follows instead of preceding, a divisor of a cell's: the
             logits are N×(b²·neighbours)×H/b×W/b, channel c·b² + place, and all pixels of a block mix the same coarse
             values. 1: there is none.
     """
 
     def __init__(self, regression: Regression, unrolled: bool, block: int = 1) -> None:
-        self.neighbours, self.stride, self.maxdisp = regression.neighbours, regression.stride, regression.maxdisp
+        self.neighbours, self.maxdisp, self.pixel = regression.neighbours, regression.maxdisp, regression.pixel
+        self.stride = regression.stride // regression.pixel
         self.block, self.planes = block, block**2
         self.text = self._head() + "".join(f"    {line}\n" for line in self._lines(unrolled)) + "}\n"
 
@@ -54,10 +55,7 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
         else:
             # Four: the border counts as zero, above and on the left. Nine: it is repeated, all around.
             mode = "constant" if self.neighbours == 4 else "edge"
-            views = [f"view_{y}{x}" for y in range(self._side) for x in range(self._side)]
-            lines = [f'padded = Pad <mode = "{mode}"> (pair, border)']
-            lines += [f"{v} = Slice (padded, from_{v[-2:]}, to_{v[-2:]}, image_axes)" for v in views]
-            lines += [f"around = Concat <axis = 1> ({', '.join(views)})"]
+            lines = [f'padded = Pad <mode = "{mode}"> (pair, border)', "around = Conv <group = 2> (padded, picks)"]
         if unrolled:
             return lines + self._unrolled()
         return lines + (self._softmax_of_blocks() if self.block > 1 else self._softmax())
@@ -80,7 +78,8 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
             "image = Concat <axis = 0> (rest, full_size)",
         ]
         for name, result in _RESULTS:
-            lines += [*_mixed(name, "of_bands"), f"{result} = Reshape ({name}_sum, image)"]
+            lines += [*_mixed(name, "of_bands"), f"{name}_map = Reshape ({name}_sum, image)"]
+            lines += [f"{name}_mean = Unsqueeze ({name}_map, channel_axis)", *self._result(name, result)]
         return lines
 
     def _softmax_of_blocks(self) -> list[str]:
@@ -101,13 +100,22 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
         return f"spread = {'Identity (around)' if self.block == self.stride else _nearest(scales)}"
 
     def _result(self, name: str, result: str) -> list[str]:
-        """N×1×H×W, or N×b²×H/b×W/b places of it, -> N×H×W."""
-        if self.block == 1:
-            return [f"{result} = Squeeze ({name}_mean, channel_axis)"]
-        return [
-            f"{name}_image = DepthToSpace <blocksize = {self.block}> ({name}_mean)",
-            f"{result} = Squeeze ({name}_image, channel_axis)",
-        ]
+        """N×1×h×w, or N×b²×h/b×w/b places of it, -> N×H×W."""
+        lines, image = [], f"{name}_mean"
+        if self.block > 1:
+            lines, image = [f"{name}_image = DepthToSpace <blocksize = {self.block}> ({image})"], f"{name}_image"
+        if self.pixel > 1 and name == "near":
+            lines += [f"{name}_whole = {_nearest('enlargement_of_pixels', image)}"]
+            image = f"{name}_whole"
+        elif self.pixel > 1:
+            # Bilinear, as a convolution to the four pixels of each: engines' own enlargement takes twice as long.
+            lines += [
+                f'{name}_border = Pad <mode = "edge"> ({image}, border_of_pixels)',
+                f"{name}_quarters = Conv ({name}_border, bilinear)",
+                f"{name}_whole = DepthToSpace <blocksize = 2> ({name}_quarters)",
+            ]
+            image = f"{name}_whole"
+        return [*lines, f"{result} = Squeeze ({image}, channel_axis)"]
 
     def _unrolled(self) -> list[str]:
         """Plane by plane, divided once at the end; some engines' softmax over channels is slow."""
@@ -120,8 +128,8 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
             lines += [
                 f"shifted_{k} = Sub (logit_{k}, largest)",
                 f"power_{k} = Exp (shifted_{k})",
-                f"low_{k} = Slice (spread, at_{2 * k}, at_{2 * k + 1}, channel_axis)",
-                f"near_{k} = Slice (spread, at_{2 * k + 1}, at_{2 * k + 2}, channel_axis)",
+                f"low_{k} = Slice (spread, at_{k}, at_{k + 1}, channel_axis)",
+                f"near_{k} = Slice (spread, at_{self.neighbours + k}, at_{self.neighbours + k + 1}, channel_axis)",
                 f"low_part_{k} = Mul (power_{k}, low_{k})",
                 f"near_part_{k} = Mul (power_{k}, near_{k})",
             ]
@@ -135,21 +143,20 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
 
     def _constants(self) -> dict[str, np.ndarray]:
         side, number, stride = self._side, self.neighbours, self.stride
-        far = np.iinfo(np.int64).max
-        views = [(y, x) for y in range(side) for x in range(side)]
-        # Up to the last row or column, or as many before it as are still to come.
-        ends = {f"to_{y}{x}": np.asarray([y - side + 1 or far, x - side + 1 or far]) for y, x in views}
         within = stride // self.block
         after = 0 if side == 2 else 1
         return {
             "maxdisp": np.asarray(self.maxdisp, np.float32),
             "channel_axis": np.asarray([1]),
-            "image_axes": np.asarray([2, 3]),
             "border": np.asarray([0, 0, 1, 1, 0, 0, after, after]),
+            "enlargement_of_pixels": np.asarray([1, 1, self.pixel, self.pixel], np.float32),
+            "border_of_pixels": np.asarray([0, 0, 1, 1, 0, 0, 1, 1]),
+            "bilinear": _bilinear(),
             "enlargement_of_rows": np.asarray([1, 1, 1, stride], np.float32),
             "enlargement_to_blocks": np.asarray([1, 1, within, within], np.float32),
-            "low_channels": 2 * np.arange(number),
-            "near_channels": 2 * np.arange(number) + 1,
+            "picks": np.tile(np.eye(number, dtype=np.float32).reshape(number, 1, side, side), (2, 1, 1, 1)),
+            "low_channels": np.arange(number),
+            "near_channels": number + np.arange(number),
             "rest": np.asarray([-1]),
             # A zero keeps the axis as it is.
             "to_planes": np.asarray([0, number, self.planes, -1]),
@@ -159,14 +166,18 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
             "count_of_neighbours": np.asarray([number]),
             "count_of_planes": np.asarray([self.planes]),
             **{f"at_{k}": np.asarray([k]) for k in range(max(self.planes, 2) * number + 1)},
-            **{f"from_{y}{x}": np.asarray([y, x]) for y, x in views},
-            **ends,
         }
 
 
-def _nearest(scales: str) -> str:
+def _bilinear() -> np.ndarray:
+    """float32 4×1×3×3: the pixel (2y + p, 2x + q) lies a quarter of a step beside (y, x), on the side of p and q."""
+    lines = np.asarray([[0.25, 0.75, 0], [0, 0.75, 0.25]], np.float32)
+    return np.stack([np.outer(lines[p], lines[q]) for p in range(2) for q in range(2)])[:, None]
+
+
+def _nearest(scales: str, values: str = "around") -> str:
     modes = 'mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"'
-    return f"Resize <{modes}> (around, , {scales})"
+    return f"Resize <{modes}> ({values}, , {scales})"
 
 
 def _mixed(name: str, shape: str) -> list[str]:

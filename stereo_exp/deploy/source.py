@@ -53,6 +53,11 @@ class Source:
         return int(self.model.multiple)  # type: ignore[arg-type]
 
     @property
+    def network(self) -> str:
+        """Its name, as `model=` has it."""
+        return str(self.checkpoint.meta["config"]["model"]["name"])
+
+    @property
     def stage(self) -> str:
         """The checkpoint's."""
         return str(self.checkpoint.meta["stage"])

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stereo_exp.base import STRIDE, ArgumentError, DataError
+from stereo_exp.base import ArgumentError, DataError
 from stereo_exp.geometry.formats.image import read_rgb
 from stereo_exp.geometry.pair import StereoSample
 
@@ -137,10 +137,10 @@ UNKNOWN = -1.0
 """Disparity of padding; masked everywhere, as 0 is."""
 
 
-def round_up_size(size: tuple[int, int], stride: int = STRIDE) -> tuple[int, int]:
-    """The smallest (height, width) that holds `size` and is a multiple of `stride` both ways."""
+def round_up_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """The smallest (height, width) that holds `size` and is a multiple of `multiple` both ways."""
     height, width = size
-    return -(-height // stride) * stride, -(-width // stride) * stride
+    return -(-height // multiple) * multiple, -(-width // multiple) * multiple
 
 
 def pad_to(sample: StereoSample, size: tuple[int, int]) -> StereoSample:

@@ -10,8 +10,6 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stereo_exp.base import CELL
-
 # Which pixels of the truth count, in the loss as in the metrics.
 
 
@@ -132,10 +130,10 @@ class StereoMetrics:
         return out
 
 
-# The checkerboard that coarse superpixel up-sampling leaves: error that repeats every `CELL` px.
+# The checkerboard that superpixel up-sampling leaves: error that repeats from cell to cell.
 
 
-def periodic_share(error: np.ndarray, period: int = CELL) -> float:
+def periodic_share(error: np.ndarray, period: int) -> float:
     """The share of an error map's energy that repeats every `period` pixels in both directions.
 
     The map is averaged over its periods×periods tiles; the energy of that mean tile, without its mean, against the
@@ -144,6 +142,7 @@ def periodic_share(error: np.ndarray, period: int = CELL) -> float:
 
     Args:
         error: H×W, H and W at least `period`; what lies beyond whole tiles at the bottom and the right is left out.
+        period: px; of a network the side of its cells, which its up-sampling repeats.
 
     Returns:
         0…1; 0 for a constant map.

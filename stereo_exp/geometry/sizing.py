@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from stereo_exp.base import MAX_SCALE, STRIDE, USUAL_SIZE
+from stereo_exp.base import MAX_SCALE, USUAL_SIZE
 from stereo_exp.geometry.images import resize
 from stereo_exp.geometry.occlusion import find_consistent
 from stereo_exp.geometry.prediction import Prediction
@@ -62,7 +62,7 @@ class Sizing:
         return scale if scale >= self.least else 1.0
 
     def choose_size(
-        self, size: tuple[int, int], multiple: int = STRIDE, within: tuple[int, int] | None = None
+        self, size: tuple[int, int], multiple: int, within: tuple[int, int] | None = None
     ) -> tuple[int, int]:
         """The (height, width) at which a pair of `size` is seen; smaller sides than the network's grid are padded.
 
@@ -131,23 +131,24 @@ class Rule:
     sizing: Sizing = field(default_factory=Sizing)
 
     def choose_size(
-        self, size: tuple[int, int], multiple: int = STRIDE, within: tuple[int, int] | None = None
+        self, size: tuple[int, int], multiple: int, within: tuple[int, int] | None = None
     ) -> tuple[int, int]:
         """The (height, width) at which the network sees a pair of `size`; arguments as of `Sizing.choose_size`."""
         if self.scale is None:
             return self.sizing.choose_size(size, multiple, within)
         return scale_size(size, self.scale)
 
-    def is_plain(self, size: tuple[int, int]) -> bool:
+    def is_plain(self, size: tuple[int, int], multiple: int) -> bool:
         """Whether all that comes of a pair of `size` is the network's own answer to the pair as it is."""
-        return not self.refine and not self.left_right and not self.min_confidence and self.choose_size(size) == size
+        is_more = self.refine or self.left_right or bool(self.min_confidence)
+        return not is_more and self.choose_size(size, multiple) == size
 
     def __call__(
         self,
         network: Network,
         left: np.ndarray,
         right: np.ndarray,
-        multiple: int = STRIDE,
+        multiple: int,
         within: tuple[int, int] | None = None,
     ) -> Prediction:
         """Predict one pair.

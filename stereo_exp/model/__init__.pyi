@@ -17,22 +17,23 @@ from .colour import YUV_FROM_RGB, normalize
 from .cost import profile
 from .cost_volume import correlation_volume
 from .former import GRAPH, rename_pattern
-from .layers import PyramidBackbone, conv_bn
+from .layers import ExpandingUnit, PyramidBackbone, conv_bn
 from .losses import Loss
-from .mixvargenet import MixVarGEUnit
 from .network import StereoNetwork, Trunk, predict
-from .readout import Logits, Regression, StereoOutput, full_confidence, full_disparity
+from .readout import NEIGHBOURS, PIXELS, Logits, Regression, StereoOutput, full_confidence, full_disparity
 
 __all__ = [
     "BEST",
     "GRAPH",
     "LAST",
+    "NEIGHBOURS",
+    "PIXELS",
     "SIZING",
     "YUV_FROM_RGB",
     "Checkpoint",
+    "ExpandingUnit",
     "Logits",
     "Loss",
-    "MixVarGEUnit",
     "PyramidBackbone",
     "Regression",
     "StereoNetwork",

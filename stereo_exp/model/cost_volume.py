@@ -62,13 +62,14 @@ def banded_volume(left: Tensor, right: Tensor, num_disparities: int, block: int)
     mirrored = padded.reshape(batch, height, number + before, block, channels).flip(3)
     # Of each block the right columns from its last one backwards.
     reached = torch.cat([mirrored[:, :, before - k : before - k + number] for k in range(before + 1)], 3)
-    products = torch.matmul(rows, reached.transpose(-1, -2)).flatten(3)
+    # Scaled before anything moves: from here on integers are bytes.
+    products = (torch.matmul(rows, reached.transpose(-1, -2)) * (1.0 / channels)).flatten(3)
     # Element (x, d) lies at column block − 1 − x + d of row x.
     stride = (before + 1) * block - 1
     sheared = products[..., block - 1 : block - 1 + block * stride]
     band = sheared.reshape(batch, height, number, block, stride)[..., :num_disparities]
     whole = band.reshape(batch, height, number * block, num_disparities)[:, :, :width]
-    return whole.permute(0, 3, 1, 2) * (1.0 / channels)
+    return whole.permute(0, 3, 1, 2)
 
 
 class CorrelationVolume(nn.Module):
@@ -106,7 +107,7 @@ class PyramidVolume(nn.Module):
 
     groups = 1
 
-    def __init__(self, channels: Sequence[int], maxdisp: int, stride: int = 8, scales: int = 3) -> None:
+    def __init__(self, channels: Sequence[int], maxdisp: int, stride: int, scales: int = 3) -> None:
         super().__init__()
         self.strides = [stride * 2**k for k in range(scales)]
         self.num_candidates = [maxdisp // each for each in self.strides]
@@ -134,7 +135,7 @@ class SingleVolume(nn.Module):
     Args:
         channels: of the five maps, strides 2 to 32.
         maxdisp: px, a multiple of `stride`.
-        stride: px: 4 or 8, of the map that is matched.
+        stride: px, of the map that is matched.
         groups: how many; `features` is a multiple of them.
         features: channels that are matched.
         normalization: `batchnorm`, which has an exact integer form, or `unit`: every pixel's features are scaled to
@@ -145,7 +146,7 @@ class SingleVolume(nn.Module):
         self,
         channels: Sequence[int],
         maxdisp: int,
-        stride: int = 4,
+        stride: int,
         groups: int = 1,
         features: int = 32,
         normalization: str = "batchnorm",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -38,6 +40,21 @@ def deconv_bn(in_channels: int, out_channels: int, *, bias: bool = False) -> nn.
         nn.BatchNorm2d(out_channels),
         nn.ReLU(),
     )
+
+
+class ExpandingUnit(nn.Module):
+    """A unit with channels of its own inside: `stereo_exp.quant.narrow` leaves out those that it can do without.
+
+    Attributes:
+        inside: names of the two submodules that make them and use them up, each an `nn.Sequential` that begins with a
+            convolution and its BatchNorm; the second convolution is 1×1, and nothing else sees what lies between.
+        middle: channels in between.
+        groups: of the first convolution; equally many of their channels stay in each.
+    """
+
+    inside: ClassVar[tuple[str, str]] = ("conv1", "conv2")
+    middle: int
+    groups: int = 1
 
 
 class Gate(nn.Sequential):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from stereo_exp.model.layers import PyramidBackbone, conv_bn
+from stereo_exp.model.layers import ExpandingUnit, PyramidBackbone, conv_bn
 
 GROUP_BASE = 16
 
@@ -35,7 +35,7 @@ STAGES = (
 )
 
 
-class MixVarGEUnit(nn.Module):
+class MixVarGEUnit(ExpandingUnit):
     """conv1 3×3 in -> in·expansion, BN, ReLU; conv2 1×1 -> out, BN; plus the shortcut; ReLU.
 
     The middle width follows the *input* width (trap T4 of the reference), rounded so that each group has a multiple of

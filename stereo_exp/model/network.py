@@ -22,7 +22,7 @@ class Trunk(nn.Module):
         neck: those to five maps.
         volume: maps of both views to cost volumes.
         aggregation: volumes and the left view's maps to one logit for each candidate.
-        upsampling: maps to one logit for each coarse neighbour of every pixel.
+        upsampling: maps to one logit for each coarse neighbour of every pixel, or of every block of them.
         multiple: of what height and width must be multiples, in px.
     """
 
@@ -79,8 +79,8 @@ class StereoNetwork(Trunk):
         maxdisp: int,
     ) -> None:
         super().__init__(backbone, neck, volume, aggregation, upsampling, multiple)
-        stride, neighbours = volume.strides[0], upsampling.neighbours  # type: ignore[index]
-        self.regression = Regression(readout, maxdisp, stride, neighbours)  # type: ignore[arg-type]
+        stride, neighbours, pixel = volume.strides[0], upsampling.neighbours, upsampling.pixel  # type: ignore[index]
+        self.regression = Regression(readout, maxdisp, stride, neighbours, pixel)  # type: ignore[arg-type]
         self.maxdisp = maxdisp
 
     def forward(self, left: Tensor, right: Tensor) -> StereoOutput:  # type: ignore[override]

@@ -13,6 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+NEIGHBOURS = {1: 0, 4: 3, 9: 4}
+"""How many cells a pixel may mix: its own; that and those above and left of it; all around. And the place of its own
+among them, in the order of `Regression.unfold`."""
+PIXELS = (1, 2)
+"""Px, both ways, of what may have weights of its own."""
 NEIGHBOURHOOD = 1.5
 """Candidates on either side of the expected value whose probability counts as agreeing with it."""
 
@@ -105,7 +110,7 @@ class Logits(NamedTuple):
     disparity: Tensor
     """B×D×H/stride×W/stride, one logit for each disparity candidate (0, stride, 2·stride, … px of the full image)."""
     superpixel: Tensor
-    """B×neighbours×H×W, one logit for each coarse neighbour."""
+    """B×neighbours×H/pixel×W/pixel, one logit for each coarse neighbour."""
     volumes: tuple[Matched, ...] = ()
     """In training: the volumes before any aggregation, for the loss."""
 
@@ -118,7 +123,7 @@ class StereoOutput(NamedTuple):
     unfolded: Tensor
     """B×neighbours×H/stride×W/stride: the cells' neighbours, see `Regression.unfold`."""
     weights: Tensor
-    """B×neighbours×H×W, non-negative, summing to 1 over the channels."""
+    """B×neighbours×H/pixel×W/pixel, non-negative, summing to 1 over the channels."""
     logits: Tensor
     """B×D×H/stride×W/stride: the disparity distribution before its softmax, for the loss and for confidence."""
     volumes: tuple[Matched, ...]
@@ -144,15 +149,16 @@ class Regression(nn.Module):
         readout: B×D×h×w logits to B×1×h×w shares.
         maxdisp: range of the network in px, which the shares are of.
         stride: px of a cell.
-        neighbours: 1, 4 or 9.
+        neighbours: one of `NEIGHBOURS`.
+        pixel: one of `PIXELS`.
     """
 
     picks: Tensor
 
-    def __init__(self, readout: nn.Module, maxdisp: int, stride: int, neighbours: int) -> None:
+    def __init__(self, readout: nn.Module, maxdisp: int, stride: int, neighbours: int, pixel: int = 1) -> None:
         super().__init__()
         self.readout = readout
-        self.maxdisp, self.stride, self.neighbours = maxdisp, stride, neighbours
+        self.maxdisp, self.stride, self.neighbours, self.pixel = maxdisp, stride, neighbours, pixel
         side = round(neighbours**0.5)
         # A constant of the architecture: neither trained nor kept in checkpoints.
         self.register_buffer("picks", torch.eye(neighbours).view(neighbours, 1, side, side), persistent=False)
@@ -178,19 +184,19 @@ class Regression(nn.Module):
         return F.conv2d(low, self.picks)
 
     def extra_repr(self) -> str:
-        return f"maxdisp={self.maxdisp}, stride={self.stride}, neighbours={self.neighbours}"
+        return f"maxdisp={self.maxdisp}, stride={self.stride}, neighbours={self.neighbours}, pixel={self.pixel}"
 
 
 def full_disparity(output: StereoOutput) -> Tensor:
     """Disparity at full size: every pixel mixes its cell's neighbours with its own weights; no parameters.
 
     Nearest up-sampling, so that with four neighbours the cell of (y, x) uses the values at, above and left of it only
-    (trap T5).
+    (trap T5). Where weights belong to blocks of pixels, their values are joined bilinearly (align-corners off).
 
     Returns:
         B×H×W in px, in [0, maxdisp).
     """
-    return _mix(output.unfolded, output) * output.regression.maxdisp
+    return _mix(output.unfolded, output, "bilinear") * output.regression.maxdisp
 
 
 def coarse_disparity(output: StereoOutput) -> Tensor:
@@ -201,15 +207,21 @@ def coarse_disparity(output: StereoOutput) -> Tensor:
 
 
 def full_confidence(output: StereoOutput) -> Tensor:
-    """How sure the matching is, at full size: the read-out's confidence, up-sampled like the disparity.
+    """How sure the matching is, at full size: the read-out's confidence, up-sampled like the disparity, but that blocks
+    of pixels have one value.
 
     Returns:
         B×H×W in [0, 1].
     """
     near = output.regression.readout.confidence(output.logits.float(), output.low)  # type: ignore[operator]
-    return _mix(output.regression.unfold(near), output)
+    return _mix(output.regression.unfold(near), output, "nearest")
 
 
-def _mix(unfolded: Tensor, output: StereoOutput) -> Tensor:
-    spread = F.interpolate(unfolded, scale_factor=output.regression.stride, mode="nearest")
-    return (spread * output.weights).sum(1)
+def _mix(unfolded: Tensor, output: StereoOutput, mode: str) -> Tensor:
+    regression = output.regression
+    spread = F.interpolate(unfolded, scale_factor=regression.stride // regression.pixel, mode="nearest")
+    mixed = (spread * output.weights).sum(1)
+    if regression.pixel == 1:
+        return mixed
+    align = False if mode == "bilinear" else None
+    return F.interpolate(mixed.unsqueeze(1), scale_factor=regression.pixel, mode=mode, align_corners=align).squeeze(1)

@@ -1,7 +1,7 @@
 """How much each coarse neighbour counts at every pixel: logits of superpixel weights, read off the left view.
 
 An up-sampling says how many `neighbours` it tells apart: 1 (the pixel's own cell), 4 (the cell, and those above, left
-and above left of it) or 9 (all around).
+and above left of it) or 9 (all around); and what its `pixel` is: 1 px, or 2, where the last step up is bilinear.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class DeconvolutionUpsampling(nn.Module):
         hidden: channels on the way.
     """
 
-    neighbours = 4
+    neighbours, pixel = 4, 1
 
-    def __init__(self, channels: Sequence[int], stride: int = 8, hidden: int = 16) -> None:
+    def __init__(self, channels: Sequence[int], stride: int, hidden: int = 16) -> None:
         super().__init__()
         # No activation behind these two (trap T3).
         self.mod1 = conv_bn(channels[0], hidden, 3, act=None)
@@ -70,18 +70,22 @@ class ConvexUpsampling(nn.Module):
     What finer maps show is brought to that size by strided convolutions: their channels hold what lies where. Nothing
     is computed at the size of the image but the mixing itself.
 
-    Shape: five maps of 2·B images, all left views first -> B×neighbours×H×W.
+    Shape: five maps of 2·B images, all left views first -> B×neighbours×H/pixel×W/pixel.
 
     Args:
         channels: of the five maps, strides 2 to 32.
         stride: px of a cell, a power of two from 2 to 32.
         neighbours: 1, 4 or 9.
         hidden: channels from which a cell's logits are made.
+        pixel: px, a power of two below `stride`: at twice the size only a quarter of the weights is made and mixed.
     """
 
-    def __init__(self, channels: Sequence[int], stride: int = 4, neighbours: int = 9, hidden: int = 64) -> None:
+    def __init__(
+        self, channels: Sequence[int], stride: int, neighbours: int = 9, hidden: int = 64, pixel: int = 1
+    ) -> None:
         super().__init__()
-        self.neighbours, self.stride, self.level = neighbours, stride, stride.bit_length() - 2
+        self.neighbours, self.pixel, self.level = neighbours, pixel, stride.bit_length() - 2
+        self.block = stride // pixel
         self.cells = conv_bn(channels[self.level], hidden, 3, act=None)
         strides = [2 ** (self.level - i) for i in range(self.level)]
         self.details = nn.ModuleList(
@@ -89,11 +93,11 @@ class ConvexUpsampling(nn.Module):
             for width, each in zip(channels[: self.level], strides, strict=True)
         )
         self.act = nn.ReLU()
-        self.last = nn.Conv2d(hidden, stride**2 * neighbours, 1)
+        self.last = nn.Conv2d(hidden, self.block**2 * neighbours, 1)
         keep_variance(self)
 
     def forward(self, maps: Sequence[Tensor], batch: int) -> Tensor:
         x = self.cells(maps[self.level][:batch])
         for detail, each in zip(self.details, maps, strict=False):
             x = x + detail(each[:batch])
-        return F.pixel_shuffle(self.last(self.act(x)), self.stride)
+        return F.pixel_shuffle(self.last(self.act(x)), self.block)

@@ -11,34 +11,38 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from stereo_exp.model.layers import Gate, conv_bn, double, keep_variance
+from stereo_exp.model.layers import ExpandingUnit, Gate, conv_bn, double, keep_variance
 
 
-class WideUnit(nn.Module):
+class WideUnit(ExpandingUnit):
     """3×3 convolution to `expansion` times the channels, 1×1 convolution back, beside a shortcut."""
+
+    inside = ("branch.0", "branch.1")
 
     def __init__(self, channels: int, expansion: float) -> None:
         super().__init__()
-        middle = max(16, round(channels * expansion / 16) * 16)
-        self.branch = nn.Sequential(conv_bn(channels, middle, 3), conv_bn(middle, channels, 1, act=None))
+        self.middle = max(16, round(channels * expansion / 16) * 16)
+        self.branch = nn.Sequential(conv_bn(channels, self.middle, 3), conv_bn(self.middle, channels, 1, act=None))
         self.act = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.act(self.branch(x) + x)
 
 
-class PartialUnit(nn.Module):
+class PartialUnit(ExpandingUnit):
     """3×3 convolution on a quarter of the channels, 1×1 convolutions up to `expansion` times all and back, a shortcut.
 
     After FasterNet (Chen et al., CVPR 2023), with ReLU.
     """
 
+    inside = ("branch.0", "branch.1")
+
     def __init__(self, channels: int, expansion: float) -> None:
         super().__init__()
         self.part = channels // 4
         self.spatial = nn.Conv2d(self.part, self.part, 3, padding=1, bias=False)
-        middle = round(channels * expansion)
-        self.branch = nn.Sequential(conv_bn(channels, middle, 1), conv_bn(middle, channels, 1, act=None))
+        self.middle = round(channels * expansion)
+        self.branch = nn.Sequential(conv_bn(channels, self.middle, 1), conv_bn(self.middle, channels, 1, act=None))
 
     def forward(self, x: Tensor) -> Tensor:
         mixed = torch.cat((self.spatial(x[:, : self.part]), x[:, self.part :]), 1)

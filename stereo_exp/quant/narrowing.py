@@ -9,8 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from stereo_exp.base import ArgumentError
 from stereo_exp.data import StereoBatch
-from stereo_exp.model import MixVarGEUnit
+from stereo_exp.model import ExpandingUnit
 from stereo_exp.quant.unfolding import observe
 
 # Which inputs of a linear map can go, and what the others have to become: least squares, one input at a time.
@@ -101,8 +102,8 @@ log = logging.getLogger(__name__)
 def narrow(wide: nn.Module, model: nn.Module, batches: Iterable[StereoBatch]) -> int:
     """Give `model` the weights of `wide`, and inside each narrower unit the channels that can least be done without.
 
-    What the unit's second convolution makes of them is fitted by least squares to what it made of all, over every pixel
-    of `batches`; see `keep_channels`.
+    A unit is an `ExpandingUnit`. What its second convolution makes of them is fitted by least squares to what it made
+    of all, over every pixel of `batches`; see `keep_channels`.
 
     Args:
         wide: a float network with its weights, on the device to compute on; stays as it is.
@@ -111,10 +112,14 @@ def narrow(wide: nn.Module, model: nn.Module, batches: Iterable[StereoBatch]) ->
 
     Returns:
         How many pairs that were; 0: nothing was done.
+
+    Raises:
+        UserError: more differs between the two than the middles of such units.
     """
     units = dict(_units(model))
-    narrowed = {name: unit for name, unit in _units(wide) if unit.middle != units[name].middle}
-    grams = {name: _Gram(unit.conv2[0]) for name, unit in narrowed.items()}
+    narrowed = {name: unit for name, unit in _units(wide) if name in units and unit.middle != units[name].middle}
+    _check_rest(wide, model, narrowed)
+    grams = {name: _Gram(_inner(unit)[1]) for name, unit in narrowed.items()}
     training = wide.training
     wide.eval()
     try:
@@ -146,17 +151,37 @@ class _Gram:
         self.sum = self.sum.to(pixels.device) + pixels @ pixels.T
 
 
-def _units(model: nn.Module) -> Iterable[tuple[str, MixVarGEUnit]]:
-    return ((name, module) for name, module in model.named_modules() if isinstance(module, MixVarGEUnit))
+def _units(model: nn.Module) -> Iterable[tuple[str, ExpandingUnit]]:
+    return ((name, module) for name, module in model.named_modules() if isinstance(module, ExpandingUnit))
+
+
+def _inner(unit: ExpandingUnit) -> tuple[nn.Module, nn.Module, nn.BatchNorm2d]:
+    """Both convolutions of a unit, and the BatchNorm behind the second."""
+    first, second = (unit.get_submodule(name) for name in unit.inside)
+    conv1, conv2, norm = first[0], second[0], second[1]  # type: ignore[index]
+    assert isinstance(norm, nn.BatchNorm2d)
+    return conv1, conv2, norm
+
+
+def _check_rest(wide: nn.Module, model: nn.Module, narrowed: Mapping[str, ExpandingUnit]) -> None:
+    """Refuse networks that differ in tensors outside of these units."""
+    inside = tuple(f"{name}.{part}." for name, unit in narrowed.items() for part in unit.inside)
+    theirs, ours = ({k: v.shape for k, v in each.state_dict().items()} for each in (wide, model))
+    for key in theirs | ours:
+        if theirs.get(key) != ours.get(key) and not key.startswith(inside):
+            sizes = ["×".join(map(str, each[key])) if key in each else "not there" for each in (theirs, ours)]
+            rule = f"{key} is {sizes[0]} in it and {sizes[1]} in the other, and in no unit that can be narrowed"
+            raise ArgumentError("wide", None, rule, "give {wide} the same network, or train from random weights")
 
 
 def _narrowed(
-    name: str, unit: MixVarGEUnit, gram: Tensor, count: int, state: Mapping[str, Tensor]
+    name: str, unit: ExpandingUnit, gram: Tensor, count: int, state: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """The unit's tensors, by their names in `state`, with `count` channels in its middle."""
-    weight, bias = state[f"{name}.conv2.0.weight"], state[f"{name}.conv2.0.bias"]
-    norm = unit.conv2[1]
-    assert isinstance(norm, nn.BatchNorm2d) and norm.running_var is not None
+    first, second = (f"{name}.{part}" for part in unit.inside)
+    weight = state[f"{second}.0.weight"]
+    norm = _inner(unit)[2]
+    assert norm.running_var is not None
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     kept = keep_channels(gram, weight[:, :, 0, 0], count, unit.groups, scale)
     log.info("%s: %d of %d channels; %.2g of the variance is lost", name, count, unit.middle, kept.error)
@@ -164,8 +189,10 @@ def _narrowed(
         # All but the counter of batches have a value or a filter for each channel.
         key: value[kept.channels.to(value.device)] if value.ndim else value
         for key, value in state.items()
-        if key.startswith(f"{name}.conv1.")
+        if key.startswith(f"{first}.")
     }
-    out[f"{name}.conv2.0.weight"] = kept.weight[:, :, None, None].to(weight)
-    out[f"{name}.conv2.0.bias"] = bias + kept.bias.to(bias)
+    out[f"{second}.0.weight"] = kept.weight[:, :, None, None].to(weight)
+    # A convolution without a bias leaves it to its BatchNorm, which subtracts the mean.
+    place, sign = (f"{second}.0.bias", 1) if f"{second}.0.bias" in state else (f"{second}.1.running_mean", -1)
+    out[place] = state[place] + sign * kept.bias.to(state[place])
     return out

@@ -35,7 +35,8 @@ class Load:
 
     Attributes:
         threads: CPU threads of all frames in flight; None takes every core.
-        size: height and width of the frames, multiples of 32. A folder compiled for one size takes only that.
+        size: height and width of the frames, in multiples of `manifest.multiple`. A folder compiled for one size takes
+            only that.
         frames: that count.
         warm_up: frames before them that do not: caches fill, clocks rise, engines settle.
         device: of the engine; None: the processor.

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.base import STRIDE, ArgumentError, UserError
+from stereo_exp.base import ArgumentError, UserError
 from stereo_exp.geometry import Sizing
 
 FORMAT = "stereo_exp.compiled/1"
@@ -17,10 +17,12 @@ MANIFEST = "manifest.json"
 FULL, TRUNK, ALIGN = "full", "trunk", "align"
 FORMS = {
     FULL: "uint8 B×H×W×3 RGB left, right -> disparity float32 B×H×W px, confidence float32 B×H×W in 0…1",
-    TRUNK: "uint8 left, right -> disparity logits B×D×H/8×W/8, superpixel logits B×4×H×W: unrounded accumulators",
+    TRUNK: "uint8 left, right -> disparity logits B×D×h×w, superpixel logits B×neighbours×H×W: unrounded accumulators",
     ALIGN: "the trunk with every quantised activation as one more output, as integers",
 }
 _FIX = "compile again, or copy the folder again"
+_FORMER_MULTIPLE = 32
+"""Px. Folders from before `multiple` was written down hold StereoNetPlus, whose it is."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ class Manifest:
     """Engine -> form -> file."""
     tensors: tuple[TensorEntry, ...] = ()
     """In the order of the graph; empty for a float network."""
-    multiple: int = STRIDE
-    """What height and width must be multiples of."""
+    multiple: int = field(kw_only=True)
+    """What the network's height and width must be multiples of, px."""
     sizing: Sizing = field(default_factory=Sizing)
     """The size that the network likes to see pairs at; folders from before it was written down have the defaults."""
     input: InputEntry = field(default_factory=InputEntry)
@@ -206,6 +208,7 @@ def _from_json(facts: Mapping[str, Any], folder: Path) -> Manifest:
     values["tensors"] = tuple(TensorEntry(**t) for t in facts["tensors"])
     values["input"] = InputEntry(**{**facts["input"], "names": tuple(facts["input"]["names"])})
     values["outputs"] = tuple(facts["outputs"])
+    values["multiple"] = int(facts.get("multiple", _FORMER_MULTIPLE))
     values["sizing"] = Sizing(**facts.get("sizing", {}))
     return Manifest(**{**values, "folder": folder})
 

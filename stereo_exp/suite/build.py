@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
-from stereo_exp.base import STRIDE, UserError, arguments, build, group
+from stereo_exp.base import UserError, arguments, build, group
 from stereo_exp.config import NUM_STAGES, STRIDES, Infer
 from stereo_exp.geometry import Rule, Sizing, round_up_size
 
@@ -21,19 +21,25 @@ log = logging.getLogger(__name__)
 
 
 def build_network(model: Model) -> StereoNetwork:
-    """The float network of a `model` node, with random weights drawn from torch's generator."""
+    """The float network of a `model` node, with random weights drawn from torch's generator.
+
+    Raises:
+        UserError: a part, a plug-in's, does not say of itself what the others are built from.
+    """
     backbone = build("model/backbone", model.backbone)
     _check_channels("model/backbone", model.backbone.name, backbone)
     neck = build("model/neck", model.neck, in_channels=backbone.channels)
     _check_channels("model/neck", model.neck.name, neck)
     channels, stride = neck.channels, model.volume.stride
     volume = build("model/volume", model.volume, channels=channels, maxdisp=model.maxdisp)
+    _check_volume(model, volume)
     candidates = volume.num_candidates[0]
     level = STRIDES.index(stride)
     given = {"channels": volume.channels, "num_candidates": candidates, "guides": channels, "level": level}
     aggregation = build("model/aggregation", model.aggregation, **given)
     upsampling = build("model/upsampling", model.upsampling, channels=channels, stride=stride)
     readout = build("model/readout", model.readout, num_candidates=candidates)
+    _check_last(model, upsampling, readout)
     trunk = (backbone, neck, volume, aggregation, upsampling, model.multiple)
     return group("model")[model.name].load()(*trunk, readout, model.maxdisp)
 
@@ -89,30 +95,66 @@ def build_loss(loss: Loss) -> Any:
 
 def _check_channels(key: str, name: str, module: Any) -> None:
     """What comes next is built from a backbone's or a neck's `channels`."""
-    channels = getattr(module, "channels", None)
-    what = f"{NUM_STAGES} numbers, of its maps from fine to coarse"
-    if not (isinstance(channels, Sequence) and len(channels) == NUM_STAGES and all(c > 0 for c in channels)):
-        raise UserError(key, name, f"its channels are {channels}, and must be {what}", "set self.channels")
+    found = getattr(module, "channels", None)
+    if not (_are_numbers(found, NUM_STAGES) and all(c > 0 for c in found)):
+        raise _unsaid(key, name, "channels", found, f"{NUM_STAGES} numbers, of its maps from fine to coarse")
+
+
+def _check_volume(model: Model, volume: Any) -> None:
+    """What stands behind a volume is built from what it says; the schema says how many there are and how fine."""
+    node = model.volume
+    for name, first in (("strides", node.stride), ("num_candidates", model.maxdisp // node.stride), ("channels", None)):
+        found = getattr(volume, name, None)
+        if not _are_numbers(found, node.number) or first not in (None, found[0]):
+            what = f"a list of {node.number}, fine to coarse" + ("" if first is None else f", {first} the first")
+            raise _unsaid("model/volume", node.name, name, found, what)
+    for name in ("sharpness", "groups"):
+        found = getattr(volume, name, None)
+        if not isinstance(found, int | float) or found <= 0:
+            raise _unsaid("model/volume", node.name, name, found, "a number above 0")
+
+
+def _check_last(model: Model, upsampling: Any, readout: Any) -> None:
+    from stereo_exp.model import NEIGHBOURS, PIXELS
+
+    for name, known in (("neighbours", tuple(NEIGHBOURS)), ("pixel", PIXELS)):
+        found = getattr(upsampling, name, None)
+        if found not in known:
+            what = f"one of {', '.join(map(str, known))}"
+            raise _unsaid("model/upsampling", model.upsampling.name, name, found, what)
+    if not callable(getattr(readout, "confidence", None)):
+        rule = "has no confidence(logits, low), which says how sure its values are"
+        raise UserError("model/readout", model.readout.name, rule, "give its class that method")
+
+
+def _are_numbers(found: Any, count: int) -> TypeGuard[Sequence[int]]:
+    return isinstance(found, Sequence) and len(found) == count and all(isinstance(each, int) for each in found)
+
+
+def _unsaid(key: str, option: str, name: str, found: Any, what: str) -> UserError:
+    rule = f"its {name} {'is' if name in ('pixel', 'sharpness') else 'are'} {found}, and must be {what}"
+    return UserError(key, option, rule, f"set self.{name}")
 
 
 @overload
-def network_size(key: str, size: Sequence[int]) -> tuple[int, int]: ...
+def network_size(key: str, size: Sequence[int], multiple: int) -> tuple[int, int]: ...
 @overload
-def network_size(key: str, size: Sequence[int] | None) -> tuple[int, int] | None: ...
-def network_size(key: str, size: Sequence[int] | None) -> tuple[int, int] | None:
-    """The smallest size that the network takes and into which images of `size` fit: multiples of 32 px.
+def network_size(key: str, size: Sequence[int] | None, multiple: int) -> tuple[int, int] | None: ...
+def network_size(key: str, size: Sequence[int] | None, multiple: int) -> tuple[int, int] | None:
+    """The smallest size that a network takes and into which images of `size` fit.
 
     Says in one line of the log where that is another one than was asked for; call it once for each key and run.
 
     Args:
         key: where the user set it, e.g. `compile.size`.
         size: height and width in px, positive (the schema refuses others); None, left open, stays None.
+        multiple: of what the network's heights and widths are multiples, px.
     """
     if size is None:
         return None
     height, width = size
-    used = round_up_size((height, width), STRIDE)
+    used = round_up_size((height, width), multiple)
     if used != (height, width):
-        why = f"the network takes multiples of {STRIDE} px, smaller images are padded"
+        why = f"the network takes multiples of {multiple} px, smaller images are padded"
         log.warning("%s=[%d,%d]: rounded up to [%d,%d]: %s", key, height, width, *used, why)
     return used

@@ -91,13 +91,13 @@ def create_network(name: str = "stereonetplus", maxdisp: int = 192, overrides: S
 
     Args:
         name: an option of the group `model`.
-        maxdisp: its disparity range in px, a multiple of 32.
+        maxdisp: its disparity range in px, a multiple of its coarsest volume's stride (StereoNetPlus: 32).
         overrides: more of its keys: `["model/backbone=mobilenetv2"]`.
 
     Returns:
         A `torch.nn.Module` in training mode. Called with two normalised views, float32 B×3×H×W
-        (`stereo_exp.model.colour.normalize`; H and W multiples of 32), it gives a `StereoOutput`, whose `disparity` is
-        float32 B×H×W px.
+        (`stereo_exp.model.colour.normalize`; H and W multiples of its `multiple`), it gives a `StereoOutput`, whose
+        `disparity` is float32 B×H×W px.
 
     Raises:
         UserError: no such network, or a value that it does not take.

@@ -88,7 +88,7 @@ def _predict_batch(predictor: Predictor, batch: StereoBatch) -> Iterator[Seen]:
     from stereo_exp.model import predict
 
     whole = None
-    if predictor.module is not None and len(batch) and all(predictor.rule.is_plain(size) for size in batch.sizes):
+    if predictor.module is not None and len(batch) and all(predictor.takes_whole(size) for size in batch.sizes):
         views = (view.to(predictor.device) for view in (batch.left, batch.right))
         whole = predict(predictor.module, *views).cpu()
     for i, index in enumerate(batch.indices):

@@ -47,6 +47,8 @@ EVERYWHERE = {
     "on_error": "dataset.on_error",
     # Whose tensors are silent: the network that calibration starts from.
     "network": "init_from",
+    # Whose units are narrowed.
+    "wide": "init_from",
     "target": "quant/target",
     "engine": "engine",
     **_below("engine", "device", "threads"),

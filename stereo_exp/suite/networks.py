@@ -210,15 +210,17 @@ def _open_torch(chosen: Chosen, device: str | None, threads: int | None, in_flig
 
     from stereo_exp.model import sizing_of
     from stereo_exp.suite.restore import restore_model
+    from stereo_exp.suite.train.device import keep_float32
 
     if device is not None and device.startswith("cuda") and not torch.cuda.is_available():
         raise ArgumentError("device", device, "torch sees no CUDA device here", "try {device}=cpu")
     if threads is not None:
         torch.set_num_threads(threads)
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    keep_float32()
     network, checkpoint = restore_model(chosen.checkpoint, where)
-    entry = ModelEntry(chosen.name, chosen.stage, None, int(network.maxdisp), str(chosen.checkpoint))  # type: ignore[arg-type]
-    return StereoModel.of_engine(_uncompiled(entry, sizing_of(checkpoint)), TorchEngine(network, where), in_flight)
+    manifest = _uncompiled(network, sizing_of(checkpoint), chosen.name, chosen.stage, str(chosen.checkpoint))
+    return StereoModel.of_engine(manifest, TorchEngine(network, where), in_flight)
 
 
 def _check_torch(what: str) -> None:
@@ -226,8 +228,13 @@ def _check_torch(what: str) -> None:
         raise UserError(TORCH, None, f"is not installed, and {what} needs it", _INSTALL)
 
 
-def _uncompiled(entry: ModelEntry, sizing: Sizing) -> Manifest:
-    return Manifest(entry, size=None, batch=None, opt=0, engines={}, sizing=sizing)
+def _uncompiled(
+    network: nn.Module, sizing: Sizing, name: str = "network", stage: str = "", checkpoint: str = ""
+) -> Manifest:
+    """What a network in torch says of itself."""
+    maxdisp, multiple = int(network.maxdisp), int(network.multiple)  # type: ignore[arg-type]
+    entry = ModelEntry(name, stage, None, maxdisp, checkpoint)
+    return Manifest(entry, size=None, batch=None, opt=0, engines={}, multiple=multiple, sizing=sizing)
 
 
 class TorchEngine:
@@ -266,7 +273,8 @@ class Predictor:
     """A network on pairs of any size, one at a time.
 
     Args:
-        model: a module, in evaluation mode on `device`; or a model on an engine of its own.
+        model: a module, in evaluation mode on `device`, that says its `maxdisp` and `multiple`; or a model on an engine
+            of its own.
         rule: how pairs are predicted.
     """
 
@@ -278,8 +286,16 @@ class Predictor:
             self._stereo = model
         else:
             self.module = model
-            entry = ModelEntry("network", "", None, int(model.maxdisp), "")  # type: ignore[arg-type]
-            self._stereo = StereoModel.of_engine(_uncompiled(entry, rule.sizing), TorchEngine(model, device))
+            self._stereo = StereoModel.of_engine(_uncompiled(model, rule.sizing), TorchEngine(model, device))
+
+    @property
+    def multiple(self) -> int:
+        """Of what the network's heights and widths are multiples, px."""
+        return self._stereo.manifest.multiple
+
+    def takes_whole(self, size: tuple[int, int]) -> bool:
+        """Whether `module` itself gives all that is asked of a pair of (height, width)."""
+        return self.module is not None and self.rule.is_plain(size, self.multiple)
 
     def __call__(self, sample: StereoSample) -> Prediction:
         """Predict one pair; its truth, if any, is not looked at."""

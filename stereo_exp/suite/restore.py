@@ -13,6 +13,7 @@ from torch.fx import GraphModule
 from stereo_exp.base import CheckpointError, UserError
 from stereo_exp.config import NETWORK, MissingPlugin, Model, Network, Quant, bind_network, facts, first_difference
 from stereo_exp.deploy import QuantisedTensor, Source
+from stereo_exp.geometry import round_up_size
 from stereo_exp.model import GRAPH, Checkpoint, load_checkpoint, load_weights
 from stereo_exp.quant import export_trunk, fold_batchnorm
 from stereo_exp.suite.build import build_network, build_target, quantize_network
@@ -106,14 +107,16 @@ def _tensors(prepared: GraphModule) -> Iterator[QuantisedTensor]:
 
 def count_costs(checkpoint: Checkpoint, size: tuple[int, int]) -> dict[str, Any]:
     """What a checkpoint's network costs, whatever it was made into: `parameters`, and `gmac`, 10⁹ multiply-accumulates
-    to predict one pair of `gmac_size`, see `stereo_exp.model.cost`.
+    to predict one pair of `gmac_size`, see `stereo_exp.model.cost`; that is `size`, or the next that the network takes.
 
     What a compiled graph computes is a little more (correlation as whole matrix products, colours, confidence): its own
     sum stands in the static report.
     """
     from stereo_exp.model import profile
 
-    total = profile(build_network(network_of(checkpoint.meta).model), *size)["total"]
+    network = build_network(network_of(checkpoint.meta).model)
+    size = round_up_size(size, network.multiple)
+    total = profile(network, *size)["total"]
     return {"parameters": total.parameters, "gmac": round(total.macs / 1e9, 3), "gmac_size": list(size)}
 
 

@@ -15,6 +15,7 @@ class Splits:
 
     Args:
         config: its `dataset`, `loader`, `augment` and `seed` count here.
+        multiple: of what the network's heights and widths are multiples, px: whole images are padded on to it.
         training: whether there is a training split to open.
         truth: whether it must have truth. False: its images are enough, to calibrate on.
 
@@ -22,8 +23,9 @@ class Splits:
         UserError: a set is not where the config says, or has no truth to train on.
     """
 
-    def __init__(self, config: Root, training: bool = True, truth: bool = True) -> None:
+    def __init__(self, config: Root, multiple: int, training: bool = True, truth: bool = True) -> None:
         self._dataset, self._loader, self._seed = config.dataset, config.loader, config.seed
+        self._multiple = multiple
         self._augment = Augment(list(config.augment.values()))
         self._train = open_split(config.dataset, "train") if training else None
         if self._train is not None and truth:
@@ -62,6 +64,7 @@ class Splits:
             self._train,
             batch_size=self._loader.batch_size,
             crop=(height, width),
+            multiple=self._multiple,
             seed=self._seed,
             augment=self._augment,
             on_error=self._dataset.on_error,
@@ -79,6 +82,7 @@ class Splits:
         return eval_loader(
             self._train,
             batch_size=batch_size,
+            multiple=self._multiple,
             on_error=self._dataset.on_error,
             workers=self._loader.workers,
             limit=batch_size * num_batches,
@@ -89,6 +93,7 @@ class Splits:
         return eval_loader(
             self._test,
             batch_size=self._loader.eval_batch_size,
+            multiple=self._multiple,
             on_error=self._dataset.on_error,
             workers=self._loader.workers,
             rank=process.rank,

@@ -43,9 +43,9 @@ COMPILED = "compiled"
 """Folder beside the weights, with a compiled folder for each int8 network."""
 
 
-def find_network(expansion: Sequence[float] | None) -> str:
+def find_network(expansion: object) -> str:
     """The released network that a configured one is nearest to: the slim one if it is that, else the published one."""
-    return SLIM if expansion is not None and tuple(expansion) == SLIM_EXPANSION else PUBLISHED
+    return SLIM if isinstance(expansion, Sequence) and tuple(expansion) == SLIM_EXPANSION else PUBLISHED
 
 
 def find_name(network: str) -> str:

@@ -148,6 +148,17 @@ def test_a_key_answers_alone(cli: Cli, arguments: str, titles: list[str], told: 
     assert all(each in words(outcome.out) for each in told)
 
 
+@pytest.mark.parametrize("name", ["model/head", "model"])
+def test_a_preset_tells_what_it_picks(cli: Cli, name: str) -> None:
+    """The defaults too: whoever takes another one knows what goes."""
+    said = words(cli("--help", name).out)
+    assert (
+        "model/head Presets of model/volume, model/aggregation, model/upsampling, model/readout; what is typed " in said
+    )
+    picked = "model/volume = pyramid model/aggregation = adaptive model/upsampling = deconvolution model/readout = "
+    assert f"neighbours, the mean. {picked}expectation" in said
+
+
 def test_defaults_are_those_in_force(cli: Cli) -> None:
     """Of the dataclass, and of the YAML where that says another."""
     told = {

@@ -98,7 +98,7 @@ def test_a_resumed_run_draws_what_the_unbroken_one_did(folder):
 
 
 def test_whole_images_are_trained_on_padded(folder):
-    batch = train(folder, crop=None)[0]
+    batch = train(folder, crop=None, multiple=32)[0]
     assert batch.left.shape[2:] == (64, 96) and batch.sizes == [(40, 70)] * 3
     assert (batch.disparity[:, 40:] == -1).all() and (batch.disparity[:, :, 70:] == -1).all()
 
@@ -130,7 +130,7 @@ def test_evaluation_does_not_depend_on_workers_and_can_be_repeated(shards):
 
 
 def test_images_come_out_as_they_are_with_their_padding(folder):
-    batch = next(iter(eval_loader(folder, batch_size=2)))
+    batch = next(iter(eval_loader(folder, batch_size=2, multiple=32)))
     sample = folder.read(1)
     assert batch.left.shape == (2, 3, 64, 96) and batch.sizes[1] == (40, 70)
     np.testing.assert_array_equal(batch.left[1, :, :40, :70].permute(1, 2, 0), sample.left)
@@ -147,7 +147,7 @@ MIXED = [(40, 70), (90, 50), (41, 71)]
 
 def test_sizes_may_differ_within_an_evaluation_batch(make_scenes):
     source = FolderSource(make_scenes(MIXED))
-    (batch,) = eval_loader(source, batch_size=3)
+    (batch,) = eval_loader(source, batch_size=3, multiple=32)
     assert batch.left.shape == (3, 3, 96, 96) and batch.sizes == MIXED
     for row, (height, width) in enumerate(MIXED):
         np.testing.assert_array_equal(batch.disparity[row, :height, :width], source.read(row).disparity)
@@ -157,7 +157,7 @@ def test_sizes_may_differ_within_an_evaluation_batch(make_scenes):
 @pytest.mark.parametrize("batch_size", [1, 2, 3])
 def test_split_sizes_pads_no_pair_for_its_neighbours(make_scenes, batch_size):
     source = FolderSource(make_scenes(MIXED))
-    batches = list(eval_loader(source, batch_size=batch_size, split_sizes=True, workers=2))
+    batches = list(eval_loader(source, batch_size=batch_size, multiple=32, split_sizes=True, workers=2))
     shapes = {index: tuple(batch.left.shape[2:]) for batch in batches for index in batch.indices}
     assert shapes == {0: (64, 96), 1: (96, 64), 2: (64, 96)}
     assert sorted(index for batch in batches for index in batch.indices) == [0, 1, 2]
@@ -256,7 +256,7 @@ def test_truth_may_be_missing_in_evaluation_but_not_in_training():
 def test_masks_travel_with_their_pairs():
     mask = np.arange(72).reshape(8, 9) % 3 == 0
     sound = StereoSample("a", IMAGE, IMAGE, TRUTH, mask)
-    (batch,) = eval_loader(MadeSource(sound, sound), batch_size=2)
+    (batch,) = eval_loader(MadeSource(sound, sound), batch_size=2, multiple=32)
     np.testing.assert_array_equal(batch.noc[1, :8, :9], mask)
     assert not batch.noc[:, 8:].any() and batch.noc.dtype == torch.bool
     (mixed,) = eval_loader(MadeSource(sound, StereoSample("b", IMAGE, IMAGE, TRUTH)), batch_size=2)
@@ -274,7 +274,7 @@ def test_a_bug_in_a_source_keeps_its_traceback(folder):
 
 
 def test_motorcycle_evaluates_with_more_workers_than_pairs():
-    (batch,) = eval_loader(MotorcycleSource(), batch_size=8, workers=2)
+    (batch,) = eval_loader(MotorcycleSource(), batch_size=8, multiple=32, workers=2)
     assert batch.sizes == [(500, 741)] and batch.left.shape == (1, 3, 512, 768)
 
 
@@ -319,13 +319,13 @@ def test_batches_move_as_a_whole():
     assert moved.noc is None and moved.keys == ["a"]
 
 
-@given(st.lists(st.tuples(st.integers(1, 70), st.integers(1, 70)), max_size=4))
-def test_collate_pads_to_the_largest_and_a_multiple_of_32(sizes):
+@given(st.lists(st.tuples(st.integers(1, 70), st.integers(1, 70)), max_size=4), st.sampled_from([1, 16, 32, 64]))
+def test_collate_pads_to_the_largest_and_a_multiple_of_the_networks(sizes, multiple):
     samples = [StereoSample(str(size), np.ones((*size, 3), np.uint8), np.ones((*size, 3), np.uint8)) for size in sizes]
-    batch = collate(samples, range(len(sizes)))
+    batch = collate(samples, range(len(sizes)), multiple=multiple)
     height, width = batch.left.shape[2:]
-    assert height % 32 == width % 32 == 0
-    assert height - 32 < max((size[0] for size in sizes), default=32) <= height
+    assert height % multiple == width % multiple == 0
+    assert height - multiple < max((size[0] for size in sizes), default=multiple) <= height
     # Padding repeats the edges: of ones, ones.
     assert batch.left.sum() == 3 * len(sizes) * height * width
 

@@ -123,7 +123,7 @@ def test_a_mixture_composes_from_the_command_line(tmp_path: object) -> None:
     config = bind(composed("experiment=smoke", *SMALL, f"root={tmp_path}"))
     assert list(config.dataset.parts) == ["shapes", "small"]
     assert [type(part).__name__ for part in config.dataset.parts.values()] == ["Shapes", "Shapes"]
-    splits = Splits(config)
+    splits = Splits(config, 32)
     assert splits.test_sets == ("shapes", "small")
     assert [splits.test_set_of(i) for i in range(splits.num_test)] == ["shapes"] * 3 + ["small"] * 2
     # 4 + 16 pairs an epoch at weights 2 : 1 are 13 + 7 draws.
@@ -153,4 +153,4 @@ def test_mistakes_are_told(overrides: list[str], told: str, tmp_path: object) ->
     small = [f"dataset.parts.shapes.{key}" for key in ("num_train=4", "num_test=3", "height=64", "width=96")]
     small = small if not any("shapes" in override for override in overrides) else []
     with pytest.raises(UserError, match=told):
-        Splits(bind(composed("experiment=smoke", "dataset=mix", f"root={tmp_path}", *small, *overrides)))
+        Splits(bind(composed("experiment=smoke", "dataset=mix", f"root={tmp_path}", *small, *overrides)), 32)

@@ -47,15 +47,15 @@ def test_crops_reach_every_place_and_no_other():
     assert corners == {1 + 200 * y + x for y in range(3) for x in range(4)}
 
 
-@given(st.integers(1, 2000), st.integers(1, 2000))
-def test_padded_size_is_the_next_multiple_of_32(height, width):
-    for before, after in zip((height, width), round_up_size((height, width)), strict=True):
-        assert after % 32 == 0 and before <= after < before + 32
+@given(st.integers(1, 2000), st.integers(1, 2000), st.sampled_from([1, 32, 64]))
+def test_padded_size_is_the_next_multiple(height, width, multiple):
+    for before, after in zip((height, width), round_up_size((height, width), multiple), strict=True):
+        assert after % multiple == 0 and before <= after < before + multiple
 
 
 def test_padding_goes_to_the_bottom_and_the_right():
     sample = make_sample(5, 7)
-    padded = pad_to(sample, round_up_size(sample.size))
+    padded = pad_to(sample, round_up_size(sample.size, 32))
     assert padded.size == (32, 32)
     np.testing.assert_array_equal(padded.left[:5, :7], sample.left)
     np.testing.assert_array_equal(padded.disparity[:5, :7], sample.disparity)
@@ -68,7 +68,7 @@ def test_padding_goes_to_the_bottom_and_the_right():
 
 
 def test_sceneflow_pads_to_544():
-    assert round_up_size((540, 960)) == (544, 960)
+    assert round_up_size((540, 960), 32) == (544, 960)
 
 
 def test_vertical_flip_turns_everything_or_nothing():

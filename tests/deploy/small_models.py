@@ -60,7 +60,7 @@ def checkpoint(folder: Path, target: str | None) -> Path:
         state = build_network(config.model).state_dict()
     else:
         network = quantize_network(build_network(config.model), config.quant)
-        batch = collate([StereoSample(str(i), *views(i)) for i in (5, 6)], [0, 1])
+        batch = collate([StereoSample(str(i), *views(i)) for i in (5, 6)], [0, 1], multiple=32)
         calibrate(network, [batch], 1)
         state = network.state_dict()
     path = folder / "best.safetensors"

@@ -53,7 +53,7 @@ def test_fixed_size_and_one_engine(make_context: Make, floating: Network) -> Non
     left, right = views(0)
     with StereoModel(context.dir, threads=1) as model:
         result = model(left, right, scale=1)
-    batch = collate([StereoSample("x", left, right)], [0])
+    batch = collate([StereoSample("x", left, right)], [0], multiple=32)
     wanted = predict(floating.source.model, batch.left, batch.right)[0, : left.shape[0], : left.shape[1]]
     np.testing.assert_allclose(result.disparity, wanted.numpy(), atol=0.01)
 
@@ -83,7 +83,7 @@ def test_open_explorer(make_context: Make, floating: Network, pairs: list[str]) 
     for i in range(2):
         arrays = [np.fromfile(f / f"{i:04d}.bin", "<f4").reshape(1, 3, 64, 96) for f in folders]
         left, right = views(i)
-        padded = collate([StereoSample("x", left, right)], [0])
+        padded = collate([StereoSample("x", left, right)], [0], multiple=32)
         np.testing.assert_array_equal(arrays[0], normalize(padded.left).numpy())
         np.testing.assert_array_equal(arrays[1], normalize(padded.right).numpy())
         unfolded, weights = session.run(None, {"left": arrays[0], "right": arrays[1]})

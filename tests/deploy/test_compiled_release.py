@@ -76,7 +76,7 @@ def test_odd_sizes(engine: str, slim: torch.nn.Module) -> None:
             )
             found = model(left, right, scale=1)
             assert found.disparity.shape == found.confidence.shape == (height, width)
-            size = round_up_size((height, width))
+            size = round_up_size((height, width), 32)
             views = (torch.from_numpy(pad_edges(view, size)[None]).permute(0, 3, 1, 2) for view in (left, right))
             wanted = predict(slim, *views)[0, :height, :width].numpy()
             np.testing.assert_allclose(found.disparity, wanted, rtol=0, atol=TOLERANCE_PX)

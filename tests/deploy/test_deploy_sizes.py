@@ -65,7 +65,7 @@ def test_compiled_then_run_measured_and_compared(
     assert array.size == 3 * 128 * 192
 
     left, right = (view[0] for view in images(*ASKED))
-    batch = collate([StereoSample("x", left, right)], [0])
+    batch = collate([StereoSample("x", left, right)], [0], multiple=32)
     wanted = predict(floating.source.model, batch.left, batch.right)[0, : ASKED[0], : ASKED[1]].numpy()
     for engine in ("onnxruntime", "openvino"):
         with StereoModel(folder, engine, threads=1) as model:

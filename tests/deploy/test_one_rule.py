@@ -101,11 +101,12 @@ def test_the_rule_changes_what_comes_out(make_context: Make, liked: Path, floati
 def test_a_compiled_model_enlarges_by_its_own_weights_rule(liked: Path) -> None:
     with StereoModel(liked.parent / "compiled", threads=1) as model:
         assert model.manifest.sizing == Sizing(**LIKED)
-        assert model.enlargement(SIZE) == Sizing(**LIKED).choose_size(SIZE)[1] / SIZE[1]
+        assert model.enlargement(SIZE) == Sizing(**LIKED).choose_size(SIZE, model.manifest.multiple)[1] / SIZE[1]
 
 
 def splits_of(make_context: Make, pairs: list[str], *more: str) -> Splits:
-    return Splits(make_context(*SMALL, *pairs, *more).config, training=False)
+    config = make_context(*SMALL, *pairs, *more).config
+    return Splits(config, config.model.multiple, training=False)
 
 
 @pytest.mark.parametrize("batch", [1, 2])

@@ -51,7 +51,7 @@ REGRESSION = Regression(Expectation(24), 192, 8, 4)
 class Mean(torch.nn.Module):
     """Says for every pair how much brighter left is than right: no symmetry, so that the mirror must be right."""
 
-    maxdisp = 192
+    maxdisp, multiple = 192, 32
 
     def forward(self, left: torch.Tensor, right: torch.Tensor) -> StereoOutput:
         height, width = left.shape[-2:]
@@ -78,7 +78,7 @@ def test_predictor_crops_and_distrusts() -> None:
 class Eighth(torch.nn.Module):
     """Says an eighth of the range for every pair."""
 
-    maxdisp = 192
+    maxdisp, multiple = 192, 32
 
     def forward(self, left: torch.Tensor, right: torch.Tensor) -> StereoOutput:
         height, width = left.shape[-2:]

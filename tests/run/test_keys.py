@@ -58,7 +58,9 @@ def _file(folder: Path) -> Path:
     return folder / "file"
 
 
-MANIFEST = Manifest(ModelEntry("a", "float", None, 64, "c"), None, None, 0, {"onnxruntime": {}}, folder=Path("made"))
+MANIFEST = Manifest(
+    ModelEntry("a", "float", None, 64, "c"), None, None, 0, {"onnxruntime": {}}, multiple=32, folder=Path("made")
+)
 # What is called, its task, what a caller of the library is told, what a user of the command line is told.
 CASES: dict[str, tuple[Callable[[Path], Any], str, str, str]] = {
     "one view": (

@@ -28,20 +28,20 @@ def configured(key: str, size: object) -> Root:
     return bind(OmegaConf.merge(composed(), {node: {leaf: size}}))
 
 
-@given(st.tuples(SIDE, SIDE))
-@example((1, 1))
-@example((32, 33))
-@example((540, 960))
-def test_the_smallest_that_holds_it(size: tuple[int, int]) -> None:
-    for asked, used in zip(size, network_size("compile.size", list(size)), strict=True):
-        assert used % 32 == 0
-        assert 0 <= used - asked < 32
+@given(st.tuples(SIDE, SIDE), st.sampled_from([32, 64]))
+@example((1, 1), 32)
+@example((32, 33), 32)
+@example((540, 960), 32)
+def test_the_smallest_that_holds_it(size: tuple[int, int], multiple: int) -> None:
+    for asked, used in zip(size, network_size("compile.size", list(size), multiple), strict=True):
+        assert used % multiple == 0
+        assert 0 <= used - asked < multiple
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_rounding_is_told_in_one_line(key: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        assert network_size(key, [100, 190]) == (128, 192)
+        assert network_size(key, [100, 190], 32) == (128, 192)
     line = f"{key}=[100,190]: rounded up to [128,192]: the network takes multiples of 32 px, smaller images are padded"
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [("WARNING", line)]
 
@@ -49,7 +49,7 @@ def test_rounding_is_told_in_one_line(key: str, caplog: pytest.LogCaptureFixture
 @pytest.mark.parametrize("size", [[544, 960], [32, 32], None])
 def test_nothing_is_told_of_what_fits(size: list[int] | None, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        assert network_size("compile.size", size) == (None if size is None else tuple(size))
+        assert network_size("compile.size", size, 32) == (None if size is None else tuple(size))
     assert not caplog.records
 
 
@@ -62,8 +62,8 @@ def test_the_configuration_takes_any(key: str, size: list[int]) -> None:
 @pytest.mark.parametrize(
     ("size", "fix"),
     [
-        ([0, 190], "[32,190]"),
-        ([100, -190], "[100,32]"),
+        ([0, 190], "[544,960]"),
+        ([100, -190], "[544,960]"),
         ([544], "[544,960]"),
         ([], "[544,960]"),
         ([3, 544, 960], "[544,960]"),
@@ -100,10 +100,33 @@ def test_a_suggested_size_is_accepted(size: list[int]) -> None:
         image_size("compile.size", [int(side) for side in suggested.groups()])
 
 
-@pytest.mark.parametrize(
-    ("crop", "fix"), [([100, 200], [96, 192]), ([250, 500], [256, 512]), ([1, -64], [32, 32]), ([256], [256, 512])]
-)
+@pytest.mark.parametrize(("crop", "fix"), [([100, 200], [96, 192]), ([250, 500], [256, 512]), ([1, 64], [32, 64])])
 def test_a_crop_is_not_rounded(crop: list[int], fix: list[int]) -> None:
     with pytest.raises(UserError, match=rf"multiples of 32; try loader\.crop=\[{fix[0]},{fix[1]}\]$"):
         configured("loader.crop", crop)
     configured("loader.crop", fix)
+
+
+@pytest.mark.parametrize("crop", [[1, -64], [256]])
+def test_what_is_no_crop_is_refused(crop: list[int]) -> None:
+    with pytest.raises(
+        UserError, match=r"^loader\.crop=.*: must be \[height, width\] in px.*; try loader\.crop=\[256,512\]$"
+    ):
+        configured("loader.crop", crop)
+
+
+def test_a_crop_is_a_multiple_of_its_own_networks() -> None:
+    """Four levels above strides of 16: the coarsest map has a stride of 128. Who does not train crops nothing."""
+    wide = {
+        "model.volume.stride": 16,
+        "model.aggregation.widths": [16, 16, 16, 16],
+        "model.aggregation.units": [1, 1, 1, 1],
+        "model.aggregation.up_units": [1, 1, 1],
+        "model.aggregation.gate": "none",
+    }
+    config = composed("model=quarternet", *(f"{k}={v}".replace(" ", "") for k, v in wide.items()))
+    message = "loader.crop=[96, 192]: must be [height, width] in px, both multiples of 128; try loader.crop=[128,256]"
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        bind(OmegaConf.merge(config, {"loader": {"crop": [96, 192]}}))
+    bind(OmegaConf.merge(config, {"loader": {"crop": [128, 256]}}))
+    bind(OmegaConf.merge(config, {"loader": {"crop": [96, 192]}, "task": "infer"}))

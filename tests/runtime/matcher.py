@@ -40,7 +40,7 @@ def write_matcher(
             openvino.save_model(openvino.convert_model(folder / f"{form}.onnx"), folder / f"{form}.xml", False)
             files["openvino"][form] = file_entry(folder, f"{form}.xml", f"{form}.bin")
     model = ModelEntry("matcher", "float", None, MAXDISP, "none")
-    write_text(folder / MANIFEST, Manifest(model, size, batch, 0, files).to_json())
+    write_text(folder / MANIFEST, Manifest(model, size, batch, 0, files, multiple=32).to_json())
     return folder
 
 

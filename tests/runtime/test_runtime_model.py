@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_finds_a_known_disparity(model: StereoModel, disparity: int) -> None:
 @pytest.mark.parametrize("size", [(64, 128), (50, 101), (33, 65), (1, 1)])
 def test_pads_as_the_training_framework_does(model: StereoModel, size: tuple[int, int]) -> None:
     left, right = shifted_pair(*size, 3)
-    batch = collate([StereoSample("a", left, right)], [0])
+    batch = collate([StereoSample("a", left, right)], [0], multiple=32)
     views = [view.permute(0, 2, 3, 1).contiguous().numpy() for view in (batch.left, batch.right)]
     whole = dict(zip(model.engine.outputs, model.engine.run(*views), strict=True))
     found = model(left, right, scale=1)
@@ -190,6 +191,17 @@ def test_an_engine_that_refuses_a_file_says_so_in_one_line(tmp_path: Path, compi
     with pytest.raises(UserError, match="refuses it") as error:
         StereoModel(folder, engine)
     assert "\n" not in str(error.value)
+
+
+def test_a_folder_from_before_the_multiple_was_written_down_has_that_of_the_network_of_then(
+    compiled: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(compiled, tmp_path / "copy")
+    facts = json.loads((folder / "manifest.json").read_text())
+    for written, read in (({"multiple": 64}, 64), ({}, 32)):
+        text = json.dumps({k: v for k, v in facts.items() if k != "multiple"} | written)
+        (folder / "manifest.json").write_text(text)
+        assert read_manifest(folder).multiple == read
 
 
 def test_more_threads_than_cores_are_cut_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:

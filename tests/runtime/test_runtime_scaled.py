@@ -49,7 +49,7 @@ def on_grid(size: tuple[int, int]) -> tuple[int, int]:
 
 @given(st.integers(1, 4000), st.integers(1, 4000))
 def test_an_enlarged_pair_keeps_close_to_the_scale_meant(height: int, width: int) -> None:
-    scale, (rows, columns) = Sizing().scale((height, width)), Sizing().choose_size((height, width))
+    scale, (rows, columns) = Sizing().scale((height, width)), Sizing().choose_size((height, width), 32)
     if scale == 1:
         assert (rows, columns) == (height, width)
         return
@@ -64,7 +64,7 @@ def test_an_enlarged_pair_keeps_close_to_the_scale_meant(height: int, width: int
 @given(st.integers(200, 700), st.floats(0.8, 2.5))
 def test_an_enlarged_pair_is_padded_little(height: int, aspect: float) -> None:
     size = height, round(height * aspect)
-    seen = Sizing().choose_size(size)
+    seen = Sizing().choose_size(size, 32)
     if seen == size:
         return
     rows, columns = on_grid(seen)
@@ -80,16 +80,16 @@ def test_an_enlarged_pair_is_padded_little(height: int, aspect: float) -> None:
     [((370, 427), (672, 768)), ((500, 741), (608, 896)), ((256, 512), (512, 1024)), ((376, 1241), (376, 1241))],
 )
 def test_sizes_of_well_known_sets(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert Sizing().choose_size(size) == expected
+    assert Sizing().choose_size(size, 32) == expected
 
 
 def test_other_weights_like_other_sizes() -> None:
     small = Sizing(pixels=256 * 512, least=1.2, most=1.5)
-    assert small.choose_size((256, 512)) == (256, 512)
-    assert small.choose_size((240, 500)) == (240, 500)
-    assert small.choose_size((128, 256)) == (192, 384)
-    assert Rule(sizing=small).choose_size((128, 256)) == (192, 384)
-    assert Rule(2.0, sizing=small).choose_size((128, 256)) == (256, 512)
+    assert small.choose_size((256, 512), 32) == (256, 512)
+    assert small.choose_size((240, 500), 32) == (240, 500)
+    assert small.choose_size((128, 256), 32) == (192, 384)
+    assert Rule(sizing=small).choose_size((128, 256), 32) == (192, 384)
+    assert Rule(2.0, sizing=small).choose_size((128, 256), 32) == (256, 512)
     # On another network's grid.
     assert (
         Sizing().choose_size((370, 427), multiple=8)[0] % 8 == Sizing().choose_size((370, 427), multiple=8)[1] % 8 == 0

@@ -36,7 +36,7 @@ def write(
     Args:
         batches: of training pairs, to calibrate with.
         pairs: how many of them.
-        size: height and width of the network's images, multiples of 32; the tools want them fixed.
+        size: height and width of the network's images, its multiples; the tools want them fixed.
 
     Raises:
         UserError: the checkpoint is not float: the tools calibrate and quantise themselves.
@@ -49,7 +49,7 @@ def write(
     model = lower(network_form(trunk, source.regression), OPSET)
     write_bytes(base / "network.onnx", model.SerializeToString(deterministic=True))
     count = _write_calibration(base / "calibration", size, batches, pairs)
-    write_text(base / "config.yaml", _config(size, count))
+    write_text(base / "config.yaml", _config(source.network, size, count))
     return [base / "network.onnx", base / "config.yaml"]
 
 
@@ -64,7 +64,7 @@ def _write_calibration(folder: Path, size: tuple[int, int], batches: Iterable[St
     return count
 
 
-def _config(size: tuple[int, int], count: int) -> str:
+def _config(name: str, size: tuple[int, int], count: int) -> str:
     shape = f"1x3x{size[0]}x{size[1]}"
 
     def twice(value: str) -> str:
@@ -74,7 +74,7 @@ def _config(size: tuple[int, int], count: int) -> str:
         "model_parameters": {
             "onnx_model": "network.onnx",
             "march": _MARCH,
-            "output_model_file_prefix": "stereonetplus",
+            "output_model_file_prefix": name,
             "working_dir": "model_output",
             "layer_out_dump": False,
         },

@@ -30,7 +30,7 @@ _LARGEST = 127
 _WIDTH = 2
 """Axis of an image N×H×W×3."""
 _TOGETHER = 4
-"""Pixels; any width that the network takes is a multiple of 32."""
+"""Pixels."""
 _PERMUTATION = [0, 3, 1, 2]  # N×H×W×C -> N×C×H×W
 _SAME_SIZE = ("Cast", "Mul", "Floor")
 _IMAGE_BY_IMAGE = ("Cast", "Conv", "DequantizeLinear", "Floor", "Mul", "QuantizeLinear", "Transpose")
@@ -212,8 +212,9 @@ def convert_in_bytes(model: ir.Model) -> int:
     128) >> 8): what is whole leaves the floor as it is. So the conversion gives that difference, and G as a fourth
     channel, and the convolution behind it takes luma's weights for both.
 
-    Where the width is fixed, four neighbours in a row are converted at once, as 12 channels of one pixel to 16: three
-    or four leave most of an engine's registers empty. Their bytes lie in memory as those of single pixels do.
+    Where the width is fixed, in whole fours, four neighbours in a row are converted at once, as 12 channels of one
+    pixel to 16: three or four leave most of an engine's registers empty. Their bytes lie in memory as those of single
+    pixels do.
 
     Returns:
         How many conversions were changed.
@@ -282,7 +283,8 @@ def _convert(op: Any, model: ir.Model, image: ir.Value, matrix: _Matrix, found: 
         """N×H×W×C with as many channels, and as many more or fewer pixels in a row."""
         return op.Reshape(source, new(f"{key}.shape", np.asarray([0, 0, -1, channels])), _name=f"{name}/{key}")
 
-    together = _TOGETHER if image.shape is not None and isinstance(image.shape[_WIDTH], int) else 1
+    width = None if image.shape is None else image.shape[_WIDTH]
+    together = _TOGETHER if isinstance(width, int) and width % _TOGETHER == 0 else 1
     channels, colours = matrix.weight.shape
     source = regroup(image, together * colours, "together") if together > 1 else image
     # Dequantised before it is transposed: the other way around OpenVINO makes it floats first.

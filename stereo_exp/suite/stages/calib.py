@@ -61,7 +61,7 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
     device = choose(config.machine).device
     torch.manual_seed(config.seed)
     model = restore(start)
-    splits = Splits(config, truth=False)
+    splits = Splits(config, model.multiple, truth=False)
     if config.quant.sensitivity and not splits.test_has_truth:
         raise UserError(
             "quant.sensitivity",

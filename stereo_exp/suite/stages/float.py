@@ -71,7 +71,7 @@ def _take_weights(model: nn.Module, start: Checkpoint, config: Root) -> None:
 
 
 def _batches(config: Root) -> StereoLoader:
-    return Splits(config, truth=False).calibration(config.loader.batch_size, _BATCHES)
+    return Splits(config, config.model.multiple, truth=False).calibration(config.loader.batch_size, _BATCHES)
 
 
 def _no_pairs(config: Root, what: str) -> UserError:

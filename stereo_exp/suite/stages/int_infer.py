@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from stereo_exp.base import CELL, Meter
+from stereo_exp.base import Meter
 from stereo_exp.config import IntScheme
 from stereo_exp.data import first_views
 from stereo_exp.geometry import example_pair, periodic_share
@@ -77,7 +77,7 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
     device = choose(config.machine).device
     prepared = restore(start)
     graph = {GRAPH: describe(prepared.trunk)}
-    splits = Splits(config, training=False)
+    splits = Splits(config, prepared.multiple, training=False)
     target = build_target(config.quant.target)
     result: dict[str, Any] = {"init_from": str(start.path), "target": config.quant.target.name}
     with open_tracker(context) as tracker:
@@ -101,7 +101,8 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         if floating.is_file():
             original, _ = restore_model(floating, device)
             compared = first_pairs(network, splits, device, _CHECKERBOARD_PAIRS, rule, first)
-            result["checkerboard"] = _checkerboard(compared, Predictor(original, device, rule))
+            cell = network.regression.stride
+            result["checkerboard"] = _checkerboard(compared, Predictor(original, device, rule), cell)
             if config.eval.pictures:
                 path, sample = context.dir / "pictures" / "int_against_float.png", example_pair()
                 picture, difference = draw_against_float(path, sample, network, original, device)
@@ -120,9 +121,10 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _checkerboard(pairs: Iterable[Seen], original: Predictor) -> float | None:
+def _checkerboard(pairs: Iterable[Seen], original: Predictor, cell: int) -> float | None:
+    """The share of the differences that repeats every `cell` px; None: all pairs are smaller."""
     differences = (seen.disparity - original(seen.sample).disparity for seen in pairs)
-    shares = [periodic_share(each) for each in differences if min(each.shape) >= CELL]
+    shares = [periodic_share(each, cell) for each in differences if min(each.shape) >= cell]
     return sum(shares) / len(shares) if shares else None
 
 

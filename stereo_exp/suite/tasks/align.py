@@ -121,7 +121,7 @@ def _limits(config: Align, target: str | None, exact: bool, limits: Any) -> Any:
 
 def _size(config: Align, manifest: Manifest) -> tuple[int, int] | None:
     """What to compare at; None: every pair at its own size, padded."""
-    asked = network_size("align.size", config.size)
+    asked = network_size("align.size", config.size, manifest.multiple)
     if manifest.size is None or asked is None or asked == manifest.size:
         return manifest.size or asked
     log.warning("align.size=[%d,%d]: taking [%d,%d], which the model was compiled for", *asked, *manifest.size)

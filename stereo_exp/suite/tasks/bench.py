@@ -34,7 +34,7 @@ def run(context: RunContext) -> Result:
     """Measure; returns the report's part."""
     config = context.config.bench
     manifest = find_compiled(context, "bench.model", config.model)
-    size = manifest.size or network_size("bench.size", config.size)
+    size = manifest.size or network_size("bench.size", config.size, manifest.multiple)
     engine = context.config.engine
     load = Load(manifest, engine.name, engine.threads, size, config.frames, config.warm_up, engine.device)
     with open_tracker(context) as tracker, pin_cores(config.cores):

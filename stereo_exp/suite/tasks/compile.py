@@ -38,21 +38,21 @@ def run(context: RunContext) -> dict[str, Any]:
     log.info("network %s, stage %s%s", path, found.stage, f" ({found.why})" if found.why else "")
     for engine in config.engines:
         check_installed(engine)
-    size = network_size("compile.size", config.size)
-    report_size = size or network_size("compile.report_size", config.report_size)
-    result: dict[str, Any] = {
-        "stage": found.stage,
-        "checkpoint": str(path),
-        "opt": config.opt,
-        "size": size,
-        "batch": config.batch,
-    }
     with open_tracker(context) as tracker:
         source = load_source(path)
+        size = network_size("compile.size", config.size, source.multiple)
+        report_size = size or network_size("compile.report_size", config.report_size, source.multiple)
+        result: dict[str, Any] = {
+            "stage": found.stage,
+            "checkpoint": str(path),
+            "opt": config.opt,
+            "size": size,
+            "batch": config.batch,
+        }
         tracker.tag(checkpoint=str(path), parent_run=source.checkpoint.meta["run_id"])
         for name in config.engines:
             if name in TOOL_CHAINS:
-                batches = Splits(context.config, truth=False).calibration(1, config.calibration_pairs)
+                batches = Splits(context.config, source.multiple, truth=False).calibration(1, config.calibration_pairs)
                 files = TOOL_CHAINS[name].load()(source, context.dir, batches, config.calibration_pairs, report_size)
                 result[name] = [str(file) for file in files]
         if engines := [name for name in config.engines if name in ENGINES]:

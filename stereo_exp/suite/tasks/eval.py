@@ -33,7 +33,7 @@ def _evaluate(context: RunContext, process: Process, chosen: Chosen) -> dict[str
     is_torch = isinstance(model.engine, TorchEngine)
     network = model.engine.model if is_torch else model  # type: ignore[attr-defined]
     device = model.engine.device if is_torch else torch.device("cpu")  # type: ignore[attr-defined]
-    splits = Splits(config, training=False)
+    splits = Splits(config, model.manifest.multiple, training=False)
     meta: dict[str, Any] = {} if chosen.checkpoint is None else read_meta(chosen.checkpoint)
     with open_tracker(context, process.is_main) as tracker:
         tracker.tag(checkpoint=str(chosen.checkpoint), parent_run=meta.get("run_id"))

@@ -36,9 +36,9 @@ def run(context: RunContext) -> dict[str, Any]:
     check_installed("onnxruntime")
     from stereo_exp.deploy import measure
 
-    size = network_size("export.size", config.size)
     with open_tracker(context) as tracker:
         source = load_source(path)
+        size = network_size("export.size", config.size, source.multiple)
         tracker.tag(checkpoint=str(path), parent_run=source.checkpoint.meta["run_id"])
         file = context.dir / f"{source.stage}_{config.form}.onnx"
         write_bytes(file, _export(source, config, size))

@@ -273,7 +273,7 @@ def run_training(
         resume: a `last` checkpoint to go on from.
         before_step: see `Trainer`.
     """
-    splits = Splits(context.config)
+    splits = Splits(context.config, model.multiple)  # type: ignore[arg-type]
     with open_tracker(context, process.is_main) as tracker:
         if start is not None:
             tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
