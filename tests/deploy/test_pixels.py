@@ -43,7 +43,7 @@ def session_of(pixels: Pixels) -> InferenceSession:
     return InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
-def compare(regression: Regression, session: InferenceSession, block: int, logits: Logits) -> None:
+def compare(regression: Regression, session: InferenceSession, block: int, logits: Logits) -> list[Tensor]:
     """Run both, the graph on the superpixel logits as they are before a shuffle of `block`."""
     output = regression(logits)
     wanted = [full_disparity(output), full_confidence(output)]
@@ -54,7 +54,7 @@ def compare(regression: Regression, session: InferenceSession, block: int, logit
     for mine, theirs, largest in zip(found, wanted, (regression.maxdisp, 1), strict=True):
         assert mine.dtype == np.float32
         np.testing.assert_allclose(mine, theirs.numpy(), atol=2e-6 * largest)
-        assert float(theirs.std()) > 0
+    return wanted
 
 
 def drawn(seed: int, neighbours: int, size: tuple[int, int, int], side: int) -> Logits:
@@ -75,7 +75,8 @@ def test_the_graph_computes_what_torch_does(
     regression = Regression(Expectation(D), D * stride, stride, neighbours, pixel)
     session = session_of(Pixels(regression, unrolled, block))
     for seed, size in enumerate([(1, 2, 3), (2, 1, 1), (3, 4, 2), (1, 1, 5)]):
-        compare(regression, session, block, drawn(seed, neighbours, size, stride // pixel))
+        maps = compare(regression, session, block, drawn(seed, neighbours, size, stride // pixel))
+        assert size[1:] == (1, 1) or all(float(each.std()) > 0.01 for each in maps), "constants would prove nothing"
 
 
 @settings(deadline=None, max_examples=25)
