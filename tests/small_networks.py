@@ -19,11 +19,12 @@ from stereo_exp.model.readout import StereoOutput
 from stereo_exp.quant.network import QuantisedStereoNet
 from stereo_exp.suite.build import build_network, quantize_network
 
-SMALL = ("experiment=smoke", "tracker=none", "model.maxdisp=32")
-# The smallest network of every kind.
+# The crop fits the deepest of them.
+SMALL = ("experiment=smoke", "tracker=none", "model.maxdisp=32", "loader.crop=[64,128]")
+# The smallest network of every kind; what builds on an option has its values.
 TINY = {
-    **{f"model/backbone={name}": ("model.backbone.width=0.25",) for name in
-       ("tiny", "mixvargenet", "mixvargenet_slim", "mobilenetv2")},
+    "model/backbone=mixvargenet": ("model.backbone.width=0.25",),
+    "model/backbone=mobilenetv2": ("model.backbone.width=0.25",),
     "model/backbone=residual": ("model.backbone.widths=[8,8,16,16,16]", "model.backbone.units=[0,0,1,0,1]"),
     "model/volume=single": ("model.volume.features=16",),
     "model/aggregation=adaptive": ("model.aggregation.num_modules=2",),
@@ -44,7 +45,12 @@ def small_words(*overrides: str) -> list[str]:
     # A network picks a head and others, a head its four parts; what is named itself wins.
     for group, name in sorted(named, key=lambda pair: (pair[0].count("/"), pair[0] != "model/head")):
         chosen |= {**choices.read(group, name).picks, group: name}
-    sizes = (word for part in PARTS for word in TINY.get(f"model/{part}={chosen[f'model/{part}']}", ()))
+    sizes = []
+    for group in (f"model/{part}" for part in PARTS):
+        name = chosen[group]
+        while base := choices.read(group, name).base:
+            name = base
+        sizes += TINY.get(f"{group}={name}", ())
     return [*SMALL, *sizes, *overrides]
 
 
@@ -57,6 +63,7 @@ def small_config(*overrides: str) -> Root:
 NEEDS = {
     # Its cells have 4 px, the published up-sampling's 8.
     "model/volume=single": ("model/upsampling=convex",),
+    "model/volume=single_light": ("model/upsampling=convex",),
 }
 
 

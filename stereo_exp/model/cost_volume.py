@@ -51,7 +51,7 @@ def banded_volume(left: Tensor, right: Tensor, num_disparities: int, block: int)
 
     Args:
         left, right, num_disparities: see there.
-        block: columns; the last block is filled up with zeros.
+        block: columns, 2 or more; the last block is filled up with zeros.
     """
     batch, channels, height, width = left.shape
     number = (width + block - 1) // block

@@ -125,7 +125,7 @@ def mode_cross_entropy(
     else:
         cells = (each.unfold(1, stride, stride).unfold(2, stride, stride).flatten(3) for each in (truth, mask))
         depths, valid = cells
-        valid = valid & (depths <= reach)
+        valid = valid & (depths > 0) & (depths <= reach)
         near = (depths - centre.unsqueeze(-1)).abs() <= stride
         parts = [valid & near, valid & ~near]
         means, numbers = [], []

@@ -25,7 +25,7 @@ NEEDS = {
     # Nobody trains the furthest stage that there is.
     ("stage", "auto"): ["task=eval"],
     # The published up-sampling has cells of 8 px, this volume of 4.
-    ("model/volume", "single"): ["model/upsampling=convex"],
+    **{("model/volume", name): ["model/upsampling=convex"] for name in ("single", "single_light")},
     ("dataset", "sceneflow"): ["dataset.root=/data/sceneflow"],
     **{("dataset", name): [f"dataset.root=/data/{name}"] for name in ("kitti2012", "kitti2015", "middlebury", "eth3d")},
     ("dataset", "pairs"): ["dataset.root=/data/mine", "dataset.left=left/*.png", "dataset.right=right/*.png"],

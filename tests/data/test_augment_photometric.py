@@ -4,11 +4,17 @@ import cv2
 import numpy as np
 import pytest
 
-from stereo_exp.data.augment import Erase, Jpeg, Noise, Photometric
+from stereo_exp.data.augment import Erase, Jpeg, Noise, Photometric, Statistics
 from stereo_exp.geometry.pair import StereoSample
 
 TRUTH = np.full((64, 96), 5, np.float32)
-OPS = [Photometric(tint=0.1, probability=1), Noise(probability=1), Jpeg(probability=1), Erase(probability=1)]
+OPS = [
+    Photometric(tint=0.1, probability=1),
+    Statistics(probability=1),
+    Noise(probability=1),
+    Jpeg(probability=1),
+    Erase(probability=1),
+]
 
 
 def textured(height=64, width=96):
@@ -33,7 +39,7 @@ def test_only_images_change(op):
         assert out.left.min() >= 0 and out.right.flags.c_contiguous
 
 
-@pytest.mark.parametrize("op", OPS[:3], ids=lambda op: type(op).__name__)
+@pytest.mark.parametrize("op", OPS[:4], ids=lambda op: type(op).__name__)
 def test_two_equal_views_come_out_unequal(op):
     sample = StereoSample("a", textured(), textured(), TRUTH)
     out = op(sample, np.random.default_rng(0))
@@ -137,3 +143,74 @@ def test_erased_pixels_are_rectangles_of_the_mean_colour():
 def test_erasing_a_small_image_keeps_inside():
     out = Erase(count_max=5, size_min=50, size_max=100, probability=1)(flat(9, (8, 9)), np.random.default_rng(0))
     assert out.right.shape == (8, 9, 3)
+
+
+# Mean and spread of every channel, drawn anew.
+
+
+def statistics_of(image):
+    values = image.reshape(-1, 3) / 255
+    return values.mean(0), values.std(0)
+
+
+def test_statistics_are_off_at_probability_0():
+    sample = StereoSample("a", textured(), textured(), TRUTH)
+    out = Statistics(mean=1, spread=2, probability=0)(sample, np.random.default_rng(0))
+    assert out.left is sample.left and out.right is sample.right and out.disparity is TRUTH
+
+
+def test_statistics_of_no_strength_change_nothing():
+    sample = StereoSample("a", textured(), textured(), TRUTH)
+    out = Statistics(mean=0, spread=0, probability=1)(sample, np.random.default_rng(0))
+    np.testing.assert_array_equal(out.left, sample.left)
+
+
+def test_mean_and_spread_move_as_drawn():
+    # Blurred noise lies in the middle of the range: what is moved a little is not cut off.
+    sample = StereoSample("a", textured(), textured(), TRUTH)
+    means, spreads = statistics_of(sample.left)
+    for seed in range(10):
+        out = Statistics(mean=0.05, spread=0.2, probability=1)(sample, np.random.default_rng(seed))
+        check = np.random.default_rng(seed)
+        for view in (out.left, out.right):
+            check.random()
+            shift, contrast = check.standard_normal((2, 3))
+            moved, stretched = statistics_of(view)
+            np.testing.assert_allclose(moved - means, 0.05 * shift, atol=2e-3)
+            np.testing.assert_allclose(stretched / spreads, np.exp(0.2 * contrast), rtol=0.03)
+            assert np.ptp(shift) > 0 and np.ptp(contrast) > 0, "each channel has its own"
+
+
+def test_statistics_depend_on_the_generator_alone():
+    sample = StereoSample("a", textured(), textured(), TRUTH)
+    op = Statistics(probability=0.5)
+    first, again, other = (op(sample, np.random.default_rng(seed)) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first.left, again.left)
+    np.testing.assert_array_equal(first.right, again.right)
+    assert not np.array_equal(first.left, other.left) or not np.array_equal(first.right, other.right)
+    # Changed or not, a view takes as many numbers, so that the next one's luck is its own.
+    a, b = np.random.default_rng(0), np.random.default_rng(0)
+    Statistics(probability=0)(sample, a)
+    Statistics(probability=1)(sample, b)
+    assert a.random() == b.random()
+
+
+def test_the_share_of_views_is_the_one_asked_for():
+    sample = StereoSample("a", textured(), textured(), TRUTH)
+    op = Statistics(probability=0.3)
+    outs = [op(sample, np.random.default_rng(seed)) for seed in range(300)]
+    changed = [view is not sample.left and view is not sample.right for out in outs for view in (out.left, out.right)]
+    assert 0.25 < np.mean(changed) < 0.35
+
+
+def test_statistics_saturate_and_do_not_wrap():
+    image = np.random.default_rng(0).integers(200, 256, (64, 96, 3)).astype(np.uint8)
+    sample = StereoSample("a", image, image, TRUTH)
+    for seed in range(20):
+        out = Statistics(mean=0.5, spread=0.5, probability=1)(sample, np.random.default_rng(seed)).left.astype(int)
+        check = np.random.default_rng(seed)
+        check.random()
+        shift, contrast = check.standard_normal((2, 3))
+        mean = image.mean((0, 1)) / 255
+        wanted = (image / 255 - mean) * np.exp(0.5 * contrast) + mean + 0.5 * shift
+        np.testing.assert_allclose(out, np.clip(wanted, 0, 1) * 255, atol=0.51)

@@ -28,7 +28,7 @@ ALONE = [
     for head in HEADS
     for part in PARTS[1:]
     for words in options(f"model/{part}")
-    if (head, words[0]) != ("model/head=quarter", "model/upsampling=deconvolution")
+    if not (words[0] == "model/upsampling=deconvolution" and head in ("model/head=quarter", "model/head=quarter_light"))
 ]
 KEYS = [
     ("model/head=quarter", "model.volume.groups=3", "model.volume.features=48"),
@@ -40,6 +40,8 @@ KEYS = [
     ("model/head=quarter", "model/neck=decoder", "model.neck.stride=2"),
     ("model/volume=pyramid", "model.volume.scales=1"),
     ("model/volume=pyramid", "model.volume.stride=4", "model/upsampling=convex"),
+    ("model/head=quarter", "model.volume.stride=2", "model.upsampling.pixel=2"),
+    ("model/upsampling=convex_half", "model.upsampling.neighbours=4"),
 ]
 
 
@@ -80,11 +82,11 @@ def test_every_composition_learns(words: tuple[str, ...]) -> None:
         output = network(*views(*SIZE))
     stride, candidates = model.volume.stride, model.maxdisp // model.volume.stride
     cells = (SIZE[0] // stride, SIZE[1] // stride)
-    neighbours = network.regression.neighbours
+    neighbours, pixel = network.regression.neighbours, network.regression.pixel
     assert output.low.shape == (2, 1, *cells)
     assert output.logits.shape == (2, candidates, *cells)
     assert output.unfolded.shape == (2, neighbours, *cells)
-    assert output.weights.shape == (2, neighbours, *SIZE)
+    assert output.weights.shape == (2, neighbours, SIZE[0] // pixel, SIZE[1] // pixel)
     assert output.volumes == ()
     disparity, confidence = full_disparity(output), full_confidence(output)
     assert disparity.shape == confidence.shape == (2, *SIZE)

@@ -2,7 +2,7 @@
 
 from stereo_exp.data.augment.base import Augment, Augmentation, WholeAugmentation
 from stereo_exp.data.augment.geometry import HflipSwap, Scale, VerticalFlip, VerticalJitter
-from stereo_exp.data.augment.photometric import Erase, Jpeg, Noise, Photometric
+from stereo_exp.data.augment.photometric import Erase, Jpeg, Noise, Photometric, Statistics
 
 __all__ = [
     "Augment",
@@ -13,6 +13,7 @@ __all__ = [
     "Noise",
     "Photometric",
     "Scale",
+    "Statistics",
     "VerticalFlip",
     "VerticalJitter",
     "WholeAugmentation",
