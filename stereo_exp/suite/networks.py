@@ -281,6 +281,11 @@ class Predictor:
             entry = ModelEntry("network", "", None, int(model.maxdisp), "")  # type: ignore[arg-type]
             self._stereo = StereoModel.of_engine(_uncompiled(entry, rule.sizing), TorchEngine(model, device))
 
+    @property
+    def maxdisp(self) -> int:
+        """The network's range, px."""
+        return self._stereo.maxdisp
+
     def __call__(self, sample: StereoSample) -> Prediction:
         """Predict one pair; its truth, if any, is not looked at."""
         return self._stereo.predict(sample.left, sample.right, self.rule)
