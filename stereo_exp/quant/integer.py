@@ -67,8 +67,9 @@ class IntegerEvaluator(Interpreter):
             return Integers(args[0].value * args[1].value, args[0].exponent + args[1].exponent)
         if target == ops.SCALE:
             return args[0]._replace(exponent=args[0].exponent + _exponent(torch.tensor(args[1])))
-        if target == ops.aten.cat.default:
-            values, exponent = integers.align(*args[0])
+        if target == ops.CAT:
+            # Channels of several convolutions have grids of their own; behind it there is one.
+            values, exponent = integers.align(*map(integers.join, args[0]))
             return Integers(torch.cat(values, *args[1:]), exponent)
         if target == ops.NEAREST:
             return args[0]._replace(value=integers.repeat(args[0].value, int(args[2][0])))

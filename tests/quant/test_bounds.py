@@ -12,18 +12,14 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from small_trunks import small
 from torch import Tensor, nn
-from torch.fx import GraphModule
 
 from stereo_exp.model.layers import LEAKY_SLOPE
 from stereo_exp.quant.bounds import CALIBRATION_BITS, accumulator_bounds, raise_floors
-from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser, Quantiser
+from stereo_exp.quant.fake import ActivationQuantiser, PerChannelWeightQuantiser
 from stereo_exp.quant.integer import compare
 from stereo_exp.quant.network import QuantisedStereoNet, convert
-from stereo_exp.quant.observers import MinMaxObserver
-from stereo_exp.quant.pt2e import prepare_qat_pt2e
-from stereo_exp.quant.quantiser import NetworkQuantiser
-from stereo_exp.quant.targets import Pow2
 
 Array = np.ndarray[Any, Any]
 ENGINES = ("onnxruntime", "openvino")
@@ -85,26 +81,6 @@ def _integers_of_sums(engine: str, path: Path, sums: Array, slope: float = 1.0) 
 
     program = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return program(halves)[0]
-
-
-def small(module: nn.Module, channels: int, **scales: float) -> GraphModule:
-    """`module` prepared with the given scales; weights' scales follow the weights."""
-    program = torch.export.export(module.eval(), (torch.rand(1, channels, 8, 8),))
-    graph = program.module()
-    assert isinstance(graph, GraphModule)
-    for node in list(graph.graph.nodes):
-        if node.op == "call_module" and not node.users:
-            graph.graph.erase_node(node)
-    graph.recompile()
-    trunk = prepare_qat_pt2e(graph, NetworkQuantiser(Pow2(), MinMaxObserver))
-    for quantiser in trunk.modules():
-        if isinstance(quantiser, ActivationQuantiser):
-            quantiser.scale.fill_(scales.get(quantiser.label, 2.0**-7))
-        elif isinstance(quantiser, PerChannelWeightQuantiser):
-            quantiser.observe(trunk.get_parameter(quantiser.label))
-        if isinstance(quantiser, Quantiser):
-            quantiser.quantising = True
-    return trunk
 
 
 @pytest.mark.parametrize("bias", [0.0, 1.5])

@@ -28,9 +28,25 @@ def views(seed: int, batch: int, height: int, width: int) -> tuple[Tensor, Tenso
     return normalize(pairs.left), normalize(pairs.right)
 
 
-@pytest.fixture(scope="module", params=["tiny", "mobilenetv2"])
+QUARTER = ("model/backbone=residual", "model/neck=decoder", "model/head=quarter")
+NETWORKS = {
+    "tiny": ("model/backbone=tiny",),
+    "mobilenetv2": ("model/backbone=mobilenetv2",),
+    "quarter": QUARTER,
+    # Groups, partial units, weights for blocks of four cells.
+    "quarter, otherwise": (
+        *QUARTER,
+        "model.volume.groups=2",
+        "model.aggregation.unit=partial",
+        "model.upsampling.neighbours=4",
+        "model.upsampling.pixel=2",
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
 def fake(request: pytest.FixtureRequest, calibrated: Calibrated) -> QuantisedStereoNet:
-    return calibrated(f"model/backbone={request.param}", "model.backbone.width=0.25", seed=5)
+    return calibrated(*NETWORKS[request.param], seed=5)
 
 
 @pytest.mark.parametrize(("batch", "height", "width"), SIZES)
@@ -84,10 +100,14 @@ class _Watched(IntegerEvaluator):
 
 
 def test_no_float_anywhere_in_the_walk(fake: QuantisedStereoNet) -> None:
-    watched = _Watched(convert(fake).trunk)
+    trunk = convert(fake).trunk
+    watched = _Watched(trunk)
     with torch.no_grad():
         outputs = watched.run(*views(3, 1, 32, 64))
-    assert len(watched.types) > 300
+    operators = (n for n in trunk.graph.nodes if isinstance(n.target, torch._ops.OpOverload))
+    calls = {n.name for n in operators if "sym_size" not in str(n.target)}
+    assert watched.types.keys() == calls
+    assert len(calls) > 250
     for name, types in watched.types.items():
         assert types == {torch.int64}, name
     assert all(isinstance(out, Integers) for out in outputs)
