@@ -50,6 +50,12 @@ Cli = Callable[..., Any]
         ("task=infer infer.left=l.png", ["infer.right", "add infer.right=FILE"]),
         ("--config-name=nope", ["nope"]),
         ("--config-dir=/not/there", ["/not/there"]),
+        ("model.head.hidden=8", ["model.head.hidden=8", "has a new name", "type model.upsampling.hidden=8"]),
+        ("model.head.num_modules=2 seed=1", ["model.head.num_modules=2", "type model.aggregation.num_modules=2"]),
+        ("model.head=aanet_spx", ["model.head=aanet_spx", "is gone", "model.upsampling.hidden for model.head.hidden"]),
+        ("+model.head.num_modules=2", ["model.head", "model.aggregation.num_modules for model.head.num_modules"]),
+        ("model/head=aanet", ["model/head=aanet", "try model/head=aanet_spx"]),
+        ("model/volume=single", ["model/upsampling=deconvolution", "cells of 8 px", "try model/upsampling=convex"]),
     ],
 )
 def test_mistake_in_the_configuration(cli: Cli, arguments: str, told: list[str], tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from in_process import run_in_process
 from safetensors.numpy import load_file
 
 from stereo_exp.model.former import rename
+from stereo_exp.runtime.model import StereoModel
 
 FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text())
@@ -35,6 +37,23 @@ def test_disparity_is_what_it_was(stage: str, tmp_path: Path, monkeypatch: pytes
     assert found.shape == wanted.shape == (64, 96)
     assert wanted.mean() == pytest.approx(of["mean_px"], abs=1e-3), "the stored disparity is not the one described"
     assert np.abs(found - wanted).max() <= of["tolerance_px"]
+
+
+def test_int_infer_compiles_to_the_same_disparity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its stored graph names modules of before; what is compiled has today's, and the numbers of before."""
+    monkeypatch.chdir(tmp_path)
+    of = EXPECTED["checkpoints"]["int_infer"]
+    engines = "compile.engines=[onnxruntime] tracker=none machine.threads=1"
+    line = f"task=compile {of['words']} checkpoint={{folder}}/{{file}} {engines} {EXPECTED['network']}"
+    report = run_in_process(*words(line, of["file"])).report
+    model = StereoModel(report["compiled"], engine="onnxruntime", threads=1, scale=1)
+    found = model(FOLDER / "left.png", FOLDER / "right.png").disparity
+    wanted = cv2.imread(str(FOLDER / of["disparity"]), cv2.IMREAD_UNCHANGED)
+    assert np.abs(found - wanted).max() <= of["tolerance_px"]
+    (graph,) = Path(report["compiled"]).rglob("full.onnx")
+    parts = {node.name.split("/")[0].split(".")[0] for node in onnx.load(graph).graph.node}
+    assert {"volume", "aggregation", "upsampling"} <= parts
+    assert "head" not in parts
 
 
 def test_qat_converts_to_the_same_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
