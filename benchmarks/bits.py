@@ -68,7 +68,7 @@ CALIB = "quant.stage.num_batches=2 quant.stage.batch_size=4"
 COMPILE = "compile/device=journey5_like compile.report_size=[96,192]"
 FIXED = "export.size=[96,192] export.batch=1"
 RUNTIME = "{compiled} {left} {right} --scale 1 --threads 1 -o {out} --engine"
-INFER = "task=infer name=released checkpoint=release infer.scale=1 infer.left={left} infer.right={right}"
+INFER = "task=infer engine=torch name=released checkpoint=release infer.scale=1 infer.left={left} infer.right={right}"
 COMMANDS = {
     "float": Command("train", f"stage=float {TINY} {TRAIN}=fp32"),
     "calib": Command("train", f"stage=calib {TINY} {CALIB}", "float"),

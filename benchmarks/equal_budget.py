@@ -3,8 +3,8 @@
     python benchmarks/equal_budget.py --root RUNS [--pairs 40000] [--write docs/network.md --json FILE --picture PNG]
 
 Each trains by the entrypoint on 2,400 rendered pairs. It is evaluated on 60 held-out ones along the way, and at the end
-on the real sets that lie in `--data`, at the size that it likes. Rate, optimiser and weight of the loss are what trials
-of equal number found best for each (docs/log.md). Interrupted, it goes on where it was: type it again. With `--only` one
+on the real sets that lie in `--data`, at the size that it likes. Rate, optimiser and weight of the loss are what as
+many trials found best for each (docs/log.md). Interrupted, it goes on where it was: type it again. With `--only` one
 network is trained, to be joined by the other later. The last line is JSON.
 """
 

@@ -170,7 +170,7 @@ SHARPNESS = 16.0
 
 
 def test_a_volume_says_how_sharp_it_is() -> None:
-    assert PyramidVolume([32, 32, 16, 16, 16], 192).sharpness == SHARPNESS
+    assert PyramidVolume([32, 32, 16, 16, 16], 192, stride=8, scales=3).sharpness == SHARPNESS
 
 
 @pytest.mark.parametrize("disparity", [32.0, 64.0, 128.0])

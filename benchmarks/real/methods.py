@@ -83,16 +83,16 @@ def load_methods(options: argparse.Namespace, wanted: Sequence[str]) -> tuple[di
         cv2.setNumThreads(options.threads)
     floating, float_facts = load_network(options.float, FLOAT, options.device, options.network)
     integer, int_facts = load_network(options.int, INT8, options.device, options.network)
-    if floating.model.maxdisp != integer.model.maxdisp:
+    if floating.maxdisp != integer.maxdisp:
         raise CheckpointError(
             "--int",
             options.int,
-            f"has maxdisp {integer.model.maxdisp}, --float {floating.model.maxdisp}",
+            f"has maxdisp {integer.maxdisp}, --float {floating.maxdisp}",
             "give two of one chain",
         )
-    matcher = Sgbm(floating.model.maxdisp)
-    fine = Predictor(integer.model, integer.device, replace(integer.rule, refine=True))
-    as_given = Predictor(integer.model, integer.device)
+    matcher = Sgbm(floating.maxdisp)
+    fine = Predictor(integer.module, integer.device, replace(integer.rule, refine=True))
+    as_given = Predictor(integer.module, integer.device)
     methods: dict[str, Method] = {
         FLOAT: lambda sample: floating(sample).disparity,
         INT8: lambda sample: integer(sample).disparity,
@@ -100,4 +100,4 @@ def load_methods(options: argparse.Namespace, wanted: Sequence[str]) -> tuple[di
         AS_GIVEN: lambda sample: as_given(sample).disparity,
         SGBM: lambda sample: matcher(sample.left, sample.right),
     }
-    return {name: methods[name] for name in wanted}, floating.model.maxdisp, {FLOAT: float_facts, INT8: int_facts}
+    return {name: methods[name] for name in wanted}, floating.maxdisp, {FLOAT: float_facts, INT8: int_facts}

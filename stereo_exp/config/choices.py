@@ -176,6 +176,9 @@ class Choices:
         if "override" in words:
             if option is not None and where.startswith("/"):
                 choice.forces[where[1:]] = option
+            elif option is not None:
+                # Of what the option builds on.
+                choice.picks[f"{choice.group}/{where}"] = option
             return
         where = where[1:] if where.startswith("/") else f"{choice.group}/{where}".lstrip("/")
         if isinstance(entry, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import onnx
@@ -73,6 +74,10 @@ def export_trunk_onnx(
     return model
 
 
+# Each engine's form has the same read-out behind it: exported once for a network.
+_READOUTS: WeakKeyDictionary[nn.Module, dict[tuple[int, int], onnx.ModelProto]] = WeakKeyDictionary()
+
+
 def export_readout(regression: Regression, like: onnx.ModelProto, prefix: str = "") -> onnx.ModelProto:
     """The network's read-out as its module computes it: `logits` N×D×h×w -> `low` and `near`, N×1×h×w.
 
@@ -81,6 +86,16 @@ def export_readout(regression: Regression, like: onnx.ModelProto, prefix: str = 
         prefix: of all names.
     """
     opset = next(o.version for o in like.opset_import if o.domain == "")
+    found = _READOUTS.setdefault(regression, {})
+    key = (max(opset, OLDEST_OPSET), like.ir_version)
+    if key not in found:
+        found[key] = _export_cells(regression, *key)
+    model = onnx.ModelProto()
+    model.CopyFrom(found[key])
+    return compose.add_prefix(model, prefix)
+
+
+def _export_cells(regression: Regression, opset: int, ir_version: int) -> onnx.ModelProto:
     sizes = {axis: torch.export.Dim(name, min=1, max=2**20) for axis, name in ((0, "n"), (2, "h"), (3, "w"))}
     example = torch.zeros(2, regression.maxdisp // regression.stride, 3, 5)
     with quiet():
@@ -88,7 +103,7 @@ def export_readout(regression: Regression, like: onnx.ModelProto, prefix: str = 
             _Cells(regression).eval(),
             (example,),
             dynamo=True,
-            opset_version=max(opset, OLDEST_OPSET),
+            opset_version=opset,
             dynamic_shapes=(sizes,),
             input_names=["logits"],
             output_names=["low", "near"],
@@ -96,13 +111,13 @@ def export_readout(regression: Regression, like: onnx.ModelProto, prefix: str = 
         )
     assert program is not None
     model = program.model_proto
-    model.ir_version = like.ir_version
+    model.ir_version = ir_version
     _name_nodes(model)
     for value in (*model.graph.input, *model.graph.output):
         for axis in (0, 2, 3):
             value.type.tensor_type.shape.dim[axis].dim_param = "Nchw"[axis]
     del model.graph.value_info[:]
-    return compose.add_prefix(model, prefix)
+    return model
 
 
 class _Cells(nn.Module):

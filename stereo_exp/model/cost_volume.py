@@ -42,7 +42,7 @@ def correlation_volume(left: Tensor, right: Tensor, num_disparities: int) -> Ten
     return band.permute(0, 3, 1, 2) * (1.0 / channels)
 
 
-def banded_volume(left: Tensor, right: Tensor, num_disparities: int, block: int) -> Tensor:
+def block_volume(left: Tensor, right: Tensor, num_disparities: int, block: int) -> Tensor:
     """What `correlation_volume` computes, without most of the products that it throws away.
 
     A row is cut into blocks of `block` columns. Those of one block meet only the right columns that their candidates
@@ -77,7 +77,7 @@ class CorrelationVolume(nn.Module):
 
     Args:
         num_disparities: D.
-        block: where given, `banded_volume` computes it.
+        block: where given, `block_volume` computes it.
     """
 
     def __init__(self, num_disparities: int, block: int | None = None) -> None:
@@ -87,7 +87,7 @@ class CorrelationVolume(nn.Module):
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         if self.block is None:
             return correlation_volume(left, right, self.num_disparities)
-        return banded_volume(left, right, self.num_disparities, self.block)
+        return block_volume(left, right, self.num_disparities, self.block)
 
     def extra_repr(self) -> str:
         return f"num_disparities={self.num_disparities}, block={self.block}"

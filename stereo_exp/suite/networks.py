@@ -297,6 +297,11 @@ class Predictor:
         """Whether `module` itself gives all that is asked of a pair of (height, width)."""
         return self.module is not None and self.rule.is_plain(size, self.multiple)
 
+    @property
+    def maxdisp(self) -> int:
+        """The network's range, px."""
+        return self._stereo.maxdisp
+
     def __call__(self, sample: StereoSample) -> Prediction:
         """Predict one pair; its truth, if any, is not looked at."""
         return self._stereo.predict(sample.left, sample.right, self.rule)

@@ -1,5 +1,6 @@
 """The accuracy table: real pairs by our readers, every figure where it belongs, page and JSON saying the same."""
 
+import argparse
 import json
 import re
 from pathlib import Path
@@ -8,12 +9,13 @@ import accuracy
 import numpy as np
 import pytest
 from real.markdown import block, write_block
-from real.methods import FLOAT, INT8, REFINED, SGBM, Method
+from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, Method, load_methods
 from real.output import name_block, page_text
 from real.sets import RealSet, default_root, open_sets
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.data.source import StereoSource
+from stereo_exp.geometry import example_pair
 from stereo_exp.geometry.pair import StereoSample
 from stereo_exp.weights import PUBLISHED, SLIM
 
@@ -135,3 +137,17 @@ def test_page_and_json_say_the_same(repository: Path, network: str) -> None:
     report = json.loads(measured.read_text())
     assert block(repository / "docs" / "results" / "accuracy.md", name) == page_text(report, accuracy.render(report))
     assert not re.search(r"NaN|Infinity", measured.read_text())
+
+
+def test_every_method_sees_a_pair() -> None:
+    """The released networks and SGBM, as the tables of accuracy name them."""
+    options = argparse.Namespace(float="release", int="release", device="cpu", network="slim", threads=None)
+    methods, maxdisp, facts = load_methods(options, [FLOAT, INT8, REFINED, AS_GIVEN, SGBM])
+    assert maxdisp == 192
+    assert {facts[name]["stage"] for name in (FLOAT, INT8)} == {"float", "int_infer"}
+    pair = example_pair()
+    left, right = (np.ascontiguousarray(view[:96, :160]) for view in (pair.left, pair.right))
+    for name, method in methods.items():
+        found = method(StereoSample("pair", left, right))
+        assert found.shape == (96, 160), name
+        assert np.isfinite(found).all(), name

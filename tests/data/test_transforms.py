@@ -133,7 +133,7 @@ def test_other_augmentations_keep_shapes_types_and_the_truth_with_its_pixels(nam
 @pytest.mark.parametrize(
     ("overrides", "rule"),
     [
-        (["+augment.sepia.probability=1"], r"augment\.sepia=sepia: must be one of photometric, vertical_flip"),
+        (["+augment.sepia.probability=1"], r"augment\.sepia=sepia: must be one of photometric, statistics, vert"),
         (
             ["augment=photometric", "+augment.photometric.hue=1"],
             r"augment\.photometric\.hue.*: is not a key",

@@ -13,7 +13,7 @@ from stereo_exp.model.cost_volume import (
     CorrelationVolume,
     PyramidVolume,
     SingleVolume,
-    banded_volume,
+    block_volume,
     correlation_volume,
 )
 
@@ -80,29 +80,29 @@ def test_gradients_equal_the_definitions() -> None:
 @example(1, 4, 1, 1, 1, 2, 0)
 @example(1, 4, 1, 5, 80, 3, 0)
 @example(1, 4, 1, 70, 1, 40, 0)
-def test_a_banded_volume_is_the_same(
+def test_a_block_volume_is_the_same(
     batch: int, channels: int, height: int, width: int, num_disparities: int, block: int, seed: int
 ) -> None:
     """Whatever the blocks: wider than the map, narrower than the range, not a divisor of either."""
     generator = torch.Generator().manual_seed(seed)
     left, right = torch.randint(-127, 128, (2, batch, channels, height, width), generator=generator).float().unbind()
-    volume = banded_volume(left, right, num_disparities, block)
+    volume = block_volume(left, right, num_disparities, block)
     assert volume.shape == (batch, num_disparities, height, width)
     # Whole numbers: sums of products are exact in any order.
     assert torch.equal(volume, correlation_volume(left, right, num_disparities))
 
 
-def test_gradients_of_a_banded_volume_equal_the_definitions() -> None:
+def test_gradients_of_a_block_volume_equal_the_definitions() -> None:
     left, right = torch.randn(2, 1, 4, 3, 17, dtype=torch.float64, requires_grad=True).unbind()
     weight = torch.randn(1, 12, 3, 17, dtype=torch.float64)
     for block in (2, 5, 17, 24):
-        ours = torch.autograd.grad((banded_volume(left, right, 12, block) * weight).sum(), (left, right))
+        ours = torch.autograd.grad((block_volume(left, right, 12, block) * weight).sum(), (left, right))
         plain = torch.autograd.grad((plain_definition(left, right, 12) * weight).sum(), (left, right))
         for a, b in zip(ours, plain, strict=True):
             torch.testing.assert_close(a, b)
 
 
-def test_a_banded_volume_multiplies_less() -> None:
+def test_a_block_volume_multiplies_less() -> None:
     """At 1/4 of 960 px: every column meets three blocks of the right view, not all ten."""
     products: list[int] = []
     matmul = torch.matmul
@@ -117,7 +117,7 @@ def test_a_banded_volume_multiplies_less() -> None:
     left, right = torch.rand(2, 1, 32, 2, 240).unbind()
     with Counting():
         correlation_volume(left, right, 48)
-        banded_volume(left, right, 48, BLOCK)
+        block_volume(left, right, 48, BLOCK)
     assert products == [2 * 240 * 240, 2 * 240 * 3 * BLOCK]
 
 

@@ -45,7 +45,7 @@ def module_of(trunk: GraphModule, node: object) -> nn.Module | None:
 
 
 @pytest.mark.parametrize("overrides", NETWORKS, ids=" ".join)
-@pytest.mark.parametrize("target", ["pow2", "affine"])
+@pytest.mark.parametrize("target", ["pow2", pytest.param("affine", marks=pytest.mark.long)])
 def test_every_convolution_is_quantised(prepared: Prepared, overrides: tuple[str, ...], target: str) -> None:
     overrides = (*overrides, f"quant/target={target}")
     config = small_config(*overrides)

@@ -46,8 +46,8 @@ def test_int_infer_compiles_to_the_same_disparity(tmp_path: Path, monkeypatch: p
     engines = "compile.engines=[onnxruntime] tracker=none machine.threads=1"
     line = f"task=compile {of['words']} checkpoint={{folder}}/{{file}} {engines} {EXPECTED['network']}"
     report = run_in_process(*words(line, of["file"])).report
-    model = StereoModel(report["compiled"], engine="onnxruntime", threads=1, scale=1)
-    found = model(FOLDER / "left.png", FOLDER / "right.png").disparity
+    model = StereoModel(report["compiled"], engine="onnxruntime", threads=1)
+    found = model(FOLDER / "left.png", FOLDER / "right.png", scale=1).disparity
     wanted = cv2.imread(str(FOLDER / of["disparity"]), cv2.IMREAD_UNCHANGED)
     assert np.abs(found - wanted).max() <= of["tolerance_px"]
     (graph,) = Path(report["compiled"]).rglob("full.onnx")
