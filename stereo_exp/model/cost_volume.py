@@ -156,8 +156,12 @@ class SingleVolume(nn.Module):
         self.groups, self.is_unit = groups, normalization == "unit"
         self.channels = [groups * maxdisp // stride]
         self.level = stride.bit_length() - 2
-        self.sharpness = UNIT_SHARPNESS if self.is_unit else float(features // groups)
         self.project = conv_bn(channels[self.level], features, 1, act=None)
+        self.sharpness = UNIT_SHARPNESS if self.is_unit else 1.0
+        if not self.is_unit:
+            # The mean of C products then begins as their sum over √C, the logits of attention. Nothing else taught the
+            # features as fast: a mean of products of unit variance says next to nothing behind a softmax, a sum shouts.
+            nn.init.constant_(self.project[1].weight, (features // groups) ** 0.25)  # type: ignore[arg-type]
         self.correlation = CorrelationVolume(maxdisp // stride, BLOCK)
 
     def forward(self, maps: Sequence[Tensor], batch: int) -> list[Tensor]:

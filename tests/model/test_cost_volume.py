@@ -166,4 +166,14 @@ def test_groups_of_channels_match_on_their_own(groups: int, normalization: str) 
         torch.testing.assert_close(found[:, 8 * group : 8 * (group + 1)], wanted)
         if normalization == "unit":
             assert found.abs().max() <= 1 + 1e-5, "cosines"
-    assert volume.sharpness == (UNIT_SHARPNESS if normalization == "unit" else 4)
+    assert volume.sharpness == (UNIT_SHARPNESS if normalization == "unit" else 1)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_features_begin_as_logits(groups: int) -> None:
+    """A cell that meets itself has √C of a logit before anything is learned, C being the channels of a group."""
+    channels = [4, 6, 8, 10, 12]
+    volume = SingleVolume(channels, 32, 4, groups, 16 * groups).train()
+    maps = [each[:1].repeat(2, 1, 1, 1) for each in maps_of(channels)]
+    same = volume(maps, 1)[0].unflatten(1, (groups, 8))[:, :, 0]
+    torch.testing.assert_close(same.mean(), torch.tensor(4.0), rtol=0.05, atol=0)
