@@ -31,11 +31,11 @@ BATCH = 4
 DATA = (
     "dataset=shapes dataset.num_train=2400 dataset.num_test=60 dataset.height=320 dataset.width=640 "
     "dataset.render_seed=41 dataset.scenes.layers=3 augment=realworld loader.crop=[192,384] "
-    f"loader.batch_size={BATCH} optim.grad_clip=10 optim.ema_decay=0.998 loss.volumes=0.3 seed=1"
+    f"loader.batch_size={BATCH} optim.grad_clip=10 optim.ema_decay=0.998 seed=1"
 )
 NETWORKS = {
-    "stereonetplus": "model=stereonetplus optim=adam optim.lr=2e-3 loss.weight=10",
-    "quarternet": "model=quarternet optim=adamw optim.lr=1e-3 loss.weight=1",
+    "stereonetplus": "model=stereonetplus optim=adamw optim.lr=2e-3 loss.weight=10 loss.volumes=0.3",
+    "quarternet": "model=quarternet optim=adamw optim.lr=2e-3 loss.weight=4 loss.volumes=1",
 }
 """What each is trained with besides."""
 EVALUATIONS = 16
