@@ -6,7 +6,8 @@ from .help import help_text, is_asked_for
 from .infer import Infer, Temporal
 from .marks import NETWORK, RUN, TASK, facts, first_difference, keys_of, narrows
 from .messages import from_hydra
-from .model import NUM_STAGES, STRIDES, Aggregation, Backbone, Model, Neck, Readout, Upsampling, Volume, widen
+from .model import Model, widen
+from .parts import NUM_STAGES, STRIDES, Aggregation, Backbone, Neck, Readout, Upsampling, Volume
 from .plugins import import_plugins, load_again, load_plugins
 from .quant import CalibScheme, IntScheme, Observer, QatScheme, Quant, Target
 from .rules import at_least, positive

@@ -12,7 +12,7 @@ import onnx
 from onnx import compose, helper, numpy_helper, parser
 
 from stereo_exp.deploy.onnx_export import export_readout
-from stereo_exp.deploy.pixels import CONFIDENCE, DISPARITY, Pixels
+from stereo_exp.deploy.pixels import CONFIDENCE, DISPARITY, Pixels, offset_constants
 from stereo_exp.deploy.source import LOGITS, VIEWS
 from stereo_exp.model import YUV_FROM_RGB, Regression
 
@@ -49,10 +49,21 @@ regression (float[N, 1, h, w] low, float[N, C, H, W] superpixel_logits)
     weights = Softmax <axis = 1> (superpixel_logits)
 }
 """
+_REFINED_REGRESSION = """
+regression (float[N, 1, h, w] low, float[N, 1, h, w] peak, float[N, C, H, W] superpixel_logits)
+    => (float[N, C, h, w] unfolded, float[N, C, H, W] weights) {
+    padded = Pad <mode = "MODE"> (low, border)
+    around = Conv (padded, neighbours)
+    shifted = Add (peak, beside)
+    within = Clip (shifted, nothing, most)
+    unfolded = Concat <axis = 1> (around, within)
+    weights = Softmax <axis = 1> (superpixel_logits)
+}
+"""
 
 
 def network_form(trunk: onnx.ModelProto, regression: Regression) -> onnx.ModelProto:
-    """Normalised images N×3×H×W -> `unfolded` N×neighbours×h×w and `weights` N×neighbours×H×W.
+    """Normalised images N×3×H×W -> `unfolded` and `weights`, N×C×h×w and N×C×H×W, C being neighbours and offsets.
 
     What `stereo_exp.model.readout` makes disparity of, see `StereoOutput`.
 
@@ -66,8 +77,13 @@ def network_form(trunk: onnx.ModelProto, regression: Regression) -> onnx.ModelPr
         "border": np.asarray([0, 0, *[int(side > 1)] * 2, 0, 0, *[int(side > 2)] * 2]),
         "neighbours": np.eye(number, dtype=np.float32).reshape(number, 1, side, side),
     }
-    text = _REGRESSION.replace("MODE", "edge" if side > 2 else "constant")
-    tail = _graph(trunk, text, constants, REGRESSION, NETWORK_OUTPUTS)
+    text = _REGRESSION
+    if regression.offsets:
+        text = _REFINED_REGRESSION
+        constants |= offset_constants(regression)
+    tail = _graph(
+        trunk, text.replace("MODE", "edge" if side > 2 else "constant"), constants, REGRESSION, NETWORK_OUTPUTS
+    )
     return _join_regression(trunk, tail, regression, REGRESSION, ("low",))
 
 
@@ -78,6 +94,7 @@ def _join_regression(
     disparity, superpixel = LOGITS
     readout = export_readout(regression, trunk, f"{READOUT}/")
     cells = _joined(trunk, readout, [(disparity, f"{READOUT}/logits")], kept=[superpixel])
+    read = (*read, "peak") if regression.offsets else read
     edges = [(f"{READOUT}/{name}", f"{prefix}/{name}") for name in read]
     return _joined(cells, tail, [*edges, (superpixel, f"{prefix}/{superpixel}")])
 

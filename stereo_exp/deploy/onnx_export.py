@@ -14,9 +14,10 @@ import torch
 from onnx import compose, numpy_helper
 from torch import Tensor, nn
 
+from stereo_exp.deploy.operators import write_warp
 from stereo_exp.deploy.source import LOGITS, VIEWS, QuantisedTensor, Source
 from stereo_exp.deploy.surgery import add_constant, constant, edit, insert_before, nodes_of, quiet
-from stereo_exp.model import Regression
+from stereo_exp.model import WARP, Regression
 
 OLDEST_OPSET = 18
 """The earliest operator set that torch's exporter writes."""
@@ -55,6 +56,7 @@ def export_onnx(
             dynamic_shapes=tuple(dict(open_axes) for _ in inputs) if open_axes else None,
             input_names=list(inputs),
             output_names=list(outputs),
+            custom_translation_table={WARP: write_warp},
             verbose=False,
         )
     assert program is not None
@@ -79,7 +81,8 @@ _READOUTS: WeakKeyDictionary[nn.Module, dict[tuple[int, int], onnx.ModelProto]] 
 
 
 def export_readout(regression: Regression, like: onnx.ModelProto, prefix: str = "") -> onnx.ModelProto:
-    """The network's read-out as its module computes it: `logits` N×D×h×w -> `low` and `near`, N×1×h×w.
+    """The network's read-out as its module computes it: `logits` N×D×h×w -> `low` and `near`, N×1×h×w, and `peak` where
+    pixels mix what lies beside it.
 
     Args:
         like: the version is this one's.
@@ -106,7 +109,7 @@ def _export_cells(regression: Regression, opset: int, ir_version: int) -> onnx.M
             opset_version=opset,
             dynamic_shapes=(sizes,),
             input_names=["logits"],
-            output_names=["low", "near"],
+            output_names=["low", "near", "peak"][: 3 if regression.offsets else 2],
             verbose=False,
         )
     assert program is not None
@@ -121,15 +124,17 @@ def _export_cells(regression: Regression, opset: int, ir_version: int) -> onnx.M
 
 
 class _Cells(nn.Module):
-    """Logits to what each cell gets, and how sure it is."""
+    """Logits to what each cell gets, how sure it is, and its strongest candidate."""
 
     def __init__(self, regression: Regression) -> None:
         super().__init__()
         self.readout: Any = regression.readout
+        self.find_peak = regression.find_peak if regression.offsets else None
 
-    def forward(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, logits: Tensor) -> tuple[Tensor, ...]:
         low = self.readout(logits)
-        return low, self.readout.confidence(logits, low)
+        found = (low, self.readout.confidence(logits, low))
+        return found if self.find_peak is None else (*found, self.find_peak(logits))
 
 
 def _name_axes(model: onnx.ModelProto, open_axes: dict[int, torch.export.Dim]) -> None:

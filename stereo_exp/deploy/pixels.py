@@ -17,19 +17,21 @@ _RESULTS = (("low", DISPARITY), ("near", CONFIDENCE))
 
 
 class Pixels:
-    """The graph `pixels`: N×1×h×w shares `low`, N×1×h×w confidences `near` and N×neighbours×H×W logits -> N×H×W
-    disparity in px, N×H×W confidence in 0…1.
+    """The graph `pixels`: N×1×h×w shares `low`, N×1×h×w confidences `near` and N×values×H×W logits -> N×H×W
+    disparity in px, N×H×W confidence in 0…1. The values are the cell's neighbours and, where the network refines, those
+    beside its strongest candidate, the share `peak`.
 
     Args:
         regression: says how many neighbours of which cells are mixed.
         unrolled: the softmax over the neighbours plane by plane.
         block: side b of the blocks of a pixel shuffle that follows instead of preceding, a divisor of a cell's: the
-            logits are N×(b²·neighbours)×H/b×W/b, channel c·b² + place, and all pixels of a block mix the same coarse
+            logits are N×(b²·values)×H/b×W/b, channel c·b² + place, and all pixels of a block mix the same coarse
             values. 1: there is none.
     """
 
     def __init__(self, regression: Regression, unrolled: bool, block: int = 1) -> None:
         self.neighbours, self.maxdisp, self.pixel = regression.neighbours, regression.maxdisp, regression.pixel
+        self.regression, self.values = regression, regression.neighbours + len(regression.offsets)
         self.stride = regression.stride // regression.pixel
         self.block, self.planes = block, block**2
         self.text = self._head() + "".join(f"    {line}\n" for line in self._lines(unrolled)) + "}\n"
@@ -42,20 +44,31 @@ class Pixels:
 
     def _head(self) -> str:
         # `low` and `near` are one map of two channels from here on: both are up-sampled by the same weights.
-        return """
-pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpixel_logits)
-    => (float[N, Y, X] disparity, float[N, Y, X] confidence) {
+        peak = "float[N, 1, h, w] peak, " if self.regression.offsets else ""
+        return f"""
+pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, {peak}float[N, C, H, W] superpixel_logits)
+    => (float[N, Y, X] disparity, float[N, Y, X] confidence) {{
     low_px = Mul (low, maxdisp)
     pair = Concat <axis = 1> (low_px, near)
 """
 
     def _lines(self, unrolled: bool) -> list[str]:
+        cells = "around" if not self.regression.offsets else "neighbours_of_both"
         if self.neighbours == 1:
-            lines = ["around = Identity (pair)"]
+            lines = [f"{cells} = Identity (pair)"]
         else:
             # Four: the border counts as zero, above and on the left. Nine: it is repeated, all around.
             mode = "constant" if self.neighbours == 4 else "edge"
-            lines = [f'padded = Pad <mode = "{mode}"> (pair, border)', "around = Conv <group = 2> (padded, picks)"]
+            lines = [f'padded = Pad <mode = "{mode}"> (pair, border)', f"{cells} = Conv <group = 2> (padded, picks)"]
+        if self.regression.offsets:
+            lines += [
+                f"low_around, near_around = Split <axis = 1, num_outputs = 2> ({cells})",
+                "shifted = Add (peak, beside)",
+                "within = Clip (shifted, nothing, most)",
+                "beside_px = Mul (within, maxdisp)",
+                "as_near = Mul (near, ones)",
+                "around = Concat <axis = 1> (low_around, beside_px, near_around, as_near)",
+            ]
         if unrolled:
             return lines + self._unrolled()
         return lines + (self._softmax_of_blocks() if self.block > 1 else self._softmax())
@@ -119,7 +132,7 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
 
     def _unrolled(self) -> list[str]:
         """Plane by plane, divided once at the end; some engines' softmax over channels is slow."""
-        planes, all_of_them = self.planes, range(self.neighbours)
+        planes, all_of_them = self.planes, range(self.values)
         lines = [self._spread("enlargement_to_blocks")]
         for k in all_of_them:
             lines += [f"logit_{k} = Slice (superpixel_logits, at_{planes * k}, at_{planes * (k + 1)}, channel_axis)"]
@@ -129,20 +142,20 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
                 f"shifted_{k} = Sub (logit_{k}, largest)",
                 f"power_{k} = Exp (shifted_{k})",
                 f"low_{k} = Slice (spread, at_{k}, at_{k + 1}, channel_axis)",
-                f"near_{k} = Slice (spread, at_{self.neighbours + k}, at_{self.neighbours + k + 1}, channel_axis)",
+                f"near_{k} = Slice (spread, at_{self.values + k}, at_{self.values + k + 1}, channel_axis)",
                 f"low_part_{k} = Mul (power_{k}, low_{k})",
                 f"near_part_{k} = Mul (power_{k}, near_{k})",
             ]
         for name, part in (("total", "power"), ("low", "low_part"), ("near", "near_part")):
             lines += [f"{name}_sum_0 = Identity ({part}_0)"]
             lines += [f"{name}_sum_{k} = Add ({name}_sum_{k - 1}, {part}_{k})" for k in all_of_them[1:]]
-        last = self.neighbours - 1
+        last = self.values - 1
         for name, result in _RESULTS:
             lines += [f"{name}_mean = Div ({name}_sum_{last}, total_sum_{last})", *self._result(name, result)]
         return lines
 
     def _constants(self) -> dict[str, np.ndarray]:
-        side, number, stride = self._side, self.neighbours, self.stride
+        side, own, number, stride = self._side, self.neighbours, self.values, self.stride
         within = stride // self.block
         after = 0 if side == 2 else 1
         return {
@@ -154,9 +167,11 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
             "bilinear": _bilinear(),
             "enlargement_of_rows": np.asarray([1, 1, 1, stride], np.float32),
             "enlargement_to_blocks": np.asarray([1, 1, within, within], np.float32),
-            "picks": np.tile(np.eye(number, dtype=np.float32).reshape(number, 1, side, side), (2, 1, 1, 1)),
+            "picks": np.tile(np.eye(own, dtype=np.float32).reshape(own, 1, side, side), (2, 1, 1, 1)),
             "low_channels": np.arange(number),
             "near_channels": number + np.arange(number),
+            **offset_constants(self.regression),
+            "ones": np.ones((1, len(self.regression.offsets), 1, 1), np.float32),
             "rest": np.asarray([-1]),
             # A zero keeps the axis as it is.
             "to_planes": np.asarray([0, number, self.planes, -1]),
@@ -167,6 +182,15 @@ pixels (float[N, 1, h, w] low, float[N, 1, h, w] near, float[N, C, H, W] superpi
             "count_of_planes": np.asarray([self.planes]),
             **{f"at_{k}": np.asarray([k]) for k in range(max(self.planes, 2) * number + 1)},
         }
+
+
+def offset_constants(regression: Regression) -> dict[str, np.ndarray]:
+    """Of `Regression.surround`: the offsets, and between what the sums are cut off; all are shares of the range."""
+    return {
+        "beside": regression.beside.numpy(),
+        "nothing": np.asarray(0, np.float32),
+        "most": np.asarray(1 - regression.stride / regression.maxdisp, np.float32),
+    }
 
 
 def _bilinear() -> np.ndarray:

@@ -21,6 +21,7 @@ from .layers import ExpandingUnit, PyramidBackbone, conv_bn
 from .losses import Loss
 from .network import StereoNetwork, Trunk, predict
 from .readout import NEIGHBOURS, PIXELS, Logits, Regression, StereoOutput, full_confidence, full_disparity
+from .warp import WARP
 
 __all__ = [
     "BEST",
@@ -29,6 +30,7 @@ __all__ = [
     "NEIGHBOURS",
     "PIXELS",
     "SIZING",
+    "WARP",
     "YUV_FROM_RGB",
     "Checkpoint",
     "ExpandingUnit",

@@ -22,7 +22,8 @@ class Trunk(nn.Module):
         neck: those to five maps.
         volume: maps of both views to cost volumes.
         aggregation: volumes and the left view's maps to one logit for each candidate.
-        upsampling: maps to one logit for each coarse neighbour of every pixel, or of every block of them.
+        upsampling: maps to one logit for each coarse neighbour of every pixel, or of every block of them; with the
+            aggregation's logits at hand, for what looks where those point.
         multiple: of what height and width must be multiples, in px.
     """
 
@@ -54,7 +55,7 @@ class Trunk(nn.Module):
         if self.training:
             strides, sharpness, groups = self.volume.strides, self.volume.sharpness, self.volume.groups
             matched = tuple(Matched(v, s, sharpness, groups) for v, s in zip(volumes, strides, strict=True))  # type: ignore
-        return Logits(disparity, self.upsampling(maps, batch), matched)
+        return Logits(disparity, self.upsampling(maps, batch, disparity), matched)
 
 
 class StereoNetwork(Trunk):
@@ -80,7 +81,8 @@ class StereoNetwork(Trunk):
     ) -> None:
         super().__init__(backbone, neck, volume, aggregation, upsampling, multiple)
         stride, neighbours, pixel = volume.strides[0], upsampling.neighbours, upsampling.pixel  # type: ignore[index]
-        self.regression = Regression(readout, maxdisp, stride, neighbours, pixel)  # type: ignore[arg-type]
+        offsets = getattr(upsampling, "offsets", ())
+        self.regression = Regression(readout, maxdisp, stride, neighbours, pixel, offsets)  # type: ignore[arg-type]
         self.maxdisp = maxdisp
 
     def forward(self, left: Tensor, right: Tensor) -> StereoOutput:  # type: ignore[override]

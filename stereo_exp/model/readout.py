@@ -7,11 +7,14 @@ A read-out gives one value for each cell, and says how sure it is. Ours, and tho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from stereo_exp.model.warp import find_strongest
 
 NEIGHBOURS = {1: 0, 4: 3, 9: 4}
 """How many cells a pixel may mix: its own; that and those above and left of it; all around. And the place of its own
@@ -110,7 +113,8 @@ class Logits(NamedTuple):
     disparity: Tensor
     """B×D×H/stride×W/stride, one logit for each disparity candidate (0, stride, 2·stride, … px of the full image)."""
     superpixel: Tensor
-    """B×neighbours×H/pixel×W/pixel, one logit for each coarse neighbour."""
+    """B×(neighbours + offsets)×H/pixel×W/pixel, one logit for each coarse neighbour, and for each offset from the
+    cell's strongest candidate."""
     volumes: tuple[Matched, ...] = ()
     """In training: the volumes before any aggregation, for the loss."""
 
@@ -121,9 +125,10 @@ class StereoOutput(NamedTuple):
     low: Tensor
     """B×1×H/stride×W/stride in [0, 1): what the read-out reads."""
     unfolded: Tensor
-    """B×neighbours×H/stride×W/stride: the cells' neighbours, see `Regression.unfold`."""
+    """B×(neighbours + offsets)×H/stride×W/stride: the cells' neighbours, see `Regression.unfold`, and what lies at the
+    offsets from their strongest candidates."""
     weights: Tensor
-    """B×neighbours×H/pixel×W/pixel, non-negative, summing to 1 over the channels."""
+    """B×(neighbours + offsets)×H/pixel×W/pixel, non-negative, summing to 1 over the channels."""
     logits: Tensor
     """B×D×H/stride×W/stride: the disparity distribution before its softmax, for the loss and for confidence."""
     volumes: tuple[Matched, ...]
@@ -151,23 +156,39 @@ class Regression(nn.Module):
         stride: px of a cell.
         neighbours: one of `NEIGHBOURS`.
         pixel: one of `PIXELS`.
+        offsets: in candidates, what a pixel mixes besides: disparities beside its cell's strongest candidate.
     """
 
     picks: Tensor
+    beside: Tensor
 
-    def __init__(self, readout: nn.Module, maxdisp: int, stride: int, neighbours: int, pixel: int = 1) -> None:
+    def __init__(
+        self,
+        readout: nn.Module,
+        maxdisp: int,
+        stride: int,
+        neighbours: int,
+        pixel: int = 1,
+        offsets: Sequence[float] = (),
+    ) -> None:
         super().__init__()
         self.readout = readout
         self.maxdisp, self.stride, self.neighbours, self.pixel = maxdisp, stride, neighbours, pixel
+        self.offsets = tuple(offsets)
         side = round(neighbours**0.5)
-        # A constant of the architecture: neither trained nor kept in checkpoints.
+        # Constants of the architecture: neither trained nor kept in checkpoints.
         self.register_buffer("picks", torch.eye(neighbours).view(neighbours, 1, side, side), persistent=False)
+        beside = torch.tensor(self.offsets, dtype=torch.float32).view(1, -1, 1, 1) * stride / maxdisp
+        self.register_buffer("beside", beside, persistent=False)
 
     def forward(self, logits: Logits) -> StereoOutput:
         # float32 whatever autocast says: bf16 has 8 bits of mantissa, 192 px need more.
         with torch.autocast(logits.disparity.device.type, enabled=False):
-            low = self.readout(logits.disparity.float())
+            disparity = logits.disparity.float()
+            low = self.readout(disparity)
             unfolded = self.unfold(low)
+            if self.offsets:
+                unfolded = torch.cat((unfolded, self.surround(self.find_peak(disparity))), 1)
             weights = F.softmax(logits.superpixel.float(), dim=1)
             return StereoOutput(low, unfolded, weights, logits.disparity, logits.volumes, self)
 
@@ -183,8 +204,17 @@ class Regression(nn.Module):
             low = F.pad(low, (1, 1, 1, 1), mode="replicate")
         return F.conv2d(low, self.picks)
 
+    def find_peak(self, logits: Tensor) -> Tensor:
+        """The strongest candidates: B×D×h×w -> B×1×h×w in [0, 1), shares of maxdisp."""
+        return find_strongest(logits).float() * (self.stride / self.maxdisp)
+
+    def surround(self, peak: Tensor) -> Tensor:
+        """What lies at the offsets from a share, within the range: B×1×h×w -> B×offsets×h×w."""
+        return (peak + self.beside).clamp(0, 1 - self.stride / self.maxdisp)
+
     def extra_repr(self) -> str:
-        return f"maxdisp={self.maxdisp}, stride={self.stride}, neighbours={self.neighbours}, pixel={self.pixel}"
+        text = f"maxdisp={self.maxdisp}, stride={self.stride}, neighbours={self.neighbours}, pixel={self.pixel}"
+        return f"{text}, offsets={self.offsets}" if self.offsets else text
 
 
 def full_disparity(output: StereoOutput) -> Tensor:
@@ -214,7 +244,10 @@ def full_confidence(output: StereoOutput) -> Tensor:
         B×H×W in [0, 1].
     """
     near = output.regression.readout.confidence(output.logits.float(), output.low)  # type: ignore[operator]
-    return _mix(output.regression.unfold(near), output, "nearest")
+    around = output.regression.unfold(near)
+    if output.regression.offsets:
+        around = torch.cat((around, near.expand(-1, len(output.regression.offsets), -1, -1)), 1)
+    return _mix(around, output, "nearest")
 
 
 def _mix(unfolded: Tensor, output: StereoOutput, mode: str) -> Tensor:

@@ -73,6 +73,8 @@ class IntegerEvaluator(Interpreter):
             return Integers(torch.cat(values, *args[1:]), exponent)
         if target == ops.NEAREST:
             return args[0]._replace(value=integers.repeat(args[0].value, int(args[2][0])))
+        if target == ops.WARP:
+            return args[0]._replace(value=target(args[0].value, integers.join(args[1]).value, *args[2:]))
         if target in ops.MOVES:
             if target not in ops.KEEPS_CHANNELS and args[0].exponent.numel() > 1:
                 args = (integers.join(args[0]), *args[1:])

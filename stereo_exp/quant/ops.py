@@ -6,6 +6,8 @@ import torch
 import torch.ao.quantization.fx._decomposed
 from torch.fx import Graph, Node
 
+from stereo_exp import model
+
 aten = torch.ops.aten
 
 CONV = aten.conv2d.default
@@ -14,6 +16,7 @@ MATMUL = aten.matmul.default
 # Products and sums: their results are accumulators on a finer grid than what went in.
 CONVOLUTIONS = {CONV, TRANSPOSED}
 COMPUTE = {*CONVOLUTIONS, MATMUL}
+WARP = model.WARP
 NEAREST = aten.upsample_nearest2d.vec
 CAT = aten.cat.default
 SHUFFLE = aten.pixel_shuffle.default
@@ -29,6 +32,7 @@ MOVES = {
     CAT,
     NEAREST,
     SHUFFLE,
+    WARP,
 }
 # Of those, what leaves channels with grids of their own where they are.
 KEEPS_CHANNELS = {aten.pad.default, NEAREST}

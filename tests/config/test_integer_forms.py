@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from stereo_exp.base import UserError
 from stereo_exp.config import STAGES, bind
-from stereo_exp.config.model import PARTS
+from stereo_exp.config.parts import PARTS
 
 UNIT = {"model": {"volume": {"normalization": "unit"}}}
 

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from stereo_exp.base.registry import declare, option
 from stereo_exp.config.dataset import Dataset
-from stereo_exp.config.model import Backbone
+from stereo_exp.config.parts import Backbone
 from stereo_exp.config.training import Loss, Optim
 """
 NET = """

@@ -84,7 +84,7 @@ class Alone(nn.Module):
         self.stride, self.level = stride, stride.bit_length() - 2
         self.logit = nn.Conv2d(channels[self.level], self.neighbours, 1)
 
-    def forward(self, maps, batch):
+    def forward(self, maps, batch, disparity):
         return nn.functional.interpolate(self.logit(maps[self.level][:batch]), scale_factor=self.stride, mode="nearest")
 
 

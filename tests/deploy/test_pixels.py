@@ -50,6 +50,8 @@ def compare(regression: Regression, session: InferenceSession, block: int, logit
     near = regression.readout.confidence(logits.disparity, output.low)
     places = F.pixel_unshuffle(logits.superpixel, block) if block > 1 else logits.superpixel
     feed = {"low": output.low, "near": near, "superpixel_logits": places}
+    if regression.offsets:
+        feed["peak"] = regression.find_peak(logits.disparity)
     found = session.run(["disparity", "confidence"], {name: value.numpy() for name, value in feed.items()})
     for mine, theirs, largest in zip(found, wanted, (regression.maxdisp, 1), strict=True):
         assert mine.dtype == np.float32
@@ -77,6 +79,28 @@ def test_the_graph_computes_what_torch_does(
     for seed, size in enumerate([(1, 2, 3), (2, 1, 1), (3, 4, 2), (1, 1, 5)]):
         maps = compare(regression, session, block, drawn(seed, neighbours, size, stride // pixel))
         assert size[1:] == (1, 1) or all(float(each.std()) > 0.01 for each in maps), "constants would prove nothing"
+
+
+@pytest.mark.parametrize("unrolled", [False, True], ids=["", "unrolled"])
+@pytest.mark.parametrize("block", [1, 2])
+@pytest.mark.parametrize("neighbours", [1, 4, 9])
+def test_what_lies_beside_the_strongest_candidate_counts_as_neighbours_do(
+    neighbours: int, block: int, unrolled: bool
+) -> None:
+    offsets = (-1.0, -0.5, 0.0, 0.75)
+    regression = Regression(Window(D, 2), D * 4, 4, neighbours, 2, offsets)
+    session = session_of(Pixels(regression, unrolled, block))
+    for seed, size in enumerate([(1, 2, 3), (2, 1, 1), (1, 4, 2)]):
+        logits = drawn(seed, neighbours + len(offsets), size, 2)
+        compare(regression, session, block, logits)
+        # All weight on the last offset, which is cut off at the last candidate.
+        logits.superpixel[:, :-1] = -30
+        logits.superpixel[:, -1] = 30
+        compare(regression, session, block, logits)
+        strongest = logits.disparity.argmax(1)
+        wanted = (4 * (strongest + 0.75)).clamp(max=4 * (D - 1))
+        cells = regression(logits)
+        torch.testing.assert_close(cells.unfolded[:, -1] * regression.maxdisp, wanted)
 
 
 @settings(deadline=None, max_examples=25)

@@ -42,6 +42,8 @@ KEYS = [
     ("model/volume=pyramid", "model.volume.stride=4", "model/upsampling=convex"),
     ("model/head=quarter", "model.volume.stride=2", "model.upsampling.pixel=2"),
     ("model/upsampling=convex_half", "model.upsampling.neighbours=4"),
+    ("model/head=quarter", "model.upsampling.refinement=half"),
+    ("model/head=quarter_tiny", "model.upsampling.refinement=half", "model.upsampling.neighbours=1"),
 ]
 
 
@@ -82,11 +84,11 @@ def test_every_composition_learns(words: tuple[str, ...]) -> None:
         output = network(*views(*SIZE))
     stride, candidates = model.volume.stride, model.maxdisp // model.volume.stride
     cells = (SIZE[0] // stride, SIZE[1] // stride)
-    neighbours, pixel = network.regression.neighbours, network.regression.pixel
+    values, pixel = network.regression.neighbours + len(network.regression.offsets), network.regression.pixel
     assert output.low.shape == (2, 1, *cells)
     assert output.logits.shape == (2, candidates, *cells)
-    assert output.unfolded.shape == (2, neighbours, *cells)
-    assert output.weights.shape == (2, neighbours, SIZE[0] // pixel, SIZE[1] // pixel)
+    assert output.unfolded.shape == (2, values, *cells)
+    assert output.weights.shape == (2, values, SIZE[0] // pixel, SIZE[1] // pixel)
     assert output.volumes == ()
     disparity, confidence = full_disparity(output), full_confidence(output)
     assert disparity.shape == confidence.shape == (2, *SIZE)
@@ -163,6 +165,16 @@ REFUSED = {
     ("model.maxdisp=36",): ("model.maxdisp", 36, "multiple of 32"),
     ("model/neck=decoder", "model.neck.stride=32"): ("model.neck.stride", 32, "one of 2, 4, 8, 16"),
     ("model/upsampling=convex", "model.upsampling.neighbours=2"): ("model.upsampling.neighbours", 2, "one of 1, 4, 9"),
+    ("model/head=quarter", "model.upsampling.refinement=half", "model.upsampling.pixel=1"): (
+        "model.upsampling.refinement",
+        "half",
+        "has blocks of 2 px",
+    ),
+    ("model/head=quarter", "model.upsampling.refinement=half", "model.volume.stride=2"): (
+        "model.upsampling.refinement",
+        "half",
+        "closer than cells of 2 px",
+    ),
     ("model/readout=window", "model.readout.radius=0"): ("model.readout.radius", 0, "at least 1"),
     ("model/aggregation=unet", "model.aggregation.units=[1]"): ("model.aggregation.units", [1], "3 whole numbers"),
     ("model/aggregation=unet", "model.aggregation.up_units=[1]"): ("model.aggregation.up_units", [1], "2 whole"),

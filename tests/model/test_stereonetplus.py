@@ -7,8 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
-from stereo_exp.config import model as schema
-from stereo_exp.config.model import FPN, MixVarGENet, MobileNetV2, StereoNetPlus
+from stereo_exp.config import parts as schema
+from stereo_exp.config.model import StereoNetPlus
+from stereo_exp.config.parts import FPN, MixVarGENet, MobileNetV2
 from stereo_exp.model.cost import Cost, profile
 from stereo_exp.model.mixvargenet import MixVarGEUnit
 from stereo_exp.model.network import Trunk

@@ -13,7 +13,8 @@ from torch import nn
 from stereo_exp.base.errors import UserError
 from stereo_exp.config import bind, widen
 from stereo_exp.config.marks import narrows
-from stereo_exp.config.model import Backbone, Model
+from stereo_exp.config.model import Model
+from stereo_exp.config.parts import Backbone
 from stereo_exp.data.loader import StereoBatch
 from stereo_exp.model.layers import ExpandingUnit
 from stereo_exp.model.network import predict

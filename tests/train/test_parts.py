@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.config import model as schema
-from stereo_exp.config.model import FPN, MixVarGENet, StereoNetPlus
+from stereo_exp.config import parts as schema
+from stereo_exp.config.model import StereoNetPlus
+from stereo_exp.config.parts import FPN, MixVarGENet
 from stereo_exp.config.training import Adam, AdamW, Distribution, Machine, Optim
 from stereo_exp.data.loader import StereoBatch
 from stereo_exp.suite.build import build_loss, build_network
