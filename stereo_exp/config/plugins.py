@@ -203,7 +203,7 @@ def _check(option: Option) -> None:
             raise _broken(option, "an augmentation has before_crop, True or False, and is called", fix)
         return
     if not issubclass(schema, base):
-        raise _broken(option, f"its keys are no {base.__name__}", f"derive it from {base.__module__}.{base.__name__}")
+        raise _broken(option, f"its keys are no {base.__name__}", f"derive it from stereo_exp.config.{base.__name__}")
     default = next((each.default for each in fields(schema) if each.name == "name"), MISSING)
     if default != option.name:
         raise _broken(option, "its field `name` says which option it is", f'write name: str = "{option.name}"')

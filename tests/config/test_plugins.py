@@ -112,7 +112,7 @@ def compose(*overrides: str) -> Root:
         ("1 / 0", ["plugins=mine", "ZeroDivisionError"]),
         (NET.replace('"mine"', '"mixvargenet"'), ["model/backbone=mixvargenet", "declared twice", "another name"]),
         (NET.replace("model/backbone", "model/backbon"), ["model/backbon=mine", "did you mean model/backbone?"]),
-        (NET.replace("(Backbone)", ""), ["model/backbone=mine", "no Backbone", "config.model.Backbone"]),
+        (NET.replace("(Backbone)", ""), ["model/backbone=mine", "no Backbone", "from stereo_exp.config.Backbone"]),
         (NET.replace('name: str = "mine"', 'name: str = "other"'), ["model/backbone=mine", 'write name: str = "mine"']),
         (NET.replace('    name: str = "mine"\n', ""), ["model/backbone=mine", 'write name: str = "mine"']),
         (NET.replace("width: int", "width: object"), ["model/backbone=mine", "types that YAML has"]),
