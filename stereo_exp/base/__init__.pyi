@@ -10,7 +10,7 @@ from .errors import (
     exit_on_user_error,
     tell_missing_extras,
 )
-from .files import replacing, write_bytes, write_text
+from .files import copy_file, previous_generation, replacing, write_bytes, write_generation, write_text
 from .progress import Meter
 from .registry import GROUPS, NOT_BUILT_FROM, PLUGINS, Group, Option, arguments, build, declare, group, option, outside
 
@@ -33,13 +33,16 @@ __all__ = [
     "UserError",
     "arguments",
     "build",
+    "copy_file",
     "declare",
     "exit_on_user_error",
     "group",
     "option",
     "outside",
+    "previous_generation",
     "replacing",
     "tell_missing_extras",
     "write_bytes",
+    "write_generation",
     "write_text",
 ]

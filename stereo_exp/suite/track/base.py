@@ -130,12 +130,14 @@ class JsonLines(Tracker):
 
 
 def read_metrics(run_dir: Path) -> Iterator[dict[str, Any]]:
-    """The records of a run, without a line that a kill cut short."""
+    """The records of a run, without lines that are none: cut short by a kill, or damaged."""
     path = Path(run_dir) / METRICS_FILE
     if not path.is_file():
         return
-    for line in path.read_text().splitlines():
+    for line in path.read_text(errors="replace").splitlines():
         try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
             continue
+        if isinstance(record, dict) and isinstance(record.get("step"), int):
+            yield record

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stereo_exp.base import VERSION, Meter, UserError
+from stereo_exp.base import VERSION, Meter, UserError, copy_file
 from stereo_exp.data import StereoBatch
 from stereo_exp.model import (
     BEST,
@@ -20,6 +19,7 @@ from stereo_exp.model import (
     Checkpoint,
     lineage_of,
     load_checkpoint,
+    load_newest,
     load_weights,
     optimizer_tensors,
     restore_optimizer,
@@ -30,7 +30,7 @@ from stereo_exp.model import (
 from stereo_exp.suite.build import build_loss, build_rule, eval_facts
 from stereo_exp.suite.evaluate import evaluate, first_pairs, flatten
 from stereo_exp.suite.pictures import draw_test_pictures
-from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.context import REPORT_FILE, RunContext
 from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.splits import Splits
 from stereo_exp.suite.track.base import Tracker, open_tracker, read_metrics
@@ -115,7 +115,7 @@ class Trainer:
         """
         config, progress = self.context.config, self.progress
         eval_every = round(config.train.eval_every * self.steps_per_epoch)
-        if progress.step == 0:
+        if progress.step == 0 or progress.best_epe is None:
             self._evaluate()
         in_a_row, speed = 0, Speed()
         batches = self.splits.train(self.process, self.compute.device, progress.step, self.num_steps)
@@ -202,6 +202,9 @@ class Trainer:
         epe = float(scores["epe"])
         self.tracker.log(self.progress.step, flatten(scores, "test"))
         log.info("step %d: test EPE %.4f px", self.progress.step, epe)
+        if not _is_finite(model):
+            log.warning("step %d: some weights are not finite; they are never the best", self.progress.step)
+            return
         # A NaN (no known pixel in the whole split) still leaves the latest weights as the best there are.
         if self.progress.best_epe is None or not epe >= self.progress.best_epe:
             self.progress.best_epe = epe
@@ -233,7 +236,7 @@ class Trainer:
             "torch": torch.__version__,
             **(extra or {}),
         }
-        save_checkpoint(self.context.dir / where, meta, parts)
+        save_checkpoint(self.context.dir / where, meta, parts, keep_previous=True)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         load_weights(self.model, checkpoint)
@@ -242,15 +245,23 @@ class Trainer:
             load_weights(self.ema.model, checkpoint, "ema")
         torch.set_rng_state(checkpoint.tensors["rng/cpu"])
         self.progress = Progress(**{f.name: checkpoint.meta[f.name] for f in fields(Progress)})
+        assert checkpoint.path is not None
+        before = checkpoint.path.parent.parent
+        # Every process looks, for all must know what to beat: of a damaged best, the one before it or anything.
+        best = load_newest(before / BEST)
+        self.progress.best_epe = None if best is None else best.meta.get("scores", {}).get("epe")
         if not self.process.is_main:
             return
         self.tracker.tag(resumed_from=checkpoint.meta["run_id"])
-        assert checkpoint.path is not None
-        before = checkpoint.path.parent.parent
         self.tracker.replay([r for r in read_metrics(before) if r["step"] <= self.progress.step])
-        if (before / BEST).is_file() and before.resolve() != self.context.dir.resolve():
-            (self.context.dir / BEST).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(before / BEST, self.context.dir / BEST)
+        if best is not None and best.path is not None and best.path.resolve() != (self.context.dir / BEST).resolve():
+            copy_file(best.path, self.context.dir / BEST)
+
+
+def _is_finite(model: nn.Module) -> bool:
+    """Whether all weights are, and BatchNorm's statistics."""
+    norms = (value for name, value in model.named_buffers() if name.rpartition(".")[2].startswith("running_"))
+    return all(bool(torch.isfinite(value).all()) for value in (*model.parameters(), *norms))
 
 
 # A whole training run of one stage: fit, evaluate, draw, and what goes into its report.
@@ -274,6 +285,9 @@ def run_training(
         before_step: see `Trainer`.
     """
     splits = Splits(context.config, model.multiple)  # type: ignore[arg-type]
+    if process.is_main:
+        # Of another run in the same folder: this one is not finished.
+        (context.dir / REPORT_FILE).unlink(missing_ok=True)
     with open_tracker(context, process.is_main) as tracker:
         if start is not None:
             tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
@@ -282,10 +296,10 @@ def run_training(
         progress = trainer.fit()
         process.barrier()
         best_path = context.dir / BEST
-        best = load_checkpoint(best_path)
+        best = load_newest(best_path) or load_checkpoint(best_path)
         scores = best.meta["scores"]
         result = {
-            "checkpoint": str(best_path),
+            "checkpoint": str(best.path),
             "init_from": None if start is None else str(start.path),
             **eval_facts(trainer.rule),
             **scores,
