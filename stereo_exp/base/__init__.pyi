@@ -11,6 +11,7 @@ from .errors import (
     tell_missing_extras,
 )
 from .files import copy_file, previous_generation, replacing, write_bytes, write_generation, write_text
+from .process import Terminated, die_with_parent, follow_parent, held, stoppable
 from .progress import Meter
 from .registry import GROUPS, NOT_BUILT_FROM, PLUGINS, Group, Option, arguments, build, declare, group, option, outside
 
@@ -30,17 +31,22 @@ __all__ = [
     "Group",
     "Meter",
     "Option",
+    "Terminated",
     "UserError",
     "arguments",
     "build",
     "copy_file",
     "declare",
+    "die_with_parent",
     "exit_on_user_error",
+    "follow_parent",
     "group",
+    "held",
     "option",
     "outside",
     "previous_generation",
     "replacing",
+    "stoppable",
     "tell_missing_extras",
     "write_bytes",
     "write_generation",
