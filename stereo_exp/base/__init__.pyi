@@ -11,7 +11,7 @@ from .errors import (
     tell_missing_extras,
 )
 from .files import copy_file, previous_generation, replacing, write_bytes, write_generation, write_text
-from .process import Terminated, die_with_parent, follow_parent, held, stoppable
+from .process import Terminated, die_with_parent, follow_parent, hear_signals, hold_signals
 from .progress import Meter
 from .registry import GROUPS, NOT_BUILT_FROM, PLUGINS, Group, Option, arguments, build, declare, group, option, outside
 
@@ -41,12 +41,12 @@ __all__ = [
     "exit_on_user_error",
     "follow_parent",
     "group",
-    "held",
+    "hear_signals",
+    "hold_signals",
     "option",
     "outside",
     "previous_generation",
     "replacing",
-    "stoppable",
     "tell_missing_extras",
     "write_bytes",
     "write_generation",

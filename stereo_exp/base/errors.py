@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
-from stereo_exp.base.process import Terminated, stoppable
+from stereo_exp.base.process import Terminated, hear_signals
 
 EXIT_USER_ERROR = 2
 # A check that the user asked for (task=align) found what it looks for; the report says what.
@@ -117,7 +117,7 @@ def _one_line(value: object, limit: int | None = _MAX_VALUE_CHARS) -> str:
 def exit_on_user_error() -> Iterator[None]:
     """Turn a `UserError` into its one line on standard error and exit code 2; a signal into one and 128 plus it."""
     try:
-        with stoppable():
+        with hear_signals():
             yield
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

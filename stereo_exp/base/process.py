@@ -60,7 +60,7 @@ _requests = _Requests()
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def hear_signals() -> Iterator[None]:
     """TERM, HUP, INT and USR1 raise `Terminated` in here, in the main thread; elsewhere nothing changes.
 
     A signal that was ignored before (`nohup`) stays so.
@@ -82,7 +82,7 @@ def stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def hold_signals() -> Iterator[None]:
     """What begins in here ends before a signal is heard."""
     _requests.held += 1
     try:

@@ -15,7 +15,7 @@ import pytest
 from group import members, start, wait_until
 from in_process import run_in_process
 
-from stereo_exp.base.process import Terminated, held, stoppable
+from stereo_exp.base.process import Terminated, hear_signals, hold_signals
 from stereo_exp.model.checkpoint import LAST, read_meta
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -27,11 +27,11 @@ SMOKE = ("experiment=smoke", "tracker=none", "eval.pictures=0", "machine.threads
 def test_each_signal_waits_for_what_is_held(number: int) -> None:
     done = []
     before = signal.getsignal(number)
-    with pytest.raises(Terminated) as caught, stoppable():
-        with held():
+    with pytest.raises(Terminated) as caught, hear_signals():
+        with hold_signals():
             os.kill(os.getpid(), number)
             done.append("first")
-            with held():
+            with hold_signals():
                 os.kill(os.getpid(), number)
             done.append("second")
         done.append("never")
@@ -44,14 +44,14 @@ def test_a_signal_that_was_ignored_stays_so() -> None:
     """`nohup` ignores HUP, a script's `&` INT."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with stoppable():
+        with hear_signals():
             os.kill(os.getpid(), signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
 
 
 def test_a_batch_system_is_heard_once_and_ctrl_c_again() -> None:
-    with stoppable():
+    with hear_signals():
         with pytest.raises(Terminated):
             os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import distributed as dist
 
-from stereo_exp.base import PLUGINS, Terminated, UserError, die_with_parent, follow_parent, stoppable
+from stereo_exp.base import PLUGINS, Terminated, UserError, die_with_parent, follow_parent, hear_signals
 from stereo_exp.config import load_again
 from stereo_exp.suite.runs.context import RunContext, open_log
 from stereo_exp.suite.runs.process import Process
@@ -104,7 +104,7 @@ def _enter(
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // world_size))
     dist.init_process_group("nccl" if cuda else "gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=world_size)
     try:
-        with stoppable():
+        with hear_signals():
             result = worker(context, Process(rank, world_size))
         if rank == 0:
             queue.put(("result", result))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stereo_exp.base import Meter, UserError, held
+from stereo_exp.base import Meter, UserError, hold_signals
 from stereo_exp.config import Infer, Root
 from stereo_exp.geometry import (
     Calibration,
@@ -153,7 +153,7 @@ def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: 
                     film = stack.enter_context(Film(out / "disparity.mp4", limits))
                     files = write_one(out / "first", result, pairs.calibration, pairs.config, limits)
                     part |= {"pair": result.sample.key, **_summary(result), "picture": str(files["picture"])}
-                with held():
+                with hold_signals():
                     write_frame(out, result, pairs.calibration, pairs.config)
                     film.add(result.sample.left, result.disparity)
                     count += 1

@@ -40,6 +40,9 @@ class Tracker:
     def artifact(self, path: Path) -> None:
         """Keep a file with the run."""
 
+    def end_other(self, run_id: str | None) -> None:
+        """Another run, which this one goes on from, is over, and could not say so itself: KILLED."""
+
     def finish(self, status: str) -> None:
         """The run ends: FINISHED, FAILED or KILLED."""
 
@@ -82,6 +85,10 @@ class Trackers(Tracker):
     def artifact(self, path: Path) -> None:
         for member in self.members:
             member.artifact(path)
+
+    def end_other(self, run_id: str | None) -> None:
+        for member in self.members:
+            member.end_other(run_id)
 
     def finish(self, status: str) -> None:
         for member in self.members:

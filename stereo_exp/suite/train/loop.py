@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stereo_exp.base import VERSION, Meter, UserError, copy_file, held
+from stereo_exp.base import VERSION, Meter, UserError, copy_file, hold_signals
 from stereo_exp.data import StereoBatch
 from stereo_exp.model import (
     BEST,
@@ -120,7 +120,7 @@ class Trainer:
         try:
             self._fit()
         except KeyboardInterrupt:
-            with held():
+            with hold_signals():
                 self._save(LAST)
             log.warning("stopped at step %d, which is saved: train.resume=auto goes on there", self.progress.step)
             raise
@@ -144,7 +144,7 @@ class Trainer:
             for batch in speed.time_waits(batches):
                 rate = warmup_cosine(progress.step, self.num_steps, self.num_warmup)
                 # A signal is heard when weights, moments, average, counts and records are of one step again.
-                with held():
+                with hold_signals():
                     self._count_skipped(batch)
                     if self.before_step is not None:
                         self.before_step(progress.step, self.num_steps)
@@ -221,7 +221,7 @@ class Trainer:
         self.process.broadcast(model.state_dict().values())
         with torch.random.fork_rng(devices=[self.compute.device] if self.compute.device.type == "cuda" else []):
             scores, _ = evaluate(model, self.splits, self.compute.device, self.process, self.rule)
-        with held():
+        with hold_signals():
             self._judge(model, scores)
 
     def _judge(self, model: nn.Module, scores: dict[str, Any]) -> None:
@@ -283,6 +283,7 @@ class Trainer:
         if not self.process.is_main:
             return
         self.tracker.tag(resumed_from=checkpoint.meta["run_id"])
+        self.tracker.end_other(checkpoint.meta["run_id"])
         self.tracker.replay([r for r in read_metrics(before) if r["step"] <= self.progress.step])
         if best is not None and best.path is not None and best.path.resolve() != (self.context.dir / BEST).resolve():
             copy_file(best.path, self.context.dir / BEST)
