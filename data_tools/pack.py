@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +17,6 @@ from stereo_exp.base import UserError, exit_on_user_error
 from stereo_exp.data import SKIPPED_NAME, pack
 
 __all__ = ["main", "pack"]
-
-_EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,9 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 codec=args.codec,
                 on_error=args.on_error,
             )
-        except KeyboardInterrupt:
-            print("interrupted; the same command goes on from the last whole shard", file=sys.stderr)
-            raise SystemExit(_EXIT_INTERRUPTED) from None
+        except KeyboardInterrupt as stop:
+            stop.add_note("the same command goes on from the last whole shard")
+            raise
     seconds = time.monotonic() - start
     folder = args.target_data_dir / args.split_name
     num_bytes = sum(shard.bytes for shard in index.shards)

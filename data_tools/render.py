@@ -29,18 +29,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
             return
         if options.out is None:
             raise UserError("--out", "missing", "a set needs a folder", "add --out DIR, or --contact-sheet FILE")
-        with Meter("render", options.train + options.test) as meter:
-            report = render_dataset(
-                options.out,
-                train=options.train,
-                test=options.test,
-                height=height,
-                width=width,
-                seed=options.seed,
-                scenes=scenes,
-                workers=options.workers,
-                progress=lambda done, _: meter.advance(done - meter.done),
-            )
+        try:
+            with Meter("render", options.train + options.test) as meter:
+                report = render_dataset(
+                    options.out,
+                    train=options.train,
+                    test=options.test,
+                    height=height,
+                    width=width,
+                    seed=options.seed,
+                    scenes=scenes,
+                    workers=options.workers,
+                    progress=lambda done, _: meter.advance(done - meter.done),
+                )
+        except KeyboardInterrupt as stop:
+            stop.add_note("the same command completes the set")
+            raise
         summary = {
             "out": options.out,
             "train": options.train,

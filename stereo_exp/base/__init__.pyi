@@ -10,7 +10,8 @@ from .errors import (
     exit_on_user_error,
     tell_missing_extras,
 )
-from .files import replacing, write_bytes, write_text
+from .files import copy_file, previous_generation, replacing, write_bytes, write_generation, write_text
+from .process import Terminated, die_with_parent, follow_parent, hear_signals, hold_signals
 from .progress import Meter
 from .registry import GROUPS, NOT_BUILT_FROM, PLUGINS, Group, Option, arguments, build, declare, group, option, outside
 
@@ -30,16 +31,24 @@ __all__ = [
     "Group",
     "Meter",
     "Option",
+    "Terminated",
     "UserError",
     "arguments",
     "build",
+    "copy_file",
     "declare",
+    "die_with_parent",
     "exit_on_user_error",
+    "follow_parent",
     "group",
+    "hear_signals",
+    "hold_signals",
     "option",
     "outside",
+    "previous_generation",
     "replacing",
     "tell_missing_extras",
     "write_bytes",
+    "write_generation",
     "write_text",
 ]

@@ -6,11 +6,14 @@ Everything else that is raised is a bug and keeps its traceback (exit code 1).
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
+
+from stereo_exp.base.process import Terminated, hear_signals
 
 EXIT_USER_ERROR = 2
 # A check that the user asked for (task=align) found what it looks for; the report says what.
@@ -112,9 +115,14 @@ def _one_line(value: object, limit: int | None = _MAX_VALUE_CHARS) -> str:
 
 @contextmanager
 def exit_on_user_error() -> Iterator[None]:
-    """Turn a `UserError` into its one line on standard error and exit code 2."""
+    """Turn a `UserError` into its one line on standard error and exit code 2; a signal into one and 128 plus it."""
     try:
-        yield
+        with hear_signals():
+            yield
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(EXIT_USER_ERROR) from None
+    except KeyboardInterrupt as stop:
+        code = stop.code if isinstance(stop, Terminated) else 128 + signal.SIGINT
+        print("; ".join((f"stopped by {str(stop) or 'SIGINT'}", *getattr(stop, "__notes__", ()))), file=sys.stderr)
+        raise SystemExit(code) from None

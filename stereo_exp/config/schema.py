@@ -26,6 +26,7 @@ TASKS = declare(
     compile="stereo_exp.suite.tasks.compile:run",
     align="stereo_exp.suite.tasks.align:run",
     bench="stereo_exp.suite.tasks.bench:run",
+    sync="stereo_exp.suite.tasks.sync:run",
 )
 STAGES = declare(
     "stage",
@@ -67,7 +68,7 @@ class Root:
     """Everything that a run is made of."""
 
     task: str = makes(TASK, default=MISSING)
-    """What is done: train, eval, infer, export, compile, align, bench."""
+    """What is done: train, eval, infer, export, compile, align, bench, sync."""
     stage: str = makes(TASK, default=MISSING)
     """At which numeric stage the network stands: float, calib, qat, int_infer; auto, where nothing is trained: the
     furthest that there is."""
@@ -106,6 +107,7 @@ class Root:
     compile: deploy.Compile = makes(TASK, default_factory=deploy.Compile)
     bench: Bench = makes(TASK, default_factory=Bench)
     align: Align = makes(TASK, default_factory=Align)
+    sync: training.Sync = makes(TASK, default_factory=training.Sync)
 
     def __post_init__(self) -> None:
         one_of("task", self.task, TASKS)

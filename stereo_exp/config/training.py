@@ -154,6 +154,12 @@ class NoTracker(Tracker):
     name: str = "none"
 
 
+@dataclass
+class Sync:
+    run: str | None = None
+    """Folder of the run whose records are brought over; None takes every run of this name."""
+
+
 # Schema of `loss`.
 
 

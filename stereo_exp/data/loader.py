@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from stereo_exp.base import ArgumentError, DataError
+from stereo_exp.base import ArgumentError, DataError, follow_parent
 from stereo_exp.data.augment import Augment
 from stereo_exp.data.order import EvalBatches, Place, TrainBatches, sample_rng
 from stereo_exp.data.source import StereoSource
@@ -203,7 +203,7 @@ class StereoLoader:
         """Batches; there can be more of them with `split_sizes`."""
         return len(self._loader)
 
-    def __iter__(self) -> Iterator[StereoBatch]:
+    def __iter__(self) -> Generator[StereoBatch, None, None]:
         batches = iter(self._loader)
         try:
             for item in batches:
@@ -311,7 +311,7 @@ def _loader(
             collate_fn=collate_fn,
             num_workers=workers,
             pin_memory=pin_memory,
-            worker_init_fn=_one_thread if workers else None,
+            worker_init_fn=_begin_worker if workers else None,
             # Training is one long iteration; evaluation's workers would only sit in memory beside training's.
             persistent_workers=False,
             prefetch_factor=_PREFETCH if workers else None,
@@ -321,9 +321,10 @@ def _loader(
     )
 
 
-def _one_thread(worker: int) -> None:
+def _begin_worker(worker: int) -> None:
     """Workers are the parallelism: threads inside them would only fight over the same cores."""
     import cv2
 
+    follow_parent()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

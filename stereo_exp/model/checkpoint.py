@@ -1,15 +1,19 @@
 """Checkpoints: tensors and JSON in one safetensors file. Reading one never runs code.
 
 Tensors are named `model/<parameter>`, and in a `last` checkpoint also `ema/…`, `optim/<parameter>/<moment>` and
-`rng/…`. The header's metadata holds one JSON object: format, stage, step, the resolved config, the loop's state.
+`rng/…`. The header's metadata holds one JSON object (format, stage, step, the resolved config, the loop's state) and a
+SHA-256 over that and the tensors. Training keeps two generations of each file: the newest, and the one before it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import torch
@@ -17,18 +21,26 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from stereo_exp.base import CheckpointError, write_bytes
+from stereo_exp.base import CheckpointError, previous_generation, write_bytes, write_generation
 from stereo_exp.geometry import Sizing
 from stereo_exp.model.former import rename, rename_tensors, update
 
 FORMAT = "stereo_exp/2"
 FORMER = "stereo_exp/1"
 """Read for ever, see `stereo_exp.model.former`."""
-# What every reader of a checkpoint may count on.
-_META_KEYS = ("stage", "step", "num_steps", "config", "run_id")
+# What every reader of a checkpoint may count on. Of another type it is of somebody else, who borrowed our format.
+_META_KEYS: dict[str, type | UnionType] = {
+    "stage": str,
+    "step": int,
+    "num_steps": int,
+    "config": dict,
+    "run_id": str | None,
+}
+_DIGEST = "sha256"
 SIZING = "sizing"
 """Where the JSON holds the figures of `Sizing`; absent: its defaults."""
 BEST, LAST = "checkpoints/best.safetensors", "checkpoints/last.safetensors"
+log = logging.getLogger(__name__)
 _PICKLE_MAGICS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x1f\x8b")
 
 
@@ -47,19 +59,68 @@ class Checkpoint:
         return {name[len(start) :]: t for name, t in self.tensors.items() if name.startswith(start)}
 
 
-def save_checkpoint(path: Path, meta: Mapping[str, Any], parts: Mapping[str, Mapping[str, Tensor]]) -> None:
-    """Write atomically: a reader sees the old file or the new one."""
+def save_checkpoint(
+    path: Path, meta: Mapping[str, Any], parts: Mapping[str, Mapping[str, Tensor]], keep_previous: bool = False
+) -> None:
+    """Write atomically and durably: a reader sees the old file or the new one, after a power cut too.
+
+    Args:
+        keep_previous: what stood there until now stays as the generation before, for `load_newest`.
+    """
     tensors = {
         f"{prefix}/{name}": tensor.detach().cpu().contiguous()
         for prefix, part in parts.items()
         for name, tensor in part.items()
     }
-    header = {"format": FORMAT, "json": json.dumps({"format": FORMAT, **meta})}
-    write_bytes(path, save(tensors, metadata=header))
+    text = json.dumps({"format": FORMAT, **meta})
+    data = save(tensors, metadata={"format": FORMAT, "json": text, _DIGEST: _digest(text, tensors)})
+    if keep_previous:
+        write_generation(path, data)
+    else:
+        write_bytes(path, data, durable=True)
+
+
+def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the JSON and over each tensor's name, type, shape and bytes."""
+    found = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"\0{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def load_newest(path: Path) -> Checkpoint | None:
+    """The newest whole generation of the checkpoint at `path`: that one, or the one before it.
+
+    A damaged one is told in a line of the log. None: there is none that is whole.
+    """
+    for each in (Path(path), previous_generation(Path(path))):
+        if not each.is_file():
+            continue
+        try:
+            found = load_checkpoint(each)
+        except CheckpointError as error:
+            log.warning("left out: %s", error)
+            continue
+        if each != path:
+            log.warning("taking the generation before: %s (step %d)", each, found.meta["step"])
+        return found
+    return None
+
+
+def locate_newest(place: Path, file: str = BEST) -> Path:
+    """The checkpoint that a path means: itself, or of a run's folder the newest whole generation of `file`.
+
+    Where none is whole the path is that of the file, for whoever reads it to say what is wrong.
+    """
+    if not place.is_dir():
+        return place if file == BEST else place / file
+    newest = load_newest(place / file)
+    return place / file if newest is None or newest.path is None else newest.path
 
 
 def read_meta(path: Path) -> dict[str, Any]:
-    """The JSON of a checkpoint, without its tensors.
+    """The JSON of a checkpoint, without its tensors, which are not checked.
 
     Raises:
         CheckpointError: see `load_checkpoint`.
@@ -71,8 +132,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint onto the CPU.
 
     Raises:
-        CheckpointError: it is missing, damaged, not a safetensors file (pickles are not opened: they can carry
-            code), or not one of ours.
+        CheckpointError: it is missing, damaged (by a single bit, too: see `_digest`; the checkpoints of 0.1.0 carry
+            none), not a safetensors file (pickles are not opened: they can carry code), or not one of ours.
     """
     return _read(path, with_tensors=True)
 
@@ -106,7 +167,7 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
             path,
             None,
             f"is not a whole safetensors file ({error})",
-            "copy it again or use an older checkpoint",
+            _older(path),
         ) from None
     if metadata.get("format") not in (FORMAT, FORMER):
         raise CheckpointError(
@@ -117,16 +178,25 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
         )
     try:
         meta = json.loads(metadata["json"])
-        missing = [key for key in _META_KEYS if key not in meta]
-    except (KeyError, TypeError, ValueError):
+        missing = [key for key, kind in _META_KEYS.items() if not isinstance(meta[key], kind)]
+    except KeyError as error:
+        missing = [str(error.args[0])]
+    except (TypeError, ValueError, RecursionError):
         missing = ["readable JSON"]
     if missing:
-        raise CheckpointError(
-            path, None, f"its header lacks {', '.join(missing)}", "copy it again or use another checkpoint"
-        )
+        raise CheckpointError(path, None, f"its header lacks {', '.join(missing)}", _older(path))
+    if with_tensors and _DIGEST in metadata and metadata[_DIGEST] != _digest(metadata["json"], tensors):
+        rule = "is damaged: its contents are not those that were written (SHA-256 differs)"
+        raise CheckpointError(path, None, rule, _older(path))
     if metadata["format"] == FORMER:
         meta, tensors = update(meta, map(rename, names)), rename_tensors(tensors)
     return Checkpoint(meta, tensors, path)
+
+
+def _older(path: Path) -> str:
+    """What to do about a damaged checkpoint."""
+    before = previous_generation(path)
+    return f"use the one before, {before}" if before.is_file() else "copy it again or use an older checkpoint"
 
 
 def sizing_of(checkpoint: Checkpoint | None) -> Sizing:

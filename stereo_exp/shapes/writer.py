@@ -18,7 +18,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from stereo_exp.base import ArgumentError, UserError, write_bytes, write_text
+from stereo_exp.base import ArgumentError, UserError, follow_parent, write_bytes, write_text
 from stereo_exp.geometry import encode_pfm, encode_png
 from stereo_exp.shapes.raster import render_scene
 from stereo_exp.shapes.scenes import KINDS, WEIGHTS, sample_scene
@@ -235,12 +235,22 @@ def _runner(
         return
     # Spawned, not forked: the caller may already hold torch's or CUDA's threads, which a fork would break.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_single_thread)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
     try:
         futures = [pool.submit(work, chunk) for chunk in chunks]
         yield (future.result() for future in as_completed(futures))
+    except KeyboardInterrupt:
+        # Whoever stops does not wait for scenes under way.
+        for process in list((getattr(pool, "_processes", None) or {}).values()):
+            process.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    follow_parent()
+    _single_thread()
 
 
 def _single_thread() -> None:

@@ -107,13 +107,13 @@ def find_named(named: str | Path, stage: str | None = None, key: str = "checkpoi
         found = Chosen(str(path), manifest.model.stage, origin if origin.is_file() else None, manifest)
     else:
         _check_torch(f"{key}={path}, a checkpoint,")
-        from stereo_exp.model import BEST, read_meta
+        from stereo_exp.model import BEST, locate_newest, read_meta
 
         if path.is_dir():
-            if not (path / BEST).is_file():
+            folder, path = path, locate_newest(path)
+            if not path.is_file():
                 rule = f"has neither {MANIFEST}, {COMPILED_FOLDER}/{MANIFEST} nor {BEST}"
-                raise CheckpointError(key, path, rule, f"give a run's folder, a checkpoint, or {', '.join(NAMES)}")
-            path = path / BEST
+                raise CheckpointError(key, folder, rule, f"give a run's folder, a checkpoint, or {', '.join(NAMES)}")
         if not path.exists() and len(path.parts) == 1 and not path.suffix:
             rule = f"is neither a file, a folder nor one of {', '.join(NAMES)}"
             raise CheckpointError(key, path, rule, f"try {key}={RELEASE}")

@@ -23,6 +23,8 @@ _NETWORK = (*keys_of(Root, NETWORK), *(f"quant.{key}" for key in keys_of(Quant, 
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
 LOG_FILE = "stereo_exp.log"
+REPORT_FILE = "report.json"
+"""The last thing that a run leaves: one without it did not come to its end."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,14 @@ class RunContext:
 
     def write_config(self) -> None:
         """Leave the resolved config and what was typed in the run's folder."""
-        write_text(self.dir / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(asdict(self.config))))
+        write_text(self.dir / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(asdict(self.config))), durable=True)
         facts = {
             "name": self.config.name,
             "task": self.config.task,
             "stage": self.config.stage,
             "overrides": self.overrides,
         }
-        write_text(self.dir / RUN_FILE, json.dumps(facts, indent=1) + "\n")
+        write_text(self.dir / RUN_FILE, json.dumps(facts, indent=1) + "\n", durable=True)
 
     def config_dict(self) -> dict[str, Any]:
         """The resolved config as plain dictionaries and lists."""

@@ -10,9 +10,9 @@ from typing import Any
 
 from stereo_exp.base import CheckpointError, UserError
 from stereo_exp.config import RUN, STAGES, MissingPlugin, Root, bind, facts, first_difference, widen
-from stereo_exp.model import BEST, LAST, read_meta
+from stereo_exp.model import BEST, LAST, load_newest, locate_newest, read_meta
 from stereo_exp.suite.restore import check_same_network, network_difference, network_of
-from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.context import REPORT_FILE, RunContext
 from stereo_exp.suite.runs.folders import command_for, own_chain, runs_of
 from stereo_exp.weights import (
     FOLDER,
@@ -125,7 +125,7 @@ def _given(context: RunContext, value: str) -> Found:
         release = _release_name(context) if value == RELEASE and context.names_a_network() else value
         path = find_release(stage, "checkpoint", NAMES[release])
     else:
-        path = Path(value) / BEST if Path(value).is_dir() else Path(value)
+        path = locate_newest(Path(value))
     meta = read_meta(path)
     if context.names_a_network():
         check_same_network(meta, config.model, config.quant, path)
@@ -162,8 +162,9 @@ def _start_of_release(context: RunContext, before: tuple[str, ...]) -> Path:
     if "float" not in before:
         return _stage_before(context, before, _began_at_release)
     own = own_chain(context, "float") if context.config.stage != "float" else []
-    trained = [run / BEST for run in own if (run / BEST).is_file()]
-    path = trained[0] if trained else find_release("float", "init_from", _release_of(context))
+    trained = next((found for run in own if (found := load_newest(run / BEST))), None)
+    path = trained.path if trained else find_release("float", "init_from", _release_of(context))
+    assert path is not None
     _check_start(read_meta(path), context, path)
     if not trained and context.config.stage != "float":
         _tell_of_a_trained_one(context)
@@ -207,11 +208,11 @@ def _stage_before(
 
 
 def _checkpoints(context: RunContext, stage: str, wanted: Callable[[Meta], bool]) -> Iterator[tuple[Meta, Path]]:
-    """The wanted ones of the run's name, the newest first."""
+    """The wanted ones of the run's name that are whole, the newest first."""
     for run in runs_of(context, stage):
-        path = run / BEST
-        if path.is_file() and wanted(meta := read_meta(path)):
-            yield meta, path
+        found = load_newest(run / BEST)
+        if found is not None and found.path is not None and wanted(found.meta):
+            yield found.meta, found.path
 
 
 def _newest(
@@ -278,7 +279,7 @@ def find_resumable(context: RunContext) -> Path | None:
         return None
     wanted = facts(config, RUN)
     if config.train.resume != "auto":
-        path = Path(config.train.resume) / LAST
+        path = locate_newest(Path(config.train.resume), LAST)
         difference = _difference(wanted, read_meta(path), is_named=True)
         if difference is not None:
             key, here, there = difference
@@ -291,17 +292,14 @@ def find_resumable(context: RunContext) -> Path | None:
         return path
     # A run folder given by hand (hydra.run.dir=) may be the interrupted run itself.
     for run in (context.dir, *runs_of(context, config.stage)):
-        path = run / LAST
-        if not path.is_file():
+        last = load_newest(run / LAST)
+        if last is None or _difference(wanted, last.meta) is not None:
             continue
-        meta = read_meta(path)
-        if _difference(wanted, meta) is not None:
-            continue
-        if meta["step"] >= meta["num_steps"]:
+        if (run / REPORT_FILE).is_file():
             log.info("train.resume=auto: %s is finished, starting afresh", run)
             return None
-        log.info("train.resume=auto: going on from step %d of %s", meta["step"], run)
-        return path
+        log.info("train.resume=auto: going on from step %d of %s", last.meta["step"], run)
+        return last.path
     log.info("train.resume=auto: no interrupted run of this name and configuration, starting afresh")
     return None
 

@@ -56,7 +56,12 @@ def _started(folder: Path) -> float:
 
 
 def _chain(folder: Path) -> list[str]:
-    return chain_of(json.loads((folder / RUN_FILE).read_text())["overrides"])
+    """What it shares with the other stages; of a damaged file an empty list, which is no chain of a sweep's."""
+    try:
+        return chain_of(json.loads((folder / RUN_FILE).read_text())["overrides"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        log.warning("left out: %s is damaged", folder / RUN_FILE)
+        return []
 
 
 # Finding the compiled model to run: the folder named, or the newest of this name and stage.
@@ -127,6 +132,10 @@ def _compiled(context: RunContext) -> Iterator[Manifest]:
     for place in (*([asked] if asked else [*STAGES][::-1]), "compile"):
         for run in runs_of(context, place):
             if (run / COMPILED_FOLDER / MANIFEST).is_file():
-                manifest = read_manifest(run / COMPILED_FOLDER, check_files=False)
+                try:
+                    manifest = read_manifest(run / COMPILED_FOLDER, check_files=False)
+                except UserError as error:
+                    log.warning("left out: %s", error)
+                    continue
                 if place != "compile" or asked in (None, manifest.model.stage):
                     yield manifest

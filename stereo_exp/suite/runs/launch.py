@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from torch import distributed as dist
 
-from stereo_exp.base import PLUGINS, UserError
+from stereo_exp.base import PLUGINS, Terminated, UserError, die_with_parent, follow_parent, hear_signals
 from stereo_exp.config import load_again
 from stereo_exp.suite.runs.context import RunContext, open_log
 from stereo_exp.suite.runs.process import Process
@@ -30,6 +31,8 @@ def to_file_and_console(run_dir: Path, quiet: bool) -> None:
     logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, handlers=[console, file], force=True)
 
 
+# A run that is stopped has ten seconds in all.
+_SAVE_SECONDS = 8.0
 Worker = Callable[[RunContext, Process], dict[str, Any]]
 
 
@@ -42,6 +45,8 @@ def launch(worker: Worker, context: RunContext) -> dict[str, Any]:
     world_size = context.config.machine.processes
     if world_size == 1:
         return worker(context, Process())
+    # What frees the semaphores of processes that were ended, and would tell of each, is started by the first queue.
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), "ignore:resource_tracker")))
     queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -60,9 +65,20 @@ def launch(worker: Worker, context: RunContext) -> dict[str, Any]:
                 outcome = queue.get()
                 if outcome[0] == "user error":
                     raise outcome[1]
+    except KeyboardInterrupt as stop:
+        # The first one saves and tracks; what the others know is part of it.
+        main = spawned.processes[0]
+        if main.is_alive():
+            os.kill(main.pid, stop.number if isinstance(stop, Terminated) else signal.SIGINT)
+            main.join(_SAVE_SECONDS)
+        raise
+    except torch.multiprocessing.ProcessExitedException as ended:
+        how = signal.Signals(-ended.exit_code).name if ended.exit_code < 0 else f"exit code {ended.exit_code}"
+        rule = f"process {ended.error_index} (pid {ended.error_pid}) was ended by {how}"
+        raise UserError("machine.processes", world_size, rule, "go on with train.resume=auto") from None
     finally:
         for process in spawned.processes:
-            process.terminate()
+            process.kill()
     if outcome is None and not queue.empty():
         outcome = queue.get()
     if outcome is None:
@@ -77,6 +93,10 @@ def launch(worker: Worker, context: RunContext) -> dict[str, Any]:
 def _enter(
     rank: int, worker: Worker, context: RunContext, world_size: int, port: int, queue: Any, plugins: list[str]
 ) -> None:
+    if rank:
+        follow_parent()
+    else:
+        die_with_parent()
     load_again(plugins)
     to_file_and_console(context.dir, quiet=rank != 0)
     cuda = torch.cuda.is_available() and context.config.machine.device != "cpu"
@@ -84,7 +104,8 @@ def _enter(
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // world_size))
     dist.init_process_group("nccl" if cuda else "gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=world_size)
     try:
-        result = worker(context, Process(rank, world_size))
+        with hear_signals():
+            result = worker(context, Process(rank, world_size))
         if rank == 0:
             queue.put(("result", result))
     except UserError as error:
@@ -93,5 +114,9 @@ def _enter(
     except Exception:
         queue.put(("bug", traceback.format_exc()))
         raise
+    except KeyboardInterrupt:
+        # All is saved, and whoever asked waits; torch takes seconds to leave a group whose others are still at work.
+        logging.shutdown()
+        os._exit(0)
     finally:
         dist.destroy_process_group()

@@ -15,9 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stereo_exp.base import write_text
-from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.context import REPORT_FILE, RunContext
 
-REPORT_FILE = "report.json"
 _SHARES = ("d1", "bad")
 # Columns of words, flush left.
 _TEXTS = ("name", "stage", "kind", "kernel", "engine", "first_difference")
@@ -42,7 +41,7 @@ def finish(context: RunContext, result: dict[str, Any], begin: float) -> dict[st
     }
     report = {key: _json_value(value) for key, value in report.items()}
     line = json.dumps(report, separators=(",", ":"), allow_nan=False)
-    write_text(context.dir / REPORT_FILE, line + "\n")
+    write_text(context.dir / REPORT_FILE, line + "\n", durable=True)
     console = Console(soft_wrap=True)
     console.print(_table(report))
     for table in _tables(report):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from stereo_exp.base import EXIT_CHECK_FAILED, tell_missing_extras
+from stereo_exp.base import EXIT_CHECK_FAILED, hear_signals, tell_missing_extras
 from stereo_exp.config import TASKS
 from stereo_exp.suite.keys import by_key
 from stereo_exp.suite.runs.context import RunContext
@@ -21,7 +21,7 @@ def dispatch(context: RunContext) -> dict[str, Any]:
     from stereo_exp.suite.runs.report import finish, start_clock
 
     begin = start_clock()
-    with tell_missing_extras(), by_key(context.config.task, context.config):
+    with hear_signals(), tell_missing_extras(), by_key(context.config.task, context.config):
         report = finish(context, TASKS[context.config.task].load()(context), begin)
     if report.get("failed"):
         print(f"failed: {report['failed']}", file=sys.stderr)

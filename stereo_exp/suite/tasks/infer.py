@@ -8,11 +8,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from signal import SIGINT
 from typing import Any
 
 import numpy as np
 
-from stereo_exp.base import Meter, UserError
+from stereo_exp.base import Meter, UserError, hold_signals
 from stereo_exp.config import Infer, Root
 from stereo_exp.geometry import (
     Calibration,
@@ -142,7 +143,7 @@ def _write_pair(out: Path, results: Iterator[Result], pairs: Pairs) -> dict[str,
 def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: Root) -> dict[str, Any]:
     stability = Stability(config.temporal.change)
     part: dict[str, Any] = {"out": str(out)}
-    count = 0
+    count, stop = 0, None
     with Meter("infer", len(pairs)) as meter, ExitStack() as stack:
         film: Film | None = None
         try:
@@ -152,16 +153,20 @@ def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: 
                     film = stack.enter_context(Film(out / "disparity.mp4", limits))
                     files = write_one(out / "first", result, pairs.calibration, pairs.config, limits)
                     part |= {"pair": result.sample.key, **_summary(result), "picture": str(files["picture"])}
-                write_frame(out, result, pairs.calibration, pairs.config)
-                film.add(result.sample.left, result.disparity)
+                with hold_signals():
+                    write_frame(out, result, pairs.calibration, pairs.config)
+                    film.add(result.sample.left, result.disparity)
+                    count += 1
                 stability.update(result.sample.left, result.disparity)
-                count += 1
                 meter.advance()
-        except KeyboardInterrupt:
-            # The usual way to stop cameras.
+        except KeyboardInterrupt as asked:
             if not count:
                 raise
             log.info("interrupted after %d pairs", count)
+            # Ctrl-C is the usual way to stop cameras; whoever else stops us is told that we were.
+            stop = asked if getattr(asked, "number", SIGINT) != SIGINT else None
+    if stop is not None:
+        raise stop
     return {**part, "num_pairs": count, "film": str(out / "disparity.mp4"), "stability": stability.compute()}
 
 

@@ -40,6 +40,9 @@ class Tracker:
     def artifact(self, path: Path) -> None:
         """Keep a file with the run."""
 
+    def end_other(self, run_id: str | None) -> None:
+        """Another run, which this one goes on from, is over, and could not say so itself: KILLED."""
+
     def finish(self, status: str) -> None:
         """The run ends: FINISHED, FAILED or KILLED."""
 
@@ -82,6 +85,10 @@ class Trackers(Tracker):
     def artifact(self, path: Path) -> None:
         for member in self.members:
             member.artifact(path)
+
+    def end_other(self, run_id: str | None) -> None:
+        for member in self.members:
+            member.end_other(run_id)
 
     def finish(self, status: str) -> None:
         for member in self.members:
@@ -130,12 +137,14 @@ class JsonLines(Tracker):
 
 
 def read_metrics(run_dir: Path) -> Iterator[dict[str, Any]]:
-    """The records of a run, without a line that a kill cut short."""
+    """The records of a run, without lines that are none: cut short by a kill, or damaged."""
     path = Path(run_dir) / METRICS_FILE
     if not path.is_file():
         return
-    for line in path.read_text().splitlines():
+    for line in path.read_text(errors="replace").splitlines():
         try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
             continue
+        if isinstance(record, dict) and isinstance(record.get("step"), int):
+            yield record

@@ -2,83 +2,171 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import socket
+import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from stereo_exp.base import UserError, write_text
 from stereo_exp.suite.runs.context import CONFIG_FILE
 from stereo_exp.suite.track.base import Tracker
+from stereo_exp.suite.track.sender import Refused, Sender
 
 if TYPE_CHECKING:
     from stereo_exp.suite.runs.context import RunContext
 
-
-# The client caps a batch at 1,000 metrics and 100 params; a flush every few seconds keeps the UI live.
-_BATCH_METRICS, _BATCH_PARAMS, _FLUSH_SECONDS = 500, 100, 5.0
+log = logging.getLogger(__name__)
+# The client caps a batch at 1,000 metrics and 100 params.
+_BATCH_METRICS, _BATCH_PARAMS = 500, 100
 # The UI shows params in a narrow column, and stores differ in the length they take.
 _LONG_PARAM = 250
 _LONG_PARAMS_FILE = "long_params.txt"
+PLACE_FILE = "mlflow.json"
+"""Of a run's folder: which run of which store it is."""
+# How long a run waits for its store at its start, and at its end; of a batch system that kills, less.
+_START_SECONDS, _END_SECONDS, _KILLED_SECONDS = 15.0, 20.0, 3.0
+# What no repetition mends.
+_REFUSALS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "BAD_REQUEST")
 
 
 class MLflowRun(Tracker):
-    """An MLflow run, opened at once and closed by `finish`.
+    """An MLflow run, opened at the start and closed by `finish`. A thread of its own talks to the store.
+
+    What the store does not take, now or ever, costs a warning: `metrics.jsonl` has the numbers, and `task=sync` brings
+    them over. At its start a run waits for the store for some seconds, so that its first checkpoint can name its run.
 
     Raises:
-        UserError: MLflow is not installed, or the tracking store cannot be opened.
+        UserError: MLflow is not installed, or the experiment was deleted.
     """
 
     def __init__(self, context: RunContext) -> None:
         super().__init__(context)
+        self.store = Store(context.config.tracker.uri)  # type: ignore[attr-defined]
+        self._sender = Sender(lambda records: self.store.log(self._id, records), f"MLflow ({self.store.uri})")
+        self._sender.put(self._begin)
+        left = self._sender.wait(_START_SECONDS)
+        if isinstance(self._sender.error, UserError):
+            raise self._sender.error
+        if left and self._sender.error is None:
+            log.warning("%s has not answered in %.0f s; going on without waiting", self.store.uri, _START_SECONDS)
+
+    def _begin(self) -> None:
+        self.run_id = self.store.begin(self.context)
+
+    @property
+    def _id(self) -> str:
+        if self.run_id is None:
+            raise Refused("the run was never opened")
+        return self.run_id
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        now = int(time.time() * 1000)
+        self._sender.add([(key, float(value), now, step) for key, value in values.items() if value is not None])
+
+    def tag(self, **tags: str | None) -> None:
+        kept = {key: value for key, value in tags.items() if value is not None}
+        self._sender.put(lambda: self.store.tag(self._id, kept))
+
+    def artifact(self, path: Path) -> None:
+        self._sender.put(lambda: self.store.keep(self._id, path))
+
+    def end_other(self, run_id: str | None) -> None:
+        if run_id is not None:
+            self._sender.put(lambda: self.store.end_if_running(run_id, "KILLED"))
+
+    def finish(self, status: str) -> None:
+        # Not report.json: it is written after the trackers are closed.
+        if (self.context.dir / CONFIG_FILE).is_file():
+            self.artifact(self.context.dir / CONFIG_FILE)
+        self._sender.put(lambda: self.store.end(self._id, status))
+        if self._sender.close(_KILLED_SECONDS if status == "KILLED" else _END_SECONDS):
+            command = f"python -m stereo_exp task=sync sync.run={self.context.dir}"
+            log.warning("MLflow has not taken everything of this run; bring it over with: %s", command)
+
+
+class Store:
+    """A tracking store; each method asks it once and raises whatever it does.
+
+    Args:
+        uri: a database or a server.
+
+    Raises:
+        UserError: MLflow is not installed.
+    """
+
+    def __init__(self, uri: str) -> None:
+        # We try again ourselves, and tell of it once; these are read when MLflow is imported or asked.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         try:
             from mlflow.tracking import MlflowClient
         except ImportError:
             raise UserError(
                 "tracker", "mlflow", "MLflow is not installed", "pip install mlflow, or use tracker=none"
             ) from None
-        for noisy in ("alembic", "mlflow.store.db.utils"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
-        config: Any = context.config.tracker
-        try:
-            self._client = self._open_store(MlflowClient, config.uri)
-            experiment = self._experiment(config.experiment)
-            run = self._client.create_run(experiment, run_name=_run_name(context), tags=_tags(context))
-        except UserError:
-            raise
-        except Exception as error:
-            # MLflow raises whatever its backend does; to the user it is one thing.
-            raise UserError(
-                "tracker.uri",
-                config.uri,
-                f"the store cannot be opened ({error})",
-                "give another store or tracker=none",
-            ) from error
-        self.run_id = run.info.run_id
-        self._metrics: list[Any] = []
-        self._flushed = time.monotonic()
-        self._log_params()
+        for noisy in ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool"):
+            logging.getLogger(noisy).setLevel(logging.ERROR)
+        self.uri, self._make = uri, MlflowClient
+        self._made: Any = None
+        self._database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+        self._inode: int | None = None
 
-    def _open_store(self, client: Any, uri: str) -> Any:
-        """A client of a store that exists: only one process at a time may create its tables."""
-        if not uri.startswith("sqlite:///"):
-            return client(tracking_uri=uri)
+    @property
+    def _client(self) -> Any:
+        """The client, of a store that is there: a database that somebody took away would be written to all the same,
+        where nobody finds it."""
+        if self._database is None:
+            self._made = self._made or self._make(tracking_uri=self.uri)
+            return self._made
+        if self._made is not None and self._inode != _inode(self._database):
+            engine = getattr(getattr(self._made._tracking_client, "store", None), "engine", None)
+            if engine is not None:
+                engine.dispose()
+            self._inode = _inode(self._database)
+            if self._inode is None:
+                raise FileNotFoundError(f"{self._database} is gone")
+        if self._made is None:
+            self._made = self._open_database(self._database)
+            self._inode = _inode(self._database)
+        return self._made
+
+    def _open_database(self, database: Path) -> Any:
+        """A client of a database that exists: only one process at a time may create its tables."""
         from filelock import FileLock
 
-        database = Path(uri.removeprefix("sqlite:///"))
         database.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{database}.lock"):
-            made = client(tracking_uri=uri)
+        with FileLock(f"{database}.lock", timeout=_START_SECONDS):
+            _check_schema(database)
+            made = self._make(tracking_uri=self.uri)
             made.search_experiments(max_results=1)
             return made
 
-    def _experiment(self, name: str) -> str:
+    def begin(self, context: RunContext) -> str:
+        """Open a run with its params and tags; returns its id, which the run's folder keeps as well."""
+        client = self._client
+        experiment = self._experiment(context)
+        run_id: str = client.create_run(experiment, run_name=_run_name(context), tags=_tags(context)).info.run_id
+        place = {"uri": self.uri, "run_id": run_id, "host": socket.gethostname(), "pid": os.getpid()}
+        write_text(context.dir / PLACE_FILE, json.dumps(place) + "\n")
+        self._log_params(run_id, context)
+        return run_id
+
+    def _experiment(self, context: RunContext) -> str:
         from filelock import FileLock
 
-        root = Path(self.context.config.root)
+        # A run that nobody tracked has none.
+        name = getattr(context.config.tracker, "experiment", context.config.name)
+        root = Path(context.config.root)
         root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root / ".mlflow-experiment.lock"):
+        with FileLock(root / ".mlflow-experiment.lock", timeout=_START_SECONDS):
             found = self._client.get_experiment_by_name(name)
             if found is not None and found.lifecycle_stage == "deleted":
                 raise UserError(
@@ -89,53 +177,107 @@ class MLflowRun(Tracker):
                     "give another tracker.experiment, or use tracker=none",
                 )
             if found is not None:
-                return found.experiment_id
+                return str(found.experiment_id)
             # A server decides for itself where artifacts go; a local store would put them into the working folder.
-            local = self.context.config.tracker.uri.startswith("sqlite:")  # type: ignore[attr-defined]
+            local = self.uri.startswith("sqlite:")
             location = (root.resolve() / "mlruns" / name).as_uri() if local else None
-            return self._client.create_experiment(name, artifact_location=location)
+            return str(self._client.create_experiment(name, artifact_location=location))
 
-    def _log_params(self) -> None:
+    def _log_params(self, run_id: str, context: RunContext) -> None:
         from mlflow.entities import Param
 
-        flat = {key: str(value) for key, value in _flatten(self.context.config_dict())}
+        flat = {key: str(value) for key, value in _flatten(context.config_dict())}
         short = [Param(k, v) for k, v in flat.items() if len(v) <= _LONG_PARAM]
         for start in range(0, len(short), _BATCH_PARAMS):
-            self._client.log_batch(self.run_id, params=short[start : start + _BATCH_PARAMS])
+            self._client.log_batch(run_id, params=short[start : start + _BATCH_PARAMS])
         long = {k: v for k, v in flat.items() if len(v) > _LONG_PARAM}
         if long:
-            path = self.context.dir / _LONG_PARAMS_FILE
+            path = context.dir / _LONG_PARAMS_FILE
             write_text(path, "".join(f"{k}: {v}\n" for k, v in long.items()))
-            self.artifact(path)
+            self.keep(run_id, path)
 
-    def log(self, step: int, values: Mapping[str, float]) -> None:
+    def log(self, run_id: str, records: list[tuple[str, float, int, int]]) -> None:
+        """Records: name, value, ms since 1970, step. The store knows those that it has already by all four."""
         from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
-        self._metrics += [Metric(k, float(v), now, step) for k, v in values.items() if v is not None]
-        if len(self._metrics) >= _BATCH_METRICS or time.monotonic() - self._flushed > _FLUSH_SECONDS:
-            self._flush()
+        metrics = [Metric(*record) for record in records]
+        for start in range(0, len(metrics), _BATCH_METRICS):
+            batch = metrics[start : start + _BATCH_METRICS]
+            self._ask(methodcaller("log_batch", run_id, metrics=batch))
 
-    def _flush(self) -> None:
-        for start in range(0, len(self._metrics), _BATCH_METRICS):
-            self._client.log_batch(self.run_id, metrics=self._metrics[start : start + _BATCH_METRICS])
-        self._metrics = []
-        self._flushed = time.monotonic()
-
-    def tag(self, **tags: str | None) -> None:
+    def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Say something about a run as a whole."""
         for key, value in tags.items():
-            if value is not None:
-                self._client.set_tag(self.run_id, f"stereo_exp.{key}", value)
+            self._ask(methodcaller("set_tag", run_id, f"stereo_exp.{key}", value))
 
-    def artifact(self, path: Path) -> None:
-        self._client.log_artifact(self.run_id, str(path))
+    def keep(self, run_id: str, path: Path) -> None:
+        """Copy a file to the run's artifacts."""
+        if not path.is_file():
+            raise Refused(f"{path} is not there to be kept")
+        self._ask(methodcaller("log_artifact", run_id, str(path)))
 
-    def finish(self, status: str) -> None:
-        self._flush()
-        # Not report.json: it is written after the trackers are closed.
-        if (self.context.dir / CONFIG_FILE).is_file():
-            self.artifact(self.context.dir / CONFIG_FILE)
-        self._client.set_terminated(self.run_id, status)
+    def end(self, run_id: str, status: str) -> None:
+        """The run is over."""
+        self._ask(methodcaller("set_terminated", run_id, status))
+
+    def end_if_running(self, run_id: str, status: str) -> None:
+        """A run that was killed could not say so itself."""
+        if self._ask(methodcaller("get_run", run_id)).info.status == "RUNNING":
+            self.end(run_id, status)
+
+    def has(self, run_id: str) -> bool:
+        """Whether the store knows the run."""
+        try:
+            return self._ask(methodcaller("get_run", run_id)) is not None
+        except Refused:
+            return False
+
+    def list_steps(self, run_id: str, key: str) -> set[int]:
+        """The steps of which a metric is recorded."""
+        return {metric.step for metric in self._ask(methodcaller("get_metric_history", run_id, key))}
+
+    def list_kept(self, run_id: str) -> set[str]:
+        """Names of a run's artifacts."""
+        return {each.path for each in self._ask(methodcaller("list_artifacts", run_id))}
+
+    def _ask(self, what: Callable[[Any], Any]) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return what(self._client)
+        except MlflowException as error:
+            if error.error_code in _REFUSALS:
+                raise Refused(str(error)) from error
+            raise
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
+def _check_schema(database: Path) -> None:
+    """MLflow brings the tables of an older version up to date by itself, after which that one cannot read them.
+
+    Raises:
+        RuntimeError: it would.
+    """
+    if not database.is_file() or not database.stat().st_size:
+        return
+    try:
+        from mlflow.store.db.utils import _get_latest_schema_revision
+    except ImportError:
+        return
+    with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=1)) as opened:
+        tables = {name for (name,) in opened.execute("select name from sqlite_master where type='table'")}
+        if "alembic_version" not in tables:
+            return
+        found = [version for (version,) in opened.execute("select version_num from alembic_version")]
+    if found != [_get_latest_schema_revision()]:
+        rule = f"its tables are of another version of MLflow ({', '.join(found)})"
+        raise RuntimeError(f"{rule}: back it up, then run: mlflow db upgrade sqlite:///{database}")
 
 
 def _run_name(context: RunContext) -> str:
@@ -159,3 +301,59 @@ def _flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+# Bringing over what a run's own files have and a store does not.
+
+
+def bring_over(context: RunContext, store: Store, records: Iterable[Mapping[str, Any]]) -> int:
+    """Record in `store` what it lacks of a run that is over; returns how many numbers those were. Done again, none.
+
+    Args:
+        context: of the run.
+        records: its own, of `metrics.jsonl`.
+    """
+    place = _place(context.dir)
+    run_id = place.get("run_id")
+    if place.get("uri") != store.uri or not isinstance(run_id, str) or not store.has(run_id):
+        run_id = store.begin(context)
+        place = {}
+    known: dict[str, set[int]] = {}
+    now = int(time.time() * 1000)
+    missing = []
+    for record in records:
+        for key, value in record.items():
+            if key == "step" or not isinstance(value, (int, float)):
+                continue
+            if key not in known:
+                known[key] = store.list_steps(run_id, key)
+            if record["step"] not in known[key]:
+                missing.append((key, float(value), now, int(record["step"])))
+    store.log(run_id, missing)
+    kept = store.list_kept(run_id)
+    for path in (context.dir / CONFIG_FILE, *sorted((context.dir / "pictures").glob("*.png"))):
+        if path.is_file() and path.name not in kept:
+            store.keep(run_id, path)
+    if not _lives(place):
+        store.end_if_running(run_id, "FINISHED" if (context.dir / "report.json").is_file() else "KILLED")
+    return len(missing)
+
+
+def _place(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / PLACE_FILE).read_text())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _lives(place: Mapping[str, Any]) -> bool:
+    """Whether the process that tracks the run is still there, as far as this machine knows."""
+    pid = place.get("pid")
+    if place.get("host") != socket.gethostname() or not isinstance(pid, int) or pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True

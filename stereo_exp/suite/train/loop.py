@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stereo_exp.base import VERSION, Meter, UserError
+from stereo_exp.base import VERSION, Meter, UserError, copy_file, hold_signals
 from stereo_exp.data import StereoBatch
 from stereo_exp.model import (
     BEST,
@@ -20,6 +20,7 @@ from stereo_exp.model import (
     Checkpoint,
     lineage_of,
     load_checkpoint,
+    load_newest,
     load_weights,
     optimizer_tensors,
     restore_optimizer,
@@ -30,7 +31,7 @@ from stereo_exp.model import (
 from stereo_exp.suite.build import build_loss, build_rule, eval_facts
 from stereo_exp.suite.evaluate import evaluate, first_pairs, flatten
 from stereo_exp.suite.pictures import draw_test_pictures
-from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.context import REPORT_FILE, RunContext
 from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.splits import Splits
 from stereo_exp.suite.track.base import Tracker, open_tracker, read_metrics
@@ -55,6 +56,8 @@ class Progress:
     """Steps left out because no pixel had a known disparity in range."""
     num_skipped_pairs: int = 0
     """Training pairs left out because a file was damaged."""
+    evaluated: int = -1
+    """The step of the last evaluation that came to its end."""
 
 
 class Trainer:
@@ -112,26 +115,45 @@ class Trainer:
 
         Raises:
             UserError: training diverged (`train.max_bad_steps`), or the data's own errors.
+            KeyboardInterrupt: a signal asked the process to stop; the state is saved.
         """
+        try:
+            self._fit()
+        except KeyboardInterrupt:
+            with hold_signals():
+                self._save(LAST)
+            log.warning("stopped at step %d, which is saved: train.resume=auto goes on there", self.progress.step)
+            raise
+        return self.progress
+
+    def _fit(self) -> None:
         config, progress = self.context.config, self.progress
-        eval_every = round(config.train.eval_every * self.steps_per_epoch)
-        if progress.step == 0:
+        if (self._is_due(progress.step) and progress.evaluated < progress.step) or progress.best_epe is None:
             self._evaluate()
         in_a_row, speed = 0, Speed()
-        batches = self.splits.train(self.process, self.compute.device, progress.step, self.num_steps)
         self.parallel.train()
         if config.train.freeze_norm:
             for module in self.parallel.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
-        with Meter("train", self.num_steps, progress.step, self.process.is_main) as meter:
+        loader = self.splits.train(self.process, self.compute.device, progress.step, self.num_steps)
+        with (
+            closing(iter(loader)) as batches,
+            Meter("train", self.num_steps, progress.step, self.process.is_main) as meter,
+        ):
             for batch in speed.time_waits(batches):
-                self._count_skipped(batch)
-                if self.before_step is not None:
-                    self.before_step(progress.step, self.num_steps)
                 rate = warmup_cosine(progress.step, self.num_steps, self.num_warmup)
-                result = self._step(batch, rate)
-                progress.step += 1
+                # A signal is heard when weights, moments, average, counts and records are of one step again.
+                with hold_signals():
+                    self._count_skipped(batch)
+                    if self.before_step is not None:
+                        self.before_step(progress.step, self.num_steps)
+                    result = self._step(batch, rate)
+                    progress.step += 1
+                    speed.add(len(batch.keys) * self.process.world_size)
+                    is_last = progress.step == self.num_steps
+                    if progress.step % config.train.log_every == 0 or is_last:
+                        self._log_step(result, rate, speed)
                 in_a_row = in_a_row + 1 if result.kind == "bad" else 0
                 if in_a_row >= config.train.max_bad_steps:
                     raise UserError(
@@ -140,21 +162,21 @@ class Trainer:
                         f"training diverged: {in_a_row} steps in a row had no finite loss or gradient",
                         "lower optim.lr, or set optim.grad_clip=1",
                     )
-                speed.add(len(batch.keys) * self.process.world_size)
-                is_last = progress.step == self.num_steps
-                if progress.step % config.train.log_every == 0 or is_last:
-                    self._log_step(result, rate, speed)
                 meter.advance(
                     epe=f"{result.epe:.2f}",
                     pairs_per_s=f"{speed.pairs_per_s:.1f}",
                     data_wait=f"{100 * speed.wait_share:.0f} %",
                 )
-                if is_last or (eval_every and progress.step % eval_every == 0):
+                if self._is_due(progress.step):
                     with meter.pause(), speed.pause():
                         self._evaluate()
                 if progress.step % config.train.save_every == 0 or is_last:
                     self._save(LAST)
-        return progress
+
+    def _is_due(self, step: int) -> bool:
+        """Whether the weights are evaluated behind this step: before the first, in between, and behind the last one."""
+        every = round(self.context.config.train.eval_every * self.steps_per_epoch)
+        return step in (0, self.num_steps) or (every > 0 and step % every == 0)
 
     def _step(self, batch: StereoBatch, rate: float) -> StepResult:
         config = self.context.config.optim
@@ -199,9 +221,18 @@ class Trainer:
         self.process.broadcast(model.state_dict().values())
         with torch.random.fork_rng(devices=[self.compute.device] if self.compute.device.type == "cuda" else []):
             scores, _ = evaluate(model, self.splits, self.compute.device, self.process, self.rule)
+        with hold_signals():
+            self._judge(model, scores)
+
+    def _judge(self, model: nn.Module, scores: dict[str, Any]) -> None:
+        """Record what an evaluation found, and keep the best there is."""
         epe = float(scores["epe"])
+        self.progress.evaluated = self.progress.step
         self.tracker.log(self.progress.step, flatten(scores, "test"))
         log.info("step %d: test EPE %.4f px", self.progress.step, epe)
+        if not _is_finite(model):
+            log.warning("step %d: some weights are not finite; they are never the best", self.progress.step)
+            return
         # A NaN (no known pixel in the whole split) still leaves the latest weights as the best there are.
         if self.progress.best_epe is None or not epe >= self.progress.best_epe:
             self.progress.best_epe = epe
@@ -233,7 +264,7 @@ class Trainer:
             "torch": torch.__version__,
             **(extra or {}),
         }
-        save_checkpoint(self.context.dir / where, meta, parts)
+        save_checkpoint(self.context.dir / where, meta, parts, keep_previous=True)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         load_weights(self.model, checkpoint)
@@ -241,16 +272,27 @@ class Trainer:
         if self.ema is not None:
             load_weights(self.ema.model, checkpoint, "ema")
         torch.set_rng_state(checkpoint.tensors["rng/cpu"])
-        self.progress = Progress(**{f.name: checkpoint.meta[f.name] for f in fields(Progress)})
+        # Those of 0.1.0 were saved behind the evaluation of their step.
+        known = {"evaluated": checkpoint.meta["step"], **checkpoint.meta}
+        self.progress = Progress(**{f.name: known[f.name] for f in fields(Progress)})
+        assert checkpoint.path is not None
+        before = checkpoint.path.parent.parent
+        # Every process looks, for all must know what to beat: of a damaged best, the one before it or anything.
+        best = load_newest(before / BEST)
+        self.progress.best_epe = None if best is None else best.meta.get("scores", {}).get("epe")
         if not self.process.is_main:
             return
         self.tracker.tag(resumed_from=checkpoint.meta["run_id"])
-        assert checkpoint.path is not None
-        before = checkpoint.path.parent.parent
+        self.tracker.end_other(checkpoint.meta["run_id"])
         self.tracker.replay([r for r in read_metrics(before) if r["step"] <= self.progress.step])
-        if (before / BEST).is_file() and before.resolve() != self.context.dir.resolve():
-            (self.context.dir / BEST).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(before / BEST, self.context.dir / BEST)
+        if best is not None and best.path is not None and best.path.resolve() != (self.context.dir / BEST).resolve():
+            copy_file(best.path, self.context.dir / BEST)
+
+
+def _is_finite(model: nn.Module) -> bool:
+    """Whether all weights are, and BatchNorm's statistics."""
+    norms = (value for name, value in model.named_buffers() if name.rpartition(".")[2].startswith("running_"))
+    return all(bool(torch.isfinite(value).all()) for value in (*model.parameters(), *norms))
 
 
 # A whole training run of one stage: fit, evaluate, draw, and what goes into its report.
@@ -274,6 +316,9 @@ def run_training(
         before_step: see `Trainer`.
     """
     splits = Splits(context.config, model.multiple)  # type: ignore[arg-type]
+    if process.is_main:
+        # Of another run in the same folder: this one is not finished.
+        (context.dir / REPORT_FILE).unlink(missing_ok=True)
     with open_tracker(context, process.is_main) as tracker:
         if start is not None:
             tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
@@ -282,10 +327,10 @@ def run_training(
         progress = trainer.fit()
         process.barrier()
         best_path = context.dir / BEST
-        best = load_checkpoint(best_path)
+        best = load_newest(best_path) or load_checkpoint(best_path)
         scores = best.meta["scores"]
         result = {
-            "checkpoint": str(best_path),
+            "checkpoint": str(best.path),
             "init_from": None if start is None else str(start.path),
             **eval_facts(trainer.rule),
             **scores,

@@ -1,0 +1,122 @@
+"""A process and what ends it: signals that ask it to stop, and a parent that is gone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+# A batch system's, a terminal's that closes, Ctrl-C, and Slurm's warning ahead of time.
+_NAMES = ("SIGTERM", "SIGHUP", "SIGINT", "SIGUSR1")
+_SIGNALS = [signal.Signals[name] for name in _NAMES if name in signal.Signals.__members__]
+_PR_SET_PDEATHSIG = 1
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal asked this process to stop; whoever ends by it exits with `code`, as shells count."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(signal.Signals(number).name)
+
+    @property
+    def code(self) -> int:
+        """128 and the signal's number."""
+        return 128 + self.number
+
+
+class _Requests:
+    """Who asked this process to stop, and whether it may be interrupted just now."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+        self.asked: int | None = None
+        self.told = False
+        self.held = 0
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Raise `Terminated`, at once or when nothing is held any more. A batch system that repeats itself is not heard
+        twice; a second Ctrl-C is."""
+        if os.getpid() != self.pid:
+            return  # a child that was forked just now: its parent stops, and tells it
+        if self.asked is not None and number != signal.SIGINT:
+            return
+        self.asked, self.told = number, False
+        self.tell()
+
+    def tell(self) -> None:
+        """Raise what was asked for and not told yet, unless something is held."""
+        if self.asked is not None and not self.told and not self.held and os.getpid() == self.pid:
+            self.told = True
+            raise Terminated(self.asked)
+
+
+_requests = _Requests()
+
+
+@contextmanager
+def hear_signals() -> Iterator[None]:
+    """TERM, HUP, INT and USR1 raise `Terminated` in here, in the main thread; elsewhere nothing changes.
+
+    A signal that was ignored before (`nohup`) stays so.
+    """
+    if threading.current_thread() is not threading.main_thread() or _requests.pid == os.getpid():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    mine = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    _requests.pid, _requests.asked, _requests.told, _requests.held = os.getpid(), None, False, 0
+    for number in mine:
+        signal.signal(number, _requests.handle)
+    try:
+        yield
+    finally:
+        _requests.pid = 0
+        for number in mine:
+            signal.signal(number, before[number] or signal.SIG_DFL)
+
+
+@contextmanager
+def hold_signals() -> Iterator[None]:
+    """What begins in here ends before a signal is heard."""
+    _requests.held += 1
+    try:
+        yield
+    finally:
+        _requests.held -= 1
+    _requests.tell()
+
+
+def follow_parent() -> None:
+    """Of a worker: end with the parent, however that ends, and only by it.
+
+    A terminal and a batch system signal the whole group; the parent finishes what it does and then ends its workers.
+    """
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    die_with_parent()
+
+
+def die_with_parent() -> None:
+    """Have this child process killed when its parent ends, by `kill -9` too."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent.pid:
+            os._exit(1)  # it was gone before
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="watch parent", daemon=True).start()
