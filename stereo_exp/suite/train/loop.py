@@ -274,7 +274,7 @@ def run_training(
         before_step: see `Trainer`.
     """
     splits = Splits(context.config, model.multiple)  # type: ignore[arg-type]
-    with open_tracker(context, process.is_main) as tracker:
+    with splits, open_tracker(context, process.is_main) as tracker:
         if start is not None:
             tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
         last = None if resume is None else load_checkpoint(resume)
