@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from making import MAKER, make_noise
 
 from stereo_exp.base import ArgumentError, DataError
 from stereo_exp.data.endless.source import EndlessSource, Recipe
 from stereo_exp.data.loader import eval_loader, train_loader
-from stereo_exp.data.order import TrainBatches
+from stereo_exp.data.order import Renewal, TrainBatches
+from stereo_exp.data.sources.mix import MixSource
 
 SIZE = (16, 24)
 
@@ -264,15 +267,15 @@ def test_numbers_that_do_not_divide_are_refused(open_set, pairs, reads):
         open_set(pairs=pairs, reads=reads)
 
 
-@pytest.mark.parametrize(("pairs", "reads", "fresh", "samples"), [(960, 8, 2, 60), (10_000, 8, 25, 50), (16, 8, 1, 2)])
+@pytest.mark.parametrize(("pairs", "reads", "fresh", "samples"), [(960, 8, 4, 30), (10_000, 8, 50, 25), (16, 8, 1, 2)])
 def test_shards_are_few_and_alike(open_set, pairs, reads, fresh, samples):
     order = open_set(pairs=pairs, reads=reads).order
     assert (order.fresh, order.live, order.samples) == (fresh, fresh * reads, samples)
     assert order.num_samples == pairs
 
 
-def test_new_shards_come_one_after_the_other_within_an_epoch(open_set):
-    order = open_set(pairs=960, reads=4).order  # 4 of 16 shards are new, of 60 pairs
+def test_new_shards_come_one_after_the_other_within_an_epoch():
+    order = Renewal(16, 4, 60)
     for epoch in (1, 6):
         firsts = {}
         for step, (_, index) in enumerate(order.places(0, epoch)):
@@ -281,7 +284,43 @@ def test_new_shards_come_one_after_the_other_within_an_epoch(open_set):
         assert new[1] > 0.18 and new[2] > 0.40 and new[3] > 0.65, "whoever makes them has time"
         assert max(firsts[shard] for shard in range(epoch * 4, epoch * 4 + 12)) < 0.15
     begun = [order.locate(0, index)[0] for _, index in order.places(0, 0)]
-    assert all(shard <= step / 60 + 1 for step, shard in enumerate(begun)), "the first epoch: shard after shard"
+    assert all(shard <= step / 60 + 2.5 for step, shard in enumerate(begun)), "the first epoch: shard after shard"
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 4), st.integers(0, 50), st.integers(0, 99))
+def test_an_epoch_has_every_pair_of_its_shards_once(fresh, reads, samples, epoch, seed):
+    order = Renewal(fresh * reads, fresh, samples)
+    places = list(order.places(seed, epoch))
+    found = [order.locate(e, index) for e, index in places]
+    live = range(epoch * fresh, (epoch + reads) * fresh)
+    assert sorted(found) == [(shard, position) for shard in live for position in range(samples)]
+    assert places == list(order.places(seed, epoch))
+    # A shard that stays keeps its place among the indices.
+    kept = {place for place in found if place[0] >= (epoch + 1) * fresh}
+    assert kept <= {order.locate(epoch + 1, index) for index in range(order.num_samples)}
+
+
+def test_orders_stay_what_they_are():
+    """A resumed run must find the order that it left, in later releases too."""
+    order = Renewal(3, 1, 2)
+    assert [order.indices(0, epoch).tolist() for epoch in range(3)] == [
+        [0, 1, 2, 5, 3, 4],
+        [4, 2, 5, 0, 1, 3],
+        [5, 1, 4, 3, 0, 2],
+    ]
+
+
+def test_in_a_mixture_the_set_goes_on_by_its_own_epochs(open_set):
+    endless, other = open_set(pairs=6, reads=3), open_set(pairs=6, reads=1, seed=1)
+    mix = MixSource({"a": endless, "b": other}, {"a": 1.0, "b": 1.0})
+    seen = [key for keys, _, _ in batches(mix, total_steps=6 * 6, batch_size=2) for key in keys]
+    assert len(seen) == 72
+    shards = {epoch: {endless.order.locate(epoch, i)[0] for i in range(6)} for epoch in range(6)}
+    assert shards[5] == {5, 6, 7}
+    for epoch, index in mix.order.places(5, 3):
+        sample = mix.read_at(epoch, index)
+        part = endless if index < 6 else other
+        assert_same(sample, part.read_at(epoch, index % 6))
 
 
 def test_resumed_batches_are_those_of_the_unbroken_order(open_set):

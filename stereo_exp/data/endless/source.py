@@ -30,7 +30,6 @@ from stereo_exp.geometry import StereoSample
 log = logging.getLogger(__name__)
 FOLDER = "endless"
 _CODEC = "png"
-_LARGEST_SHARD = 64  # pairs
 _RAW_BYTES = 10  # of a pixel: two views and the truth, as they are before they are packed
 _GB = 10**9
 _POLL_SECONDS = 0.05
@@ -49,12 +48,14 @@ class Recipe:
             the seed k.
         parameters: its own, of plain values; whatever changes the pairs is among them, a version too.
         size: height and width of a pair, px.
+        most: pairs of a shard. The first batch waits for one shard, and a renderer that is killed loses one.
     """
 
     title: str
     maker: str
     parameters: Mapping[str, Any]
     size: tuple[int, int]
+    most: int = 32
 
 
 class EndlessSource(StereoSource):
@@ -90,7 +91,7 @@ class EndlessSource(StereoSource):
         if reads < 1 or pairs < reads or pairs % reads:
             fix = f"try {{pairs}}={max(reads, pairs // max(reads, 1) * reads)}"
             raise ArgumentError("pairs", pairs, f"must be a multiple of {{reads}}={reads}", fix)
-        self._order = _plan(pairs // reads, reads)
+        self._order = _plan(pairs // reads, reads, recipe.most)
         self.ahead = self._order.fresh if ahead is None else ahead
         self.limit_gb, self._owner = limit_gb, os.getpid()
         content = {"maker": recipe.maker, "parameters": dict(recipe.parameters), "samples": self._order.samples}
@@ -268,9 +269,9 @@ class EndlessSource(StereoSource):
 _MEMBERS = (find_codec(_CODEC).left, find_codec(_CODEC).right, DEFLATED, META)
 
 
-def _plan(new: int, reads: int) -> Renewal:
-    """How `new` pairs an epoch are divided into shards: as few as can be of at most 64 pairs, all alike."""
-    fresh = next(count for count in range(-(-new // _LARGEST_SHARD), new + 1) if new % count == 0)
+def _plan(new: int, reads: int, most: int) -> Renewal:
+    """How `new` pairs an epoch are divided into shards: as few as can be of at most `most` pairs, all alike."""
+    fresh = next(count for count in range(-(-new // most), new + 1) if new % count == 0)
     return Renewal(fresh * reads, fresh, new // fresh)
 
 
