@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import cv2
-
 from stereo_exp.geometry import StereoSample
 from stereo_exp.shapes.raster import render_scene
 from stereo_exp.shapes.scenes import sample_scene
@@ -20,7 +18,6 @@ def make_pairs(parameters: Mapping[str, Any], seed: int, count: int) -> Iterator
         seed: of these pairs, from 0 on.
         count: how many.
     """
-    cv2.setNumThreads(1)  # beside a training, which wants the other cores
     height, width, scenes = parameters["height"], parameters["width"], parameters["scenes"]
     for index in range(seed * count, (seed + 1) * count):
         pair = render_scene(sample_scene(parameters["render_seed"], "TRAIN", index, height, width, scenes))

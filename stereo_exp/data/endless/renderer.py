@@ -20,6 +20,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import cv2
+
 from stereo_exp.base import UserError
 from stereo_exp.data.endless.shelf import MAKER, Needs, Shelf
 from stereo_exp.data.shards.write import write_samples
@@ -46,6 +48,7 @@ def main(arguments: Sequence[str]) -> None:
     os.nice(19)
     # Ctrl-C goes to all processes of a terminal; the parent's end will do.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # beside a training, which wants the other cores
     shelf = Shelf(folder)
     if shelf.lock_rendering(_LOCK_SECONDS) is None:
         return
