@@ -28,14 +28,40 @@ class Dataset:
         one_of("dataset.on_error", self.on_error, ON_ERROR)
 
 
-@option("dataset", "shapes", "stereo_exp.suite.datasets:open_shapes")
 @dataclass
-class Shapes(Dataset):
-    name: str = "shapes"
+class Rendered(Dataset):
+    """A set that we make ourselves: on first use and for good, or without an end while it is trained on."""
+
     num_train: int = 960
-    """Training pairs to render on first use."""
+    """Training pairs to render on first use; with `endless` those of an epoch, a multiple of `reads`."""
     num_test: int = 40
     """Test pairs to render on first use; scenes of their own."""
+    endless: bool = False
+    """New training pairs in every epoch, rendered while training goes on; the test pairs stay the same."""
+    reads: int = 8
+    """Epochs in which a pair of an endless set is seen before it is dropped: in each, `num_train` / `reads` are new."""
+    ahead: int | None = free(None)
+    """Shards of an endless set to have ready before they are needed; None: as many as an epoch brings."""
+    disk_gb: float = free(15.0)
+    """GB (10⁹ bytes) that all endless sets below `root` together may take; what no run reads makes room."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("num_train", "num_test", "reads"):
+            at_least(f"dataset.{key}", getattr(self, key), 1)
+        if self.ahead is not None:
+            at_least("dataset.ahead", self.ahead, 1)
+        positive("dataset.disk_gb", self.disk_gb)
+        if self.endless and self.num_train % self.reads:
+            rule = f"is no multiple of dataset.reads={self.reads}: each epoch drops and renders as many pairs"
+            fix = f"try dataset.num_train={max(self.num_train // self.reads, 1) * self.reads}"
+            raise UserError("dataset.num_train", self.num_train, rule, fix)
+
+
+@option("dataset", "shapes", "stereo_exp.suite.datasets:open_shapes")
+@dataclass
+class Shapes(Rendered):
+    name: str = "shapes"
     height: int = 256
     """Image height in px."""
     width: int = 512
@@ -49,8 +75,6 @@ class Shapes(Dataset):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("num_train", "num_test"):
-            at_least(f"dataset.{key}", getattr(self, key), 1)
         at_least("dataset.render_seed", self.render_seed, 0)
         for key in ("height", "width"):
             at_least(f"dataset.{key}", getattr(self, key), 64)

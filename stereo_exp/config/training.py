@@ -212,4 +212,11 @@ declare(
     erase=f"{_AUGMENT}.photometric:Erase",
     noise=f"{_AUGMENT}.photometric:Noise",
     jpeg=f"{_AUGMENT}.photometric:Jpeg",
+    vertical_field=f"{_AUGMENT}.camera:VerticalField",
+    patches=f"{_AUGMENT}.camera:Patches",
+    vignette=f"{_AUGMENT}.camera:Vignette",
+    defocus=f"{_AUGMENT}.camera:Defocus",
+    motion_blur=f"{_AUGMENT}.camera:MotionBlur",
+    exposure=f"{_AUGMENT}.camera:Exposure",
+    bayer=f"{_AUGMENT}.camera:Bayer",
 )

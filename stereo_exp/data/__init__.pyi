@@ -1,5 +1,6 @@
 from .augment.base import Augment
 from .augment.geometry import resize_sample
+from .endless.source import EndlessSource, Recipe
 from .loader import StereoBatch, StereoLoader, collate, eval_loader, first_views, train_loader
 from .order import TrainBatches, sample_rng, steps_per_epoch
 from .shards.format import CODECS, INDEX_NAME, ShardEntry, ShardIndex
@@ -24,6 +25,7 @@ __all__ = [
     "RENDER_PASSES",
     "SKIPPED_NAME",
     "Augment",
+    "EndlessSource",
     "Eth3dSource",
     "FilesSource",
     "FolderSource",
@@ -33,6 +35,7 @@ __all__ = [
     "MixSource",
     "MotorcycleSource",
     "PairsSource",
+    "Recipe",
     "RemoteFolder",
     "ShardCache",
     "ShardEntry",

@@ -147,7 +147,7 @@ class _Pairs(Dataset[StereoSample | _Failure]):
     def __getitem__(self, place: Place) -> tuple[Place, StereoSample | _Failure]:  # type: ignore[override]
         epoch, index = place
         try:
-            sample = check_sample(self.source.read(index))
+            sample = check_sample(self.source.read_at(epoch, index))
             if self.training and sample.disparity is None:
                 raise DataError(sample.key, None, "has no disparity to train on", "train on another data set")
         except DataError as error:

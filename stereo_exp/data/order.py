@@ -99,10 +99,66 @@ class ShardShuffle:
         return Places(epoch, self.indices(seed, epoch))
 
 
+@dataclass(frozen=True)
+class Renewal:
+    """Every pair of an epoch once; from one epoch to the next, some shards give way to new ones.
+
+    Epoch e has the shards e · fresh … e · fresh + live − 1: each is drawn in live / fresh epochs, one after the other,
+    and never again. Shard k takes the place k mod live among the indices of pairs, from the one that went; so an index
+    names a pair together with its epoch.
+
+    All pairs of an epoch are shuffled, but new shards come one after the other, so that whoever makes them has time: of
+    n new ones, the j-th (from 0 on) after about j / n of the old pairs. In epoch 0 all are new: they come shard after
+    shard, about `window` mixed.
+
+    Attributes:
+        live: shards of an epoch.
+        fresh: of them, those that no earlier epoch had; divides `live`.
+        samples: pairs of a shard.
+        window: shards, at least 1.
+    """
+
+    live: int
+    fresh: int
+    samples: int
+    window: int = 4
+
+    @property
+    def num_samples(self) -> int:
+        return self.live * self.samples
+
+    def locate(self, epoch: int, index: int) -> tuple[int, int]:
+        """The shard, and which of its pairs, that `index` names in an epoch."""
+        place, position = divmod(index, self.samples)
+        first = epoch * self.fresh
+        return first + (place - first) % self.live, position
+
+    def indices(self, seed: int, epoch: int, part: int = 0) -> np.ndarray:
+        """As of `Shuffle`."""
+        generator = _generator(seed, _ORDER_STREAM, epoch, part)
+        first = epoch * self.fresh
+        # In the order of the places: how old a shard is, counted from the epoch's oldest.
+        ages = (np.arange(self.live) - first) % self.live
+        when = generator.random((self.live, self.samples))
+        if epoch == 0:
+            when = ages[:, None] + self.window * when
+        else:
+            starts = np.maximum(ages - (self.live - self.fresh), 0)[:, None] / self.fresh
+            when = starts + (1 - starts) * when
+        return np.argsort(when, axis=None, kind="stable")
+
+    def places(self, seed: int, epoch: int) -> Places:
+        return Places(epoch, self.indices(seed, epoch))
+
+
+OneSet = Shuffle | ShardShuffle | Renewal
+"""The orders of a single data set, which a mixture can draw from."""
+
+
 class Part(NamedTuple):
     """One data set of a mixture: its own order, and how many pairs an epoch of the mixture draws from it."""
 
-    order: Shuffle | ShardShuffle
+    order: OneSet
     share: int
 
 

@@ -39,6 +39,10 @@ class StereoSource(Protocol):
         """Read one pair; `DataError` if a file of it is missing or damaged."""
         ...
 
+    def read_at(self, epoch: int, index: int) -> StereoSample:
+        """Read the pair that `index` names in an epoch of training; in a set that stays as it is, in all of them."""
+        return self.read(index)
+
     def __getitem__(self, index: int) -> StereoSample:
         """`read`, checked; from the end where the number is negative. IndexError behind the last."""
         return check_sample(self.read(range(len(self))[index]))
@@ -50,6 +54,10 @@ class StereoSource(Protocol):
     def set_of(self, index: int) -> str:
         """Which of `names` a pair belongs to; of a single data set, the empty string."""
         return ""
+
+    def close(self) -> None:
+        """Let go of files and processes; reading opens again what it needs, where there is something to open."""
+        return
 
     @property
     def order(self) -> Order:

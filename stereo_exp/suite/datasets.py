@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -239,19 +240,34 @@ def open_shapes(split: str, **keys: Any) -> StereoSource:
     Args:
         keys: those of the node.
     """
-    return ShardSource(prepare_shapes(Shapes(**keys)) / split)
+    config = Shapes(**keys)
+    if not config.endless:
+        return ShardSource(prepare_shapes(config) / split)
+    if split == "test":
+        return ShardSource(prepare_shapes(config, ("test",)) / split)
+    from stereo_exp.shapes import GENERATOR_VERSION
+    from stereo_exp.suite.endless import open_endless
+
+    size = config.height, config.width
+    parameters = {"height": size[0], "width": size[1], "render_seed": config.render_seed, "scenes": config.scenes}
+    return open_endless(config, size, "stereo_exp.shapes.maker:make_pairs", parameters, GENERATOR_VERSION)
 
 
-def prepare_shapes(config: Shapes) -> Path:
-    """Render and pack the set unless it is there; returns its folder, one for each set of parameters."""
+def prepare_shapes(config: Shapes, splits: Sequence[str] = SPLITS) -> Path:
+    """Render and pack the set unless it is there; returns its folder, one for each set of parameters.
+
+    Args:
+        splits: the wanted ones; neither's pairs depend on the other.
+    """
     from stereo_exp.shapes import GENERATOR_VERSION
 
     assert config.root is not None
+    num_train = config.num_train if "train" in splits else 0
     folder = Path(config.root) / (
-        f"{config.num_train}+{config.num_test}_{config.height}x{config.width}"
+        f"{num_train}+{config.num_test}_{config.height}x{config.width}"
         f"_seed{config.render_seed}_v{GENERATOR_VERSION}_{_digest(config.scenes)}"
     )
-    if all((folder / split / INDEX_NAME).is_file() for split in SPLITS):
+    if all((folder / split / INDEX_NAME).is_file() for split in splits):
         return folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -261,8 +277,8 @@ def prepare_shapes(config: Shapes) -> Path:
         ) from None
     # Processes of one run, or two runs at once, must not render the same set twice.
     with FileLock(folder.with_name(f".{folder.name}.lock")):
-        if not all((folder / split / INDEX_NAME).is_file() for split in SPLITS):
-            _make(config, folder)
+        if not all((folder / split / INDEX_NAME).is_file() for split in splits):
+            _make(config, num_train, folder)
     return folder
 
 
@@ -273,18 +289,18 @@ def _digest(scenes: dict[str, float]) -> str:
     return hashlib.sha256(json.dumps(shares).encode()).hexdigest()[:8]
 
 
-def _make(config: Shapes, folder: Path) -> None:
+def _make(config: Shapes, num_train: int, folder: Path) -> None:
     from stereo_exp.base import Meter
     from stereo_exp.shapes import render_dataset
 
-    total = config.num_train + config.num_test
+    total = num_train + config.num_test
     workers = config.render_workers or len(os.sched_getaffinity(0))
     log.info("rendering %d pairs of shapes into %s (once; interrupt and repeat as you like)", total, folder)
     scenes = folder / "scenes"
     with Meter("render", total) as meter:
         render_dataset(
             scenes,
-            train=config.num_train,
+            train=num_train,
             test=config.num_test,
             height=config.height,
             width=config.width,
@@ -293,7 +309,7 @@ def _make(config: Shapes, folder: Path) -> None:
             workers=workers,
             progress=lambda done, _: meter.advance(done - meter.done),
         )
-    for split in SPLITS:
+    for split in SPLITS if num_train else ("test",):
         pack(scenes, folder, split, num_workers=workers, samples_per_shard=_SAMPLES_PER_SHARD)
     # The shards hold it all; the set can be drawn again from its seed.
     shutil.rmtree(scenes)

@@ -32,6 +32,10 @@ KEYS: dict[str, dict[str, str]] = {
         "seed": "dataset.render_seed",
         "workers": "dataset.render_workers",
         "out": "dataset.root",
+        # Of an endless set.
+        "pairs": "dataset.num_train",
+        "reads": "dataset.reads",
+        "limit_gb": "dataset.disk_gb",
     },
     "infer": {**_below("infer", "left", "right", "scale"), "rig": "infer.calib"},
     "export": {"engine": "task", "pairs": "export.parity_pairs"},
@@ -62,6 +66,9 @@ FIXES = {
     "give a 16-bit map, or its scale": "give a 16-bit map, or add e.g. dataset.scale=4 (dataset=pairs, middlebury)",
     "say by what to divide the file's values": "say by what to divide the file's values, e.g. dataset.scale=4",
     "make the cache larger, or use fewer workers": "raise dataset.cache_gb, or use fewer loader.workers",
+    "allow more, free some, or draw fewer pairs an epoch": (
+        "raise dataset.disk_gb, free some, or lower dataset.num_train"
+    ),
     "add {grey}=True": "add {grey}=true",
     "give another calibration file": "give infer.calib another file",
     "convert it, or give focal length and baseline": "convert it, or give infer.focal and infer.baseline",

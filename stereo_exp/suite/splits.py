@@ -32,6 +32,15 @@ class Splits:
             require_truth(config.dataset, self._train)
         self._test = open_split(config.dataset, "test")
 
+    def __enter__(self) -> Splits:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Let go of files and processes: of the one that renders an endless set, above all."""
+        for source in (self._train, self._test):
+            if source is not None:
+                source.close()
+
     @property
     def num_test(self) -> int:
         """Pairs in the test split."""

@@ -8,7 +8,7 @@ import tarfile
 import zlib
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from stereo_exp.base import DataError
 from stereo_exp.data.order import ShardShuffle, Shuffle
+from stereo_exp.data.shards.disparity import DEFLATED, inflate_disparity
 from stereo_exp.data.shards.format import (
     DISPARITY,
     META,
@@ -71,12 +72,48 @@ _HASH_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class _OpenShard:
+class OpenShard:
     """An open shard: for each pair its key and its members' (offset, bytes), in the source's order."""
 
     descriptor: int
     keys: tuple[str, ...]
     places: tuple[tuple[tuple[int, int], ...], ...]
+
+    def members(self, position: int, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Of one pair by name."""
+        return dict(zip(names, self.places[position], strict=True))
+
+
+def read_pair(descriptor: int, members: Mapping[str, tuple[int, int]], source: str, codec_name: str) -> StereoSample:
+    """One pair of an open shard.
+
+    Args:
+        descriptor: of the shard's file.
+        members: (offset, bytes) of each of the pair's members.
+        source: what to call the pair in errors.
+        codec_name: of its images.
+
+    Raises:
+        DataError: it is cut short or damaged.
+    """
+    names = {member: f"{source}.{member}" for member in members}
+    data = {}
+    for member, (offset, size) in members.items():
+        data[member] = os.pread(descriptor, size, offset)
+        if len(data[member]) != size:
+            raise DataError(names[member], f"{len(data[member])} bytes", f"the tar announces {size}", FIX)
+    meta = decode_meta(data[META], names[META])
+    for member in data:
+        if member != META and zlib.crc32(data[member]) != meta["crc32"].get(member):
+            raise DataError(names[member], None, "its bytes are not those that were packed", FIX)
+    codec = find_codec(codec_name)
+    left = codec.decode(data[codec.left], names[codec.left])
+    right = codec.decode(data[codec.right], names[codec.right])
+    check_views(left, right, names[codec.right])
+    truth, decode = (DEFLATED, inflate_disparity) if DEFLATED in data else (DISPARITY, decode_disparity)
+    disparity = decode(data[truth], names[truth])
+    check_disparity(disparity, left.shape[:2], names[truth])
+    return StereoSample(pair_key(meta["left"]), left, right, zero_unknown(disparity))
 
 
 class ShardSource(StereoSource):
@@ -105,7 +142,7 @@ class ShardSource(StereoSource):
         self._members = (codec.left, codec.right, DISPARITY, META)
         self.max_open = max(1, max_open)
         self._ends = list(accumulate(shard.samples for shard in self.index.shards))
-        self._open: OrderedDict[int, _OpenShard] = OrderedDict()
+        self._open: OrderedDict[int, OpenShard] = OrderedDict()
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -142,23 +179,7 @@ class ShardSource(StereoSource):
         number, position = self._locate(index)
         shard, path = self._opened(number), self._path(number)
         key = shard.keys[position]
-        names = {member: f"{path}:{key}.{member}" for member in self._members}
-        data = {}
-        for member, (offset, size) in zip(self._members, shard.places[position], strict=True):
-            data[member] = os.pread(shard.descriptor, size, offset)
-            if len(data[member]) != size:
-                raise DataError(names[member], f"{len(data[member])} bytes", f"the tar announces {size}", FIX)
-        meta = decode_meta(data[META], names[META])
-        for member in self._members[:-1]:
-            if zlib.crc32(data[member]) != meta["crc32"].get(member):
-                raise DataError(names[member], None, "its bytes are not those that were packed", FIX)
-        codec = find_codec(self.index.codec)
-        left = codec.decode(data[codec.left], names[codec.left])
-        right = codec.decode(data[codec.right], names[codec.right])
-        check_views(left, right, names[codec.right])
-        disparity = decode_disparity(data[DISPARITY], names[DISPARITY])
-        check_disparity(disparity, left.shape[:2], names[DISPARITY])
-        return StereoSample(pair_key(meta["left"]), left, right, zero_unknown(disparity))
+        return read_pair(shard.descriptor, shard.members(position, self._members), f"{path}:{key}", self.index.codec)
 
     def verify(self) -> None:
         """Read every byte of every shard and compare SHA-256 with the index; `DataError` at the first that
@@ -185,7 +206,7 @@ class ShardSource(StereoSource):
         shard = bisect_right(self._ends, index)
         return shard, index - (self._ends[shard] - self.index.shards[shard].samples)
 
-    def _opened(self, number: int) -> _OpenShard:
+    def _opened(self, number: int) -> OpenShard:
         shard = self._open.get(number)
         if shard is None:
             descriptor = self._descriptor(number)
@@ -215,21 +236,36 @@ class ShardSource(StereoSource):
             os.close(self._open.popitem(last=False)[1].descriptor)
 
 
-def _scan(descriptor: int, path: Path, entry: ShardEntry, wanted: Sequence[str]) -> _OpenShard:
+def _scan(descriptor: int, path: Path, entry: ShardEntry, wanted: Sequence[str]) -> OpenShard:
     """An open shard's pairs; closes it where they are not what the index says."""
     try:
         size = os.fstat(descriptor).st_size
         if size != entry.bytes:
             raise DataError(path, f"{size} bytes", f"the index says {entry.bytes} (cut short?)", FIX)
-        members = scan_tar(descriptor, size, path)
-        keys = tuple(name.removesuffix(f".{META}") for name in members if name.endswith(f".{META}"))
-        try:
-            places = tuple(tuple(members[f"{key}.{member}"] for member in wanted) for key in keys)
-        except KeyError as error:
-            raise DataError(path, error.args[0], "this member is missing", FIX) from None
-        if len(keys) != entry.samples:
-            raise DataError(path, f"{len(keys)} pairs", f"the index says {entry.samples}", FIX)
+        shard = open_shard(descriptor, size, path, wanted)
+        if len(shard.keys) != entry.samples:
+            raise DataError(path, f"{len(shard.keys)} pairs", f"the index says {entry.samples}", FIX)
     except BaseException:
         os.close(descriptor)
         raise
-    return _OpenShard(descriptor, keys, places)
+    return shard
+
+
+def open_shard(descriptor: int, size: int, path: Path, wanted: Sequence[str]) -> OpenShard:
+    """The pairs of an open file.
+
+    Args:
+        size: of the file in bytes.
+        path: what to call it in errors.
+        wanted: the members of each pair.
+
+    Raises:
+        DataError: it is damaged, or a member is missing.
+    """
+    members = scan_tar(descriptor, size, path)
+    keys = tuple(name.removesuffix(f".{META}") for name in members if name.endswith(f".{META}"))
+    try:
+        places = tuple(tuple(members[f"{key}.{member}"] for member in wanted) for key in keys)
+    except KeyError as error:
+        raise DataError(path, error.args[0], "this member is missing", FIX) from None
+    return OpenShard(descriptor, keys, places)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import accumulate
 
-from stereo_exp.data.order import Mixture, Part, ShardShuffle, Shuffle
+from stereo_exp.data.order import Mixture, OneSet, Part, Shuffle
 from stereo_exp.data.source import StereoSource
 from stereo_exp.geometry import StereoSample
 
@@ -55,12 +55,22 @@ class MixSource(StereoSource):
         part, position = self._locate(index)
         return self._sources[part].read(position)
 
+    def read_at(self, epoch: int, index: int) -> StereoSample:
+        """One pair as the part's own epoch has it."""
+        part, position = self._locate(index)
+        return self._sources[part].read_at(epoch, position)
+
+    def close(self) -> None:
+        """Close every part."""
+        for source in self._sources:
+            source.close()
+
     def _locate(self, index: int) -> tuple[int, int]:
         index = range(len(self))[index]
         part = bisect_right(self._ends, index)
         return part, index - (self._ends[part - 1] if part else 0)
 
 
-def _own_order(source: StereoSource) -> Shuffle | ShardShuffle:
+def _own_order(source: StereoSource) -> OneSet:
     order = source.order
-    return order if isinstance(order, Shuffle | ShardShuffle) else Shuffle(len(source))  # of a mixture in a mixture
+    return order if isinstance(order, OneSet) else Shuffle(len(source))  # of a mixture in a mixture

@@ -319,7 +319,7 @@ def run_training(
     if process.is_main:
         # Of another run in the same folder: this one is not finished.
         (context.dir / REPORT_FILE).unlink(missing_ok=True)
-    with open_tracker(context, process.is_main) as tracker:
+    with splits, open_tracker(context, process.is_main) as tracker:
         if start is not None:
             tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
         last = None if resume is None else load_checkpoint(resume)
