@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from stereo_exp.base import UserError
 from stereo_exp.config.rules import at_least, finite, fraction, one_of, pair_scale, positive
@@ -20,11 +21,13 @@ class Infer:
     """Right view, of the same kind and size. Left out for a video that holds both views side by side."""
     out: str | None = None
     """Folder for the results; None takes the run's own."""
-    calib: str | None = None
-    """Calibration file: Middlebury's or ETH3D's calib.txt, KITTI's, OpenCV's YAML or XML, JSON. Where it describes the
-    cameras with their distortion, the images are rectified first."""
-    calib_unit: str = "m"
-    """Unit of baseline or translation in files that do not say: m, cm, mm."""
+    calib: Any = None
+    """Calibration file, or a list of two (ROS: [left.yaml,right.yaml]): Middlebury's or ETH3D's calib.txt, KITTI's,
+    OpenCV's YAML or XML, ROS camera_info, Kalibr, ZED, RealSense, OAK-D, MATLAB, JSON. Where it describes the cameras
+    with their distortion, the images are rectified first."""
+    calib_unit: str | None = None
+    """Unit of baseline or translation in files that do not say: m, cm, mm. None takes metres where that is likely
+    (1 mm to 5 m), and refuses the file otherwise."""
     focal: float | None = None
     """Focal length in px. Depth is computed only where focal length and baseline are known."""
     baseline: float | None = None
@@ -55,7 +58,12 @@ class Infer:
 
     def __post_init__(self) -> None:
         finite("infer.doffs", self.doffs)
-        one_of("infer.calib_unit", self.calib_unit, UNITS)
+        if self.calib_unit is not None:
+            one_of("infer.calib_unit", self.calib_unit, UNITS)
+        files = self.calib if isinstance(self.calib, list) else [self.calib]
+        if not (self.calib is None or (len(files) in (1, 2) and all(isinstance(each, str) and each for each in files))):
+            rule = "must be a calibration file, or a list of two"
+            raise UserError("infer.calib", self.calib, rule, "try infer.calib=[left.yaml,right.yaml]")
         fraction("infer.min_confidence", self.min_confidence)
         pair_scale("infer.scale", self.scale)
         if self.left is None and self.right is not None:

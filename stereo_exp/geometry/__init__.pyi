@@ -1,4 +1,12 @@
-from .calibration import read_calibration, read_kitti_calib, read_middlebury_calib
+from .calibration import (
+    Cameras,
+    describe_cameras,
+    fit_cameras,
+    is_likely,
+    read_calibration,
+    read_kitti_calib,
+    read_middlebury_calib,
+)
 from .drawing.bars import Series, draw_bars
 from .drawing.colours import DEPTH_MAP, DIFFERENCE_MAP, DISPARITY_MAP, ERROR_MAP, disparity_limits
 from .drawing.panels import Film, Panel, write_panels
@@ -30,6 +38,7 @@ __all__ = [
     "PNG_SCALE",
     "UNKNOWN",
     "Calibration",
+    "Cameras",
     "Film",
     "Image",
     "Panel",
@@ -53,6 +62,7 @@ __all__ = [
     "decode_pfm",
     "decode_rgb",
     "depth",
+    "describe_cameras",
     "disparity_limits",
     "draw_bars",
     "encode_disparity_png",
@@ -60,7 +70,9 @@ __all__ = [
     "encode_png",
     "example_pair",
     "find_seen_by_both",
+    "fit_cameras",
     "is_array",
+    "is_likely",
     "open_frames",
     "opencv_matcher",
     "pad_edges",

@@ -33,7 +33,12 @@ KEYS: dict[str, dict[str, str]] = {
         "workers": "dataset.render_workers",
         "out": "dataset.root",
     },
-    "infer": {**_below("infer", "left", "right", "scale"), "rig": "infer.calib"},
+    "infer": {
+        **_below("infer", "left", "right", "scale"),
+        "rig": "infer.calib",
+        "path": "infer.calib",
+        "unit": "infer.calib_unit",
+    },
     "export": {"engine": "task", "pairs": "export.parity_pairs"},
     "compile": {"engine": "compile.engines"},
     "align": {"engine": "align.engines"},

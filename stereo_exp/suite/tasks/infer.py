@@ -16,6 +16,7 @@ from stereo_exp.base import Meter, UserError
 from stereo_exp.config import Infer, Root
 from stereo_exp.geometry import (
     Calibration,
+    Cameras,
     Film,
     Rectifier,
     Rig,
@@ -23,8 +24,11 @@ from stereo_exp.geometry import (
     Stability,
     StereoSample,
     TemporalFilter,
+    describe_cameras,
     disparity_limits,
     example_pair,
+    fit_cameras,
+    is_likely,
     open_frames,
     pair_geometry,
     read_calibration,
@@ -76,8 +80,10 @@ class Pairs:
     def __init__(self, config: Infer) -> None:
         self.config = config
         self.calibration: Calibration | None = None
-        """Of the pairs as they are handed out; of a rig, once the first has been."""
+        """Of the pair that was handed out last."""
+        self._cameras: Cameras | None = None
         self._rectifier: Rectifier | None = None
+        self._fitted: tuple[int, int] | None = None
         if config.left is None:
             self._frames: Any = [example_pair()]
             self.calibration, self.is_sequence = self._frames[0].calibration, False
@@ -85,11 +91,7 @@ class Pairs:
             self._frames = open_frames(config.left, config.right)
             self.is_sequence = self._frames.is_sequence
         if config.calib is not None:
-            found = read_calibration(Path(config.calib), config.calib_unit)
-            if isinstance(found, Rig):
-                self._rectifier = Rectifier(found)
-            else:
-                self.calibration = found
+            self._cameras = read_calibration(config.calib, config.calib_unit)
         elif config.focal is not None and config.baseline is not None:
             self.calibration = Calibration(config.focal, config.baseline, config.doffs)
 
@@ -105,14 +107,37 @@ class Pairs:
             if raw.size != size:
                 found = f"{raw.size[1]}x{raw.size[0]}"
                 raise UserError("infer.left", found, "the images differ in size", "sort them")
-            sample = raw
-            if self._rectifier is not None:
-                left, right = self._rectifier(raw.left, raw.right)
-                sample, self.calibration = replace(raw, left=left, right=right), self._rectifier.calibration
+            sample = self._with_cameras(raw)
             if index == 0 and self.config.check:
                 for alarm in pair_geometry(sample.left, sample.right).alarms():
                     log.warning("%s: %s", sample.key, alarm)
             yield sample
+
+    def _with_cameras(self, raw: StereoSample) -> StereoSample:
+        """The pair rectified, where its cameras say how; `calibration` is then that of the result."""
+        if self._cameras is None:
+            return raw
+        is_new = self._fitted != raw.size
+        if is_new:
+            fitted = fit_cameras(self._cameras, raw.size[::-1])
+            self._rectifier = Rectifier(fitted) if isinstance(fitted, Rig) else None
+            self.calibration = fitted if isinstance(fitted, Calibration) else None
+        sample = raw
+        if self._rectifier is not None:
+            left, right = self._rectifier(raw.left, raw.right)
+            sample, self.calibration = replace(raw, left=left, right=right), self._rectifier.calibration
+        if is_new and self.calibration is not None:
+            self._fitted = raw.size
+            tell_cameras(self.calibration, is_rectified=self._rectifier is not None)
+        return sample
+
+
+def tell_cameras(calibration: Calibration, is_rectified: bool) -> None:
+    """What depth will rest on, in the log; a warning where nobody builds such cameras."""
+    how = "rectified to" if is_rectified else "taken as rectified"
+    log.info("calibration: %s %s", how, describe_cameras(calibration))
+    if not is_likely(calibration):
+        log.warning("a baseline of %g m is unlikely; infer.calib_unit says what lengths are in", calibration.baseline)
 
 
 def _predicted(pairs: Pairs, model: StereoModel, rule: Rule, config: Root) -> Iterator[Result]:
