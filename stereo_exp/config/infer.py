@@ -10,15 +10,18 @@ from stereo_exp.config.rules import at_least, finite, fraction, one_of, pair_sca
 
 # Lengths in metres, centimetres, millimetres: what calibration files are written in.
 UNITS = ("m", "cm", "mm")
+RECTIFY = ("calib", "auto", "none")
+LAYOUTS = ("auto", "side", "top")
 
 
 @dataclass
 class Infer:
     left: str | None = None
-    """Left view: an image, a folder or pattern of images, a video, or a camera's number; with neither view given, the
-    rendered pair that comes along."""
+    """Left view: an image, a folder or pattern of images, a video, a ROS 2 bag, a camera's number or device path, or a
+    stream's URL; with neither view given, the rendered pair that comes along."""
     right: str | None = None
-    """Right view, of the same kind and size. Left out for a video that holds both views side by side."""
+    """Right view, of the same kind and size; names or times tell which belong together. Left out for a bag, and where
+    one video, camera or stream holds both views."""
     out: str | None = None
     """Folder for the results; None takes the run's own."""
     calib: Any = None
@@ -34,6 +37,15 @@ class Infer:
     """Distance between the cameras in m."""
     doffs: float = 0.0
     """Difference of the principal points in px: depth = focal · baseline / (disparity + doffs)."""
+    rectify: str = "calib"
+    """What lays the rows of both views side by side: calib, the calibration where it describes the cameras as they are;
+    auto, features of the first pair, of two photos without a calibration (no depth in metres then); none, nothing: the
+    images are rectified already, whatever the calibration says."""
+    layout: str = "auto"
+    """How one video, camera or stream holds both views: side by side (side), the left one on top (top), or auto: by the
+    picture's shape and content."""
+    topics: list[str] | None = None
+    """Of a ROS 2 bag, the left and the right image topic; None takes those whose names say left and right."""
     check: bool = True
     """Warn where the views look swapped or not rectified (the first pair only)."""
     left_right: bool = False
@@ -46,6 +58,8 @@ class Infer:
     """Correct the network's disparity by semi-global matching: finer, with sharper outlines."""
     min_confidence: float = 0.0
     """Drop pixels less sure than this, 0 to 1."""
+    every: bool = True
+    """Write the maps of every pair of a sequence; false leaves the film and what the first pair gives."""
     points: bool = False
     """Write point clouds (PLY) where depth is known."""
     max_depth: float | None = None
@@ -58,6 +72,15 @@ class Infer:
 
     def __post_init__(self) -> None:
         finite("infer.doffs", self.doffs)
+        one_of("infer.rectify", self.rectify, RECTIFY)
+        one_of("infer.layout", self.layout, LAYOUTS)
+        if self.topics is not None and len(self.topics) != 2:
+            raise UserError("infer.topics", self.topics, "must be two topics", "try infer.topics=[/left,/right]")
+        for key in ("left", "right"):
+            view = getattr(self, key)
+            if view is not None and not view.strip():
+                rule = "is empty, as an unset variable of the shell is"
+                raise UserError(f"infer.{key}", "''", rule, f"give infer.{key} a file, or leave it out")
         if self.calib_unit is not None:
             one_of("infer.calib_unit", self.calib_unit, UNITS)
         files = self.calib if isinstance(self.calib, list) else [self.calib]

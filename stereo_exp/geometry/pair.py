@@ -52,6 +52,8 @@ class StereoSample:
         disparity: float32 H×W, px of the left image, finite; 0 or less = unknown. None: the set has no truth.
         noc: bool H×W, true where the left pixel is also seen by the right camera. None: not known.
         calibration: None where the data set has none.
+        time: when it was taken, s from the source's own start; of live sources on `time.monotonic`'s clock. None: not
+            known.
     """
 
     key: str
@@ -60,6 +62,7 @@ class StereoSample:
     disparity: np.ndarray | None = None
     noc: np.ndarray | None = None
     calibration: Calibration | None = None
+    time: float | None = None
 
     @property
     def size(self) -> tuple[int, int]:

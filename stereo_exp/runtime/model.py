@@ -162,7 +162,9 @@ class StereoModel:
         if right is None:
             frames: Any = left
             return self.stream(frames, **options)
-        views = as_arrays(left, "left"), as_arrays(right, "right")
+        # Two files are looked at together: what their tags and bits say must be the same for both.
+        files = not is_array(left) and not is_array(right)
+        views = as_pair(left, right) if files else (as_arrays(left, "left"), as_arrays(right, "right"))
         if views[0].ndim == 4 or views[1].ndim == 4:
             return self._batch(*views, **options)
         first, second = as_pair(*views, None if is_array(right) else right)

@@ -34,7 +34,7 @@ KEYS: dict[str, dict[str, str]] = {
         "out": "dataset.root",
     },
     "infer": {
-        **_below("infer", "left", "right", "scale"),
+        **_below("infer", "left", "right", "scale", "layout", "topics", "rectify", "out"),
         "rig": "infer.calib",
         "path": "infer.calib",
         "unit": "infer.calib_unit",

@@ -8,11 +8,16 @@ from stereo_exp.geometry.calibration.datasets import (
 )
 from stereo_exp.geometry.calibration.read import Cameras, describe_cameras, fit_cameras, is_likely, read_calibration
 from stereo_exp.geometry.calibration.rigs import UNITS
+from stereo_exp.geometry.calibration.robots import build_camera_infos
+from stereo_exp.geometry.calibration.write import encode_camera, encode_rig
 
 __all__ = [
     "UNITS",
     "Cameras",
+    "build_camera_infos",
     "describe_cameras",
+    "encode_camera",
+    "encode_rig",
     "fit_cameras",
     "is_likely",
     "parse_kitti_calib",
