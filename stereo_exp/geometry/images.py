@@ -48,10 +48,10 @@ def as_pair(left: Image, right: Image, right_name: object = None) -> tuple[np.nd
     Raises:
         UserError: a file is missing or damaged, an array is of another type or shape, or the views differ in size.
     """
-    if is_array(left) or is_array(right):
-        views = as_rgb(left, "left"), as_rgb(right, "right")
-    else:
+    if isinstance(left, str | Path) and isinstance(right, str | Path):
         views = PairReader()(Path(left), Path(right))
+    else:
+        views = as_rgb(left, "left"), as_rgb(right, "right")
     check_one_size(*views, right_name if is_array(right) else right)
     return views
 

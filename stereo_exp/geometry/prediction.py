@@ -93,7 +93,8 @@ def write_map(path: Path, values: np.ndarray, png_scale: float) -> Path:
         else:
             raise UserError(path, None, "must end in .png, .pfm or .npy", f"try {path.with_suffix('.png')}")
     except OSError as error:
-        raise UserError(path, None, f"cannot be written ({error.strerror})", "give another folder") from None
+        reason = error.strerror or str(error)
+        raise UserError(path, None, f"cannot be written ({reason})", "give another folder") from None
     return path
 
 

@@ -121,7 +121,8 @@ def _minimize(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     def rows(parameters: np.ndarray) -> np.ndarray:
         first, second = _homographies_of(parameters, size)
-        return _project(first, points[0])[:, 1] - _project(second, points[1])[:, 1]
+        apart: np.ndarray = _project(first, points[0])[:, 1] - _project(second, points[1])[:, 1]
+        return apart
 
     def cost(residuals: np.ndarray, parameters: np.ndarray) -> float:
         size_of = np.abs(residuals)
@@ -156,4 +157,4 @@ def _centre(turns: list[np.ndarray], size: tuple[int, int], apart: float) -> lis
     moved = [_project(turn, middle)[0] for turn in turns]
     x, y = middle[0] - (moved[0] + moved[1]) / 2
     shifts = [np.array([[1, 0, x + aside], [0, 1, y], [0, 0, 1]]) for aside in (0.0, -apart)]
-    return [shift @ turn for shift, turn in zip(shifts, turns, strict=True)]
+    return [np.asarray(shift @ turn) for shift, turn in zip(shifts, turns, strict=True)]

@@ -96,7 +96,7 @@ def test_what_cannot_be_told_is_refused(kind: str) -> None:
     right = {
         "flat": np.full_like(left, 90),
         "unrelated": other,
-        "turned far": cv2.warpPerspective(left, turning((320, 240), np.array([0.0, 0, 25]), 380.0), (320, 240)),
+        "turned far": cv2.warpPerspective(left, turning((320, 240), np.array([0.0, 0, 40]), 380.0), (320, 240)),
     }[kind]
     with pytest.raises(UserError, match="rectify=auto"):
         UncalibratedRectifier()(left, right)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from stereo_exp.base import ArgumentError, DataError
+from stereo_exp.base import ArgumentError, DataError, UserError
 from stereo_exp.geometry.calibration import Cameras, build_camera_infos
 from stereo_exp.geometry.frames.base import LeftOut, Stamped, match_times, pair_of
 from stereo_exp.geometry.pair import StereoSample
@@ -78,7 +79,7 @@ class BagFrames:
             self.cameras = self._cameras(reader, there)
 
     def __len__(self) -> int:
-        return min(self._counts)
+        return int(min(self._counts))
 
     def __iter__(self) -> Iterator[StereoSample]:
         self.left_out = LeftOut()
@@ -93,37 +94,32 @@ class BagFrames:
             )
             yield pair_of(f"{index:06d}", first_view, second_view, self.topics[1], first.time - begin)
 
-    def _open(self) -> Any:
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
         try:
             from rosbags.highlevel import AnyReader
             from rosbags.typesys import Stores, get_typestore
         except ImportError:
-            fix = 'pip install "stereo_exp[ros]"'
-            raise ArgumentError(
-                "left", self.path, "is a bag of ROS, which rosbags reads: it is not installed", fix
-            ) from None
+            rule = "is a bag of ROS, and rosbags, which reads it, is not installed"
+            raise ArgumentError("left", self.path, rule, 'pip install "stereo_exp[ros]"') from None
         try:
-            return AnyReader([self.path], default_typestore=get_typestore(Stores.ROS2_HUMBLE))
-        except Exception as error:
-            # Its exceptions have no common base.
-            raise self._refusal(error) from None
-
-    def _refusal(self, error: Exception) -> DataError:
-        return DataError(self.path, None, f"rosbags cannot read it ({str(error)[:120]})", "give another bag")
-
-    def _messages(self, topic: str) -> Iterator[Stamped[Any]]:
-        """Messages with the times of their headers, in that order; the bag's own order is when they arrived."""
-        try:
-            with self._open() as reader:
-                connections = [each for each in reader.connections if each.topic == topic]
-                for connection, _, raw in reader.messages(connections=connections):
-                    message = reader.deserialize(raw, connection.msgtype)
-                    stamp = message.header.stamp
-                    yield Stamped(stamp.sec + stamp.nanosec * 1e-9, message)
-        except (DataError, ArgumentError, GeneratorExit):
+            with AnyReader([self.path], default_typestore=get_typestore(Stores.ROS2_HUMBLE)) as reader:
+                yield reader
+        except (UserError, GeneratorExit):
             raise
         except Exception as error:
-            raise self._refusal(error) from None
+            # Its exceptions have no common base, and a damaged database raises others.
+            reason = f"rosbags cannot read it ({str(error)[:120]})"
+            raise DataError(self.path, None, reason, "give another bag") from None
+
+    def _messages(self, topic: str) -> Iterator[Stamped[Any]]:
+        """Messages with the times of their headers; the bag's own order is when they arrived."""
+        with self._open() as reader:
+            connections = [each for each in reader.connections if each.topic == topic]
+            for connection, _, raw in reader.messages(connections=connections):
+                message = reader.deserialize(raw, connection.msgtype)
+                stamp = message.header.stamp
+                yield Stamped(stamp.sec + stamp.nanosec * 1e-9, message)
 
     def _cameras(self, reader: Any, there: Mapping[str, Any]) -> Cameras | None:
         found = []
@@ -192,7 +188,7 @@ def to_rgb(message: Any, source: str) -> np.ndarray:
         raise DataError(source, f"{data.size} bytes", f"too few for {width}x{height} {encoding}", "record it again")
     rows = np.ascontiguousarray(data[: height * step].reshape(height, step)[:, :row])
     order = ">" if message.is_bigendian else "<"
-    pixels = rows.view(np.dtype(kind).newbyteorder(order)).reshape(height, width, samples)
+    pixels = rows.view(np.dtype(f"{order}{kind}")).reshape(height, width, samples)
     if kind == "u2":
         bits = next(bits for bits in (8, 10, 12, 14, 16) if int(pixels.max()) < 1 << bits)
         pixels = (pixels >> (bits - 8)).astype(np.uint8)
