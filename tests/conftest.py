@@ -51,6 +51,15 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def reported_cases() -> Path:
+    """`../shared/cases/reports` of a development checkout, with files that people reported; skips where it is not."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "cases" / "reports"
+    if not folder.is_dir():
+        pytest.skip("../shared/cases/reports (reported files) is not beside the checkout")
+    return folder
+
+
 @pytest.fixture
 def compose(tmp_path: Path) -> Callable[..., Root]:
     """A function from overrides to the bound config; root is `tmp_path`, nothing is tracked unless asked."""

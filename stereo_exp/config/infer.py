@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from stereo_exp.base import UserError
 from stereo_exp.config.rules import at_least, finite, fraction, one_of, pair_scale, positive
 
 # Lengths in metres, centimetres, millimetres: what calibration files are written in.
 UNITS = ("m", "cm", "mm")
+RECTIFY = ("calib", "auto", "none")
+LAYOUTS = ("auto", "side", "top")
 
 
 @dataclass
 class Infer:
     left: str | None = None
-    """Left view: an image, a folder or pattern of images, a video, or a camera's number; with neither view given, the
-    rendered pair that comes along."""
+    """Left view: an image, a folder or pattern of images, a video, a ROS 2 bag, a camera's number or device path, or a
+    stream's URL; with neither view given, the rendered pair that comes along."""
     right: str | None = None
-    """Right view, of the same kind and size. Left out for a video that holds both views side by side."""
+    """Right view, of the same kind and size; names or times tell which belong together. Left out for a bag, and where
+    one video, camera or stream holds both views."""
     out: str | None = None
     """Folder for the results; None takes the run's own."""
-    calib: str | None = None
-    """Calibration file: Middlebury's or ETH3D's calib.txt, KITTI's, OpenCV's YAML or XML, JSON. Where it describes the
-    cameras with their distortion, the images are rectified first."""
-    calib_unit: str = "m"
-    """Unit of baseline or translation in files that do not say: m, cm, mm."""
+    calib: Any = None
+    """Calibration file, or a list of two (ROS: [left.yaml,right.yaml]): Middlebury's or ETH3D's calib.txt, KITTI's,
+    OpenCV's YAML or XML, ROS camera_info, Kalibr, ZED, RealSense, OAK-D, MATLAB, JSON. Where it describes the cameras
+    with their distortion, the images are rectified first."""
+    calib_unit: str | None = None
+    """Unit of baseline or translation in files that do not say: m, cm, mm. None takes metres where that is likely
+    (1 mm to 5 m), and refuses the file otherwise."""
     focal: float | None = None
     """Focal length in px. Depth is computed only where focal length and baseline are known."""
     baseline: float | None = None
     """Distance between the cameras in m."""
     doffs: float = 0.0
     """Difference of the principal points in px: depth = focal · baseline / (disparity + doffs)."""
+    rectify: str = "calib"
+    """What lays the rows of both views side by side: calib, the calibration where it describes the cameras as they are;
+    auto, features of the first pair, of two photos without a calibration (no depth in metres then); none, nothing: the
+    images are rectified already, whatever the calibration says."""
+    layout: str = "auto"
+    """How one video, camera or stream holds both views: side by side (side), the left one on top (top), or auto: by the
+    picture's shape and content."""
+    topics: list[str] | None = None
+    """Of a ROS 2 bag, the left and the right image topic; None takes those whose names say left and right."""
     check: bool = True
     """Warn where the views look swapped or not rectified (the first pair only)."""
     left_right: bool = False
@@ -43,6 +58,8 @@ class Infer:
     """Correct the network's disparity by semi-global matching: finer, with sharper outlines."""
     min_confidence: float = 0.0
     """Drop pixels less sure than this, 0 to 1."""
+    every: bool = True
+    """Write the maps of every pair of a sequence; false leaves the film and what the first pair gives."""
     points: bool = False
     """Write point clouds (PLY) where depth is known."""
     max_depth: float | None = None
@@ -55,7 +72,21 @@ class Infer:
 
     def __post_init__(self) -> None:
         finite("infer.doffs", self.doffs)
-        one_of("infer.calib_unit", self.calib_unit, UNITS)
+        one_of("infer.rectify", self.rectify, RECTIFY)
+        one_of("infer.layout", self.layout, LAYOUTS)
+        if self.topics is not None and len(self.topics) != 2:
+            raise UserError("infer.topics", self.topics, "must be two topics", "try infer.topics=[/left,/right]")
+        for key in ("left", "right"):
+            view = getattr(self, key)
+            if view is not None and not view.strip():
+                rule = "is empty, as an unset variable of the shell is"
+                raise UserError(f"infer.{key}", "''", rule, f"give infer.{key} a file, or leave it out")
+        if self.calib_unit is not None:
+            one_of("infer.calib_unit", self.calib_unit, UNITS)
+        files = self.calib if isinstance(self.calib, list) else [self.calib]
+        if not (self.calib is None or (len(files) in (1, 2) and all(isinstance(each, str) and each for each in files))):
+            rule = "must be a calibration file, or a list of two"
+            raise UserError("infer.calib", self.calib, rule, "try infer.calib=[left.yaml,right.yaml]")
         fraction("infer.min_confidence", self.min_confidence)
         pair_scale("infer.scale", self.scale)
         if self.left is None and self.right is not None:

@@ -1,4 +1,14 @@
-from .calibration import read_calibration, read_kitti_calib, read_middlebury_calib
+from .calibration import (
+    Cameras,
+    describe_cameras,
+    encode_camera,
+    encode_rig,
+    fit_cameras,
+    is_likely,
+    read_calibration,
+    read_kitti_calib,
+    read_middlebury_calib,
+)
 from .drawing.bars import Series, draw_bars
 from .drawing.colours import DEPTH_MAP, DIFFERENCE_MAP, DISPARITY_MAP, ERROR_MAP, disparity_limits
 from .drawing.panels import Film, Panel, write_panels
@@ -7,15 +17,17 @@ from .example import example_pair
 from .formats.disparity import encode_disparity_png, read_disparity, read_disparity_png, read_grey
 from .formats.image import decode_rgb, encode_png, png_size, read_rgb
 from .formats.pfm import decode_pfm, encode_pfm, read_pfm
-from .frames import open_frames
+from .frames import Frames, LeftOut, LiveFrames, kind_of, open_frames
 from .images import UNKNOWN, Image, as_arrays, as_pair, is_array, pad_edges, random_crop, resize, round_up_size
 from .metrics import StereoMetrics, periodic_share, valid_mask
 from .occlusion import find_seen_by_both, right_disparity
 from .pair import Calibration, StereoSample, check_disparity, check_sample, check_sizes, check_views, zero_unknown
 from .points import depth, points_in_metres, write_ply
 from .prediction import MM_PER_M, PNG_SCALE, Prediction, write_map, write_picture
+from .rectified import RectifiedFrames
 from .rectify import Rectifier, Rig
 from .refine import refine_disparity
+from .results import Output, Result, SequenceWriter
 from .sgbm import Sgbm, opencv_matcher
 from .sizing import AS_GIVEN, Rule, Sizing
 from .temporal import Stability, TemporalFilter
@@ -30,13 +42,21 @@ __all__ = [
     "PNG_SCALE",
     "UNKNOWN",
     "Calibration",
+    "Cameras",
     "Film",
+    "Frames",
     "Image",
+    "LeftOut",
+    "LiveFrames",
+    "Output",
     "Panel",
     "Prediction",
+    "RectifiedFrames",
     "Rectifier",
+    "Result",
     "Rig",
     "Rule",
+    "SequenceWriter",
     "Series",
     "Sgbm",
     "Sizing",
@@ -53,14 +73,20 @@ __all__ = [
     "decode_pfm",
     "decode_rgb",
     "depth",
+    "describe_cameras",
     "disparity_limits",
     "draw_bars",
+    "encode_camera",
     "encode_disparity_png",
     "encode_pfm",
     "encode_png",
+    "encode_rig",
     "example_pair",
     "find_seen_by_both",
+    "fit_cameras",
     "is_array",
+    "is_likely",
+    "kind_of",
     "open_frames",
     "opencv_matcher",
     "pad_edges",

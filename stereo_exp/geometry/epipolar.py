@@ -103,6 +103,23 @@ def pair_geometry(left: np.ndarray, right: np.ndarray) -> PairGeometry:
     return PairGeometry(num_matches, num_inliers, offset, spread, unrectified, negative, swapped)
 
 
+def match_features(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Mutual SIFT matches of two views of one size, near in place, turn and size.
+
+    Args:
+        left, right: uint8 H×W or H×W×3 RGB.
+
+    Returns:
+        float64 2×N×2: x and y in the left view, then in the right one, px.
+    """
+    require_views(left, right)
+    scale = min(1.0, _WORKING_SIDE / max(left.shape[:2]))
+    x, y, dx, dy = _match(_working(left, scale), _working(right, scale))
+    # Pixel centres lie at whole numbers.
+    points = (np.stack([np.stack([x, y], -1), np.stack([x - dx, y - dy], -1)]) + 0.5) / scale - 0.5
+    return np.asarray(points, np.float64)
+
+
 def _match(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Mutual matches: x, y in the left view, dx = x − x' (the disparity), dy = y − y'; float64 N each."""
     sift = cv2.SIFT.create(nfeatures=_NUM_FEATURES)

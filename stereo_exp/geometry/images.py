@@ -12,6 +12,7 @@ import numpy as np
 from stereo_exp.base import ArgumentError, DataError
 from stereo_exp.geometry.formats.image import read_rgb
 from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.geometry.pictures import PairReader
 
 Image = str | Path | np.ndarray | Any
 """A file; uint8 H×W×3 RGB, H×W×1 or H×W grey; or a uint8 tensor 3×H×W, 1×H×W or H×W."""
@@ -47,7 +48,10 @@ def as_pair(left: Image, right: Image, right_name: object = None) -> tuple[np.nd
     Raises:
         UserError: a file is missing or damaged, an array is of another type or shape, or the views differ in size.
     """
-    views = as_rgb(left, "left"), as_rgb(right, "right")
+    if isinstance(left, str | Path) and isinstance(right, str | Path):
+        views = PairReader()(Path(left), Path(right))
+    else:
+        views = as_rgb(left, "left"), as_rgb(right, "right")
     check_one_size(*views, right_name if is_array(right) else right)
     return views
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,12 +19,27 @@ class Calibration:
         doffs: x of the right camera's principal point minus the left's, px; 0 for most rectified rigs.
         centre: x and y of the left camera's principal point, px of the whole image; None: not known. Points in space
             need it, depth does not.
+        size: width and height of the images that it belongs to, px; None: not known.
     """
 
     focal: float
     baseline: float
     doffs: float = 0.0
     centre: tuple[float, float] | None = field(default=None, compare=False)
+    size: tuple[int, int] | None = field(default=None, compare=False)
+
+    def resize(self, size: tuple[int, int]) -> Calibration:
+        """Of the same images resized to `size`, width and height; unchanged where its own size is not known.
+
+        Pixel centres lie at whole numbers, so that x becomes (x + 0.5) · scale - 0.5, as OpenCV resizes.
+        """
+        if self.size is None or self.size == size:
+            return replace(self, size=size)
+        across, down = (new / old for new, old in zip(size, self.size, strict=True))
+        centre = None
+        if self.centre is not None:
+            centre = (self.centre[0] + 0.5) * across - 0.5, (self.centre[1] + 0.5) * down - 0.5
+        return Calibration(self.focal * across, self.baseline, self.doffs * across, centre, size)
 
 
 @dataclass(frozen=True)
@@ -37,6 +52,8 @@ class StereoSample:
         disparity: float32 H×W, px of the left image, finite; 0 or less = unknown. None: the set has no truth.
         noc: bool H×W, true where the left pixel is also seen by the right camera. None: not known.
         calibration: None where the data set has none.
+        time: when it was taken, s from the source's own start; of live sources on `time.monotonic`'s clock. None: not
+            known.
     """
 
     key: str
@@ -45,6 +62,7 @@ class StereoSample:
     disparity: np.ndarray | None = None
     noc: np.ndarray | None = None
     calibration: Calibration | None = None
+    time: float | None = None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -68,20 +68,23 @@ _UINT16_MAX = 65535
 
 
 def to_uint16(values: np.ndarray) -> np.ndarray:
-    """Rounded and cut to 0…65535."""
-    levels: np.ndarray = np.clip(np.rint(values), 0, _UINT16_MAX).astype(np.uint16)
-    return levels
+    """Rounded; what is not finite or does not fit is 0, unknown: it must not look like a wall at the range's end."""
+    with np.errstate(invalid="ignore"):
+        levels = np.rint(values)
+        levels = np.where((levels >= 0) & (levels <= _UINT16_MAX), levels, 0)
+    return levels.astype(np.uint16)
 
 
 def write_map(path: Path, values: np.ndarray, png_scale: float) -> Path:
-    """A float map by the file's ending: `.png` (16 bits, times `png_scale`), `.pfm` or `.npy` (float32).
+    """A float map by the file's ending: `.png` (16 bits, times `png_scale`; what is unknown or does not fit is 0),
+    `.pfm` or `.npy` (float32).
 
     Raises:
         UserError: another ending, or a folder that cannot be written.
     """
     try:
         if path.suffix == ".png":
-            write_bytes(path, encode_png(to_uint16(np.where(np.isfinite(values), values, 0) * png_scale)))
+            write_bytes(path, encode_png(to_uint16(values * png_scale)))
         elif path.suffix == ".pfm":
             write_pfm(path, values)
         elif path.suffix == ".npy":
@@ -90,7 +93,8 @@ def write_map(path: Path, values: np.ndarray, png_scale: float) -> Path:
         else:
             raise UserError(path, None, "must end in .png, .pfm or .npy", f"try {path.with_suffix('.png')}")
     except OSError as error:
-        raise UserError(path, None, f"cannot be written ({error.strerror})", "give another folder") from None
+        reason = error.strerror or str(error)
+        raise UserError(path, None, f"cannot be written ({reason})", "give another folder") from None
     return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -27,6 +27,7 @@ from stereo_exp.geometry import (
     StereoSample,
     as_arrays,
     as_pair,
+    fit_cameras,
     is_array,
     pad_edges,
     read_calibration,
@@ -56,9 +57,10 @@ class Options(TypedDict, total=False):
     tile: tuple[int, int] | None
     """Height and width of overlapping tiles in which to compute a pair. None, the default, tiles what is too large for
     the memory, and says so in the log. A model that was compiled for one size tiles by itself."""
-    calib: str | Path | Calibration | Rig | None
-    """The cameras: a calibration file or what was read of one. `Prediction.depth` then knows them; views of a rig with
-    distortion are rectified first."""
+    calib: str | Path | Sequence[str | Path] | Calibration | Rig | None
+    """The cameras: a calibration file, or the two of ROS, or what was read of them. `Prediction.depth` then knows them;
+    views of a rig with distortion are rectified first. Of images of another size they are scaled, or refused: see
+    `stereo_exp.geometry.fit_cameras`."""
 
 
 MAPS = ("disparity", "confidence")
@@ -121,7 +123,7 @@ class StereoModel:
         self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="stereo")
         self._told: set[tuple[int, int]] = set()
         self._lock = Lock()
-        self._cameras: tuple[Any, Calibration | Rectifier] | None = None
+        self._cameras: tuple[Any, tuple[int, int], Calibration | Rectifier] | None = None
 
     def __repr__(self) -> str:
         model, engine = self.manifest.model, self.engine
@@ -160,7 +162,9 @@ class StereoModel:
         if right is None:
             frames: Any = left
             return self.stream(frames, **options)
-        views = as_arrays(left, "left"), as_arrays(right, "right")
+        # Two files are looked at together: what their tags and bits say must be the same for both.
+        files = not is_array(left) and not is_array(right)
+        views = as_pair(left, right) if files else (as_arrays(left, "left"), as_arrays(right, "right"))
         if views[0].ndim == 4 or views[1].ndim == 4:
             return self._batch(*views, **options)
         first, second = as_pair(*views, None if is_array(right) else right)
@@ -186,16 +190,17 @@ class StereoModel:
         return Prediction(disparity, confidence, trusted, pairs[0].calibration)
 
     def _rectified(
-        self, left: np.ndarray, right: np.ndarray, calib: str | Path | Calibration | Rig
+        self, left: np.ndarray, right: np.ndarray, calib: str | Path | Sequence[str | Path] | Calibration | Rig
     ) -> tuple[np.ndarray, np.ndarray, Calibration]:
         """Both views with their rows side by side, and the cameras that they then belong to."""
+        size = (left.shape[1], left.shape[0])
         with self._lock:
             # One file is read once, and the look-up tables of one rig are made once.
-            if self._cameras is None or (self._cameras[0] is not calib and self._cameras[0] != str(calib)):
-                is_file = isinstance(calib, (str, Path))
-                found: Any = read_calibration(Path(calib)) if is_file else calib  # type: ignore[arg-type]
-                self._cameras = str(calib) if is_file else calib, Rectifier(found) if isinstance(found, Rig) else found
-            cameras = self._cameras[1]
+            if self._cameras is None or self._cameras[1] != size or not _is_same(self._cameras[0], calib):
+                found = calib if isinstance(calib, Calibration | Rig) else read_calibration(calib)
+                fitted = fit_cameras(found, size)
+                self._cameras = calib, size, Rectifier(fitted) if isinstance(fitted, Rig) else fitted
+            cameras = self._cameras[2]
             if isinstance(cameras, Calibration):
                 return left, right, cameras
             left, right = cameras(left, right)
@@ -300,6 +305,11 @@ class StereoModel:
         views = (np.ascontiguousarray(np.repeat(view[None], batch, axis=0)) for view in (left, right))
         results = self.engine.run(*views)
         return tuple(results[row][0] for row in self._rows)
+
+
+def _is_same(before: Any, now: Any) -> bool:
+    """Whether two calls named the same cameras; arrays in them are not compared."""
+    return before is now or (not isinstance(now, Calibration | Rig) and bool(before == now))
 
 
 def _check_in_flight(in_flight: int) -> None:

@@ -37,7 +37,12 @@ KEYS: dict[str, dict[str, str]] = {
         "reads": "dataset.reads",
         "limit_gb": "dataset.disk_gb",
     },
-    "infer": {**_below("infer", "left", "right", "scale"), "rig": "infer.calib"},
+    "infer": {
+        **_below("infer", "left", "right", "scale", "layout", "topics", "rectify", "out"),
+        "rig": "infer.calib",
+        "path": "infer.calib",
+        "unit": "infer.calib_unit",
+    },
     "export": {"engine": "task", "pairs": "export.parity_pairs"},
     "compile": {"engine": "compile.engines"},
     "align": {"engine": "align.engines"},

@@ -146,6 +146,8 @@ def _draw_scale(picture: np.ndarray, panel: Panel, corner: tuple[int, int], heig
 
 
 _CODEC, _RATE = "mp4v", 10.0
+_LONGEST_STILL = 5.0
+"""Seconds for which a frame is repeated at most where none follows."""
 
 
 class Film:
@@ -154,10 +156,14 @@ class Film:
     Args:
         path: an .mp4 file.
         limits: disparities at the two ends of the colour scale, px.
+        rate: frames a second.
     """
 
-    def __init__(self, path: Path, limits: tuple[float, float]) -> None:
-        self.path, self.limits = path, limits
+    def __init__(self, path: Path, limits: tuple[float, float], rate: float = _RATE) -> None:
+        self.path, self.limits, self.rate = path, limits, rate
+        self._begin: float | None = None
+        self._frame: np.ndarray | None = None
+        self._count = 0
         self._temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
         self._writer: cv2.VideoWriter | None = None
         self._size: tuple[int, int] | None = None
@@ -165,8 +171,16 @@ class Film:
     def __enter__(self) -> Self:
         return self
 
-    def add(self, left: np.ndarray, disparity: np.ndarray) -> None:
+    def takes(self, left: np.ndarray) -> bool:
+        """Whether a view has the size of those before."""
+        return self._size is None or self._size == (left.shape[1], 2 * left.shape[0])
+
+    def add(self, left: np.ndarray, disparity: np.ndarray, time: float | None = None) -> None:
         """One frame: uint8 H×W×3 RGB, and float32 H×W px whose non-finite values are drawn grey.
+
+        Args:
+            time: when it is to be seen, s from the same start for all. The frame before is repeated until then, so that
+                the film runs at the speed of what it shows, whatever was left out. None: right after the last one.
 
         Raises:
             UserError: the film cannot be written.
@@ -177,12 +191,28 @@ class Film:
         if self._writer is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._size = size
-            self._writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter.fourcc(*_CODEC), _RATE, size)
+            self._writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter.fourcc(*_CODEC), self.rate, size)
             if not self._writer.isOpened():
                 raise UserError(self.path, None, "OpenCV cannot write this film", "give another folder")
         if size != self._size:
             raise ValueError(f"a frame of {left.shape[1]}x{left.shape[0]} px in a film of another size")
+        self._repeat_until(time)
         self._writer.write(frame)
+        self._frame, self._count = frame, self._count + 1
+
+    def _repeat_until(self, time: float | None) -> None:
+        if time is None or self._frame is None or self._writer is None:
+            self._begin = time if self._begin is None else self._begin
+            return
+        assert self._begin is not None
+        missing = round((time - self._begin) * self.rate) - self._count
+        still = min(missing, round(_LONGEST_STILL * self.rate))
+        for _ in range(still):
+            self._writer.write(self._frame)
+        self._count += max(still, 0)
+        if missing > still:
+            # A longer pause is cut: what follows is counted from here.
+            self._begin += (missing - still) / self.rate
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from stereo_exp.base import RESTORE_OR_SKIP, DataError
+from stereo_exp.geometry.formats.exif import is_whole_jpeg
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Colour type -> channels: grey, RGB, grey with alpha, RGB with alpha.
@@ -17,6 +18,8 @@ _PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 _LAST_PNG_FILTER, _MOST_PNG_BYTES = 4, 1 << 30
 # The stored grid is what the epipolar lines refer to: an orientation tag must not turn one view of a pair.
 _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+_FLAGS_OF_SAMPLES = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+_JPEG_SIGNATURE = b"\xff\xd8\xff"
 
 
 def decode_rgb(data: bytes, source: object = "image") -> np.ndarray:
@@ -26,15 +29,30 @@ def decode_rgb(data: bytes, source: object = "image") -> np.ndarray:
         DataError: not an image, or truncated or damaged. For a PNG every chunk's CRC is checked here, because
             some OpenCV releases hand out what they could decode of a broken file.
     """
+    return cv2.cvtColor(_decode(data, _FLAGS, source), cv2.COLOR_BGR2RGB)
+
+
+def decode_samples(data: bytes, source: object = "image") -> np.ndarray:
+    """Decode an image file to its own samples, uint8, uint16 or float: H×W×3 in RGB order, or H×W of a grey one.
+
+    Raises:
+        DataError: as `decode_rgb`.
+    """
+    found = _decode(data, _FLAGS_OF_SAMPLES, source)
+    return found if found.ndim == 2 else cv2.cvtColor(found, cv2.COLOR_BGR2RGB)
+
+
+def _decode(data: bytes, flags: int, source: object) -> np.ndarray:
     if data.startswith(_PNG_SIGNATURE):
         check_png(data, source)
+    is_cut = data.startswith(_JPEG_SIGNATURE) and not is_whole_jpeg(data)
     try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS) if data else None
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data and not is_cut else None
     except cv2.error:
-        bgr = None
-    if bgr is None:
+        pixels = None
+    if pixels is None:
         raise DataError(source, f"{len(data)} bytes", "is not a whole image (truncated or damaged)", RESTORE_OR_SKIP)
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return pixels
 
 
 def check_png(data: bytes, source: object = "PNG") -> None:

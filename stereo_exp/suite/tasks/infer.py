@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from signal import SIGINT
 from typing import Any
 
-import numpy as np
-
-from stereo_exp.base import Meter, UserError, hold_signals
+from stereo_exp.base import Meter, hold_signals
 from stereo_exp.config import Infer, Root
 from stereo_exp.geometry import (
     Calibration,
-    Film,
-    Rectifier,
-    Rig,
+    LeftOut,
+    Output,
+    RectifiedFrames,
+    Result,
     Rule,
-    Stability,
+    SequenceWriter,
     StereoSample,
     TemporalFilter,
-    disparity_limits,
+    encode_camera,
     example_pair,
     open_frames,
-    pair_geometry,
     read_calibration,
 )
 from stereo_exp.runtime import StereoModel
 from stereo_exp.suite.build import build_rule
 from stereo_exp.suite.networks import choose_network, network_facts, open_network
-from stereo_exp.suite.predict import Result, with_depth, write_frame, write_one
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.track.base import open_tracker
 
 log = logging.getLogger(__name__)
+_NO_CALIBRATION = (
+    "no depth: focal length and baseline are not known\n(infer.calib=FILE, or infer.focal= in px, infer.baseline= in m)"
+)
 
 
 def run(context: RunContext) -> dict[str, Any]:
@@ -67,7 +65,23 @@ def _run_of(checkpoint: Path | None, config: Root) -> str | None:
     return run
 
 
-class Pairs:
+class Example:
+    """The pair that comes along, as a source."""
+
+    is_sequence = is_live = False
+    rate = cameras = None
+
+    def __init__(self) -> None:
+        self.left_out = LeftOut()
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[StereoSample]:
+        yield example_pair()
+
+
+class Pairs(RectifiedFrames):
     """The pairs that the config names, rectified where the calibration says how.
 
     Raises:
@@ -76,44 +90,17 @@ class Pairs:
 
     def __init__(self, config: Infer) -> None:
         self.config = config
-        self.calibration: Calibration | None = None
-        """Of the pairs as they are handed out; of a rig, once the first has been."""
-        self._rectifier: Rectifier | None = None
-        if config.left is None:
-            self._frames: Any = [example_pair()]
-            self.calibration, self.is_sequence = self._frames[0].calibration, False
-        else:
-            self._frames = open_frames(config.left, config.right)
-            self.is_sequence = self._frames.is_sequence
+        frames: Any = Example()
+        if config.left is not None:
+            topics = None if config.topics is None else (config.topics[0], config.topics[1])
+            frames = open_frames(config.left, config.right, config.layout, topics)
+        cameras: Any = None
         if config.calib is not None:
-            found = read_calibration(Path(config.calib), config.calib_unit)
-            if isinstance(found, Rig):
-                self._rectifier = Rectifier(found)
-            else:
-                self.calibration = found
+            cameras = read_calibration(config.calib, config.calib_unit)
         elif config.focal is not None and config.baseline is not None:
-            self.calibration = Calibration(config.focal, config.baseline, config.doffs)
-
-    def __len__(self) -> int:
-        """How many; 0 where nobody knows."""
-        limit = self.config.max_frames
-        return min(len(self._frames), limit) if limit else len(self._frames)
-
-    def __iter__(self) -> Iterator[StereoSample]:
-        size: tuple[int, int] | None = None
-        for index, raw in enumerate(islice(self._frames, self.config.max_frames)):
-            size = size or raw.size
-            if raw.size != size:
-                found = f"{raw.size[1]}x{raw.size[0]}"
-                raise UserError("infer.left", found, "the images differ in size", "sort them")
-            sample = raw
-            if self._rectifier is not None:
-                left, right = self._rectifier(raw.left, raw.right)
-                sample, self.calibration = replace(raw, left=left, right=right), self._rectifier.calibration
-            if index == 0 and self.config.check:
-                for alarm in pair_geometry(sample.left, sample.right).alarms():
-                    log.warning("%s: %s", sample.key, alarm)
-            yield sample
+            cameras = Calibration(config.focal, config.baseline, config.doffs)
+        super().__init__(frames, cameras, config.rectify, config.max_frames, config.check)
+        self.is_sequence: bool = frames.is_sequence
 
 
 def _predicted(pairs: Pairs, model: StereoModel, rule: Rule, config: Root) -> Iterator[Result]:
@@ -125,63 +112,52 @@ def _predicted(pairs: Pairs, model: StereoModel, rule: Rule, config: Root) -> It
             told = "%s: enlarged to %dx%d, because it is small; infer.scale=1 leaves it as it is"
             log.info(told, sample.key, seen[1], seen[0])
         prediction = model.predict(sample.left, sample.right, rule)
-        disparity = prediction.disparity if steady is None else steady(sample.left, prediction.disparity)
-        yield with_depth(sample, disparity, prediction.confidence, prediction.trusted, pairs.calibration)
+        yield Result.of(sample, prediction, pairs.calibration, pairs.was_rectified, steady)
+
+
+def _output(out: Path, pairs: Pairs) -> Output:
+    config = pairs.config
+    limits = None if config.limits is None else (config.limits[0], config.limits[1])
+    return Output(
+        out, config.points, config.max_depth, config.every, limits, pairs.frames.rate, no_depth=_NO_CALIBRATION
+    )
 
 
 def _write_pair(out: Path, results: Iterator[Result], pairs: Pairs) -> dict[str, Any]:
     (result,) = results
-    limits = _limits(pairs.config, result)
-    files = write_one(out, result, pairs.calibration, pairs.config, limits)
+    files = _output(out, pairs).write_pair(result)
     height, width = result.sample.size
-    part: dict[str, Any] = {"pair": result.sample.key, "height": height, "width": width, **_summary(result)}
+    part: dict[str, Any] = {"pair": result.sample.key, "height": height, "width": width, **result.summary()}
     part["files"] = {k: str(v) for k, v in files.items()}
     part["picture"] = str(files["picture"])
-    return part
+    return {**part, **_source_facts(pairs)}
 
 
 def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: Root) -> dict[str, Any]:
-    stability = Stability(config.temporal.change)
-    part: dict[str, Any] = {"out": str(out)}
-    count, stop = 0, None
-    with Meter("infer", len(pairs)) as meter, ExitStack() as stack:
-        film: Film | None = None
+    stop = None
+    with Meter("infer", len(pairs)) as meter, SequenceWriter(_output(out, pairs), config.temporal.change) as writer:
         try:
             for result in results:
-                if film is None:
-                    limits = _limits(pairs.config, result)
-                    film = stack.enter_context(Film(out / "disparity.mp4", limits))
-                    files = write_one(out / "first", result, pairs.calibration, pairs.config, limits)
-                    part |= {"pair": result.sample.key, **_summary(result), "picture": str(files["picture"])}
                 with hold_signals():
-                    write_frame(out, result, pairs.calibration, pairs.config)
-                    film.add(result.sample.left, result.disparity)
-                    count += 1
-                stability.update(result.sample.left, result.disparity)
+                    writer.add(result)
                 meter.advance()
         except KeyboardInterrupt as asked:
-            if not count:
+            if not writer.count:
                 raise
-            log.info("interrupted after %d pairs", count)
+            log.info("interrupted after %d pairs", writer.count)
             # Ctrl-C is the usual way to stop cameras; whoever else stops us is told that we were.
             stop = asked if getattr(asked, "number", SIGINT) != SIGINT else None
     if stop is not None:
         raise stop
-    return {**part, "num_pairs": count, "film": str(out / "disparity.mp4"), "stability": stability.compute()}
+    return {"out": str(out), **writer.facts(), **_source_facts(pairs)}
 
 
-def _limits(config: Infer, result: Result) -> tuple[float, float]:
-    if config.limits is not None:
-        return config.limits[0], config.limits[1]
-    return disparity_limits(result.disparity)
-
-
-def _summary(result: Result) -> dict[str, float]:
-    """Figures over what is trusted."""
-    known = result.disparity[np.isfinite(result.disparity)]
-    summary = {"trusted": known.size / result.disparity.size}
-    if known.size:
-        summary |= {"disparity_min": float(known.min()), "disparity_max": float(known.max())}
-    if result.depth is not None and known.size:
-        summary["depth_median"] = float(np.median(result.depth[np.isfinite(result.disparity)]))
-    return summary
+def _source_facts(pairs: Pairs) -> dict[str, Any]:
+    """What a report says of the pairs' source: cameras, rate, what was left out."""
+    facts: dict[str, Any] = {}
+    if pairs.calibration is not None:
+        facts["camera"] = json.loads(encode_camera(pairs.calibration))
+    if pairs.is_sequence:
+        left_out = pairs.frames.left_out
+        facts |= {"rate": pairs.frames.rate, "unpaired": left_out.unpaired, "dropped": left_out.dropped}
+    return facts
