@@ -1,14 +1,6 @@
-from .calibration import (
-    Cameras,
-    describe_cameras,
-    encode_camera,
-    encode_rig,
-    fit_cameras,
-    is_likely,
-    read_calibration,
-    read_kitti_calib,
-    read_middlebury_calib,
-)
+from .calibration.datasets import read_kitti_calib, read_middlebury_calib
+from .calibration.read import Cameras, describe_cameras, fit_cameras, is_likely, read_calibration
+from .calibration.write import encode_camera, encode_rig
 from .drawing.bars import Series, draw_bars
 from .drawing.colours import DEPTH_MAP, DIFFERENCE_MAP, DISPARITY_MAP, ERROR_MAP, disparity_limits
 from .drawing.panels import Film, Panel, write_panels
@@ -17,7 +9,9 @@ from .example import example_pair
 from .formats.disparity import encode_disparity_png, read_disparity, read_disparity_png, read_grey
 from .formats.image import decode_rgb, encode_png, png_size, read_rgb
 from .formats.pfm import decode_pfm, encode_pfm, read_pfm
-from .frames import Frames, LeftOut, LiveFrames, kind_of, open_frames
+from .frames.base import Frames, LeftOut
+from .frames.live import LiveFrames
+from .frames.opening import kind_of, open_frames
 from .images import UNKNOWN, Image, as_arrays, as_pair, is_array, pad_edges, random_crop, resize, round_up_size
 from .metrics import StereoMetrics, periodic_share, valid_mask
 from .occlusion import find_seen_by_both, right_disparity
