@@ -144,23 +144,28 @@ def _move_integers(trunk: GraphModule) -> None:
         changed = False
         for node in list(trunk.graph.nodes):
             # torch repeats no bytes; engines move the operator themselves.
-            if node.target not in ops.MOVES or node.target in (ops.CAT, ops.NEAREST, ops.aten.pad.default):
+            if node.target not in ops.MOVES or node.target is ops.NEAREST:
                 continue
-            (source,) = ops.tensor_inputs(node)
-            if source.target != ops.DEQUANTISE:
+            sources = list(dict.fromkeys(ops.tensor_inputs(node)))
+            first = sources[0]
+            if any(source.target != ops.DEQUANTISE or source.args[1:] != first.args[1:] for source in sources):
                 continue
-            node.replace_input_with(source, source.args[0])
+            if node.target is ops.PAD and first.args[2] != 0:
+                continue  # another integer stands for zero
+            for source in sources:
+                node.replace_input_with(source, source.args[0])
             with trunk.graph.inserting_after(node):
-                behind = trunk.graph.call_function(ops.DEQUANTISE, (node, *source.args[1:]), source.kwargs)
-            behind.meta = {k: v for k, v in source.meta.items() if k != "val"}
+                behind = trunk.graph.call_function(ops.DEQUANTISE, (node, *first.args[1:]), first.kwargs)
+            behind.meta = {k: v for k, v in first.meta.items() if k != "val"}
             if "val" in node.meta:
                 behind.meta["val"] = node.meta["val"]
-                node.meta = {**node.meta, "val": node.meta["val"].to(source.args[5])}
+                node.meta = {**node.meta, "val": node.meta["val"].to(first.args[5])}
             for user in list(node.users):
                 if user is not behind:
                     user.replace_input_with(node, behind)
-            if not source.users:
-                trunk.graph.erase_node(source)
+            for source in sources:
+                if not source.users:
+                    trunk.graph.erase_node(source)
             changed = True
     trunk.graph.lint()
     trunk.recompile()

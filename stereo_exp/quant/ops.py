@@ -19,6 +19,7 @@ COMPUTE = {*CONVOLUTIONS, MATMUL}
 WARP = model.WARP
 NEAREST = aten.upsample_nearest2d.vec
 CAT = aten.cat.default
+PAD = aten.pad.default
 SHUFFLE = aten.pixel_shuffle.default
 # Values are moved, repeated, padded with zeros or left out; the grid stays.
 MOVES = {
@@ -26,7 +27,7 @@ MOVES = {
     aten.permute.default,
     aten.transpose.int,
     aten.flip.default,
-    aten.pad.default,
+    PAD,
     aten.flatten.using_ints,
     aten.reshape.default,
     CAT,
@@ -35,7 +36,7 @@ MOVES = {
     WARP,
 }
 # Of those, what leaves channels with grids of their own where they are.
-KEEPS_CHANNELS = {aten.pad.default, NEAREST}
+KEEPS_CHANNELS = {PAD, NEAREST}
 ADD = aten.add.Tensor
 RELU = aten.relu.default
 CLAMP = aten.hardtanh.default

@@ -271,9 +271,19 @@ def quantised_pad() -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
-def test_integers_padded_with_zeros_are_refused() -> None:
-    with pytest.raises(NotImplementedError, match="padded"):
-        rewrite(quantised_pad(), "openvino", 0)
+@pytest.mark.parametrize("value", [None, np.int8(0)], ids=["left out", "said"])
+def test_integers_are_padded_with_the_zero_that_they_have(value: np.int8 | None) -> None:
+    model = quantised_pad()
+    if value is not None:
+        pad = next(node for node in model.graph.node if node.op_type == "Pad")
+        pad.input.append("z")
+    x = np.random.default_rng(0).integers(-128, 128, (1, 1, 4, 4)).astype(np.float32)
+    rewritten, changes = rewrite(model, "openvino", 0)
+    assert changes["unsigned"] == 2
+    sessions = [onnxruntime.InferenceSession(each.SerializeToString()) for each in (model, rewritten)]
+    wanted, found = (session.run(["y"], {"x": x})[0] for session in sessions)
+    np.testing.assert_array_equal(found, wanted)
+    assert (found[0, 0, 0] == 0).all() and (found[0, 0, :, 0] == 0).any()
 
 
 def test_editing_leaves_the_original(pow2: Network) -> None:

@@ -1,4 +1,4 @@
-"""Rewrites that keep arithmetic in integers: activations without a sign, and concatenation, ReLU and products of them.
+"""Rewrites that keep arithmetic in integers: activations without a sign, ReLU and products of them.
 
 ONNX Runtime's kernels take bytes only where a graph is laid out for them, and both engines move a quarter of the
 memory then. All sums stay what they are: integers, or integers times powers of two.
@@ -19,7 +19,6 @@ from stereo_exp.deploy.surgery import (
     input_of,
     nodes_of,
     only_user,
-    replace_nodes,
     replace_pattern,
 )
 
@@ -56,54 +55,28 @@ def make_unsigned(model: ir.Model) -> int:
     return changed
 
 
+_MOVES = ("Slice", "Transpose", "Concat", "Reshape", "Flatten", "Gather")
+
+
 def _retype(model: ir.Model) -> None:
     """What lies between a quantise and a dequantise operator has the new type, and pads with the new zero."""
-    for node in model.graph:
+    zeros: dict[ir.Value, np.ndarray] = {}
+    for node in list(model.graph):
         if node.op_type == "QuantizeLinear":
             zero_point = constant(input_of(node, 2))
             if zero_point is not None:
                 node.outputs[0].type = ir.TensorType(ir.DataType.from_numpy(zero_point.dtype))
-        elif node.op_type != "DequantizeLinear":
-            types = {
-                v.type for v in node.inputs if v is not None and v.dtype in (ir.DataType.UINT8, ir.DataType.UINT16)
-            }
-            if len(types) == 1 and node.op_type in ("Slice", "Transpose", "Concat", "Reshape", "Flatten", "Gather"):
-                node.outputs[0].type = types.pop()
-            elif types and node.op_type == "Pad":
-                raise NotImplementedError("integers padded with zeros would be padded with −zero_point")
-
-
-def concat_integers(model: ir.Model) -> int:
-    """Concatenate integers, then dequantise once: a quarter of the bytes, and the convolution behind sees integers.
-
-    Returns:
-        How many concatenations of dequantised tensors on one grid were changed.
-    """
-    changed = 0
-    for node in nodes_of(model, "Concat"):
-        sources = [value.producer() if value is not None else None for value in node.inputs]
-        if any(s is None or s.op_type != "DequantizeLinear" for s in sources) or not _is_one_grid(sources):
-            continue
-        first = sources[0]
-        assert first is not None
-        axis = node.attributes["axis"].as_int()
-        joined = ir.node("Concat", [s.inputs[0] for s in sources if s is not None], {"axis": axis}, name=str(node.name))
-        joined.outputs[0].name = f"{node.outputs[0].name}.integers"
-        joined.outputs[0].type = first.inputs[0].type if first.inputs[0] is not None else None
-        back = ir.node("DequantizeLinear", [joined.outputs[0], *first.inputs[1:]], name=f"{node.name}/DequantizeLinear")
-        replace_nodes(model, [node], [joined, back])
-        changed += 1
-    return changed
-
-
-def _is_one_grid(nodes: list[ir.Node | None]) -> bool:
-    grids = [[constant(value) for value in node.inputs[1:]] for node in nodes if node is not None]
-    if any(value is None or value.size != 1 for grid in grids for value in grid):
-        return False
-    return all(
-        len(grid) == len(grids[0]) and all(np.array_equal(a, b) for a, b in zip(grid, grids[0], strict=True))  # type: ignore[arg-type]
-        for grid in grids
-    )
+                zeros[node.outputs[0]] = zero_point
+        elif node.op_type in (*_MOVES, "Pad"):
+            moved = [value for value in node.inputs if value is not None and value in zeros]
+            if not moved or moved[0].dtype not in (ir.DataType.UINT8, ir.DataType.UINT16):
+                continue
+            if node.op_type == "Pad":
+                # Behind the pads' own input; who pads with the old zero had it left out or as a constant.
+                node.resize_inputs(max(3, len(node.inputs)))
+                node.replace_input_with(2, add_constant(model, f"{node.outputs[0].name}.zero", zeros[moved[0]]))
+            node.outputs[0].type = moved[0].type
+            zeros[node.outputs[0]] = zeros[moved[0]]
 
 
 def clip_integers(model: ir.Model) -> int:

@@ -15,7 +15,7 @@ from stereo_exp.deploy.rewrites.colours import (
     round_once,
     take_integers,
 )
-from stereo_exp.deploy.rewrites.integers import clip_integers, concat_integers, make_unsigned, multiply_integers
+from stereo_exp.deploy.rewrites.integers import clip_integers, make_unsigned, multiply_integers
 from stereo_exp.deploy.rewrites.shuffles import shuffle_behind_conv, shuffle_last, shuffle_pixels
 from stereo_exp.deploy.surgery import edit, sweep
 
@@ -43,7 +43,6 @@ REWRITES = (
     Rewrite("input_sizes", read_input_sizes, 1),
     Rewrite("integer_input", take_integers, 1),
     Rewrite("round_once", round_once, 1),
-    Rewrite("integer_concat", concat_integers, 1),
     Rewrite("pixel_shuffle", shuffle_pixels, 2),
     Rewrite("shuffle_last", shuffle_last, 2),
     Rewrite("shuffle_behind_conv", shuffle_behind_conv, 2, keeps_tensors=False),
