@@ -207,7 +207,7 @@ class Shelf:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[None]:
     """One process at a time in the block, the others wait."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:

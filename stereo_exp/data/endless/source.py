@@ -19,7 +19,7 @@ from typing import Any
 
 from stereo_exp.base import ArgumentError, DataError, write_text
 from stereo_exp.data.endless.renderer import NO_ROOM
-from stereo_exp.data.endless.shelf import LOG, MAKER, Reader, Shelf, locked
+from stereo_exp.data.endless.shelf import LOG, MAKER, Reader, Shelf, hold_lock
 from stereo_exp.data.order import Renewal
 from stereo_exp.data.shards.disparity import DEFLATED
 from stereo_exp.data.shards.format import META, find_codec
@@ -104,7 +104,7 @@ class EndlessSource(StereoSource):
         except OSError as error:
             rule = f"cannot be written ({error.strerror})"
             raise ArgumentError("root", root, rule, "give a folder that can") from None
-        with locked(sets / ".lock"):  # between a set that makes room and one that begins
+        with hold_lock(sets / ".lock"):  # between a set that makes room and one that begins
             self._check_room(sets, self._most_bytes(recipe.size))
             write_text(self.shelf.folder / MAKER, text)
             self._reader, descriptor = self.shelf.join()
