@@ -1,3 +1,4 @@
+from .boards import Board, Calibrated, calibrate_rig, draw_coverage
 from .calibration import (
     Cameras,
     describe_cameras,
@@ -41,6 +42,8 @@ __all__ = [
     "MM_PER_M",
     "PNG_SCALE",
     "UNKNOWN",
+    "Board",
+    "Calibrated",
     "Calibration",
     "Cameras",
     "Film",
@@ -66,6 +69,7 @@ __all__ = [
     "TemporalFilter",
     "as_arrays",
     "as_pair",
+    "calibrate_rig",
     "check_disparity",
     "check_sample",
     "check_sizes",
@@ -76,6 +80,7 @@ __all__ = [
     "describe_cameras",
     "disparity_limits",
     "draw_bars",
+    "draw_coverage",
     "encode_camera",
     "encode_disparity_png",
     "encode_pfm",
