@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 TOPS = "stereo_exp", "data_tools"
 SAYS = {
-    "data_tools": "pack, render, check",
+    "data_tools": "pack, render, check, calibrate",
     "__main__": "the command line",
     "suite": "config nodes, runs, stages, tasks",
     "deploy": "ONNX, rewrites, engines, the report",

@@ -1,3 +1,4 @@
+from .boards import Board, Calibrated, calibrate_rig, draw_coverage
 from .calibration.datasets import read_kitti_calib, read_middlebury_calib
 from .calibration.read import Cameras, describe_cameras, fit_cameras, is_likely, read_calibration
 from .calibration.write import encode_camera, encode_rig
@@ -35,6 +36,8 @@ __all__ = [
     "MM_PER_M",
     "PNG_SCALE",
     "UNKNOWN",
+    "Board",
+    "Calibrated",
     "Calibration",
     "Cameras",
     "Film",
@@ -60,6 +63,7 @@ __all__ = [
     "TemporalFilter",
     "as_arrays",
     "as_pair",
+    "calibrate_rig",
     "check_disparity",
     "check_sample",
     "check_sizes",
@@ -70,6 +74,7 @@ __all__ = [
     "describe_cameras",
     "disparity_limits",
     "draw_bars",
+    "draw_coverage",
     "encode_camera",
     "encode_disparity_png",
     "encode_pfm",

@@ -16,6 +16,10 @@ _MAX_ROW_SHIFT = 1e-3
 """Of the focal length: projections whose rows are farther apart are not those of a rectified pair."""
 
 
+_WIDEST, _NO_RAY = 3.0, 1e3
+"""Of rays, x and y at a distance of 1: rectified images reach no farther than 72° to either side."""
+
+
 class Projections(NamedTuple):
     """A rectification that somebody computed already, as `cv2.stereoRectify` returns it.
 
@@ -167,12 +171,16 @@ def _fit_fisheye(rig: Rig, size: Size, turns: tuple[np.ndarray, np.ndarray]) -> 
     border = np.stack([x[edge], y[edge]], axis=-1)[None]
     views = zip(rig.matrices, rig.distortions, turns, strict=True)
     rays = [cv2.fisheye.undistortPoints(border, matrix, bend, R=turn)[0] for matrix, bend, turn in views]
-    left, right, top, bottom = -np.inf, np.inf, -np.inf, np.inf
+    left, right, top, bottom = -_WIDEST, _WIDEST, -_WIDEST, _WIDEST
     for seen in rays:
         at_x, at_y = border[0].T
-        left, right = max(left, seen[at_x == 0, 0].max()), min(right, seen[at_x == width - 1, 0].min())
-        top, bottom = max(top, seen[at_y == 0, 1].max()), min(bottom, seen[at_y == height - 1, 1].min())
-    if not (np.isfinite([left, right, top, bottom]).all() and left < right and top < bottom):
+        # Where a lens' polynomial turns back, corners mostly, OpenCV finds no ray.
+        known = (np.abs(seen) < _NO_RAY).all(axis=1)
+        left = max(left, seen[known & (at_x == 0), 0].max(initial=-_WIDEST))
+        right = min(right, seen[known & (at_x == width - 1), 0].min(initial=_WIDEST))
+        top = max(top, seen[known & (at_y == 0), 1].max(initial=-_WIDEST))
+        bottom = min(bottom, seen[known & (at_y == height - 1), 1].min(initial=_WIDEST))
+    if not (left < right and top < bottom):
         raise ArgumentError("rig", None, "the two lenses share no view", "calibrate the cameras again")
     focal = max((width - 1) / (right - left), (height - 1) / (bottom - top))
     centre_x, centre_y = (width - 1) / 2 - focal * (left + right) / 2, (height - 1) / 2 - focal * (top + bottom) / 2

@@ -66,3 +66,12 @@ def test_every_pixel_was_seen() -> None:
     views = Rectifier(fisheye_rig())(*[np.full((480, 640, 3), 255, np.uint8)] * 2)
     for view in views:
         assert view.min() > 0
+
+
+def test_a_lens_whose_polynomial_turns_back_in_the_corners() -> None:
+    """What calibrating leaves where no board was seen: there is no ray, and yet a rectified view."""
+    bend = np.array([0.0532, -0.0149, -0.0132, -0.0286])
+    rig = Rig((MATRIX, MATRIX), (bend, bend), TURN, TURN @ np.array([[-0.1], [0], [0]]), SIZE, True)
+    left, right = Rectifier(rig)(*[np.full((480, 640, 3), 255, np.uint8)] * 2)
+    for view in (left, right):
+        assert (view[160:320, 200:440] > 0).all()
