@@ -17,7 +17,8 @@ Color = tuple[float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class Backdrop:
-    """A far plane, square to the cameras, on which the sky or a photograph is painted, and the light that comes from it.
+    """A far plane, square to the cameras, on which the sky or a photograph is painted, and the light that comes from
+    it.
 
     Args:
         zenith, horizon, ground: RGB light from above, from the side and from below.

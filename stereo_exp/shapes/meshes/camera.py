@@ -1,8 +1,8 @@
 """Two rectified pinhole cameras that stand somewhere in the world.
 
 World axes: x to the right, y away, z up. A camera looks along +y before it is turned: by `yaw` to the left about the
-vertical, down by `pitch`, and clockwise about its own axis by `roll`. A point at depth Z, metres along the optical axis,
-has the disparity focal · baseline / Z.
+vertical, down by `pitch`, and clockwise about its own axis by `roll`. A point at depth Z, metres along the optical
+axis, has the disparity focal · baseline / Z.
 """
 
 from __future__ import annotations

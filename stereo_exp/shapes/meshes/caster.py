@@ -1,8 +1,8 @@
 """Rays against triangles: Embree by embreex, which pip brings whole on Linux, macOS and Windows.
 
 Mitsuba 3 was the other candidate. Its fast variants compile by an LLVM that the system must have, and abort the process
-with Debian's; its scalar variant takes 1.9 s of processor for two views of four samples where Embree casts the same rays in
-half a second.
+with Debian's; its scalar variant takes 1.9 s of processor for two views of four samples where Embree casts the same
+rays in half a second.
 """
 
 from __future__ import annotations

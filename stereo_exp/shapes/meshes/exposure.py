@@ -1,4 +1,5 @@
-"""From light to bytes: how long both cameras expose, how they squeeze highlights, and which pictures nobody would keep."""
+"""From light to bytes: how long both cameras expose, how they squeeze highlights, and which pictures nobody would
+keep."""
 
 from __future__ import annotations
 

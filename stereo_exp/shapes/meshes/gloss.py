@@ -1,4 +1,5 @@
-"""What glossy surfaces and metal reflect: one ray a pixel about the mirror direction, and the lights' own highlights."""
+"""What glossy surfaces and metal reflect: one ray a pixel about the mirror direction, and the lights' own
+highlights."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Numbers in 0..1 for every pixel, spread so that neighbours differ as much as they can: few samples, little noise.
 
-Pixels are counted along a Hilbert curve, and each takes the next point of an additive sequence in as many dimensions as it
-needs (Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018).
+Pixels are counted along a Hilbert curve, and each takes the next point of an additive sequence in as many dimensions as
+it needs (Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018).
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def spread_numbers(height: int, width: int, dimensions: int, seed: int) -> np.nd
     points = count.reshape(-1, 1) * steps + rng.random(dimensions)
     points -= np.floor(points)
     # float32 may round up to 1, which some formulas cannot take.
-    return np.minimum(points.astype(np.float32), np.float32(1 - 2**-24))
+    numbers: np.ndarray = np.minimum(points.astype(np.float32), np.float32(1 - 2**-24))
+    return numbers
 
 
 @lru_cache(maxsize=1)

@@ -1,9 +1,9 @@
 """How much light falls on what the cameras see: one shadow ray to a light, one ray into the half-space, a pixel.
 
-The light that a shadow ray goes to is chosen by what each would give unblocked, so that what is left to chance is whether
-it is blocked. The ray into the half-space brings the sky, or the light that the surface it hits scatters, which asks one
-shadow ray more; what comes after that is one constant of the picture. `smooth` takes out the noise, before any paint is
-laid on.
+The light that a shadow ray goes to is chosen by what each would give unblocked, so that what is left to chance is
+whether it is blocked. The ray into the half-space brings the sky, or the light that the surface it hits scatters, which
+asks one shadow ray more; what comes after that is one constant of the picture. `smooth` takes out the noise, before any
+paint is laid on.
 """
 
 from __future__ import annotations
@@ -113,9 +113,7 @@ def scatter(nx: float, ny: float, nz: float, first: float, second: float) -> tup
 
 
 @jit
-def _aim(
-    lamps: Lamps, surface: Surface, numbers: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _aim(lamps: Lamps, surface: Surface, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     count = len(surface.faces)
     origins, towards = np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32)
     light, around = np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32)

@@ -1,7 +1,7 @@
 """Functions that numba compiles: what runs once a pixel or a ray, where numpy would stream gigabytes through memory.
 
-Importing a module with such functions needs the extra [render]. Code for this kind of processor is kept in numba's cache,
-so that only the first run on a machine compiles (about twenty seconds for a whole pair).
+Importing a module with such functions needs the extra [render]. Code for this kind of processor is kept in numba's
+cache, so that only the first run on a machine compiles (about twenty seconds for a whole pair).
 """
 
 from __future__ import annotations

@@ -71,8 +71,8 @@ Light = Sun | Lamp | Window
 
 
 class Lamps(NamedTuple):
-    """Lights in columns: int32 kinds; float32 n×3 places, across, along, normals and colors; float32 sizes: a sun's and a
-    lamp's radius, a window's area."""
+    """Lights in columns: int32 kinds; float32 n×3 places, across, along, normals and colors; float32 sizes: a sun's and
+    a lamp's radius, a window's area."""
 
     kinds: np.ndarray
     places: np.ndarray
@@ -100,8 +100,9 @@ def pack_lights(lights: Sequence[Light]) -> Lamps:
             area = 4 * float(np.linalg.norm(facing))
             rows.append((_WINDOW, each.position, each.across, each.along, _triple(_unit(facing)), each.color, area))
     columns = list(zip(*rows, strict=True)) if rows else [()] * 7
-    vectors = [np.array(column, np.float32).reshape(-1, 3) for column in columns[1:6]]
-    return Lamps(np.array(columns[0], np.int32), *vectors, np.array(columns[6], np.float32))
+    places, across, along, normals, colors = (np.array(column, np.float32).reshape(-1, 3) for column in columns[1:6])
+    kinds, sizes = np.array(columns[0], np.int32), np.array(columns[6], np.float32)
+    return Lamps(kinds, places, across, along, normals, colors, sizes)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Paint on triangles: tiles with their halvings, all in one row of texels, looked up trilinearly.
 
-A tile goes on by repeating or, where its edges do not meet, by mirroring. Which halving serves depends on how much of the
-tile a pixel spans (Williams, "Pyramidal parametrics", SIGGRAPH 1983), so that both views show the same paint however far it
-is. Colours are averaged as light, not as bytes.
+A tile goes on by repeating or, where its edges do not meet, by mirroring. Which halving serves depends on how much of
+the tile a pixel spans (Williams, "Pyramidal parametrics", SIGGRAPH 1983), so that both views show the same paint
+however far it is. Colours are averaged as light, not as bytes.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Paint:
 class Texels(NamedTuple):
     """All paints of a scene.
 
-    data: uint8 n×3. starts, heights, widths: int32 paints×levels, of each level in `data`. counts: int32, levels of each
-    paint. mirrored: bool, of each paint.
+    data: uint8 n×3. starts, heights, widths: int32 paints×levels, of each level in `data`. counts: int32, levels of
+    each paint. mirrored: bool, of each paint.
     """
 
     data: np.ndarray
@@ -132,9 +132,7 @@ def look_up(texels: Texels, paint: int, u: float, v: float, span: float) -> tupl
         for corner in range(4):
             column = right if corner & 1 else left
             row = low if corner & 2 else top
-            part = (right_share if corner & 1 else 1.0 - right_share) * (
-                low_share if corner & 2 else 1.0 - low_share
-            )
+            part = (right_share if corner & 1 else 1.0 - right_share) * (low_share if corner & 2 else 1.0 - low_share)
             texel = texels.data[start + row * width + column]
             red += weight * part * _LIGHT[texel[0]]
             green += weight * part * _LIGHT[texel[1]]

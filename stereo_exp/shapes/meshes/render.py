@@ -28,8 +28,8 @@ class MeshPair(NamedTuple):
     """A rendered scene.
 
     Images are uint8 H×W×3 RGB. `disparity_left` is float32 H×W, px: the left pixel (x, y) matches the right x − d;
-    `disparity_right` the right pixel x with the left x + d. `occlusion` is bool H×W: where the right camera does not see
-    what the left pixel shows, as something stands before it or it lies beyond the picture.
+    `disparity_right` the right pixel x with the left x + d. `occlusion` is bool H×W: where the right camera does not
+    see what the left pixel shows, as something stands before it or it lies beyond the picture.
     """
 
     left: np.ndarray
@@ -68,7 +68,7 @@ def render_pair(
     rig = rig.resize(width)
     views = _View(scene, rig, height, False), _View(scene, rig, height, True)
     truth = _measure(views[0], views[1])
-    lights = (_light_left(views[0], views[1], seed) if lit else tuple(_even(view) for view in views))  # fmt: skip
+    lights = _light(views[0], views[1], seed) if lit else [_even(view) for view in views]
     pictures = [view.color(light, shine) for view, (light, shine) in zip(views, lights, strict=True)]
     exposure = choose_exposure(pictures[0], key)
     left, right = (develop(picture, exposure).reshape(height, width, 3) for picture in pictures)
@@ -101,7 +101,8 @@ class _View:
     @property
     def depth(self) -> np.ndarray:
         """Of each pixel, the backdrop's where nothing else is: float64 n, metres."""
-        return np.minimum(self.surface.depth, self.frame.far)
+        depth: np.ndarray = np.minimum(self.surface.depth, self.frame.far)
+        return depth
 
     def color(self, light: np.ndarray, shine: np.ndarray) -> np.ndarray:
         """Light of the pixels, float32 n×3, from the light on them and what they reflect."""
@@ -128,10 +129,11 @@ def _measure(left: _View, right: _View) -> Truth:
     depth = find_surface(scene.triangles, hits, right.eye, directions).depth
     nearer = rig.power / np.minimum(depth, left.frame.far) > disparity[0] + _HIDDEN
     hidden = (nearer & (hits.faces != left.surface.faces)) | (column < 0)
-    return Truth(*(each.astype(np.float32).reshape(shape) for each in disparity), hidden.reshape(shape))
+    maps = [each.astype(np.float32).reshape(shape) for each in disparity]
+    return Truth(maps[0], maps[1], hidden.reshape(shape))
 
 
-def _light_left(left: _View, right: _View, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def _light(left: _View, right: _View, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Light on both views' pixels, and what they reflect.
 
     What both cameras see is lit once: light does not depend on who looks, and what noise is left in it would otherwise

@@ -17,10 +17,9 @@ from stereo_exp.shapes.meshes.paints import Paint, Texels, pack_paints
 from stereo_exp.shapes.meshes.surfaces import Triangles, box_uv, repeats_a_metre, smooth_normals
 
 
-def place(
-    x: float = 0.0, y: float = 0.0, z: float = 0.0, *, turn: float = 0.0, scale: float = 1.0
-) -> np.ndarray:
-    """The 3×4 matrix that turns a thing about the vertical (radians, counter-clockwise from above), scales and moves it."""
+def place(x: float = 0.0, y: float = 0.0, z: float = 0.0, *, turn: float = 0.0, scale: float = 1.0) -> np.ndarray:
+    """The 3×4 matrix that turns a thing about the vertical (radians, counter-clockwise from above), scales and moves
+    it."""
     c, s = scale * np.cos(turn), scale * np.sin(turn)
     return np.array([[c, -s, 0, x], [s, c, 0, y], [0, 0, scale, z]])
 

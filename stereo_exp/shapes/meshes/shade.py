@@ -209,9 +209,7 @@ def _kin(
                 continue
             ax, ay, az = surface.positions[j, 0] - px, surface.positions[j, 1] - py, surface.positions[j, 2] - pz
             far = np.sqrt(ax * ax + ay * ay + az * az) * scale
-            alike = abs(
-                nx * surface.normals[j, 0] + ny * surface.normals[j, 1] + nz * surface.normals[j, 2]
-            )
+            alike = abs(nx * surface.normals[j, 0] + ny * surface.normals[j, 1] + nz * surface.normals[j, 2])
             cost = min(far, 50.0) + 8.0 * (1.0 - alike) + (20.0 if triangles.materials[other] != material else 0.0)
             if other == face:
                 cost -= 100.0

@@ -1,7 +1,7 @@
 """Noise out of light without blurring edges: an edge-avoiding wavelet (Dammertz et al., HPG 2010) of 3×3 taps a level.
 
-A neighbour counts as far as it lies in the pixel's own plane and faces the same way. Paint is not there yet, so that its
-detail cannot suffer.
+A neighbour counts as far as it lies in the pixel's own plane and faces the same way. Paint is not there yet, so that
+its detail cannot suffer.
 """
 
 from __future__ import annotations
@@ -71,9 +71,7 @@ def _spread(
                     near = np.float32(1.0) - abs(away) * sharp
                     if near <= 0:
                         continue
-                    alike = (
-                        nx * surface.normals[j, 0] + ny * surface.normals[j, 1] + nz * surface.normals[j, 2]
-                    )
+                    alike = nx * surface.normals[j, 0] + ny * surface.normals[j, 1] + nz * surface.normals[j, 2]
                     if alike <= 0:
                         continue
                     alike *= alike

@@ -14,8 +14,8 @@ _SMOOTH = math.cos(math.radians(40))  # faces that meet at less than this angle 
 
 
 class Triangles(NamedTuple):
-    """All triangles of a scene, one an entry: float32 F×3×3 corners (metres) and normals of the corners; F×3×2 uv, repeats
-    of the paint; F density, repeats a metre; int32 F materials."""
+    """All triangles of a scene, one an entry: float32 F×3×3 corners (metres) and normals of the corners; F×3×2 uv,
+    repeats of the paint; F density, repeats a metre; int32 F materials."""
 
     corners: np.ndarray
     normals: np.ndarray
