@@ -6,11 +6,23 @@ import numpy as np
 
 from stereo_exp.base import ArgumentError
 from stereo_exp.shapes.meshes.thing import PLACES, Thing
-from stereo_exp.shapes.meshes.things import chairs, food, stones, tables, vessels
+from stereo_exp.shapes.meshes.things import (
+    books,
+    chairs,
+    cloth,
+    fittings,
+    food,
+    lamps,
+    shelves,
+    sofas,
+    stones,
+    tables,
+    vessels,
+)
 from stereo_exp.shapes.meshes.things.maker import THINGS as THINGS
 from stereo_exp.shapes.meshes.things.maker import Maker as Maker
 
-MODULES = (chairs, food, stones, tables, vessels)
+MODULES = (books, chairs, cloth, fittings, food, lamps, shelves, sofas, stones, tables, vessels)
 """Where the generators are."""
 
 

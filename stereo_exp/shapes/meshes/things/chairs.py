@@ -43,7 +43,7 @@ def _add_seat(kit: Kit, frame: int, soft: int, wide: float, deep: float, seat: f
         kit.add(soft, build_cushion(rng, wide, deep, rng.uniform(0.04, 0.09)), [0, 0, seat - 0.03])
         return
     thick = rng.uniform(0.018, 0.04)
-    corner = rng.choice([0.01, rng.uniform(0.03, 0.15), 0.24])
+    corner = rng.choice([0.01, rng.uniform(0.03, 0.13)])
     outline = draw_rectangle(wide, deep, corner)
     outline[:, 0] *= 1 - rng.uniform(0, 0.15) * (outline[:, 1] / deep + 0.5)
     kit.add(soft, build_plate(outline, thick), [0, 0, seat - thick])
@@ -52,7 +52,7 @@ def _add_seat(kit: Kit, frame: int, soft: int, wide: float, deep: float, seat: f
 def _add_legs(kit: Kit, frame: int, wide: float, deep: float, top: float, square: bool) -> None:
     rng = kit.rng
     thick, splay = rng.uniform(0.011, 0.024), rng.uniform(0, 0.06)
-    inner = CORNERS * [wide / 2 - thick - 0.01, deep / 2 - thick - 0.01]
+    inner = CORNERS * [wide * 0.45 - thick, deep * 0.45 - thick]
     heads = np.column_stack([inner, np.full(4, top)])
     feet = np.column_stack([inner + CORNERS * splay, np.zeros(4)])
     ends = [thick * rng.uniform(0.6, 1), thick]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,6 +26,7 @@ class Kit:
         self._meshes: list[Mesh] = []
         self._slots: list[int] = []
         self._stuffs: list[str] = []
+        self._frame = np.eye(3), np.zeros(3)
 
     def pick(self, *stuffs: str) -> int:
         """A new material, of one of these stuffs by chance; what to name in `add`."""
@@ -33,6 +35,22 @@ class Kit:
             raise ArgumentError("stuffs", stuff, f"they are {', '.join(STUFFS)}", "name one of them")
         self._stuffs.append(stuff)
         return len(self._stuffs) - 1
+
+    @contextmanager
+    def move(self, at: ArrayLike, turn: np.ndarray | None = None) -> Iterator[None]:
+        """Within it every part is turned and moved besides: for what is put together in its own frame.
+
+        Args:
+            at: where the frame's origin goes, metres.
+            turn: 3×3.
+        """
+        outer, place = self._frame
+        inner = np.eye(3) if turn is None else np.asarray(turn, float)
+        self._frame = outer @ inner, outer @ np.asarray(at, float) + place
+        try:
+            yield
+        finally:
+            self._frame = outer, place
 
     def add(
         self,
@@ -51,16 +69,13 @@ class Kit:
             turn: 3×3.
             scale: one number, or one for each axis; the paint keeps its size where it is one number.
         """
-        uv = mesh.uv
-        factor = np.asarray(scale, float)
-        moved = mesh
-        if turn is not None or factor.ndim or float(factor) != 1.0 or np.any(at):
-            linear = np.eye(3) if turn is None else np.asarray(turn, float)
-            linear = linear * np.broadcast_to(factor, 3)
-            moved = mesh.transform(np.column_stack([linear, np.asarray(at, float)]))
-            uv = moved.uv * np.float32(abs(np.linalg.det(linear)) ** (1 / 3))
+        outer, place = self._frame
+        linear = outer if turn is None else outer @ np.asarray(turn, float)
+        linear = linear * np.broadcast_to(np.asarray(scale, float), 3)
+        moved = mesh.transform(np.column_stack([linear, outer @ np.asarray(at, float) + place]))
+        size = np.float32(abs(np.linalg.det(linear)) ** (1 / 3))
         shift = self.rng.uniform(-2, 2, 2).astype(np.float32)
-        self._meshes.append(Mesh(moved.vertices, moved.faces, uv + shift, moved.slots))
+        self._meshes.append(Mesh(moved.vertices, moved.faces, moved.uv * size + shift, moved.slots))
         self._slots.append(slot)
 
     def put(

@@ -14,7 +14,7 @@ from stereo_exp.shapes.meshes.tubes import build_tubes
 VESSEL = ("ceramic", "ceramic", "paint", "metal", "plastic", "stone", "wood")
 
 
-def draw_vase(rng: np.random.Generator, height: float, points: int = 30) -> np.ndarray:
+def draw_vase(rng: np.random.Generator, height: float, points: int = 24) -> np.ndarray:
     """The outer line of a vase: k×2, (radius, height) in metres, from the foot upwards."""
     knots = int(rng.integers(4, 8))
     z = np.linspace(0, 1, knots) + np.concatenate([[0], rng.uniform(-0.3, 0.3, knots - 2) / knots, [0]])
@@ -35,7 +35,7 @@ def build_vase(kit: Kit) -> None:
     slot = kit.pick(*VESSEL)
     line = draw_vase(rng, height)
     line[:, 0] *= rng.uniform(0.6, 1.1)
-    segments = 36
+    segments = 32
     rim = None
     if rng.random() < 0.3:
         rim = round_rim(segments, rng.uniform(0.3, 1.0))
@@ -45,7 +45,7 @@ def build_vase(kit: Kit) -> None:
     kit.add(slot, build_lathe(hollow_profile(line, rng.uniform(0.003, 0.008)), segments, rim))
     if rng.random() < 0.2:
         slot = kit.pick("metal", "ceramic")
-        k = int(rng.integers(5, 25))
+        k = int(rng.integers(5, 20))
         kit.add(slot, build_ring(float(line[k, 0]) * 1.01, 0.004, 36, 6), [0, 0, line[k, 1]])
 
 
