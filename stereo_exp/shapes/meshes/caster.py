@@ -62,7 +62,7 @@ class Caster:
         faces: np.ndarray = found["primID"]
         return Hits(faces, found["tfar"], found["u"], found["v"])
 
-    def blocked(self, origins: np.ndarray, directions: np.ndarray, reach: np.ndarray | float = 1.0) -> np.ndarray:
+    def find_blocked(self, origins: np.ndarray, directions: np.ndarray, reach: np.ndarray | float = 1.0) -> np.ndarray:
         """Whether anything lies on each ray: bool n.
 
         Args:

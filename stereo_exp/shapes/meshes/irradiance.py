@@ -44,14 +44,14 @@ class Light(NamedTuple):
 def gather_light(scene: MeshScene, surface: Surface, numbers: np.ndarray) -> Light:
     """Light on n places; `numbers` is float32 n×NUMBERS in 0..1."""
     origins, towards, direct, around = _aim(scene.lamps, surface, numbers)
-    direct[scene.caster.blocked(origins, towards, _SHORT)] = 0
+    direct[scene.caster.find_blocked(origins, towards, _SHORT)] = 0
     hits = scene.caster.cast(origins, around)
     hits.faces[surface.faces < 0] = -1
     bounced, returned, starts, seconds, gained = _bounce(
         scene.triangles, scene.looks, scene.lamps, scene.behind, scene.indoors, hits, origins, around, numbers,
         surface.faces,
     )  # fmt: skip
-    gained[scene.caster.blocked(starts, seconds, _SHORT)] = 0
+    gained[scene.caster.find_blocked(starts, seconds, _SHORT)] = 0
     bounced += gained
     return Light(direct, bounced, returned)
 

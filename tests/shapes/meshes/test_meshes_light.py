@@ -175,7 +175,7 @@ def test_rays_end_where_they_should() -> None:
     assert hits.faces[2] == -1
     assert (hits.faces[:2] >= 0).all()
     np.testing.assert_allclose(hits.distance[:2], [2, 4], rtol=1e-6)
-    np.testing.assert_array_equal(caster.blocked(origins, directions, 3.0), [True, False, False])
+    np.testing.assert_array_equal(caster.find_blocked(origins, directions, 3.0), [True, False, False])
     with pytest.raises(ArgumentError, match="triangle"):
         Caster(mesh.vertices, mesh.faces[:0])
 
