@@ -24,8 +24,8 @@ def choose_exposure(light: np.ndarray, key: float) -> float:
     grey = light @ np.array([0.25, 0.6, 0.15], np.float32)
     middle, high = np.percentile(grey, (50, 97))
     wanted = key / max(float(middle), 1e-6)
-    # A window in the picture makes the camera shut; two stops at most.
-    return float(np.clip(wanted, wanted / 4, max(1.6 / max(float(high), 1e-6), wanted / 4)))
+    # A window in the picture makes the camera shut, one stop at most.
+    return min(wanted, max(1.6 / max(float(high), 1e-6), wanted / 2))
 
 
 def develop(light: np.ndarray, exposure: float) -> np.ndarray:

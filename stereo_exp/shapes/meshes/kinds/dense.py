@@ -31,7 +31,7 @@ class Dense:
         self._pieces = [draw_piece(rng, self.dresser, "air", faces=2000) for _ in range(_KINDS)]
         self._number = int(rng.integers(*_NUMBER))
         self._behind = sample_sky(rng, 0.6)
-        self._wall = rng.random() < 0.35
+        self._wall = rng.random() < 0.65
         self._slope = rng.uniform(-0.4, 0.4, 2)
         self._paint = self.dresser.cover({**WALLS, "photo": 3, "noise": 1}, (1.0, 4.0))
         self._focal = log_mix(400, 1000, rng.random())
@@ -41,12 +41,11 @@ class Dense:
         placed: list[Placed] = []
         taken = Taken()
         half = 320 / self._focal
-        # A quarter stands nearer than the others, larger in the picture.
-        for k in range(self._number):
+        for _ in range(self._number):
             piece = self._pieces[int(rng.integers(len(self._pieces)))]
             depth = log_mix(_NEAR, _FAR, float(rng.random() ** 0.7))
             at = depth * np.array([rng.uniform(-1.1, 1.1) * half, 1.0, rng.uniform(-1.1, 1.1) * half * 0.5])
-            size = float(np.exp(rng.uniform(np.log(0.12), np.log(0.7)))) * (0.6 if k % 3 else 1.0)
+            size = depth**0.7 * log_mix(0.08, 0.5, float(rng.random()))
             placed += self._float(rng, piece, at, size, taken)
         if self._wall:
             x, y = 16.0, 10.0

@@ -61,6 +61,7 @@ ODD = {
     "checker": 0.05, "fabric": 0.06, "foliage": 0.06, "rough": 0.06, "blotches": 0.08, "marble": 0.07, "facade": 0.03,
 }  # fmt: skip
 """Kinds of tiles that anything may be covered with, whatever it is made of."""
+_OWN_COLORS = ("leaf", "bark", "soil", "leather", "wicker", "rubber", "stone")
 _SIDE = 256  # texels of a tile
 _OWN = 4  # different tiles of a stuff in one scene
 _DRIFT = 0.22  # spread of tints, as a power of e
@@ -99,22 +100,31 @@ class Dresser:
         if kind == "none":
             return self._finish(recipe, None, self.draw_color(recipe), False, metal)
         paint = self.draw_paint(stuff, recipe.tiles, recipe.size)
-        if metal or stuff in ("leaf", "bark", "soil", "leather", "wicker", "rubber"):
+        if metal or stuff in _OWN_COLORS:
             # Their colour is the stuff's, only the pattern the tile's.
             return self._finish(recipe, paint, self._toward(paint, self.draw_color(recipe)), False, metal)
         return self._finish(recipe, paint, self.draw_tint(), False, metal)
 
     def cover(
         self, tiles: dict[str, float], size: tuple[float, float], *, gloss: float = 0.0, side: int = 512,
-        rough: tuple[float, float] = (0.2, 0.5),
+        rough: tuple[float, float] = (0.2, 0.5), pale: float = 0.75,
     ) -> Material:  # fmt: skip
-        """A large tile of its own for a wall, a floor, a board; `none` among the tiles is one plain colour."""
+        """A large tile of its own for a wall, a floor, a board; `none` among the tiles is one plain colour.
+
+        Args:
+            tiles: shares of kinds of tiles.
+            size: range of metres that the tile is wide.
+            gloss, rough: of what it covers.
+            side: texels of the tile.
+            pale: the least share of its darkness that the tile keeps, 0..1.
+        """
         rng = self._rng
         kind = pick(rng, tiles)
         if kind == "none":
-            plain = Recipe({}, vivid=(0.0, 0.4), bright=(0.35, 0.95))
+            plain = Recipe({}, vivid=(0.0, 0.4), bright=(0.5, 0.97) if pale < 0.6 else (0.25, 0.95))
             return Material(None, self.draw_color(plain), gloss, float(rng.uniform(*rough)))
-        paint = Paint(sample_tile(rng, kind, side), log_mix(*size, rng.random()))
+        tile = calm_tile(sample_tile(rng, kind, side), *_draw_calm(rng, kind, pale))
+        paint = Paint(tile, log_mix(*size, rng.random()))
         shift = float(rng.uniform(-1, 1)), float(rng.uniform(-1, 1))
         return Material(paint, self.draw_tint(0.12), gloss, float(rng.uniform(*rough)), shift=shift)
 
@@ -125,7 +135,9 @@ class Dresser:
         most = 3 * _OWN if name in ("odd", "print") else _OWN
         if len(kept) < most and rng.random() > 0.6 * len(kept) / most:
             kinds = {kind: share for kind, share in tiles.items() if kind != "none"}
-            kept.append(Paint(sample_tile(rng, pick(rng, kinds), _SIDE), log_mix(*size, rng.random())))
+            kind = pick(rng, kinds)
+            tile = calm_tile(sample_tile(rng, kind, _SIDE), *_draw_calm(rng, kind, 0.75))
+            kept.append(Paint(tile, log_mix(*size, rng.random())))
             return kept[-1]
         return kept[int(rng.integers(len(kept)))]
 
@@ -165,3 +177,20 @@ class Dresser:
         shift = (0.0, 0.0) if paint is None or paint.size == 1.0 else tuple(float(v) for v in rng.uniform(-1, 1, 2))
         return Material(paint, tint, gloss, max(rough, 0.15) if metal else rough, metal, boxed=boxed,
                         shift=(shift[0], shift[1]))  # fmt: skip
+
+
+def calm_tile(tile: np.ndarray, vivid: float, pale: float) -> np.ndarray:
+    """A tile, uint8 h×w×3, with a share of its colourfulness and a share of its darkness, both 0..1.
+
+    Paints are light here, not bytes, which makes them darker and more colourful than they were drawn to look.
+    """
+    levels = tile.astype(np.float32)
+    grey = levels.mean(axis=2, keepdims=True)
+    levels = 255 - (255 - (grey + (levels - grey) * np.float32(vivid))) * np.float32(pale)
+    calm: np.ndarray = np.clip(levels, 0, 255).astype(np.uint8)
+    return calm
+
+
+def _draw_calm(rng: np.random.Generator, kind: str, pale: float) -> tuple[float, float]:
+    vivid = rng.uniform(0.75, 1.0) if kind == "photo" else rng.uniform(0.5, 1.0) * rng.uniform(0.4, 1.0)
+    return float(vivid), float(rng.uniform(pale, 1.0 if pale > 0.6 else 0.9))

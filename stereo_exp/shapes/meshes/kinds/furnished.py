@@ -18,7 +18,7 @@ from stereo_exp.shapes.meshes.lights import Lamp, Light
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed, place
 from stereo_exp.shapes.scene import log_mix
 
-_FLOATERS = (10, 30)
+_FLOATERS = (10, 31)
 _SIZES = (0.12, 0.9)  # metres of a floating thing
 
 
@@ -36,11 +36,11 @@ class Furnished:
         self.dresser = Dresser(rng)
         self.room = build_room(rng, self.dresser)
         size = self.room.wide * self.room.deep
-        number = int(rng.integers(5, 12 + int(size / 4)))
-        self._furniture = [draw_piece(rng, self.dresser, "floor") for _ in range(min(number, 26))]
+        number = int(rng.integers(8, 16 + int(size / 3)))
+        self._furniture = [draw_piece(rng, self.dresser, "floor") for _ in range(min(number, 30))]
         self._hung = [draw_piece(rng, self.dresser, "wall") for _ in range(int(rng.integers(3, 12)))]
         self._clutter = [
-            draw_piece(rng, self.dresser, "surface", largest=0.6, faces=3000) for _ in range(int(rng.integers(12, 36)))
+            draw_piece(rng, self.dresser, "surface", largest=0.6, faces=3000) for _ in range(int(rng.integers(20, 50)))
         ]
         low, high = _FLOATERS if floaters else (0, 1)
         self._floaters = [
@@ -69,8 +69,8 @@ class Furnished:
             extent = piece.bounds[1] - piece.bounds[0]
             if extent[2] < 0.3 or extent[:2].min() < 0.25:
                 continue
-            share = [clutter.pop() for _ in range(min(int(rng.integers(1, 7)), len(clutter)))]
-            placed += pile_on(rng, piece, matrix, share, tries=5)
+            share = [clutter.pop() for _ in range(min(int(rng.integers(1, 9)), len(clutter)))]
+            placed += pile_on(rng, piece, matrix, share, tries=8)
         lights += self._light(rng, placed)
         floaters = [self._floaters[k] for k in rng.permutation(len(self._floaters))]
         reach = np.array([room.wide / 2 - 0.2, room.deep / 2 - 0.2])

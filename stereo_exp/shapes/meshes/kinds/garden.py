@@ -33,7 +33,7 @@ class Garden:
     def __init__(self, rng: np.random.Generator) -> None:
         self.dresser = Dresser(rng, odd=float(rng.choice([0.0, 0.1, 0.3])), bare=float(rng.uniform(0, 0.15)))
         self._pieces = [draw_piece(rng, self.dresser, "ground", faces=25_000) for _ in range(int(rng.integers(12, 22)))]
-        self._ground = self.dresser.cover(_GROUNDS, (0.8, 3.0))
+        self._ground = self.dresser.cover(_GROUNDS, (0.8, 3.0), pale=0.8)
         self._fronts = [self.dresser.cover(_FRONTS, (3.0, 9.0)) for _ in range(int(rng.integers(0, 4)))]
         self._sky = sample_sky(rng, 0.25)
         self._waves = rng.uniform([0.02, 0.02, 0, 0.02], [0.9, 0.9, 6.28, 0.16], (5, 4))

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stereo_exp.shapes.meshes.backdrop import Backdrop
-from stereo_exp.shapes.meshes.kinds.dress import Dresser
+from stereo_exp.shapes.meshes.kinds.dress import Dresser, calm_tile
 from stereo_exp.shapes.meshes.lights import Light, Sun, Window
 from stereo_exp.shapes.meshes.material import Material
 from stereo_exp.shapes.meshes.mesh import Mesh, merge_meshes
-from stereo_exp.shapes.meshes.paints import Paint
+from stereo_exp.shapes.meshes.paints import GAMMA, Paint
 from stereo_exp.shapes.meshes.scene import Placed, place
 from stereo_exp.shapes.meshes.solids import build_boxes, make_mesh
+from stereo_exp.shapes.paint import noise_field
 from stereo_exp.shapes.textures import sample_tile
 
 WALLS = {"faint": 4, "none": 3, "rough": 2, "stripes": 0.5, "bricks": 0.7, "fabric": 0.5, "blotches": 0.4, "tiles": 0.5,
@@ -126,11 +127,11 @@ def sample_sky(rng: np.random.Generator, photo: float = 0.5) -> Backdrop:
     disparity = float(rng.uniform(0.25, 0.6))
     middle = float(rng.uniform(-math.pi, math.pi)), float(rng.uniform(-0.5, 0.1))
     if rng.random() < photo:
-        paint = Paint(sample_tile(rng, "photo" if rng.random() < 0.7 else "foliage", 512))
+        kind = "photo" if rng.random() < 0.7 else "foliage"
+        paint = Paint(calm_tile(sample_tile(rng, kind, 512), float(rng.uniform(0.5, 0.9)), float(rng.uniform(0.6, 1))))
         level = float(rng.uniform(0.8, 1.6))
-        color = paint.mean * level
-        around = tuple(float(v) for v in color * 0.7 + color.mean() * 0.3)
-        light = (around[0], around[1], around[2])
+        color = calm_light(paint.mean) * level
+        light = (float(color[0]), float(color[1]), float(color[2]))
         return Backdrop(light, light, light, paint, (level, level, level), float(rng.uniform(0.7, 1.6)), middle, disparity)
     # From a clear blue to an even grey.
     grey, level = float(rng.beta(0.8, 0.8)), float(rng.uniform(0.7, 1.3))
@@ -145,11 +146,14 @@ def sample_sky(rng: np.random.Generator, photo: float = 0.5) -> Backdrop:
     return Backdrop(triples[0], triples[1], triples[2], paint, (gain, gain, gain), 2.0, (middle[0], -0.4), disparity)
 
 
+def calm_light(light: np.ndarray) -> np.ndarray:
+    """A light of nearly no colour, and not too dim."""
+    calm: np.ndarray = np.maximum(0.25 * light + 0.75 * float(light.mean()), 0.15)
+    return calm
+
+
 def sample_clouds(rng: np.random.Generator, sky: np.ndarray) -> np.ndarray:
     """A tile of clouds on a sky of a colour (RGB light): uint8 256×256×3."""
-    from stereo_exp.shapes.meshes.paints import GAMMA
-    from stereo_exp.shapes.paint import noise_field
-
     cover = float(rng.uniform(0.35, 0.7))
     field_ = noise_field(rng, 256, persistence=float(rng.uniform(0.55, 0.75)))
     share = np.clip((field_ - cover) * float(rng.uniform(1.5, 5.0)) + 0.5, 0, 1)[..., None]
@@ -170,10 +174,12 @@ def build_room(rng: np.random.Generator, dresser: Dresser) -> Room:
         walls[k] = Wall(*ways[k], (Hole(0.0, 0.9, wide_hole, min(1.3, high - 1.2)),))
     backdrop = sample_sky(rng, 0.6)
     room = Room(wide, deep, high, tuple(walls), backdrop=backdrop)
-    common = dresser.cover(WALLS, (0.6, 2.5))
-    accent = dresser.cover(WALLS, (0.6, 2.5)) if rng.random() < 0.4 else common
+    common = dresser.cover(WALLS, (0.6, 2.5), pale=0.3)
+    accent = dresser.cover(WALLS, (0.6, 2.5), pale=0.5) if rng.random() < 0.4 else common
     frames = dresser.choose("paint", 0.0) if rng.random() < 0.7 else dresser.choose("wood", 0.0)
-    light = float(rng.uniform(3.0, 7.0)) * np.array(backdrop.horizon)
+    sky = np.array(backdrop.horizon)
+    # What comes in is the whole sky's and the ground's light, paler than the piece that one sees.
+    light = float(rng.uniform(3.0, 7.0)) * (0.3 * sky + 0.7 * max(float(sky.mean()), 0.3))
     accented = int(rng.integers(4))
     for k, wall in enumerate(walls):
         here = place(wall.x, wall.y, turn=wall.turn)

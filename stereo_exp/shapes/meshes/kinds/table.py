@@ -34,10 +34,13 @@ class Table:
     def __init__(self, rng: np.random.Generator) -> None:
         self.dresser = Dresser(rng)
         self._pieces = [
-            draw_piece(rng, self.dresser, "surface", largest=_LARGEST, faces=5000)
+            draw_piece(rng, self.dresser, "surface", largest=0.6, faces=5000)
             for _ in range(int(rng.integers(*_THINGS)))
         ]
-        self.wide, self.deep = float(rng.uniform(0.9, 1.8)), float(rng.uniform(0.5, 1.0))
+        # So large that the things crowd it: a share of the board is under their feet.
+        feet = sum(float(np.prod(np.minimum(piece.thing.size[:2], _LARGEST))) for piece in self._pieces)
+        area, shape = feet / float(rng.uniform(0.4, 0.75)), float(rng.uniform(1.3, 2.4))
+        self.wide, self.deep = math.sqrt(area * shape), math.sqrt(area / shape)
         self._top = self.dresser.cover(_TOPS, (0.25, 1.2), gloss=0.04 * (rng.random() < 0.5), rough=(0.12, 0.4))
         self._walls = [self.dresser.cover(_BEHIND, (0.3, 1.8)) for _ in range(2)]
         self._boards = [
@@ -66,7 +69,7 @@ class Table:
         """Cameras that see the things fill the picture, from slightly above."""
         focal = log_mix(450, 1500, rng.random())
         # So far that a part of the table's width fills the picture.
-        span = self.wide * float(rng.uniform(0.5, 1.1))
+        span = self.wide * float(rng.uniform(0.55, 1.0))
         away = span * focal / 640 + self.deep * 0.3
         side, rise = float(rng.normal(0, 0.3)), abs(float(rng.normal(0.3, 0.2))) + 0.03
         target = np.array([rng.normal(0, 0.12) * self.wide, rng.uniform(-0.1, 0.15), rng.uniform(0.02, 0.2)])

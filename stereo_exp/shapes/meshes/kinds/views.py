@@ -136,7 +136,8 @@ def _fit_baseline(
     # Of depth alone, so that one measure serves any baseline.
     trial = measure_pair(scene, rig, height, width).disparity_left * (640 / width)
     solid = trial > scene.backdrop.disparity * 1.001
-    if solid.mean() < 0.15:
+    # Too little to see, or the camera stands in something.
+    if solid.mean() < 0.15 or not (trial < 1e4).all():
         return 9.0, rig
     depth = rig.power * (640 / rig.width) / trial[solid]
     low, middle, near = np.percentile(depth, (1, 50, 5))
