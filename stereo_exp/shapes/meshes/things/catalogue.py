@@ -8,21 +8,45 @@ from stereo_exp.base import ArgumentError
 from stereo_exp.shapes.meshes.thing import PLACES, Thing
 from stereo_exp.shapes.meshes.things import (
     books,
+    bushes,
     chairs,
     cloth,
+    electronics,
     fittings,
     food,
+    household,
     lamps,
+    plants,
     shelves,
     sofas,
     stones,
     tables,
+    thin,
+    trees,
     vessels,
 )
 from stereo_exp.shapes.meshes.things.maker import THINGS as THINGS
 from stereo_exp.shapes.meshes.things.maker import Maker as Maker
 
-MODULES = (books, chairs, cloth, fittings, food, lamps, shelves, sofas, stones, tables, vessels)
+MODULES = (
+    books,
+    bushes,
+    chairs,
+    cloth,
+    electronics,
+    fittings,
+    food,
+    household,
+    lamps,
+    plants,
+    shelves,
+    sofas,
+    stones,
+    tables,
+    thin,
+    trees,
+    vessels,
+)
 """Where the generators are."""
 
 
