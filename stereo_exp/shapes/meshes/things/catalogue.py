@@ -22,6 +22,8 @@ from stereo_exp.shapes.meshes.things import (
     stones,
     tables,
     thin,
+    tools,
+    toys,
     trees,
     vessels,
 )
@@ -44,6 +46,8 @@ MODULES = (
     stones,
     tables,
     thin,
+    tools,
+    toys,
     trees,
     vessels,
 )
