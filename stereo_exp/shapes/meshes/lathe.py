@@ -31,6 +31,8 @@ def build_lathe(
     line = np.asarray(profile, float)
     if line.ndim != 2 or line.shape[1] != 2 or len(line) < 2 or (line[:, 0] < 0).any():
         raise ArgumentError("profile", line.shape, "k×2, k > 1, no radius below nothing", "give (radius, height)")
+    if rim is not None and len(rim) != segments:
+        raise ArgumentError("rim", len(rim), f"one factor for each of {segments} corners", "draw it again")
     if closed:
         line = np.concatenate([line, line[:1]])
     steps = np.diff(line, axis=0)
@@ -137,8 +139,9 @@ def hollow_profile(outer: np.ndarray, wall: float) -> np.ndarray:
     # To the left of the way up lies the inside.
     inner = (outer + wall * np.stack([-way[:, 1], way[:, 0]], axis=1))[::-1]
     floor = outer[0, 1] + wall
-    inner = inner[(inner[:, 1] > floor + 0.1 * wall) & (inner[:, 0] > 1e-3)]
     inner = inner[np.minimum.accumulate(inner[:, 1]) >= inner[:, 1]]
+    edge = float(np.interp(floor, inner[::-1, 1], inner[::-1, 0]))
+    inner = inner[(inner[:, 1] > floor + 0.1 * wall) & (inner[:, 0] > 1e-3)]
     lip = (outer[-1:] + inner[:1]) / 2 + 0.3 * wall * way[-1:]
-    bottom = np.array([[max(inner[-1, 0] * 0.9, 1e-4), floor], [0.0, floor]])
+    bottom = np.array([[max(edge, 1e-3), floor], [0.0, floor]])
     return np.concatenate([[[0.0, outer[0, 1]]], outer, lip, inner, bottom])

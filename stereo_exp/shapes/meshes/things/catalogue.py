@@ -8,21 +8,57 @@ from stereo_exp.base import ArgumentError
 from stereo_exp.shapes.meshes.thing import PLACES, Thing
 from stereo_exp.shapes.meshes.things import (
     books,
+    bushes,
     chairs,
     cloth,
+    electronics,
+    figures,
     fittings,
     food,
+    household,
     lamps,
+    plants,
+    prints,
+    sculptures,
     shelves,
     sofas,
     stones,
     tables,
+    thin,
+    tools,
+    toys,
+    trees,
+    vehicles,
     vessels,
 )
 from stereo_exp.shapes.meshes.things.maker import THINGS as THINGS
 from stereo_exp.shapes.meshes.things.maker import Maker as Maker
 
-MODULES = (books, chairs, cloth, fittings, food, lamps, shelves, sofas, stones, tables, vessels)
+MODULES = (
+    books,
+    bushes,
+    chairs,
+    cloth,
+    electronics,
+    figures,
+    fittings,
+    food,
+    household,
+    lamps,
+    plants,
+    prints,
+    sculptures,
+    shelves,
+    sofas,
+    stones,
+    tables,
+    thin,
+    tools,
+    toys,
+    trees,
+    vehicles,
+    vessels,
+)
 """Where the generators are."""
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from stereo_exp.shapes.meshes.lathe import build_cylinder
 from stereo_exp.shapes.meshes.mesh import Mesh
 from stereo_exp.shapes.meshes.sheets import build_sheet, ripple
-from stereo_exp.shapes.meshes.solids import build_balls, build_boxes, make_mesh, map_box
+from stereo_exp.shapes.meshes.solids import build_balls, build_boxes, make_mesh, map_box, shade_flat
 from stereo_exp.shapes.meshes.things.kit import Kit, turn_about
 from stereo_exp.shapes.meshes.things.maker import register
 from stereo_exp.shapes.meshes.things.softness import build_cushion
@@ -31,7 +31,7 @@ def hang_folds(
     drift = 0.5 * ripple(shape, rng, 4, 1.2)
     phase = 2 * np.pi * (folds * u + drift * (1 - v) * 0.6)
     deeper = depth * (1.15 - 0.45 * v) * (1 + 0.4 * ripple(shape, rng, 4, 2.0))
-    x = wide * (u - 0.5) * (1 - 0.06 * np.sin(np.pi * v)) + 0.35 * depth * np.sin(2 * phase)
+    x = wide * (u - 0.5) * (1 - 0.06 * np.sin(np.pi * v)) + 0.2 * depth * np.sin(2 * phase)
     return np.stack([x, deeper * np.sin(phase), high * v], axis=2)
 
 
@@ -141,17 +141,17 @@ def build_crumpled_paper(kit: Kit) -> None:
     kit.add(slot, build_sheet(grid, 0.0006))
 
 
-def crumple_ball(rng: np.random.Generator, radius: float, level: int = 3) -> Mesh:
+def crumple_ball(rng: np.random.Generator, radius: float, level: int = 2) -> Mesh:
     """A ball of paper: dents between sharp ridges."""
     ball = build_balls([0, 0, 0], 1.0, level)
     points = ball.vertices.astype(float)
-    seeds = rng.normal(0, 1, (26, 3))
+    seeds = rng.normal(0, 1, (18, 3))
     seeds /= np.linalg.norm(seeds, axis=1, keepdims=True)
     apart = np.sort(np.linalg.norm(points[:, None] - seeds[None], axis=2), axis=1)
     # Low in the middle of each cell, high where two cells meet.
-    shaped = points * (1 - 0.55 * (apart[:, 1] - apart[:, 0]) + 0.05 * rng.normal(0, 1, len(points)))[:, None]
+    shaped = points * (0.85 - 0.3 * (apart[:, 1] - apart[:, 0]) + 0.05 * rng.normal(0, 1, len(points)))[:, None]
     vertices = shaped * radius * rng.uniform(0.8, 1.1, 3)
-    return make_mesh(vertices, ball.faces, map_box(vertices, ball.faces))
+    return shade_flat(make_mesh(vertices, ball.faces, map_box(vertices, ball.faces)))
 
 
 @register("surface", "floor", "air", share=1.2)
@@ -264,4 +264,6 @@ def build_draped_table(kit: Kit) -> None:
     z = np.concatenate([np.full((5, columns), height), np.broadcast_to(height - drop * t**1.1, (9, columns))])
     grid = np.stack([wide * np.cos(angle), wide * np.sin(angle), z], axis=2)[::-1]
     kit.add(kit.pick("fabric"), build_sheet(grid, 0.0025, closed=True))
-    kit.add(kit.pick("wood"), build_cylinder(radius * 0.97, height * 0.985, 28))
+    wood = kit.pick("wood")
+    kit.add(wood, build_cylinder(radius * 0.97, 0.02, 28), [0, 0, height * 0.99 - 0.02])
+    kit.add(wood, build_cylinder(radius * 0.5, height * 0.97, 20, top=radius * 0.15))

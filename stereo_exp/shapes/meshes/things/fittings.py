@@ -150,17 +150,17 @@ def _add_picture(kit: Kit, wide: float, high: float, x: float, z: float) -> None
 def build_empty_frame(kit: Kit) -> None:
     """A frame with nothing in it: a mirror without its mirror, ornate or plain."""
     rng = kit.rng
-    wide, high = rng.uniform(0.2, 0.8), rng.uniform(0.3, 1.1)
-    slot, rim = kit.pick("wood", "metal", "paint"), rng.uniform(0.02, 0.09)
+    wide = rng.uniform(0.25, 0.8)
+    high = wide * rng.uniform(0.8, 1.8)
+    slot, rim = kit.pick("wood", "metal", "paint"), wide * rng.uniform(0.06, 0.15)
     if rng.random() < 0.5:
         add_frame(kit, slot, wide, high, rim, rng.uniform(0.015, 0.05))
     else:
         angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
         wave = 1 + rng.uniform(0.01, 0.06) * np.cos(angle * rng.choice([6, 8, 12]))
         outer = draw_ellipse(wide, high, 64) * wave[:, None]
-        kit.add(
-            slot, build_plate(outer, 0.02, [draw_ellipse(wide - 2.5 * rim, high - 2.5 * rim, 48)]), turn=FLAT_ON_WALL
-        )
+        ring = build_plate(outer, 0.02, [draw_ellipse(wide - 2.5 * rim, high - 2.5 * rim, 48)])
+        kit.add(slot, ring, [0, 0, high / 2], FLAT_ON_WALL)
     if rng.random() < 0.4:
         count = int((wide + high) / 0.05)
         t = np.linspace(0, 2 * np.pi, count, endpoint=False)
