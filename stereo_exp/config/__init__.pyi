@@ -1,6 +1,6 @@
 from .binding import MissingPlugin, Network, at_place, bind, bind_network, register
 from .choices import conf_dir
-from .dataset import Dataset, Eth3d, Kitti2012, Middlebury, Mix, Motorcycle, Pairs, SceneFlow, Shapes
+from .dataset import Dataset, Eth3d, Kitti2012, Middlebury, Mix, Motorcycle, Pairs, SceneFlow, Scenes, Shapes
 from .deploy import MAX_OPT, Align, Bench, Device, Engine, Export
 from .help import help_text, is_asked_for
 from .infer import Infer, Temporal
@@ -54,6 +54,7 @@ __all__ = [
     "Readout",
     "Root",
     "SceneFlow",
+    "Scenes",
     "Shapes",
     "Target",
     "Temporal",

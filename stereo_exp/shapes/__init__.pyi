@@ -1,3 +1,4 @@
+from .blocks import MESH_VERSION, has_meshes
 from .raster import Pair, render_scene
 from .scene import Scene, largest_disparity
 from .scenes import KINDS, SPLITS, WEIGHTS, sample_scene
@@ -20,6 +21,7 @@ __all__ = [
     "KINDS",
     "LISTS",
     "LOWEST",
+    "MESH_VERSION",
     "PARAMETERS",
     "SPLITS",
     "WEIGHTS",
@@ -29,6 +31,7 @@ __all__ = [
     "RenderReport",
     "Scene",
     "contact_sheet",
+    "has_meshes",
     "largest_disparity",
     "pair_paths",
     "render_dataset",

@@ -17,6 +17,7 @@ from stereo_exp.config import (
     Dataset,
     Mix,
     Pairs,
+    Scenes,
     Shapes,
     at_place,
 )
@@ -242,14 +243,24 @@ def open_shapes(split: str, **keys: Any) -> StereoSource:
     return ShardSource(prepare_shapes(Shapes(**keys)) / split)
 
 
+def open_scenes(split: str, **keys: Any) -> StereoSource:
+    """`dataset=scenes`: procedural scenes of meshes and of closed form, rendered and packed on first use.
+
+    Args:
+        keys: those of the node.
+    """
+    return ShardSource(prepare_shapes(Scenes(**keys)) / split)
+
+
 def prepare_shapes(config: Shapes) -> Path:
     """Render and pack the set unless it is there; returns its folder, one for each set of parameters."""
-    from stereo_exp.shapes import GENERATOR_VERSION
+    from stereo_exp.shapes import GENERATOR_VERSION, MESH_VERSION, has_meshes
 
+    version = f"{GENERATOR_VERSION}.{MESH_VERSION}" if has_meshes(config.scenes) else f"{GENERATOR_VERSION}"
     assert config.root is not None
     folder = Path(config.root) / (
         f"{config.num_train}+{config.num_test}_{config.height}x{config.width}"
-        f"_seed{config.render_seed}_v{GENERATOR_VERSION}_{_digest(config.scenes)}"
+        f"_seed{config.render_seed}_v{version}_{_digest(config.scenes)}"
     )
     if all((folder / split / INDEX_NAME).is_file() for split in SPLITS):
         return folder
@@ -279,7 +290,7 @@ def _make(config: Shapes, folder: Path) -> None:
 
     total = config.num_train + config.num_test
     workers = config.render_workers or len(os.sched_getaffinity(0))
-    log.info("rendering %d pairs of shapes into %s (once; interrupt and repeat as you like)", total, folder)
+    log.info("rendering %d pairs of %s into %s (once; interrupt and repeat as you like)", total, config.name, folder)
     scenes = folder / "scenes"
     with Meter("render", total) as meter:
         render_dataset(

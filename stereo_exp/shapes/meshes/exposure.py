@@ -7,7 +7,7 @@ import numpy as np
 
 from stereo_exp.shapes.meshes.paints import GAMMA
 
-KEYS = (0.09, 0.3)
+KEYS = (0.12, 0.34)
 """Where a picture's middle light comes to lie, 0..1 as light: the range from which scenes choose."""
 _SHOULDER = 0.6  # of the range that is passed on unsqueezed
 _STEPS, _MOST = 4096, 8.0

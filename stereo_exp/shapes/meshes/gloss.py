@@ -9,7 +9,7 @@ from stereo_exp.shapes.meshes.backdrop import Behind, ambient
 from stereo_exp.shapes.meshes.caster import Hits
 from stereo_exp.shapes.meshes.irradiance import scatter
 from stereo_exp.shapes.meshes.jit import jit
-from stereo_exp.shapes.meshes.lights import Lamps, receive
+from stereo_exp.shapes.meshes.lights import SUN, Lamps, receive
 from stereo_exp.shapes.meshes.material import Looks
 from stereo_exp.shapes.meshes.paints import Texels, look_up
 from stereo_exp.shapes.meshes.scene import MeshScene
@@ -97,7 +97,7 @@ def _aim(
             length = np.sqrt(lx * lx + ly * ly + lz * lz)
             lx, ly, lz = lx / length, ly / length, lz / length
             # A light of some size makes a wider, dimmer highlight.
-            size = lamps.sizes[k] if lamps.kinds[k] == 0 else np.sqrt(lamps.sizes[k]) / length
+            size = lamps.sizes[k] if lamps.kinds[k] == SUN else np.sqrt(lamps.sizes[k]) / length
             wide = min(alpha + 0.3 * size, 1.0)
             mx, my, mz = lx + vx, ly + vy, lz + vz
             length = max(np.sqrt(mx * mx + my * my + mz * mz), 1e-6)

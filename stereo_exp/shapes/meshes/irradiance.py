@@ -1,6 +1,7 @@
-"""How much light falls on what the cameras see: one shadow ray to a light, one ray into the half-space, a pixel.
+"""How much light falls on what the cameras see: a shadow ray to the sun and one to another light, and one ray into the
+half-space, a pixel.
 
-The light that a shadow ray goes to is chosen by what each would give unblocked, so that what is left to chance is
+The other light that a shadow ray goes to is chosen by what each would give unblocked, so that what is left to chance is
 whether it is blocked. The ray into the half-space brings the sky, or the light that the surface it hits scatters, which
 asks one shadow ray more; what comes after that is one constant of the picture. `smooth` takes out the noise, before any
 paint is laid on.
@@ -15,13 +16,14 @@ import numpy as np
 from stereo_exp.shapes.meshes.backdrop import Behind, ambient
 from stereo_exp.shapes.meshes.caster import Hits
 from stereo_exp.shapes.meshes.jit import jit
-from stereo_exp.shapes.meshes.lights import Lamps, receive
+from stereo_exp.shapes.meshes.lights import SUN, Lamps, receive
 from stereo_exp.shapes.meshes.material import Looks
 from stereo_exp.shapes.meshes.scene import MeshScene
 from stereo_exp.shapes.meshes.surfaces import Surface, Triangles
 
 NUMBERS = 8
 """Random numbers that a pixel needs."""
+_SPARK = 8.0  # times the mean that one bounced ray may bring
 _SHORT = 0.999  # of the way to a light: the lamp itself does not block
 
 
@@ -45,6 +47,11 @@ def gather_light(scene: MeshScene, surface: Surface, numbers: np.ndarray) -> Lig
     """Light on n places; `numbers` is float32 n×NUMBERS in 0..1."""
     origins, towards, direct, around = _aim(scene.lamps, surface, numbers)
     direct[scene.caster.find_blocked(origins, towards, _SHORT)] = 0
+    # A sun that is blocked nearly everywhere, as indoors, would take most rays from the lights that are not.
+    if (scene.lamps.kinds == SUN).any():
+        sunward, sunlight = _aim_sunward(scene.lamps, surface, numbers, origins)
+        sunlight[scene.caster.find_blocked(origins, sunward, _SHORT)] = 0
+        direct += sunlight
     hits = scene.caster.cast(origins, around)
     hits.faces[surface.faces < 0] = -1
     bounced, returned, starts, seconds, gained = _bounce(
@@ -52,8 +59,22 @@ def gather_light(scene: MeshScene, surface: Surface, numbers: np.ndarray) -> Lig
         surface.faces,
     )  # fmt: skip
     gained[scene.caster.find_blocked(starts, seconds, _SHORT)] = 0
-    bounced += gained
+    bounced += _level_sparks(gained)
     return Light(direct, bounced, returned)
+
+
+def _level_sparks(light: np.ndarray) -> np.ndarray:
+    """The same with the few brightest places cut, and what that takes given to all: they would stay as blobs."""
+    total = light.sum(axis=1)
+    lit = total > 0
+    if not lit.any():
+        return light
+    most = np.float32(_SPARK * total.mean())
+    kept = np.where(total > most, most / np.maximum(total, 1e-12), 1).astype(np.float32)
+    cut = light * kept[:, None]
+    cut += (light.mean(axis=0) - cut.mean(axis=0)) * (total.mean() > 0)
+    levelled: np.ndarray = cut.astype(np.float32)
+    return levelled
 
 
 def constant_light(light: Light, seen: np.ndarray) -> np.ndarray:
@@ -72,11 +93,15 @@ def constant_light(light: Light, seen: np.ndarray) -> np.ndarray:
 
 @jit
 def choose(
-    lamps: Lamps, px: float, py: float, pz: float, nx: float, ny: float, nz: float, chance: float, a: float, b: float
-) -> tuple[float, float, float, float, float, float]:
-    """One light by what it would give: the light as if all went by whether it is blocked, and the way to it."""
+    lamps: Lamps, suns: bool, px: float, py: float, pz: float, nx: float, ny: float, nz: float, chance: float, a: float,
+    b: float,
+) -> tuple[float, float, float, float, float, float]:  # fmt: skip
+    """One light, of the suns or of the others, by what it would give: the light as if all went by whether this one is
+    blocked, and the way to it."""
     total = 0.0
     for k in range(len(lamps.kinds)):
+        if (lamps.kinds[k] == SUN) != suns:
+            continue
         red, green, blue, _, _, _ = receive(lamps, k, px, py, pz, nx, ny, nz, a, b)
         total += red + green + blue
     if total <= 0.0:
@@ -84,6 +109,8 @@ def choose(
     point = chance * total
     last = 0.0, 0.0, 0.0, 0.0, 0.0, 1.0
     for k in range(len(lamps.kinds)):
+        if (lamps.kinds[k] == SUN) != suns:
+            continue
         red, green, blue, dx, dy, dz = receive(lamps, k, px, py, pz, nx, ny, nz, a, b)
         own = red + green + blue
         if own <= 0.0:
@@ -131,7 +158,7 @@ def _aim(lamps: Lamps, surface: Surface, numbers: np.ndarray) -> tuple[np.ndarra
         pz = surface.positions[i, 2] + lift * fz
         origins[i, 0], origins[i, 1], origins[i, 2] = px, py, pz
         red, green, blue, dx, dy, dz = choose(
-            lamps, px, py, pz, nx, ny, nz, numbers[i, 0], numbers[i, 1], numbers[i, 2]
+            lamps, False, px, py, pz, nx, ny, nz, numbers[i, 0], numbers[i, 1], numbers[i, 2]
         )
         if fx * dx + fy * dy + fz * dz > 0:
             light[i, 0], light[i, 1], light[i, 2] = red, green, blue
@@ -141,6 +168,25 @@ def _aim(lamps: Lamps, surface: Surface, numbers: np.ndarray) -> tuple[np.ndarra
         below = min(fx * dx + fy * dy + fz * dz, 0.0)
         around[i, 0], around[i, 1], around[i, 2] = dx - 2 * below * fx, dy - 2 * below * fy, dz - 2 * below * fz
     return origins, towards, light, around
+
+
+@jit
+def _aim_sunward(
+    lamps: Lamps, surface: Surface, numbers: np.ndarray, origins: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    towards, light = np.zeros_like(origins), np.zeros_like(origins)
+    for i in range(len(surface.faces)):
+        towards[i, 2] = 1.0
+        if surface.faces[i] < 0:
+            continue
+        red, green, blue, dx, dy, dz = choose(
+            lamps, True, origins[i, 0], origins[i, 1], origins[i, 2], surface.normals[i, 0], surface.normals[i, 1],
+            surface.normals[i, 2], numbers[i, 0], numbers[i, 1], numbers[i, 2],
+        )  # fmt: skip
+        if surface.flat[i, 0] * dx + surface.flat[i, 1] * dy + surface.flat[i, 2] * dz > 0:
+            light[i, 0], light[i, 1], light[i, 2] = red, green, blue
+            towards[i, 0], towards[i, 1], towards[i, 2] = dx, dy, dz
+    return towards, light
 
 
 @jit
@@ -155,6 +201,9 @@ def _bounce(
         np.zeros((count, 3), np.float32),
         np.zeros((count, 3), np.float32),
     )
+    suns = False
+    for k in range(len(lamps.kinds)):
+        suns = suns or lamps.kinds[k] == SUN
     for i in range(count):
         towards[i, 2] = 1.0
         starts[i, 2] = 1e6
@@ -179,9 +228,16 @@ def _bounce(
         px = origins[i, 0] + t * dx + 1e-3 * nx
         py = origins[i, 1] + t * dy + 1e-3 * ny
         pz = origins[i, 2] + t * dz + 1e-3 * nz
+        # Half of the rays go to the sun, where there is one.
+        chance, sunny = numbers[i, 5], False
+        if suns:
+            sunny = chance < 0.5
+            chance = 2.0 * chance - (0.0 if sunny else 1.0)
         red, green, blue, tx, ty, tz = choose(
-            lamps, px, py, pz, nx, ny, nz, numbers[i, 5], numbers[i, 6], numbers[i, 7]
+            lamps, sunny, px, py, pz, nx, ny, nz, chance, numbers[i, 6], numbers[i, 7]
         )
+        if suns:
+            red, green, blue = 2.0 * red, 2.0 * green, 2.0 * blue
         mean = looks.means[triangles.materials[face]]
         returned[i, 0], returned[i, 1], returned[i, 2] = mean[0], mean[1], mean[2]
         starts[i, 0], starts[i, 1], starts[i, 2] = px, py, pz

@@ -16,7 +16,7 @@ import numpy as np
 from stereo_exp.shapes.meshes.jit import jit
 
 Vector = tuple[float, float, float]
-_SUN, _LAMP, _WINDOW = 0, 1, 2
+SUN, _LAMP, _WINDOW = 0, 1, 2
 _FAR = 1000.0  # metres that a ray to the sun runs
 _ROUND = 2 * math.pi
 
@@ -91,7 +91,7 @@ def pack_lights(lights: Sequence[Light]) -> Lamps:
         if isinstance(each, Sun):
             towards = _unit(np.array(each.direction))
             first = _unit(np.cross(towards, (0.0, 0.0, 1.0) if abs(towards[2]) < 0.9 else (1.0, 0.0, 0.0)))
-            rows.append((_SUN, nowhere, _triple(first), _triple(np.cross(towards, first)), _triple(towards),
+            rows.append((SUN, nowhere, _triple(first), _triple(np.cross(towards, first)), _triple(towards),
                          each.color, each.radius))  # fmt: skip
         elif isinstance(each, Lamp):
             rows.append((_LAMP, each.position, nowhere, nowhere, nowhere, each.color, each.radius))
@@ -133,7 +133,7 @@ def receive(
     kind = lamps.kinds[k]
     place, across, along, facing = lamps.places[k], lamps.across[k], lamps.along[k], lamps.normals[k]
     color, size = lamps.colors[k], lamps.sizes[k]
-    if kind == _SUN:
+    if kind == SUN:
         reach, angle = size * np.sqrt(first), _ROUND * second
         c, s = reach * np.cos(angle), reach * np.sin(angle)
         dx = facing[0] + c * across[0] + s * along[0]

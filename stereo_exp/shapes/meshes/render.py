@@ -16,7 +16,7 @@ from stereo_exp.shapes.meshes.grain import spread_numbers
 from stereo_exp.shapes.meshes.irradiance import NUMBERS, Light, constant_light, gather_light
 from stereo_exp.shapes.meshes.scene import MeshScene
 from stereo_exp.shapes.meshes.shade import PLACES, Frame, color_pixels, find_busy
-from stereo_exp.shapes.meshes.smooth import smooth_light
+from stereo_exp.shapes.meshes.smooth import Sheet, smooth_light, smooth_two
 from stereo_exp.shapes.meshes.surfaces import Surface, find_surface
 
 _DIRECT_LEVELS, _BOUNCED_LEVELS, _SHINE_LEVELS = 3, 5, 3
@@ -104,6 +104,10 @@ class _View:
         depth: np.ndarray = np.minimum(self.surface.depth, self.frame.far)
         return depth
 
+    def spread(self, groups: np.ndarray) -> Sheet:
+        """Its pixels as what light is smoothed over."""
+        return Sheet(self.height, self.width, self.rig.focal, self.surface, groups)
+
     def color(self, light: np.ndarray, shine: np.ndarray) -> np.ndarray:
         """Light of the pixels, float32 n×3, from the light on them and what they reflect."""
         scene = self.scene
@@ -162,12 +166,8 @@ def _light(left: _View, right: _View, seed: int) -> list[tuple[np.ndarray, np.nd
 
 def _smooth(view: _View, light: Light, constant: np.ndarray) -> np.ndarray:
     groups = np.where(view.surface.faces >= 0, 0, -1).astype(np.int32)
-    size = view.height, view.width, view.rig.focal
     around = light.bounced + light.returned * constant
-    light_of: np.ndarray = smooth_light(light.direct, view.surface, groups, *size, _DIRECT_LEVELS) + smooth_light(
-        around, view.surface, groups, *size, _BOUNCED_LEVELS
-    )
-    return light_of
+    return smooth_two(light.direct, around, view.spread(groups), (_DIRECT_LEVELS, _BOUNCED_LEVELS))
 
 
 def _shine(view: _View, light: Light, level: np.ndarray, numbers: np.ndarray) -> np.ndarray:
@@ -179,7 +179,7 @@ def _shine(view: _View, light: Light, level: np.ndarray, numbers: np.ndarray) ->
     surface = Surface(*(field[rows] for field in view.surface))
     shade = (light.direct[rows].sum(axis=1) > 0).astype(np.float32)
     shine[rows] = reflect_light(view.scene, surface, view.eye, level, shade, numbers[rows])
-    return smooth_light(shine, view.surface, groups, view.height, view.width, view.rig.focal, _SHINE_LEVELS)
+    return smooth_light(shine, view.spread(groups), _SHINE_LEVELS)
 
 
 def _partners(left: _View, right: _View) -> np.ndarray:

@@ -36,7 +36,7 @@ class Furnished:
         self.dresser = Dresser(rng)
         self.room = build_room(rng, self.dresser)
         size = self.room.wide * self.room.deep
-        number = int(rng.integers(8, 16 + int(size / 3)))
+        number = int(rng.integers(9, 18 + int(size / 3)))
         self._furniture = [draw_piece(rng, self.dresser, "floor") for _ in range(min(number, 30))]
         self._hung = [draw_piece(rng, self.dresser, "wall") for _ in range(int(rng.integers(3, 12)))]
         self._clutter = [
@@ -85,7 +85,7 @@ class Furnished:
         away = np.array([math.cos(turn) * room.wide, math.sin(turn) * room.deep]) / 2
         height = float(np.clip(rng.normal(1.3, 0.45), 0.25, room.high - 0.25))
         position = np.array([*(away * rng.uniform(0.55, 0.93)), height])
-        target = np.array([*(-away * rng.uniform(-0.3, 0.8)), np.clip(rng.normal(0.9, 0.4), 0.1, 2.2)])
+        target = np.array([*(-away * rng.uniform(-0.1, 0.9)), np.clip(rng.normal(0.95, 0.35), 0.1, 2.2)])
         target[:2] += rng.normal(0, 0.5, 2)
         focal = log_mix(340, 800, rng.random())
         return look_at(position, target, focal=focal, baseline=0.1, roll=float(rng.normal(0, 0.025)))

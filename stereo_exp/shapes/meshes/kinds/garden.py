@@ -31,15 +31,15 @@ class Garden:
     name = "garden"
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.dresser = Dresser(rng, odd=float(rng.choice([0.0, 0.1, 0.3])), bare=float(rng.uniform(0, 0.15)))
+        self.dresser = Dresser(rng, odd=float(rng.choice([0.0, 0.05, 0.2])), bare=float(rng.uniform(0, 0.15)))
         self._pieces = [draw_piece(rng, self.dresser, "ground", faces=25_000) for _ in range(int(rng.integers(12, 22)))]
-        self._ground = self.dresser.cover(_GROUNDS, (0.8, 3.0), pale=0.8)
+        self._ground = self.dresser.cover(_GROUNDS, (0.5, 1.6), pale=0.8)
         self._fronts = [self.dresser.cover(_FRONTS, (3.0, 9.0)) for _ in range(int(rng.integers(0, 4)))]
-        self._sky = sample_sky(rng, 0.25)
+        self._sky = sample_sky(rng, 0.2, leaves=0.0)
         self._waves = rng.uniform([0.02, 0.02, 0, 0.02], [0.9, 0.9, 6.28, 0.16], (5, 4))
         self._rise = float(rng.uniform(0, 0.04))
         self._land = self._build_land()
-        self._number = int(rng.integers(20, 80))
+        self._number = int(rng.integers(40, 120))
 
     def arrange(self, rng: np.random.Generator) -> MeshScene:
         """Plant everything anew."""
@@ -58,7 +58,7 @@ class Garden:
             if faces > _FACES:
                 break
             for _ in range(8):
-                y = log_mix(1.5, 22.0, float(rng.random()))
+                y = log_mix(1.2, 22.0, float(rng.random()))
                 x = float(rng.uniform(-1, 1)) * (0.8 + 0.8 * y)
                 turn, scale = float(rng.uniform(-math.pi, math.pi)), float(np.exp(rng.normal(0, 0.25)))
                 box = turn_bounds(piece.bounds, turn, scale * 0.8) + np.array([x, y, 0])

@@ -131,7 +131,7 @@ def find_spots(
 
 def pile_on(
     rng: np.random.Generator, support: Piece, matrix: np.ndarray, things: list[Piece], *, tries: int = 12,
-    taken: Taken | None = None, turn: float | None = None,
+    taken: Taken | None = None, lowest: float = 0.25,
 ) -> list[Placed]:  # fmt: skip
     """Things stood on top of another, none in another's way; what finds no place is left out.
 
@@ -142,11 +142,11 @@ def pile_on(
         things: to be stood on it.
         tries: places that each tries.
         taken: boxes in the world that are taken; grows.
-        turn: of all things; each its own where None.
+        lowest: metres above the support's foot that a place must have.
     """
     placed: list[Placed] = []
     taken = Taken(0.01) if taken is None else taken
-    spots = find_spots(rng, support, 8 + tries * len(things))
+    spots = find_spots(rng, support, 8 + tries * len(things), lowest=lowest)
     at = 0
     for thing in things:
         for _ in range(tries):
@@ -154,7 +154,7 @@ def pile_on(
                 return placed
             x, y, z = matrix[:, :3] @ spots[at] + matrix[:, 3]
             at += 1
-            own = float(rng.uniform(-np.pi, np.pi)) if turn is None else turn + float(rng.normal(0, 0.15))
+            own = float(rng.uniform(-np.pi, np.pi))
             box = turn_bounds(thing.bounds, own) + np.array([x, y, z])
             # Feet within the support's outline, or it would hang over the edge.
             if _overhangs(support, matrix, box) or not taken.claim(box):

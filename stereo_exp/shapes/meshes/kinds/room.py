@@ -122,17 +122,17 @@ def build_frame(rng: np.random.Generator, hole: Hole) -> Mesh:
     return build_boxes(centers, sizes, bevel=0.006)
 
 
-def sample_sky(rng: np.random.Generator, photo: float = 0.5) -> Backdrop:
-    """A sky, or a photograph; the light fits the picture."""
+def sample_sky(rng: np.random.Generator, photo: float = 0.5, leaves: float = 0.3) -> Backdrop:
+    """A sky or, by the chance `photo`, a photograph, of which a share is made-up leaves; the light fits the picture."""
     disparity = float(rng.uniform(0.25, 0.6))
     middle = float(rng.uniform(-math.pi, math.pi)), float(rng.uniform(-0.5, 0.1))
     if rng.random() < photo:
-        kind = "photo" if rng.random() < 0.7 else "foliage"
+        kind = "foliage" if rng.random() < leaves else "photo"
         paint = Paint(calm_tile(sample_tile(rng, kind, 512), float(rng.uniform(0.5, 0.9)), float(rng.uniform(0.6, 1))))
         level = float(rng.uniform(0.8, 1.6))
         color = calm_light(paint.mean) * level
         light = (float(color[0]), float(color[1]), float(color[2]))
-        return Backdrop(light, light, light, paint, (level, level, level), float(rng.uniform(0.7, 1.6)), middle, disparity)
+        return Backdrop(light, light, light, paint, (level, level, level), float(rng.uniform(0.5, 1.2)), middle, disparity)
     # From a clear blue to an even grey.
     grey, level = float(rng.beta(0.8, 0.8)), float(rng.uniform(0.7, 1.3))
     blue, pale = np.array([0.25, 0.45, 0.95]), np.array([0.75, 0.8, 0.85])
@@ -164,7 +164,7 @@ def sample_clouds(rng: np.random.Generator, sky: np.ndarray) -> np.ndarray:
 
 def build_room(rng: np.random.Generator, dresser: Dresser) -> Room:
     """An empty room in daylight, or without a window."""
-    wide, deep, high = float(rng.uniform(3.0, 7.0)), float(rng.uniform(3.5, 8.0)), float(rng.uniform(2.4, 3.3))
+    wide, deep, high = float(rng.uniform(2.8, 5.5)), float(rng.uniform(3.2, 6.5)), float(rng.uniform(2.3, 3.2))
     ways = [(0.0, deep / 2, 0.0, wide), (-wide / 2, 0.0, math.pi / 2, deep), (wide / 2, 0.0, -math.pi / 2, deep),
             (0.0, -deep / 2, math.pi, wide)]  # fmt: skip
     walls = [Wall(*way, _draw_holes(rng, way[3], high)) for way in ways]
@@ -201,7 +201,7 @@ def build_room(rng: np.random.Generator, dresser: Dresser) -> Room:
         wall = sunny[int(rng.integers(len(sunny)))]
         out, rise = wall.turn + float(rng.uniform(-0.9, 0.9)), float(rng.uniform(0.3, 0.9))
         towards = (-math.sin(out), math.cos(out), rise)
-        warm = float(rng.uniform(8, 20)) * np.array([1.0, 0.92, 0.78])
+        warm = float(rng.uniform(4, 11)) * np.array([1.0, 0.92, 0.78])
         room.lights.append(Sun(towards, (float(warm[0]), float(warm[1]), float(warm[2])), 0.012))
     return room
 

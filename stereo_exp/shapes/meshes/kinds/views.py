@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from stereo_exp.shapes.meshes.exposure import KEYS, find_fault
 from stereo_exp.shapes.meshes.kinds.dense import Dense
 from stereo_exp.shapes.meshes.kinds.furnished import Furnished
 from stereo_exp.shapes.meshes.kinds.garden import Garden
-from stereo_exp.shapes.meshes.kinds.table import Table
+from stereo_exp.shapes.meshes.kinds.tabletop import Tabletop
 from stereo_exp.shapes.meshes.render import MeshPair, measure_pair, render_pair
 from stereo_exp.shapes.meshes.scene import MeshScene
 from stereo_exp.shapes.scene import log_mix
@@ -26,7 +26,8 @@ MEDIANS = (4.0, 90.0)
 """px in a picture 640 px wide: the range of a view's median disparity, evenly in the logarithm."""
 LARGEST = 190.0
 """px in a picture 640 px wide: hardly any pixel exceeds it."""
-_TRIAL = (40, 80)  # px of a picture that tells whether a pose is worth its full price
+_TRIAL, _SMALL = 160, 80  # px width of the truth and of the picture that tell whether a pose is worth its full price
+_OUTLINES = 0.02  # share of neighbours that different depths must part: a bare floor teaches little
 _POSES = 12  # tried for a view
 
 
@@ -44,13 +45,13 @@ class World(Protocol):
         ...
 
 
-MESH_KINDS: dict[str, Callable[[np.random.Generator], World]] = {
+WORLDS: dict[str, Callable[[np.random.Generator], World]] = {
     "furnished": Furnished,
     "dense": Dense,
-    "table": Table,
+    "tabletop": Tabletop,
     "garden": Garden,
 }
-"""By name."""
+"""By name, those of `MESH_WEIGHTS`."""
 
 
 @dataclass(frozen=True)
@@ -65,32 +66,32 @@ class View:
 
 
 def sample_views(
-    kind: str, seed: int, height: int, width: int, *, count: int = VIEWS, lit: bool = True
+    kind: str, seed: int, height: int, width: int, *, wanted: Collection[int] = range(VIEWS), lit: bool = True
 ) -> Iterator[View]:
     """Views of one scene, each drawn when it is asked for.
 
     Args:
-        kind: one of `MESH_KINDS`.
+        kind: one of `WORLDS`.
         seed: of the scene, 0 or more; the views depend on it, on the kind and the size, and on nothing else.
         height, width: px.
-        count: views.
+        wanted: numbers of the views; each looks the same whichever others are asked for.
         lit: False gives paint in even light.
 
     Raises:
         UserError: the extra [render] is not installed.
         ArgumentError: no such kind.
     """
-    if kind not in MESH_KINDS:
-        raise ArgumentError("kind", kind, f"they are {', '.join(MESH_KINDS)}", "name one of them")
-    base = np.random.SeedSequence(seed, spawn_key=(list(MESH_KINDS).index(kind),))
-    world = MESH_KINDS[kind](_generator(base, 0))
+    if kind not in WORLDS:
+        raise ArgumentError("kind", kind, f"they are {', '.join(WORLDS)}", "name one of them")
+    base = np.random.SeedSequence(seed, spawn_key=(list(WORLDS).index(kind),))
+    world = WORLDS[kind](_generator(base, 0))
     # One sequence of medians for a scene, so that its views spread over the range.
     start = _generator(base, 1).random()
-    scene = None
-    for number in range(count):
-        if number % _EACH == 0:
-            scene = world.arrange(_generator(base, 2, number))
-        assert scene is not None
+    scene, arranged = None, -1
+    for number in sorted(wanted):
+        if scene is None or number // _EACH != arranged:
+            arranged = number // _EACH
+            scene = world.arrange(_generator(base, 2, arranged))
         rng = _generator(base, 3, number)
         median = log_mix(*MEDIANS, (start + number * 0.6180339887498949) % 1.0)
         rig, key = find_view(scene, world, rng, median, height / width)
@@ -111,14 +112,12 @@ def find_view(
         shape: height over width.
     """
     key = log_mix(*KEYS, rng.random())
-    width = _TRIAL[1]
-    height = max(round(width * shape), 8)
     best: tuple[float, StereoRig] | None = None
     for _ in range(_POSES):
         rig = world.aim(rng)
-        fault, rig = _fit_baseline(scene, rig, median, height, width)
+        fault, rig = _fit_baseline(scene, rig, median, max(round(_TRIAL * shape), 8), _TRIAL)
         if fault == 0:
-            picture = render_pair(scene, rig, height, width, key=key).left
+            picture = render_pair(scene, rig, max(round(_SMALL * shape), 8), _SMALL, key=key).left
             fault = 0.5 if find_fault(picture) else 0.0
         if best is None or fault < best[0]:
             best = fault, rig
@@ -148,11 +147,18 @@ def _fit_baseline(
     if baseline > widest:
         fault += float(np.log(baseline / widest))
         baseline = widest
+    rig = rig.widen(float(baseline))
+    truth = measure_pair(scene, rig, height, width)
+    # The right camera may stand in or behind something that the left one does not see.
+    most = max(float(truth.disparity_left.max()), float(truth.disparity_right.max())) * (640 / width)
+    if not most < 1.4 * LARGEST:
+        fault += 0.5
+    fault += 4 * max(float(truth.occlusion.mean()) - 0.33, 0.0)
     if near < 0.25 * middle:
         fault += 0.3 * float(np.log(0.25 * middle / near))
-    if float(np.std(np.log(depth))) < 0.08:
-        fault += 1.0
-    return (0.0 if fault < 0.15 else fault), rig.widen(float(baseline))
+    jumps = np.abs(np.diff(np.log(truth.disparity_left), axis=1)) > 0.05
+    fault += 20 * max(_OUTLINES - float(jumps.mean()), 0.0) * float(jumps.mean() < 0.75 * _OUTLINES)
+    return (0.0 if fault < 0.15 else fault), rig
 
 
 def _generator(base: np.random.SeedSequence, *path: int) -> np.random.Generator:

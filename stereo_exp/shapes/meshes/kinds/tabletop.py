@@ -8,28 +8,28 @@ import numpy as np
 
 from stereo_exp.shapes.meshes.camera import StereoRig, look_at
 from stereo_exp.shapes.meshes.kinds.dress import Dresser
-from stereo_exp.shapes.meshes.kinds.placing import Piece, Taken, draw_piece, turn_bounds
+from stereo_exp.shapes.meshes.kinds.placing import Piece, Taken, draw_piece, pile_on, turn_bounds
 from stereo_exp.shapes.meshes.kinds.room import WALLS, build_quad, sample_sky
 from stereo_exp.shapes.meshes.lights import Lamp, Light, Window
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed, place
 from stereo_exp.shapes.meshes.solids import build_boxes
 from stereo_exp.shapes.scene import log_mix
 
-_THINGS = (10, 40)
-_LARGEST = 0.5  # metres
+_THINGS = (14, 44)
+_LARGEST = 0.45  # metres
 _TOPS = {"wood": 3, "planks": 1, "fabric": 2, "none": 2, "faint": 2, "tiles": 0.7, "marble": 1, "photo": 0.7, "checker": 0.5,
          "noise": 0.5, "stripes": 0.5}  # fmt: skip
 _BEHIND = {**WALLS, "photo": 1.5, "noise": 1, "marble": 0.5, "glyphs": 0.5, "foliage": 0.5}
 
 
-class Table:
+class Tabletop:
     """A board, walls behind it, and many things of 5-50 cm, some leaning boards among them.
 
     Args:
         rng: the scene's.
     """
 
-    name = "table"
+    name = "tabletop"
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.dresser = Dresser(rng)
@@ -39,7 +39,7 @@ class Table:
         ]
         # So large that the things crowd it: a share of the board is under their feet.
         feet = sum(float(np.prod(np.minimum(piece.thing.size[:2], _LARGEST))) for piece in self._pieces)
-        area, shape = feet / float(rng.uniform(0.4, 0.75)), float(rng.uniform(1.3, 2.4))
+        area, shape = feet / float(rng.uniform(0.55, 1.0)), float(rng.uniform(1.3, 2.4))
         self.wide, self.deep = math.sqrt(area * shape), math.sqrt(area / shape)
         self._top = self.dresser.cover(_TOPS, (0.25, 1.2), gloss=0.04 * (rng.random() < 0.5), rough=(0.12, 0.4))
         self._walls = [self.dresser.cover(_BEHIND, (0.3, 1.8)) for _ in range(2)]
@@ -61,8 +61,20 @@ class Table:
         placed += self._lean_boards(rng, taken, back)
         # The tall ones first, at the back, as one sets a table for a picture; a third anywhere.
         order = sorted(range(len(self._pieces)), key=lambda k: -self._pieces[k].thing.size[2] * rng.uniform(0.5, 1.5))
-        for rank, k in enumerate(order):
-            placed += self._set(rng, self._pieces[k], rank / max(len(order) - 1, 1), taken)
+        # The smallest are kept for the tops of others.
+        upper, lower = order[len(order) - len(order) // 5 :], order[: len(order) - len(order) // 5]
+        standing = []
+        for rank, k in enumerate(lower):
+            found = self._set(rng, self._pieces[k], rank / max(len(lower) - 1, 1), taken)
+            placed += found
+            standing += [(self._pieces[k], each) for each in found]
+        small = [self._pieces[k] for k in upper]
+        for k in rng.permutation(len(standing)):
+            piece, below = standing[k]
+            if small and float(piece.thing.size[:2].min()) > 0.1:
+                found = pile_on(rng, piece, below.matrix, small[-1:], tries=4, taken=taken, lowest=0.02)
+                placed += found
+                small = small[: len(small) - len(found)]
         return MeshScene(placed, self._draw_lights(rng), self._sky, kind=self.name)
 
     def aim(self, rng: np.random.Generator) -> StereoRig:
