@@ -57,15 +57,11 @@ def build_print_board(kit: Kit) -> None:
     rng = kit.rng
     wide, high, thick = rng.uniform(0.1, 0.6), rng.uniform(0.1, 0.6), rng.uniform(0.002, 0.02)
     lean = turn_about(0, -rng.choice([0.0, rng.uniform(0.05, 0.5)]))
-    turn = turn_about(2, rng.uniform(-0.5, 0.5)) @ lean
-    kit.add(kit.pick("print"), build_boxes([0, 0, high / 2], [wide, thick, high]), turn=turn)
-    if rng.random() < 0.5:
-        feet = kit.pick("wood", "metal", "plastic")
-        kit.add(
-            feet,
-            build_boxes([[s * wide * 0.35, 0.02, 0.01] for s in (-1, 1)], [0.02, 0.12, 0.02], 0.002),
-            turn=turn_about(2, 0.0),
-        )
+    with kit.move([0, 0, 0], turn_about(2, rng.uniform(-0.5, 0.5))):
+        kit.add(kit.pick("print"), build_boxes([0, 0, high / 2], [wide, thick, high]), turn=lean)
+        if rng.random() < 0.5:
+            feet = kit.pick("wood", "metal", "plastic")
+            kit.add(feet, build_boxes([[s * wide * 0.35, 0.02, 0.01] for s in (-1, 1)], [0.02, 0.12, 0.02], 0.002))
 
 
 @register("wall", "air", share=1.5, elevation=(0.8, 1.7))
