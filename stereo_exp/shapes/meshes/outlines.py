@@ -41,23 +41,21 @@ def cut_ears(outline: ArrayLike) -> np.ndarray:
         count = len(left)
         i, j, k = left[at - 1], left[at % count], left[(at + 1) % count]
         turn = side(i, j, k)
-        ear = turn > tiny and not any(
+        # Corners on a straight line wait until nothing else is left: without them the lids would not meet the sides.
+        ear = (turn > tiny or (idle > count and turn > -tiny)) and not any(
             side(i, j, p) >= -tiny and side(j, k, p) >= -tiny and side(k, i, p) >= -tiny
             for p in left
             if p not in (i, j, k) and (x[p], y[p]) not in ((x[i], y[i]), (x[j], y[j]), (x[k], y[k]))
         )
-        if ear or abs(turn) <= tiny:
-            if ear:
-                faces.append((i, j, k))
+        if ear:
+            faces.append((i, j, k))
             del left[at % count]
             # Over the next corner, so that fans do not all meet in one.
             at, idle = (at + 1) % (count - 1), 0
-        else:
-            at, idle = (at + 1) % count, idle + 1
-            if idle > count:
-                raise ArgumentError(
-                    "outline", f"{len(points)} points", "does not cross itself", "turn it the other way"
-                )
+            continue
+        at, idle = (at + 1) % count, idle + 1
+        if idle > 2 * count:
+            raise ArgumentError("outline", f"{len(points)} points", "does not cross itself", "turn it the other way")
     faces.append((left[0], left[1], left[2]))
     return np.array(faces)
 

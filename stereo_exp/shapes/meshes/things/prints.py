@@ -80,7 +80,7 @@ def build_poster(kit: Kit) -> None:
         kit.add(kit.pick("wood", "metal"), build_rods(ends, ends * [-1, 1, 1], 0.008, 8))
 
 
-@register("wall", "surface", "air", share=1.0, elevation=(1.0, 2.0))
+@register("wall", "air", share=1.0, elevation=(1.0, 2.0))
 def build_letter_sign(kit: Kit) -> None:
     """Raised letters on a board, one to three lines of them."""
     rng = kit.rng
@@ -99,7 +99,7 @@ def build_letter_sign(kit: Kit) -> None:
 def build_letter_blocks(kit: Kit) -> None:
     """Letters that stand by themselves in a row, turned a little."""
     rng = kit.rng
-    height, x = rng.uniform(0.04, 0.2), 0.0
+    height, x = rng.uniform(0.04, 0.12), 0.0
     slots = [kit.pick("wood", "plastic", "paint", "metal") for _ in range(3)]
     for i in range(int(rng.integers(2, 8))):
         thick = height * rng.uniform(0.14, 0.24)
