@@ -33,6 +33,7 @@ def build_lathe(
         raise ArgumentError("profile", line.shape, "k×2, k > 1, no radius below nothing", "give (radius, height)")
     if rim is not None and len(rim) != segments:
         raise ArgumentError("rim", len(rim), f"one factor for each of {segments} corners", "draw it again")
+    line = np.column_stack([np.where(line[:, 0] > 1e-7, line[:, 0], 0.0), line[:, 1]])
     if closed:
         line = np.concatenate([line, line[:1]])
     steps = np.diff(line, axis=0)
@@ -63,7 +64,7 @@ def build_lathe(
     d, c = upper[:, None] * segments + corner, upper[:, None] * segments + (corner + 1) % segments
     faces = np.stack([np.stack([a, b, c], axis=-1), np.stack([a, c, d], axis=-1)], axis=2)
     uv = _unroll(line, ways, lengths, angle, circle)
-    solid = np.stack([line[:-1, 0] > 1e-7, line[1:, 0] > 1e-7], axis=1)
+    solid = np.stack([line[:-1, 0] > 0, line[1:, 0] > 0], axis=1)
     shown = np.broadcast_to(solid[:, None], (len(steps), segments, 2))
     return make_mesh(vertices, faces[shown], uv[shown])
 
@@ -79,8 +80,8 @@ def _unroll(
     segments = len(angle)
     steep = np.abs(ways[:, 1]) > 0.55
     mean = (line[:-1, 0] + line[1:, 0]) / 2
-    weight = (mean * lengths)[steep].sum()
-    radius = (mean**2 * lengths)[steep].sum() / weight if steep.any() and weight > 0 else 1.0
+    weight = lengths[steep].sum()
+    radius = (mean * lengths)[steep].sum() / weight if weight > 0 else 1.0
     along = np.concatenate([[0.0], np.cumsum(lengths)])
     around = np.concatenate([angle, [2 * np.pi]]) * radius
     corner = np.arange(segments)

@@ -41,46 +41,60 @@ def cut_ears(outline: ArrayLike) -> np.ndarray:
         count = len(left)
         i, j, k = left[at - 1], left[at % count], left[(at + 1) % count]
         turn = side(i, j, k)
-        ear = turn > tiny and not any(
+        # Corners on a straight line wait until nothing else is left: without them the lids would not meet the sides.
+        ear = (turn > tiny or (idle > count and turn > -tiny)) and not any(
             side(i, j, p) >= -tiny and side(j, k, p) >= -tiny and side(k, i, p) >= -tiny
             for p in left
             if p not in (i, j, k) and (x[p], y[p]) not in ((x[i], y[i]), (x[j], y[j]), (x[k], y[k]))
         )
-        if ear or abs(turn) <= tiny:
-            if ear:
-                faces.append((i, j, k))
+        if ear:
+            faces.append((i, j, k))
             del left[at % count]
             # Over the next corner, so that fans do not all meet in one.
             at, idle = (at + 1) % (count - 1), 0
-        else:
-            at, idle = (at + 1) % count, idle + 1
-            if idle > count:
-                raise ArgumentError(
-                    "outline", f"{len(points)} points", "does not cross itself", "turn it the other way"
-                )
+            continue
+        at, idle = (at + 1) % count, idle + 1
+        if idle > 2 * count:
+            raise ArgumentError("outline", f"{len(points)} points", "does not cross itself", "turn it the other way")
     faces.append((left[0], left[1], left[2]))
     return np.array(faces)
 
 
-def _bridge(outer: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """One outline around a polygon and back round a hole, by a cut from the hole's rightmost point."""
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])
+
+
+def _opens_to(ring: np.ndarray, i: int, way: np.ndarray) -> bool:
+    """Whether a direction from corner i of a ring leads into what lies on its left."""
+    ahead, behind = ring[(i + 1) % len(ring)] - ring[i], ring[i - 1] - ring[i]
+    if _cross(ahead, behind) >= 0:
+        return bool(_cross(ahead, way) > 0 and _cross(way, behind) > 0)
+    return not (_cross(behind, way) >= 0 and _cross(way, ahead) >= 0)
+
+
+def _bridge(outer: np.ndarray, hole: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
+    """One outline around a polygon and back round a hole, by a cut from the hole's rightmost point that meets none of
+    the other holes."""
     start = int(hole[:, 0].argmax())
     point = hole[start]
-    following = np.roll(outer, -1, axis=0)
-    for i in np.argsort(((outer - point) ** 2).sum(axis=1)):
-        target = outer[i]
-        way = target - point
-        # Does the cut cross an edge of either?
-        ends = [np.concatenate([outer, hole]), np.concatenate([following, np.roll(hole, -1, axis=0)])]
-        a, b = ends[0] - point, ends[1] - point
-        one, two = way[0] * a[:, 1] - way[1] * a[:, 0], way[0] * b[:, 1] - way[1] * b[:, 0]
-        edge = ends[1] - ends[0]
-        three = edge[:, 0] * -a[:, 1] - edge[:, 1] * -a[:, 0]
-        four = edge[:, 0] * (way[1] - a[:, 1]) - edge[:, 1] * (way[0] - a[:, 0])
-        if not ((one * two < -1e-18) & (three * four < -1e-18)).any():
+    rings = [outer, hole, *others]
+    a = np.concatenate(rings) - point
+    b = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings]) - point
+    for i in np.argsort(((outer - point) ** 2).sum(axis=1), kind="stable"):
+        way = outer[i] - point
+        if not (_opens_to(outer, int(i), -way) and _opens_to(hole, start, way)):
+            continue
+        tiny = 1e-9 * float(way @ way)
+        # An edge is crossed where its ends lie on two sides of the cut, and the cut's on two sides of it.
+        apart = _cross(way, a) * _cross(way, b) < -(tiny**2)
+        edge = b - a
+        crossed = apart & (_cross(edge, -a) * _cross(edge, way - a) < 0)
+        share = a @ way / (way @ way)
+        touched = (np.abs(_cross(way, a)) < tiny) & (share > 1e-9) & (share < 1 - 1e-9)
+        if not (crossed | touched).any():
             ring = np.roll(hole, -start, axis=0)
             return np.concatenate([outer[: i + 1], ring, ring[:1], outer[i:]])
-    raise ArgumentError("holes", len(hole), "lie within the outline", "move it inwards")
+    raise ArgumentError("holes", len(hole), "lie within the outline, apart from one another", "move it inwards")
 
 
 def build_plate(outline: ArrayLike, thick: float, holes: Sequence[ArrayLike] = ()) -> Mesh:
@@ -94,8 +108,9 @@ def build_plate(outline: ArrayLike, thick: float, holes: Sequence[ArrayLike] = (
     rings = [np.asarray(each, float) for each in (outline, *holes)]
     rings = [ring if (measure_area(ring) > 0) == (i == 0) else ring[::-1] for i, ring in enumerate(rings)]
     around = rings[0]
-    for hole in sorted(rings[1:], key=lambda ring: -float(ring[:, 0].max())):
-        around = _bridge(around, hole)
+    waiting = sorted(rings[1:], key=lambda ring: -float(ring[:, 0].max()))
+    for i, hole in enumerate(waiting):
+        around = _bridge(around, hole, waiting[i + 1 :])
     faces = cut_ears(around)
     top = np.column_stack([around, np.full(len(around), thick)])
     bottom = np.column_stack([around, np.zeros(len(around))])

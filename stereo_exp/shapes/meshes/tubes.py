@@ -100,7 +100,7 @@ def build_tubes(
     points = lines[:, :, None] + radius[..., None, None] * across
     rows = np.concatenate([lines, lines[:, :1]], axis=1) if closed else lines
     along = measure_along(rows, 1)
-    girth = 2 * np.pi * radius.mean(axis=1) * np.sqrt((1 + flat**2) / 2)
+    girth = 2 * sides * np.sin(np.pi / sides) * radius.mean(axis=1) * np.sqrt((1 + flat**2) / 2)
     grid = np.empty((count, rows.shape[1], sides + 1, 2))
     grid[..., 0] = along[..., None]
     grid[..., 1] = girth[:, None, None] * np.linspace(0, 1, sides + 1)

@@ -59,7 +59,7 @@ def add_branches(kit: Kit, slot: int, root: np.ndarray, ends: np.ndarray, thick:
 
 @register("ground", "air", share=4.0)
 def build_bush(kit: Kit) -> None:
-    """A bush of 0.3-1.6 m: branches, up to 4,400 leaves in clusters; some in flower."""
+    """A bush of 0.3-1.6 m: branches, up to 4,000 leaves in clusters; some in flower."""
     rng = kit.rng
     leaf, bark = kit.pick("leaf"), kit.pick("bark")
     size = rng.uniform(0.15, 0.8)
@@ -67,7 +67,7 @@ def build_bush(kit: Kit) -> None:
     at = rng.normal(0, 0.42, (clusters, 3)) * [1, 1, 0.5] * size
     at[:, 2] += size * rng.uniform(0.7, 1.1)
     radii = size * rng.uniform(0.35, 0.65, (clusters, 1)) * np.array([[1, 1, 0.8]])
-    count = int(np.clip(rng.uniform(1200, 4400) * (0.4 + size), 700, 4400))
+    count = int(np.clip(rng.uniform(1200, 4000) * (0.4 + size), 700, 4000))
     add_crown(kit, leaf, at, radii, count, size * rng.uniform(0.09, 0.2), rng.uniform(0.3, 0.7))
     add_branches(
         kit,
@@ -152,14 +152,14 @@ def build_grass_tuft(kit: Kit) -> None:
 
 @register("ground", share=2.0)
 def build_grass_patch(kit: Kit) -> None:
-    """A piece of meadow of about a square metre: uneven soil with up to 850 blades, some clover or flowers."""
+    """A piece of meadow of about a square metre: uneven soil with up to 800 blades, some clover or flowers."""
     rng = kit.rng
     size, high = rng.uniform(0.4, 1.0), rng.uniform(0.05, 0.3)
     u = np.linspace(-0.5, 0.5, 12)
     y, x = np.meshgrid(u * size, u * size, indexing="ij")
     ground = 0.02 * ripple((12, 12), rng, 5, 2)
     kit.add(kit.pick("soil"), build_sheet(np.stack([x, y, ground - ground.min() + 0.01], axis=2), 0.01))
-    count = int(rng.integers(400, 850))
+    count = int(rng.integers(400, 800))
     at = np.column_stack([rng.uniform(-0.49, 0.49, (count, 2)) * size, np.full(count, 0.02)])
     add_blades(
         kit,

@@ -7,7 +7,7 @@ import numpy as np
 from stereo_exp.shapes.meshes.lathe import build_cylinder
 from stereo_exp.shapes.meshes.mesh import Mesh
 from stereo_exp.shapes.meshes.sheets import build_sheet, ripple
-from stereo_exp.shapes.meshes.solids import build_balls, build_boxes, make_mesh, map_box, shade_flat
+from stereo_exp.shapes.meshes.solids import build_balls, build_boxes, make_mesh, map_box, remap_box, shade_flat
 from stereo_exp.shapes.meshes.things.kit import Kit, turn_about
 from stereo_exp.shapes.meshes.things.maker import register
 from stereo_exp.shapes.meshes.things.softness import build_cushion
@@ -247,7 +247,7 @@ def build_towel(kit: Kit) -> None:
     kit.add(rod, build_cylinder(0.02, 0.008, 14), [span, 0, 0], turn_about(0, np.pi / 2))
 
 
-@register("floor", "surface", share=0.5)
+@register("floor", share=0.5)
 def build_draped_table(kit: Kit) -> None:
     """A round or square table under a cloth that falls in folds."""
     rng = kit.rng
@@ -263,7 +263,7 @@ def build_draped_table(kit: Kit) -> None:
     wide = np.concatenate([np.broadcast_to(round_part, (5, columns)), out])
     z = np.concatenate([np.full((5, columns), height), np.broadcast_to(height - drop * t**1.1, (9, columns))])
     grid = np.stack([wide * np.cos(angle), wide * np.sin(angle), z], axis=2)[::-1]
-    kit.add(kit.pick("fabric"), build_sheet(grid, 0.0025, closed=True))
+    kit.add(kit.pick("fabric"), remap_box(build_sheet(grid, 0.0025, closed=True)))
     wood = kit.pick("wood")
     kit.add(wood, build_cylinder(radius * 0.97, 0.02, 28), [0, 0, height * 0.99 - 0.02])
     kit.add(wood, build_cylinder(radius * 0.5, height * 0.97, 20, top=radius * 0.15))

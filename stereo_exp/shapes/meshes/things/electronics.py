@@ -256,13 +256,23 @@ def build_headphones(kit: Kit) -> None:
             kit.add(pad, build_ring(radius * 0.75, radius * 0.28, 24, 8), [side * (reach - 0.006), 0, radius], to_side)
 
 
-@register("floor", "surface", share=0.8)
+@register("surface", "air", share=0.8)
+def build_table_fan(kit: Kit) -> None:
+    """Blades behind a guard of wires, on a foot."""
+    _draft_fan(kit, kit.rng.uniform(0.06, 0.15))
+
+
+@register("floor", share=0.8)
 def build_fan(kit: Kit) -> None:
-    """Blades behind a guard of wires, on a foot or a tall pole."""
+    """Blades behind a guard of wires, on a tall pole."""
+    _draft_fan(kit, kit.rng.uniform(0.6, 0.9))
+
+
+def _draft_fan(kit: Kit, pole: float) -> None:
     rng = kit.rng
     body, wire, blade = kit.pick("plastic", "metal"), kit.pick("metal"), kit.pick("plastic", "metal")
     radius = rng.uniform(0.12, 0.22)
-    lift = radius + (rng.uniform(0.06, 0.15) if rng.random() < 0.5 else rng.uniform(0.6, 0.9))
+    lift = radius + pole
     kit.add(
         body,
         build_lathe(

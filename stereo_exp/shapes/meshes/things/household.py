@@ -7,6 +7,7 @@ import numpy as np
 from stereo_exp.shapes.meshes.grids import smooth_points
 from stereo_exp.shapes.meshes.lathe import build_cylinder, build_lathe, build_ring
 from stereo_exp.shapes.meshes.sheets import build_sheet
+from stereo_exp.shapes.meshes.solids import remap_box
 from stereo_exp.shapes.meshes.things.kit import Kit, turn_about
 from stereo_exp.shapes.meshes.things.maker import register
 from stereo_exp.shapes.meshes.tubes import build_rods, build_tubes
@@ -173,7 +174,7 @@ def build_umbrella(kit: Kit) -> None:
     rise = 0.32 * radius * (1 - t**2) + 0 * a
     grid = np.stack([radius * t * between * np.cos(a), radius * t * between * np.sin(a), rise], axis=2)
     with kit.move([0, 0, 0], turn_about(1, rng.uniform(0, 2.2)) @ turn_about(2, rng.uniform(0, 1))):
-        kit.add(cloth, build_sheet(grid[::-1], 0.0015, closed=True), [0, 0, 0.6])
+        kit.add(cloth, remap_box(build_sheet(grid[::-1], 0.0015, closed=True)), [0, 0, 0.6])
         ends = np.arange(gores) * 2 * np.pi / gores
         s = np.linspace(0.02, 1, 6)
         ribs = np.stack(

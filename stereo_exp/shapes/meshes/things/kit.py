@@ -87,15 +87,19 @@ class Kit:
         self.add(start, thing.mesh, at, turn, scale)
 
     def finish(self, name: str, places: Sequence[str]) -> Thing:
-        """The thing, settled: on z = 0 and above the origin, its back on y = 0 at a wall, hung from z = 0."""
+        """The thing, settled: on z = 0 and above the origin, its back on y = 0 at a wall, hung from z = 0.
+
+        Materials that no part has are left out.
+        """
         mesh = merge_meshes(self._meshes, self._slots)
         low, high = mesh.bounds
         move = -(low + high) / 2
         move[2] = -high[2] if "ceiling" in places else -low[2]
         if "wall" in places:
             move[1] = -high[1]
-        settled = Mesh(mesh.vertices + move, mesh.faces, mesh.uv, mesh.slots)
-        return Thing(name, settled, tuple(self._stuffs), tuple(places))
+        used, slots = np.unique(mesh.slots, return_inverse=True)
+        settled = Mesh(mesh.vertices + move, mesh.faces, mesh.uv, slots.astype(np.int32))
+        return Thing(name, settled, tuple(self._stuffs[slot] for slot in used), tuple(places))
 
 
 def turn_about(axis: int | ArrayLike, angle: ArrayLike) -> np.ndarray:

@@ -27,7 +27,7 @@ def build_shade(rng: np.random.Generator, radius: float, height: float) -> Mesh:
     if style == "pleated":
         wide = wide * (1 + 0.025 * np.where(np.arange(segments) % 2, 1, -1))
     elif style == "square":
-        wide = wide * np.minimum(1 / np.abs(np.cos(angle)), 1 / np.abs(np.sin(angle)))[None] ** 0.85
+        wide = wide * np.maximum(np.abs(np.cos(angle)), np.abs(np.sin(angle))) ** -0.85
     grid = np.stack(np.broadcast_arrays(wide * np.cos(angle), wide * np.sin(angle), height * t), axis=2)
     return build_sheet(grid, 0.0015, closed=True)
 

@@ -106,11 +106,20 @@ def add_pot(kit: Kit, radius: float, height: float) -> None:
     )
 
 
-@register("surface", "floor", "air", share=4.0)
+@register("surface", "air", share=4.0)
 def build_potted_plant(kit: Kit) -> None:
-    """A pot with one of seven habits: rosette, blades, leafed stems, a small tree, a palm, a fern, runners."""
+    """A pot of 8-20 cm with one of seven habits: rosette, blades, stems, a small tree, a palm, a fern, runners."""
+    _draft_plant(kit, np.exp(kit.rng.uniform(np.log(0.035), np.log(0.085))))
+
+
+@register("floor", share=3.0)
+def build_floor_plant(kit: Kit) -> None:
+    """A pot of 20-40 cm with a plant of up to two metres, of the same habits."""
+    _draft_plant(kit, kit.rng.uniform(0.1, 0.2))
+
+
+def _draft_plant(kit: Kit, radius: float) -> None:
     rng = kit.rng
-    radius = np.exp(rng.uniform(np.log(0.04), np.log(0.16)))
     height = radius * rng.uniform(1.2, 2.0)
     add_pot(kit, radius, height)
     habit = rng.choice(["rosette", "blades", "stems", "tree", "palm", "fern", "runners"])

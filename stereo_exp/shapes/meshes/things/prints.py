@@ -57,15 +57,11 @@ def build_print_board(kit: Kit) -> None:
     rng = kit.rng
     wide, high, thick = rng.uniform(0.1, 0.6), rng.uniform(0.1, 0.6), rng.uniform(0.002, 0.02)
     lean = turn_about(0, -rng.choice([0.0, rng.uniform(0.05, 0.5)]))
-    turn = turn_about(2, rng.uniform(-0.5, 0.5)) @ lean
-    kit.add(kit.pick("print"), build_boxes([0, 0, high / 2], [wide, thick, high]), turn=turn)
-    if rng.random() < 0.5:
-        feet = kit.pick("wood", "metal", "plastic")
-        kit.add(
-            feet,
-            build_boxes([[s * wide * 0.35, 0.02, 0.01] for s in (-1, 1)], [0.02, 0.12, 0.02], 0.002),
-            turn=turn_about(2, 0.0),
-        )
+    with kit.move([0, 0, 0], turn_about(2, rng.uniform(-0.5, 0.5))):
+        kit.add(kit.pick("print"), build_boxes([0, 0, high / 2], [wide, thick, high]), turn=lean)
+        if rng.random() < 0.5:
+            feet = kit.pick("wood", "metal", "plastic")
+            kit.add(feet, build_boxes([[s * wide * 0.35, 0.02, 0.01] for s in (-1, 1)], [0.02, 0.12, 0.02], 0.002))
 
 
 @register("wall", "air", share=1.5, elevation=(0.8, 1.7))
@@ -84,7 +80,7 @@ def build_poster(kit: Kit) -> None:
         kit.add(kit.pick("wood", "metal"), build_rods(ends, ends * [-1, 1, 1], 0.008, 8))
 
 
-@register("wall", "surface", "air", share=1.0, elevation=(1.0, 2.0))
+@register("wall", "air", share=1.0, elevation=(1.0, 2.0))
 def build_letter_sign(kit: Kit) -> None:
     """Raised letters on a board, one to three lines of them."""
     rng = kit.rng
@@ -103,7 +99,7 @@ def build_letter_sign(kit: Kit) -> None:
 def build_letter_blocks(kit: Kit) -> None:
     """Letters that stand by themselves in a row, turned a little."""
     rng = kit.rng
-    height, x = rng.uniform(0.04, 0.2), 0.0
+    height, x = rng.uniform(0.04, 0.12), 0.0
     slots = [kit.pick("wood", "plastic", "paint", "metal") for _ in range(3)]
     for i in range(int(rng.integers(2, 8))):
         thick = height * rng.uniform(0.14, 0.24)

@@ -44,7 +44,7 @@ class Filler:
             kit.pick("paper"),
             kit.pick("paper", "fabric", "wicker"),
         )
-        self.full = kit.rng.uniform(0.4, 1.0)
+        self.full = kit.rng.uniform(0.55, 1.0)
 
     def fill(self, x: float, y: float, z: float, wide: float, deep: float, high: float) -> None:
         """One compartment: its lower left corner at the front, its size; metres."""

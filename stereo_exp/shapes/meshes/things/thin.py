@@ -103,7 +103,7 @@ def build_cable(kit: Kit) -> None:
     """A cable that lies in loops, with a plug; or a power strip."""
     rng = kit.rng
     slot, plug = kit.pick("rubber", "plastic"), kit.pick("plastic", "rubber")
-    count, size = int(rng.integers(6, 14)), rng.uniform(0.12, 0.5)
+    count, size = int(rng.integers(6, 14)), rng.uniform(0.06, 0.17)
     knots = np.column_stack([rng.normal(0, size, (count, 2)), rng.uniform(0.004, 0.012, count)])
     path = smooth_points(knots, count * 9)
     thick = rng.uniform(0.0018, 0.004)
@@ -169,7 +169,7 @@ def build_basket(kit: Kit) -> None:
         kit.add(slot, build_tubes(arch, thick * 2.2, 6))
 
 
-@register("floor", "ground", "surface", "air", share=1.5)
+@register("floor", "ground", "air", share=1.5)
 def build_grille(kit: Kit) -> None:
     """A grid of rods in a frame, standing on feet or leaning: squares, lozenges or bars alone."""
     rng = kit.rng

@@ -148,7 +148,11 @@ def build_cup(kit: Kit) -> None:
     if rng.random() < 0.5:
         drink = kit.pick("soil", "paint")
         inside = float(np.interp(height * 0.75, line[:, 1], line[:, 0])) - 0.0038
-        kit.add(drink, build_lathe([[inside, 0], [0, 0.0003]], 24), [0, 0, height * 0.75 + lift])
+        kit.add(
+            drink,
+            build_lathe([[0, -0.002], [inside, -0.002], [inside, 0], [0, 0.0003]], 24),
+            [0, 0, height * 0.75 + lift],
+        )
 
 
 @register("surface", "air", share=1.5)
