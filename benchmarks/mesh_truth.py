@@ -69,8 +69,17 @@ def main() -> None:
             wrong += len(rows) - least
             median = np.median(rows, axis=0)
             each = seconds / options.pairs
-            print(f"{kind:<11}" + "".join(f"{value:8.2f}" for value in median) + f"{least:7d}/{len(rows)}{bare:7d}{each:10.2f}")
-            summary[kind] = {"least_at_zero": least, "pairs": len(rows), "bare": bare, "cpu_seconds_a_pair": round(each, 3)}
+            print(
+                f"{kind:<11}"
+                + "".join(f"{value:8.2f}" for value in median)
+                + f"{least:7d}/{len(rows)}{bare:7d}{each:10.2f}"
+            )
+            summary[kind] = {
+                "least_at_zero": least,
+                "pairs": len(rows),
+                "bare": bare,
+                "cpu_seconds_a_pair": round(each, 3),
+            }
     print(json.dumps(summary, separators=(",", ":")))
     sys.exit(1 if wrong else 0)
 

@@ -1,8 +1,8 @@
 """Sets that hold scenes of meshes: pairs come in blocks, each of one scene, as building it is paid once.
 
-Pair number i of a split is view i % 12 of block i // 12. A block is of one kind, of meshes or of closed form, and depends on
-(seed, split, block) and on the shares alone. Kinds follow one another by a low-discrepancy sequence, so that even a small
-set holds each by its share.
+Pair number i of a split is view i % 12 of block i // 12. A block is of one kind, of meshes or of closed form, and
+depends on (seed, split, block) and on the shares alone. Kinds follow one another by a low-discrepancy sequence, so that
+even a small set holds each by its share.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ALL_KINDS = (*KINDS, *MESH_WEIGHTS)
 class Member(NamedTuple):
     """A pair of a set: its number in its split, its kind, what was drawn."""
 
-    index: int
+    number: int
     kind: str
     pair: Pair
 

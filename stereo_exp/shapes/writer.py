@@ -218,7 +218,7 @@ def _render_chunk(out: Path, parameters: Parameters, jobs: list[tuple[str, int]]
         block = first // BLOCK
         wanted = [index - block * BLOCK for _, index in jobs]
         for member in render_block(parameters.seed, split, block, *size, parameters.scenes, wanted):
-            _write(out, split, member.index, member.pair)
+            _write(out, split, member.number, member.pair)
         return len(jobs)
     for split, index in jobs:
         _write(out, split, index, render_scene(sample_scene(parameters.seed, split, index, *size, parameters.scenes)))

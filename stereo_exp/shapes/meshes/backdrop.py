@@ -26,7 +26,7 @@ class Backdrop:
         gain: RGB factors of the paint, as light.
         spread: radians that the tile is wide, about.
         middle: (azimuth, elevation) of the tile's lower left corner, radians.
-        disparity: px in a picture 640 px wide. Above 0, as 0 means unknown in truth.
+        disparity: px in a picture 640 px wide; less where something seen is farther. Above 0: 0 means unknown in truth.
     """
 
     zenith: Color = (0.4, 0.55, 0.9)

@@ -98,29 +98,27 @@ def choose(
 ) -> tuple[float, float, float, float, float, float]:  # fmt: skip
     """One light, of the suns or of the others, by what it would give: the light as if all went by whether this one is
     blocked, and the way to it."""
-    total = 0.0
-    for k in range(len(lamps.kinds)):
-        if (lamps.kinds[k] == SUN) != suns:
-            continue
-        red, green, blue, _, _, _ = receive(lamps, k, px, py, pz, nx, ny, nz, a, b)
-        total += red + green + blue
-    if total <= 0.0:
-        return 0.0, 0.0, 0.0, 0.0, 0.0, 1.0
-    point = chance * total
+    # One pass: each light takes the place of the one before by its share of all so far, and what is left of the random
+    # number serves the next.
+    total, own = 0.0, 1.0
     last = 0.0, 0.0, 0.0, 0.0, 0.0, 1.0
     for k in range(len(lamps.kinds)):
         if (lamps.kinds[k] == SUN) != suns:
             continue
         red, green, blue, dx, dy, dz = receive(lamps, k, px, py, pz, nx, ny, nz, a, b)
-        own = red + green + blue
-        if own <= 0.0:
+        gain = red + green + blue
+        if gain <= 0.0:
             continue
-        factor = total / own
-        last = red * factor, green * factor, blue * factor, dx, dy, dz
-        point -= own
-        if point < 0.0:
-            break
-    return last
+        total += gain
+        share = gain / total
+        if chance < share:
+            chance /= share
+            own = gain
+            last = red, green, blue, dx, dy, dz
+        else:
+            chance = (chance - share) / (1.0 - share)
+    factor = total / own
+    return last[0] * factor, last[1] * factor, last[2] * factor, last[3], last[4], last[5]
 
 
 @jit

@@ -66,9 +66,9 @@ def render_pair(
     if height < 1 or width < 1:
         raise ArgumentError("height", f"{height}x{width}", "must be 1 px or more", "320x640 is the usual size")
     rig = rig.resize(width)
-    views = _View(scene, rig, height, False), _View(scene, rig, height, True)
-    truth = _measure(views[0], views[1])
-    lights = _light(views[0], views[1], seed) if lit else [_even(view) for view in views]
+    views = _look(scene, rig, height)
+    truth = _measure(*views)
+    lights = _light(*views, seed) if lit else [_even(view) for view in views]
     pictures = [view.color(light, shine) for view, (light, shine) in zip(views, lights, strict=True)]
     exposure = choose_exposure(pictures[0], key)
     left, right = (develop(picture, exposure).reshape(height, width, 3) for picture in pictures)
@@ -77,8 +77,7 @@ def render_pair(
 
 def measure_pair(scene: MeshScene, rig: StereoRig, height: int, width: int) -> Truth:
     """What is true of a pair, without its pictures: a tenth of the time."""
-    rig = rig.resize(width)
-    return _measure(_View(scene, rig, height, False), _View(scene, rig, height, True))
+    return _measure(*_look(scene, rig.resize(width), height))
 
 
 class _View:
@@ -86,22 +85,26 @@ class _View:
 
     def __init__(self, scene: MeshScene, rig: StereoRig, height: int, right: bool) -> None:
         self.scene, self.rig, self.height, self.width = scene, rig, height, rig.width
-        far = rig.power / (scene.backdrop.disparity * rig.width / 640)
         self.eye = rig.eye(right)
-        self.frame = Frame(height, rig.width, rig.focal, self.eye, rig.axes, far, rig.eye())
         rows, columns = np.divmod(np.arange(height * rig.width), rig.width)
         self.columns, self.rows = columns.astype(np.float64), rows.astype(np.float64)
         directions = rig.directions(self.columns, self.rows, height)
-        self.surface = find_surface(scene.triangles, self._cast(directions), self.eye, directions)
+        self.surface = find_surface(scene.triangles, self.cast(directions), self.eye, directions)
+        self.place_backdrop(0.0)
 
-    def _cast(self, directions: np.ndarray) -> Hits:
+    def place_backdrop(self, far: float) -> None:
+        """How far away the backdrop is, metres along the optical axis."""
+        rig = self.rig
+        self.frame = Frame(self.height, self.width, rig.focal, self.eye, rig.axes, far, rig.eye())
+
+    def cast(self, directions: np.ndarray) -> Hits:
         origins = np.broadcast_to(self.eye.astype(np.float32), directions.shape)
         return self.scene.caster.cast(origins, directions.astype(np.float32))
 
     @property
     def depth(self) -> np.ndarray:
         """Of each pixel, the backdrop's where nothing else is: float64 n, metres."""
-        depth: np.ndarray = np.minimum(self.surface.depth, self.frame.far)
+        depth: np.ndarray = np.where(self.surface.faces < 0, self.frame.far, self.surface.depth)
         return depth
 
     def spread(self, groups: np.ndarray) -> Sheet:
@@ -116,11 +119,23 @@ class _View:
         numbers[busy] = np.arange(len(busy))
         x = (self.columns[busy, None] + PLACES[:, 0]).ravel()
         y = (self.rows[busy, None] + PLACES[:, 1]).ravel()
-        hits = self._cast(self.rig.directions(x, y, self.height))
+        hits = self.cast(self.rig.directions(x, y, self.height))
         return color_pixels(
             scene.triangles, scene.looks, scene.texels, scene.behind, self.frame, self.surface, light, shine, numbers,
             hits, PLACES,
         )  # fmt: skip
+
+
+def _look(scene: MeshScene, rig: StereoRig, height: int) -> tuple[_View, _View]:
+    """Both views, with the backdrop behind all that either sees."""
+    views = _View(scene, rig, height, False), _View(scene, rig, height, True)
+    far = rig.power / (scene.backdrop.disparity * rig.width / 640)
+    for view in views:
+        seen = view.surface.depth[view.surface.faces >= 0]
+        far = max(far, 1.01 * float(seen.max(initial=0.0)))
+    for view in views:
+        view.place_backdrop(far)
+    return views
 
 
 def _measure(left: _View, right: _View) -> Truth:
@@ -129,9 +144,9 @@ def _measure(left: _View, right: _View) -> Truth:
     # The right camera looks along the ray to the very place that the left pixel shows.
     column = left.columns - disparity[0]
     directions = rig.directions(column, left.rows, left.height)
-    hits = right._cast(directions)
+    hits = right.cast(directions)
     depth = find_surface(scene.triangles, hits, right.eye, directions).depth
-    nearer = rig.power / np.minimum(depth, left.frame.far) > disparity[0] + _HIDDEN
+    nearer = rig.power / np.where(hits.faces < 0, left.frame.far, depth) > disparity[0] + _HIDDEN
     hidden = (nearer & (hits.faces != left.surface.faces)) | (column < 0)
     maps = [each.astype(np.float32).reshape(shape) for each in disparity]
     return Truth(maps[0], maps[1], hidden.reshape(shape))

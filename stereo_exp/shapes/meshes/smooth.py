@@ -1,7 +1,7 @@
 """Noise out of light without blurring edges: an edge-avoiding wavelet (Dammertz et al., HPG 2010) of 3×3 taps a level.
 
-A neighbour counts as far as it lies in the pixel's own plane and faces the same way. Paint is not there yet, so that its
-detail cannot suffer.
+A neighbour counts as far as it lies in the pixel's own plane and faces the same way. Paint is not there yet, so that
+its detail cannot suffer.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _FLATNESS = 1.5  # px by which a neighbour one step away may leave the plane
 
 
 class Sheet(NamedTuple):
-    """A picture's pixels: px height and width; focal, px; what they see; int32 groups, pixels that may mix, negative ones
-    left alone."""
+    """A picture's pixels: px height and width; focal, px; what they see; int32 groups, pixels that may mix, negative
+    ones left alone."""
 
     height: int
     width: int

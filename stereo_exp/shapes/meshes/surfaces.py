@@ -92,13 +92,14 @@ def _average(across: np.ndarray, order: np.ndarray, ends: np.ndarray, corners: n
 
 def find_surface(triangles: Triangles, hits: Hits, origin: np.ndarray, directions: np.ndarray) -> Surface:
     """What rays that start at one place, float64 3, found; directions float64 n×3."""
-    return _find(triangles, hits.faces, hits.u, hits.v, np.asarray(origin, np.float64), directions)
+    return _find(triangles, hits.faces, hits.distance, hits.u, hits.v, np.asarray(origin, np.float64), directions)
 
 
 @jit
 def _find(
-    triangles: Triangles, faces: np.ndarray, us: np.ndarray, vs: np.ndarray, origin: np.ndarray, directions: np.ndarray
-) -> Surface:
+    triangles: Triangles, faces: np.ndarray, distances: np.ndarray, us: np.ndarray, vs: np.ndarray, origin: np.ndarray,
+    directions: np.ndarray,
+) -> Surface:  # fmt: skip
     count = len(faces)
     depth = np.full(count, np.inf, np.float64)
     positions, normals, flat = (
@@ -117,9 +118,8 @@ def _find(
         dx, dy, dz = directions[i, 0], directions[i, 1], directions[i, 2]
         slope = nx * dx + ny * dy + nz * dz
         above = nx * (a[0] - origin[0]) + ny * (a[1] - origin[1]) + nz * (a[2] - origin[2])
-        if slope == 0.0:
-            continue
-        t = above / slope
+        # A ray along the plane: what Embree measured has to do.
+        t = above / slope if slope != 0.0 else float(distances[i])
         depth[i] = t
         positions[i, 0] = origin[0] + t * dx
         positions[i, 1] = origin[1] + t * dy

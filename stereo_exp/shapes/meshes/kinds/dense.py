@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from stereo_exp.shapes.meshes.camera import StereoRig
 from stereo_exp.shapes.meshes.kinds.dress import Dresser
 from stereo_exp.shapes.meshes.kinds.placing import Piece, Taken, draw_piece, draw_rotation
-from stereo_exp.shapes.meshes.kinds.room import WALLS, build_quad, sample_sky
+from stereo_exp.shapes.meshes.kinds.room import WALLS, build_quad, make_triple, sample_sky
 from stereo_exp.shapes.meshes.lights import Lamp, Light, Sun
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed
 from stereo_exp.shapes.scene import log_mix
@@ -30,7 +32,9 @@ class Dense:
         self.dresser = Dresser(rng, odd=float(rng.uniform(0.25, 0.7)), bare=float(rng.uniform(0.02, 0.25)))
         self._pieces = [draw_piece(rng, self.dresser, "air", faces=2000) for _ in range(_KINDS)]
         self._number = int(rng.integers(*_NUMBER))
-        self._behind = sample_sky(rng, 0.6)
+        sky = sample_sky(rng, 0.6)
+        # A photograph may be a poster not far behind.
+        self._behind = replace(sky, disparity=log_mix(0.3, 5.0, rng.random())) if sky.paint is not None else sky
         self._wall = rng.random() < 0.65
         self._slope = rng.uniform(-0.4, 0.4, 2)
         self._paint = self.dresser.cover({**WALLS, "photo": 3, "noise": 1}, (1.0, 4.0))
@@ -75,12 +79,10 @@ class Dense:
         if rng.random() < 0.8:
             towards = rng.normal(0, 1, 3) + np.array([0, -0.5, 1.5])
             color = float(rng.uniform(0.8, 3.0)) * np.array([1.0, rng.uniform(0.85, 1.0), rng.uniform(0.7, 1.0)])
-            lights.append(Sun(_triple(towards), _triple(color), float(np.exp(rng.uniform(np.log(0.01), np.log(0.3))))))
+            lights.append(
+                Sun(make_triple(towards), make_triple(color), float(np.exp(rng.uniform(np.log(0.01), np.log(0.3)))))
+            )
         for _ in range(int(rng.integers(0, 3))):
             color = float(rng.uniform(1, 12)) * rng.uniform(0.5, 1.0, 3)
-            lights.append(Lamp(_triple(rng.uniform([-4, -1, -3], [4, 8, 3])), _triple(color), 0.2))
+            lights.append(Lamp(make_triple(rng.uniform([-4, -1, -3], [4, 8, 3])), make_triple(color), 0.2))
         return lights
-
-
-def _triple(vector: np.ndarray) -> tuple[float, float, float]:
-    return float(vector[0]), float(vector[1]), float(vector[2])

@@ -13,7 +13,7 @@ import numpy as np
 from stereo_exp.shapes.meshes.camera import StereoRig, look_at
 from stereo_exp.shapes.meshes.kinds.dress import Dresser
 from stereo_exp.shapes.meshes.kinds.placing import Piece, Taken, draw_piece, float_about, pile_on, turn_bounds
-from stereo_exp.shapes.meshes.kinds.room import Wall, build_room
+from stereo_exp.shapes.meshes.kinds.room import build_room, make_triple
 from stereo_exp.shapes.meshes.lights import Lamp, Light
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed, place
 from stereo_exp.shapes.scene import log_mix
@@ -100,7 +100,9 @@ class Furnished:
                 room_left = wall.length / 2 - float(high[0] - low[0]) / 2 - 0.05
                 if room_left <= 0:
                     continue
-                x, y, _z = wall.at(float(rng.uniform(-room_left, room_left)), float(high[1]) + float(rng.uniform(0.02, 0.08)))
+                x, y, _z = wall.at(
+                    float(rng.uniform(-room_left, room_left)), float(high[1]) + float(rng.uniform(0.02, 0.08))
+                )
                 turn = wall.turn
             else:
                 reach = np.array([room.wide, room.deep]) / 2 - 0.35
@@ -117,11 +119,16 @@ class Furnished:
         taken = {id(wall): Taken() for wall in self.room.walls}
         for wall in self.room.walls:
             for hole in wall.holes:
-                box = np.array([[hole.middle - hole.wide / 2, -1, hole.low], [hole.middle + hole.wide / 2, 1, hole.low + hole.high]])
+                box = np.array(
+                    [
+                        [hole.middle - hole.wide / 2, -1, hole.low],
+                        [hole.middle + hole.wide / 2, 1, hole.low + hole.high],
+                    ]
+                )
                 taken[id(wall)].add(box)
         for piece in self._hung:
             for _ in range(6):
-                wall: Wall = self.room.walls[int(rng.integers(4))]
+                wall = self.room.walls[int(rng.integers(4))]
                 low, high = piece.bounds
                 left = wall.length / 2 - float(high[0] - low[0]) / 2 - 0.1
                 z = float(rng.uniform(*piece.maker.elevation)) - float(low[2])
@@ -135,8 +142,10 @@ class Furnished:
 
     def _light(self, rng: np.random.Generator, placed: list[Placed]) -> list[Light]:
         """Lamps that hang from the ceiling, lit by chance; one is lit wherever no window is."""
-        room, lights = self.room, []
-        for k, piece in enumerate(self._lamps or [None]):
+        room = self.room
+        lights: list[Light] = []
+        hung: list[Piece | None] = [*self._lamps]
+        for k, piece in enumerate(hung or [None]):
             x, y = float(rng.uniform(-0.35, 0.35) * room.wide), float(rng.uniform(-0.35, 0.35) * room.deep)
             below = 0.15
             if piece is not None:
@@ -145,5 +154,5 @@ class Furnished:
             if rng.random() < 0.55 or (k == 0 and not room.lights):
                 warm = float(rng.uniform(2.0, 6.0)) * np.array([1.0, rng.uniform(0.75, 1.0), rng.uniform(0.5, 1.0)])
                 height = max(room.high - below, 1.2)
-                lights.append(Lamp((x, y, height), (float(warm[0]), float(warm[1]), float(warm[2])), 0.06))
+                lights.append(Lamp((x, y, height), make_triple(warm), 0.06))
         return lights

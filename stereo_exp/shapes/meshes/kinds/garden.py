@@ -9,7 +9,7 @@ import numpy as np
 from stereo_exp.shapes.meshes.camera import StereoRig
 from stereo_exp.shapes.meshes.kinds.dress import Dresser
 from stereo_exp.shapes.meshes.kinds.placing import Taken, draw_piece, turn_bounds
-from stereo_exp.shapes.meshes.kinds.room import sample_sky
+from stereo_exp.shapes.meshes.kinds.room import make_triple, sample_sky
 from stereo_exp.shapes.meshes.lights import Light, Sun
 from stereo_exp.shapes.meshes.mesh import Mesh
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed, place
@@ -52,7 +52,7 @@ class Garden:
             if taken.claim(turn_bounds(house.bounds, turn) + np.array([x, y, 0])):
                 placed.append(Placed(house, [material], place(x, y, self.level(x, y), turn=turn)))
         faces = 0
-        for k in range(self._number):
+        for _number in range(self._number):
             piece = self._pieces[int(rng.integers(len(self._pieces)))]
             faces += len(piece.mesh.faces)
             if faces > _FACES:
@@ -103,4 +103,4 @@ class Garden:
         side, rise = float(rng.uniform(-math.pi, math.pi)), float(rng.uniform(0.25, 1.3))
         towards = (math.sin(side) * math.cos(rise), math.cos(side) * math.cos(rise), math.sin(rise))
         color = float(rng.uniform(1.5, 4.0)) * np.array([1.0, rng.uniform(0.85, 0.98), rng.uniform(0.65, 0.95)])
-        return [Sun(towards, (float(color[0]), float(color[1]), float(color[2])), float(rng.uniform(0.005, 0.05)))]
+        return [Sun(towards, make_triple(color), float(rng.uniform(0.005, 0.05)))]

@@ -63,7 +63,9 @@ def turn_bounds(bounds: np.ndarray, turn: float, scale: float = 1.0) -> np.ndarr
     c, s = np.cos(turn), np.sin(turn)
     xs, ys = np.meshgrid(bounds[:, 0], bounds[:, 1])
     x, y = c * xs - s * ys, s * xs + c * ys
-    return scale * np.array([[x.min(), y.min(), bounds[0, 2]], [x.max(), y.max(), bounds[1, 2]]], np.float64)
+    box = np.array([[x.min(), y.min(), bounds[0, 2]], [x.max(), y.max(), bounds[1, 2]]], np.float64)
+    scaled: np.ndarray = scale * box
+    return scaled
 
 
 class Taken:
@@ -104,9 +106,7 @@ class Taken:
         return twin
 
 
-def find_spots(
-    rng: np.random.Generator, support: Piece, count: int, *, lowest: float = 0.25
-) -> np.ndarray:
+def find_spots(rng: np.random.Generator, support: Piece, count: int, *, lowest: float = 0.25) -> np.ndarray:
     """Level places on top of a thing, in its own coordinates: float64 n×3, n up to `count`.
 
     Args:
@@ -124,9 +124,10 @@ def find_spots(
     starts[..., :2] = points[:, None] + around
     down = np.broadcast_to(np.array([0, 0, -1], np.float32), (count * 5, 3))
     hits = support.caster.cast(starts.reshape(-1, 3).astype(np.float32), down)
-    height = np.where(hits.faces >= 0, high[2] + 0.1 - hits.distance, -np.inf).reshape(count, 5)
+    height = np.where(hits.faces >= 0, high[2] + 0.1 - hits.distance, -1e6).reshape(count, 5)
     level = (height.min(axis=1) > low[2] + lowest) & (np.ptp(height, axis=1) < 0.012)
-    return np.column_stack([points, height[:, 0]])[level]
+    spots: np.ndarray = np.column_stack([points, height[:, 0]])[level]
+    return spots
 
 
 def pile_on(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -70,6 +71,11 @@ class Room:
     backdrop: Backdrop = field(default_factory=Backdrop)
 
 
+def make_triple(vector: np.ndarray) -> tuple[float, float, float]:
+    """Three numbers as a tuple."""
+    return float(vector[0]), float(vector[1]), float(vector[2])
+
+
 def build_quad(corners: np.ndarray) -> Mesh:
     """Two triangles over four corners in a ring, 4×3; paint runs in metres along the first and the last side."""
     wide, high = (float(np.linalg.norm(corners[k] - corners[0])) for k in (1, 3))
@@ -83,15 +89,15 @@ def build_wall(length: float, high: float, holes: tuple[Hole, ...]) -> Mesh:
     xs = sorted({-length / 2, length / 2, *(h.middle + s * h.wide / 2 for h in holes for s in (-1, 1))})
     zs = sorted({0.0, high, *(h.low for h in holes), *(h.low + h.high for h in holes)})
     quads = []
-    for x0, x1 in zip(xs[:-1], xs[1:], strict=True):
-        for z0, z1 in zip(zs[:-1], zs[1:], strict=True):
+    for x0, x1 in pairwise(xs):
+        for z0, z1 in pairwise(zs):
             x, z = (x0 + x1) / 2, (z0 + z1) / 2
             if any(abs(x - h.middle) < h.wide / 2 and h.low < z < h.low + h.high for h in holes):
                 continue
             corners = np.array([[x0, 0, z0], [x1, 0, z0], [x1, 0, z1], [x0, 0, z1]], float)
             quad = build_quad(corners)
             # One paint over the whole wall.
-            quads.append(Mesh(quad.vertices, quad.faces, quad.uv + np.float32([x0, z0]), quad.slots))
+            quads.append(Mesh(quad.vertices, quad.faces, quad.uv + np.array([x0, z0], np.float32), quad.slots))
     for h in holes:
         x0, x1, z0, z1 = h.middle - h.wide / 2, h.middle + h.wide / 2, h.low, h.low + h.high
         for ring in (
@@ -131,19 +137,22 @@ def sample_sky(rng: np.random.Generator, photo: float = 0.5, leaves: float = 0.3
         paint = Paint(calm_tile(sample_tile(rng, kind, 512), float(rng.uniform(0.5, 0.9)), float(rng.uniform(0.6, 1))))
         level = float(rng.uniform(0.8, 1.6))
         color = calm_light(paint.mean) * level
-        light = (float(color[0]), float(color[1]), float(color[2]))
-        return Backdrop(light, light, light, paint, (level, level, level), float(rng.uniform(0.5, 1.2)), middle, disparity)
+        light = make_triple(color)
+        return Backdrop(
+            light, light, light, paint, (level, level, level), float(rng.uniform(0.5, 1.2)), middle, disparity
+        )
     # From a clear blue to an even grey.
     grey, level = float(rng.beta(0.8, 0.8)), float(rng.uniform(0.7, 1.3))
     blue, pale = np.array([0.25, 0.45, 0.95]), np.array([0.75, 0.8, 0.85])
     zenith = level * (blue + grey * (pale - blue))
     horizon = level * (pale * 1.1 + rng.uniform(0, 0.3) * np.array([0.3, 0.1, -0.1]))
     ground = 0.25 * horizon
-    triples = [tuple(float(v) for v in each) for each in (zenith, horizon, ground)]
-    paint, gain = None, 1.0
-    if rng.random() < 0.6:
-        paint, gain = Paint(sample_clouds(rng, zenith / level)), 1.15 * level
-    return Backdrop(triples[0], triples[1], triples[2], paint, (gain, gain, gain), 2.0, (middle[0], -0.4), disparity)
+    clouds = Paint(sample_clouds(rng, zenith / level)) if rng.random() < 0.6 else None
+    gain = 1.15 * level
+    return Backdrop(
+        make_triple(zenith), make_triple(horizon), make_triple(ground), clouds, (gain, gain, gain), 2.0,
+        (middle[0], -0.4), disparity,
+    )  # fmt: skip
 
 
 def calm_light(light: np.ndarray) -> np.ndarray:
@@ -159,7 +168,8 @@ def sample_clouds(rng: np.random.Generator, sky: np.ndarray) -> np.ndarray:
     share = np.clip((field_ - cover) * float(rng.uniform(1.5, 5.0)) + 0.5, 0, 1)[..., None]
     white = np.array([0.92, 0.93, 0.95]) * (0.75 + 0.25 * noise_field(rng, 256)[..., None])
     light = np.clip(sky + share * (white - sky), 0, 1)
-    return (255 * light ** (1 / GAMMA)).astype(np.uint8)
+    tile: np.ndarray = (255 * light ** (1 / GAMMA)).astype(np.uint8)
+    return tile
 
 
 def build_room(rng: np.random.Generator, dresser: Dresser) -> Room:
@@ -183,14 +193,15 @@ def build_room(rng: np.random.Generator, dresser: Dresser) -> Room:
     accented = int(rng.integers(4))
     for k, wall in enumerate(walls):
         here = place(wall.x, wall.y, turn=wall.turn)
-        room.placed.append(Placed(build_wall(wall.length, high, wall.holes), [accent if k == accented else common], here))
+        room.placed.append(
+            Placed(build_wall(wall.length, high, wall.holes), [accent if k == accented else common], here)
+        )
         for hole in wall.holes:
             room.placed.append(Placed(build_frame(rng, hole), [frames], here))
             x, y, z = wall.at(hole.middle, -_DEEP, hole.low + hole.high / 2)
             c, s = math.cos(wall.turn), math.sin(wall.turn)
             across = (c * hole.wide / 2, s * hole.wide / 2, 0.0)
-            color = (float(light[0]), float(light[1]), float(light[2]))
-            room.lights.append(Window((x, y, z), across, (0.0, 0.0, hole.high / 2), color))
+            room.lights.append(Window((x, y, z), across, (0.0, 0.0, hole.high / 2), make_triple(light)))
         tall = float(rng.uniform(0.05, 0.14))
         room.placed.append(
             Placed(build_boxes([0, -0.006, tall / 2], [wall.length, 0.012, tall], bevel=0.003), [frames], here)
@@ -202,7 +213,7 @@ def build_room(rng: np.random.Generator, dresser: Dresser) -> Room:
         out, rise = wall.turn + float(rng.uniform(-0.9, 0.9)), float(rng.uniform(0.3, 0.9))
         towards = (-math.sin(out), math.cos(out), rise)
         warm = float(rng.uniform(4, 11)) * np.array([1.0, 0.92, 0.78])
-        room.lights.append(Sun(towards, (float(warm[0]), float(warm[1]), float(warm[2])), 0.012))
+        room.lights.append(Sun(towards, make_triple(warm), 0.012))
     return room
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from stereo_exp.shapes.meshes.camera import StereoRig, look_at
 from stereo_exp.shapes.meshes.kinds.dress import Dresser
 from stereo_exp.shapes.meshes.kinds.placing import Piece, Taken, draw_piece, pile_on, turn_bounds
-from stereo_exp.shapes.meshes.kinds.room import WALLS, build_quad, sample_sky
+from stereo_exp.shapes.meshes.kinds.room import WALLS, build_quad, make_triple, sample_sky
 from stereo_exp.shapes.meshes.lights import Lamp, Light, Window
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed, place
 from stereo_exp.shapes.meshes.solids import build_boxes
@@ -17,8 +17,8 @@ from stereo_exp.shapes.scene import log_mix
 
 _THINGS = (14, 44)
 _LARGEST = 0.45  # metres
-_TOPS = {"wood": 3, "planks": 1, "fabric": 2, "none": 2, "faint": 2, "tiles": 0.7, "marble": 1, "photo": 0.7, "checker": 0.5,
-         "noise": 0.5, "stripes": 0.5}  # fmt: skip
+_TOPS = {"wood": 3, "planks": 1, "fabric": 2, "none": 2, "faint": 2, "tiles": 0.7, "marble": 1, "photo": 0.7,
+         "checker": 0.5, "noise": 0.5, "stripes": 0.5}  # fmt: skip
 _BEHIND = {**WALLS, "photo": 1.5, "noise": 1, "marble": 0.5, "glyphs": 0.5, "foliage": 0.5}
 
 
@@ -94,7 +94,7 @@ class Tabletop:
         c, s = math.cos(self._slant), math.sin(self._slant)
         if not self._corner:
             ring = np.array([[-half * c, back - half * s * 0.3, -1], [half * c, back + half * s * 0.3, -1]])
-            ring = np.vstack([ring, ring[::-1] + [0, 0, high + 1]])
+            ring = np.vstack([ring, ring[::-1] + np.array([0, 0, high + 1])])
             return [Placed(build_quad(ring), [self._walls[0]])]
         walls = []
         for k, sign in enumerate((-1, 1)):
@@ -129,7 +129,11 @@ class Tabletop:
         for _ in range(30):
             turn = float(rng.uniform(-math.pi, math.pi))
             x = float(rng.uniform(-0.55, 0.55)) * self.wide
-            y = float(rng.uniform(-0.45, 0.45)) if rng.random() < 0.35 else float(0.4 - 0.8 * rank + rng.normal(0, 0.12))
+            y = (
+                float(rng.uniform(-0.45, 0.45))
+                if rng.random() < 0.35
+                else float(0.4 - 0.8 * rank + rng.normal(0, 0.12))
+            )
             y = float(np.clip(y, -0.5, 0.45)) * self.deep
             box = turn_bounds(piece.bounds, turn, scale) + np.array([x, y, 0])
             if box[1, 1] < self.deep / 2 and taken.claim(box):
@@ -149,14 +153,8 @@ class Tabletop:
                 across = -across
             color = float(rng.uniform(3, 10)) * np.array([1.0, rng.uniform(0.85, 1.0), rng.uniform(0.65, 1.05)])
             position = towards * far
-            lights.append(Window(_triple(position), _triple(across), _triple(along), _triple(color)))
+            lights.append(Window(make_triple(position), make_triple(across), make_triple(along), make_triple(color)))
         if rng.random() < 0.3:
             color = float(rng.uniform(0.5, 2.5)) * np.array([1.0, 0.85, 0.65])
-            lights.append(Lamp(_triple(rng.uniform([-1.2, -0.8, 0.5], [1.2, 0.2, 1.3])), _triple(color), 0.05))
+            lights.append(Lamp(make_triple(rng.uniform([-1.2, -0.8, 0.5], [1.2, 0.2, 1.3])), make_triple(color), 0.05))
         return lights
-
-
-def _triple(vector: np.ndarray) -> tuple[float, float, float]:
-    return float(vector[0]), float(vector[1]), float(vector[2])
-
-

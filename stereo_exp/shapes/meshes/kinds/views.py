@@ -1,4 +1,5 @@
-"""Views of scenes: many of each scene, its things put elsewhere between some of them, from poses that show something."""
+"""Views of scenes: many of each scene, its things put elsewhere between some of them, from poses that show
+something."""
 
 from __future__ import annotations
 
@@ -127,11 +128,9 @@ def find_view(
     return best[1], key
 
 
-def _fit_baseline(
-    scene: MeshScene, rig: StereoRig, median: float, height: int, width: int
-) -> tuple[float, StereoRig]:
-    """The rig with the baseline that gives the median, or the widest that keeps the largest disparity in bounds, and how
-    bad the view is: 0 is good."""
+def _fit_baseline(scene: MeshScene, rig: StereoRig, median: float, height: int, width: int) -> tuple[float, StereoRig]:
+    """The rig with the baseline that gives the median, or the widest that keeps the largest disparity in bounds, and
+    how bad the view is: 0 is good."""
     # Of depth alone, so that one measure serves any baseline.
     trial = measure_pair(scene, rig, height, width).disparity_left * (640 / width)
     solid = trial > scene.backdrop.disparity * 1.001
