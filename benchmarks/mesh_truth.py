@@ -2,8 +2,8 @@
 
     python benchmarks/mesh_truth.py --pairs 50
 
-Prints the median residual of each kind by offset, and how fast pairs came; the last line is JSON. Exit code 1 if a pair's
-residual is least elsewhere.
+Prints the median residual of each kind by offset, and how fast pairs came; the last line is JSON. Exit code 1 if a
+pair's residual is least elsewhere.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _VIEWS = 12
 
 
 def find_residuals(left: np.ndarray, right: np.ndarray, disparity: np.ndarray, occlusion: np.ndarray) -> list[float]:
-    """The median difference, 0..255, at each of `OFFSETS`, of pixels that both cameras see, with texture, off outlines."""
+    """The median difference, 0..255, at each of `OFFSETS`, of pixels that both see, with texture, off outlines."""
     height, width = disparity.shape
     low, high = (each(disparity, np.ones((5, 5))) for each in (cv2.erode, cv2.dilate))
     texture = np.abs(cv2.Sobel(left.mean(axis=2).astype(np.float32), cv2.CV_32F, 1, 0)) > 12
@@ -51,7 +51,7 @@ def main() -> None:
     summary, wrong = {}, 0
     print("kind       " + "".join(f"{offset:8.2f}" for offset in OFFSETS) + "   least at 0   bare   s a pair")
     with exit_on_user_error():
-        from stereo_exp.shapes.meshes.kinds.views import sample_views
+        from stereo_exp.shapes import sample_views
 
         for kind in options.kinds.split(","):
             rows, bare, seconds = [], 0, 0.0

@@ -7,14 +7,17 @@ even a small set holds each by its share.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from stereo_exp.shapes.meshes.kinds import MESH_WEIGHTS
 from stereo_exp.shapes.raster import Pair, render_scene
 from stereo_exp.shapes.scenes import KINDS, SPLITS, sample_scene
+
+if TYPE_CHECKING:
+    from stereo_exp.shapes.meshes.models import Source
 
 BLOCK = 12
 """Pairs of a block."""
@@ -48,7 +51,7 @@ def choose_kind(seed: int, split: str, block: int, scenes: Mapping[str, float]) 
 
 def render_block(
     seed: int, split: str, block: int, height: int, width: int, scenes: Mapping[str, float],
-    wanted: Collection[int] = range(BLOCK),
+    wanted: Collection[int] = range(BLOCK), models: Sequence[Source] = (),
 ) -> Iterator[Member]:  # fmt: skip
     """Pairs of a block, each drawn when it is asked for.
 
@@ -59,6 +62,7 @@ def render_block(
         height, width: px.
         scenes: relative shares of `ALL_KINDS`.
         wanted: which of the block's pairs, 0..`BLOCK` − 1.
+        models: models from outside, for scenes of meshes.
 
     Raises:
         UserError: the block is of meshes, and the extra [render] is not installed.
@@ -73,7 +77,7 @@ def render_block(
     from stereo_exp.shapes.meshes.kinds.views import sample_views
 
     own = int(_generate(seed, split, block + 1).integers(2**62))
-    for view in sample_views(kind, own, height, width, wanted=wanted):
+    for view in sample_views(kind, own, height, width, wanted=wanted, models=models):
         yield Member(block * BLOCK + view.number, kind, Pair(*view.pair[:4]))
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +24,9 @@ from stereo_exp.geometry import encode_pfm, encode_png
 from stereo_exp.shapes.blocks import ALL_KINDS, BLOCK, MESH_VERSION, has_meshes, render_block
 from stereo_exp.shapes.raster import Pair, render_scene
 from stereo_exp.shapes.scenes import WEIGHTS, sample_scene
+
+if TYPE_CHECKING:
+    from stereo_exp.shapes.meshes.models import Source
 
 # Where the files of a set lie: SceneFlow's own folders, as its download unpacks them.
 #
@@ -75,7 +79,8 @@ Progress = Callable[[int, int], None]
 class Parameters:
     """What a set is made from, as `shapes.json` records it.
 
-    Height, width: pixels; train, test: pairs; scenes: share of each kind, by name.
+    Height, width: pixels; train, test: pairs; scenes: share of each kind, by name; models: those from outside that
+    scenes of meshes may use.
     """
 
     train: int
@@ -84,6 +89,7 @@ class Parameters:
     width: int
     seed: int
     scenes: dict[str, float]
+    models: tuple[Source, ...] = ()
 
     def __post_init__(self) -> None:
         for key in ("train", "test", "seed"):
@@ -104,13 +110,21 @@ class Parameters:
                 raise ArgumentError("scenes", f"{name}={share}", "a share must be 0 or more", f"set {name} to 1")
         if not any(self.scenes.values()):
             raise ArgumentError("scenes", "{}", "at least one kind has a share above 0", "give room=1")
+        if self.models and not has_meshes(self.scenes):
+            rule = "only scenes of meshes show models"
+            raise ArgumentError("models", len(self.models), rule, "give {scenes} furnished=1 besides")
 
     def record(self) -> dict[str, object]:
         """The content of `shapes.json`."""
-        if has_meshes(self.scenes):
-            versions = {"generator_version": GENERATOR_VERSION, "mesh_version": MESH_VERSION}
-            return {"dataset": "scenes", **versions, **asdict(self)}
-        return {"dataset": "shapes", "generator_version": GENERATOR_VERSION, **asdict(self)}
+        facts = asdict(self)
+        del facts["models"]
+        if not has_meshes(self.scenes):
+            return {"dataset": "shapes", "generator_version": GENERATOR_VERSION, **facts}
+        versions = {"generator_version": GENERATOR_VERSION, "mesh_version": MESH_VERSION}
+        # Names, not folders: the same models may lie elsewhere another time.
+        names = "\n".join(f"{Path(source.path).name}:{source.member}" for source in self.models)
+        facts["models"] = hashlib.sha256(names.encode()).hexdigest()[:8] if self.models else None
+        return {"dataset": "scenes", **versions, **facts}
 
 
 @dataclass(frozen=True)
@@ -139,6 +153,7 @@ def render_dataset(
     scenes: Mapping[str, float] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
+    models: Sequence[Source] = (),
 ) -> RenderReport:
     """Render *shapes* into `out`, or finish what an earlier run with the same parameters began.
 
@@ -153,13 +168,14 @@ def render_dataset(
         workers: processes; None takes one for each core this process may use. 1 renders in this process. More
             are spawned, so a script that asks for them needs the usual `if __name__ == "__main__"`.
         progress: called in this process with (pairs done, pairs in all), first with those already there.
+        models: from outside, as `find_models` found them, for scenes of meshes.
 
     Raises:
         UserError: a parameter is out of range, or the folder holds another set or cannot be written.
     """
     started = time.perf_counter()
     shares = {name: float(share) for name, share in sorted((WEIGHTS if scenes is None else scenes).items())}
-    parameters = Parameters(train, test, height, width, seed, shares)
+    parameters = Parameters(train, test, height, width, seed, shares, tuple(models))
     if workers is None:
         workers = _available_cores()
     elif workers < 1:
@@ -217,7 +233,7 @@ def _render_chunk(out: Path, parameters: Parameters, jobs: list[tuple[str, int]]
         split, first = jobs[0]
         block = first // BLOCK
         wanted = [index - block * BLOCK for _, index in jobs]
-        for member in render_block(parameters.seed, split, block, *size, parameters.scenes, wanted):
+        for member in render_block(parameters.seed, split, block, *size, parameters.scenes, wanted, parameters.models):
             _write(out, split, member.number, member.pair)
         return len(jobs)
     for split, index in jobs:

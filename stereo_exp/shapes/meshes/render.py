@@ -19,7 +19,7 @@ from stereo_exp.shapes.meshes.shade import PLACES, Frame, color_pixels, find_bus
 from stereo_exp.shapes.meshes.smooth import Sheet, smooth_light, smooth_two
 from stereo_exp.shapes.meshes.surfaces import Surface, find_surface
 
-_DIRECT_LEVELS, _BOUNCED_LEVELS, _SHINE_LEVELS = 3, 5, 3
+_DIRECT_LEVELS, _BOUNCED_LEVELS, _SHINE_LEVELS = 3, 6, 3
 _SAME = 0.02  # share of depth within which a place seen from the left is the one seen from the right
 _HIDDEN = 0.05  # px by which something must stand out to hide what lies behind it
 

@@ -40,7 +40,8 @@ def smooth_two(first: np.ndarray, second: np.ndarray, sheet: Sheet, levels: tupl
         first, second = _spread(first, second, True, sheet, 1 << level)
     for level in range(levels[0], levels[1]):
         second, _ = _spread(second, second, False, sheet, 1 << level)
-    return first + second
+    total: np.ndarray = first + second
+    return total
 
 
 @jit

@@ -101,11 +101,10 @@ def test_things_are_piled_where_there_is_room() -> None:
     from stereo_exp.shapes.meshes.kinds.placing import Piece, draw_piece
     from stereo_exp.shapes.meshes.scene import place
     from stereo_exp.shapes.meshes.thing import Thing
-    from stereo_exp.shapes.meshes.things.catalogue import THINGS
 
     rng = np.random.default_rng(0)
     board = Thing("board", box((-0.6, -0.4, 0.0), (0.6, 0.4, 0.7)), ("wood",), ("floor",))
-    support = Piece(board, Dresser(rng).dress(board), next(iter(THINGS.values())))
+    support = Piece(board, Dresser(rng).dress(board))
     spots = find_spots(rng, support, 50)
     assert len(spots) > 20
     np.testing.assert_allclose(spots[:, 2], 0.7, atol=1e-5)

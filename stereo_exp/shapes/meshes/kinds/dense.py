@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from stereo_exp.shapes.meshes.kinds.dress import Dresser
 from stereo_exp.shapes.meshes.kinds.placing import Piece, Taken, draw_piece, draw_rotation
 from stereo_exp.shapes.meshes.kinds.room import WALLS, build_quad, make_triple, sample_sky
 from stereo_exp.shapes.meshes.lights import Lamp, Light, Sun
+from stereo_exp.shapes.meshes.models import Source
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed
 from stereo_exp.shapes.scene import log_mix
 
@@ -24,12 +26,15 @@ class Dense:
 
     Args:
         rng: the scene's.
+        models: models from outside that it may hold.
     """
 
     name = "dense"
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.dresser = Dresser(rng, odd=float(rng.uniform(0.25, 0.7)), bare=float(rng.uniform(0.02, 0.25)))
+    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = ()) -> None:
+        self.dresser = Dresser(
+            rng, odd=float(rng.uniform(0.25, 0.7)), bare=float(rng.uniform(0.02, 0.25)), models=models
+        )
         self._pieces = [draw_piece(rng, self.dresser, "air", faces=2000) for _ in range(_KINDS)]
         self._number = int(rng.integers(*_NUMBER))
         sky = sample_sky(rng, 0.6)

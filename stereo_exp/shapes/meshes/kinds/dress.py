@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from stereo_exp.shapes.meshes.material import Material
+from stereo_exp.shapes.meshes.models import Model, Source, read_model
 from stereo_exp.shapes.meshes.paints import GAMMA, Paint
 from stereo_exp.shapes.meshes.thing import Thing
 from stereo_exp.shapes.scene import log_mix, pick
@@ -64,6 +66,7 @@ ODD = {
 _OWN_COLORS = ("leaf", "bark", "soil", "leather", "wicker", "rubber", "stone")
 _SIDE = 256  # texels of a tile
 _OWN = 4  # different tiles of a stuff in one scene
+_FROM_OUTSIDE = 0.5  # share of things that are models from outside, where there are any
 _DRIFT = 0.22  # spread of tints, as a power of e
 
 
@@ -74,10 +77,18 @@ class Dresser:
         rng: the scene's.
         odd: the chance that a part is covered with any paint at all in place of its stuff's; None draws it.
         bare: the chance that it is one plain colour; None draws it.
+        models: models from outside that the scene may use.
     """
 
-    def __init__(self, rng: np.random.Generator, odd: float | None = None, bare: float | None = None) -> None:
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        odd: float | None = None,
+        bare: float | None = None,
+        models: Sequence[Source] = (),
+    ) -> None:
         self._rng = rng
+        self._models = models
         self.odd = float(rng.choice([0.05, 0.25, 0.5])) if odd is None else odd
         self.bare = float(rng.choice([0.02, 0.12, 0.4], p=[0.4, 0.4, 0.2])) if bare is None else bare
         self._paints: dict[str, list[Paint]] = {}
@@ -85,6 +96,19 @@ class Dresser:
     def dress(self, thing: Thing, odd: float | None = None) -> list[Material]:
         """A material for each slot of a thing; `odd` in place of the scene's own chance."""
         return [self.choose(stuff, odd) for stuff in thing.stuffs]
+
+    def choose_model(self, where: str) -> Model | None:
+        """A model from outside for a place, half of the time, where there are such; clad anew now and then."""
+        rng = self._rng
+        if not len(self._models) or rng.random() > _FROM_OUTSIDE:
+            return None
+        for _ in range(6):
+            model = read_model(self._models[int(rng.integers(len(self._models)))])
+            if where in model.thing.places:
+                if rng.random() < self.odd:
+                    return Model(model.thing, self.dress(model.thing), model.elevation)
+                return model
+        return None
 
     def choose(self, stuff: str, odd: float | None = None) -> Material:
         """A material for a part made of a stuff."""

@@ -7,6 +7,7 @@ Floating things in a furnished room are what taught most in the study that varie
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from stereo_exp.shapes.meshes.kinds.dress import Dresser
 from stereo_exp.shapes.meshes.kinds.placing import Piece, Taken, draw_piece, float_about, pile_on, turn_bounds
 from stereo_exp.shapes.meshes.kinds.room import build_room, make_triple
 from stereo_exp.shapes.meshes.lights import Lamp, Light
+from stereo_exp.shapes.meshes.models import Source
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed, place
 from stereo_exp.shapes.scene import log_mix
 
@@ -27,13 +29,14 @@ class Furnished:
 
     Args:
         rng: the scene's.
+        models: models from outside that it may hold.
         floaters: whether things float in it.
     """
 
     name = "furnished"
 
-    def __init__(self, rng: np.random.Generator, *, floaters: bool = True) -> None:
-        self.dresser = Dresser(rng)
+    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = (), *, floaters: bool = True) -> None:
+        self.dresser = Dresser(rng, models=models)
         self.room = build_room(rng, self.dresser)
         size = self.room.wide * self.room.deep
         number = int(rng.integers(9, 18 + int(size / 3)))
@@ -92,7 +95,7 @@ class Furnished:
 
     def _find_place(self, rng: np.random.Generator, piece: Piece, taken: Taken) -> np.ndarray | None:
         room, flat = self.room, float(piece.bounds[1, 2]) < 0.05
-        along = piece.maker.backed or (rng.random() < 0.35 and not flat)
+        along = piece.backed or (rng.random() < 0.35 and not flat)
         for _ in range(20):
             if along:
                 wall = room.walls[int(rng.integers(4))]
@@ -131,7 +134,7 @@ class Furnished:
                 wall = self.room.walls[int(rng.integers(4))]
                 low, high = piece.bounds
                 left = wall.length / 2 - float(high[0] - low[0]) / 2 - 0.1
-                z = float(rng.uniform(*piece.maker.elevation)) - float(low[2])
+                z = float(rng.uniform(*piece.elevation)) - float(low[2])
                 if left <= 0 or z + high[2] > self.room.high - 0.05:
                     continue
                 at = float(rng.uniform(-left, left))

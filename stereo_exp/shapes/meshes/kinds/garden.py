@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from stereo_exp.shapes.meshes.kinds.placing import Taken, draw_piece, turn_bound
 from stereo_exp.shapes.meshes.kinds.room import make_triple, sample_sky
 from stereo_exp.shapes.meshes.lights import Light, Sun
 from stereo_exp.shapes.meshes.mesh import Mesh
+from stereo_exp.shapes.meshes.models import Source
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed, place
 from stereo_exp.shapes.meshes.solids import build_boxes, make_mesh
 from stereo_exp.shapes.scene import log_mix
@@ -26,12 +28,15 @@ class Garden:
 
     Args:
         rng: the scene's.
+        models: models from outside that it may hold.
     """
 
     name = "garden"
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.dresser = Dresser(rng, odd=float(rng.choice([0.0, 0.05, 0.2])), bare=float(rng.uniform(0, 0.15)))
+    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = ()) -> None:
+        self.dresser = Dresser(
+            rng, odd=float(rng.choice([0.0, 0.05, 0.2])), bare=float(rng.uniform(0, 0.15)), models=models
+        )
         self._pieces = [draw_piece(rng, self.dresser, "ground", faces=25_000) for _ in range(int(rng.integers(12, 22)))]
         self._ground = self.dresser.cover(_GROUNDS, (0.5, 1.6), pale=0.8)
         self._fronts = [self.dresser.cover(_FRONTS, (3.0, 9.0)) for _ in range(int(rng.integers(0, 4)))]

@@ -14,16 +14,17 @@ from stereo_exp.shapes.meshes.mesh import Mesh
 from stereo_exp.shapes.meshes.scene import Placed, place
 from stereo_exp.shapes.meshes.thing import Thing
 from stereo_exp.shapes.meshes.things.catalogue import choose_maker
-from stereo_exp.shapes.meshes.things.maker import Maker
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A thing with its materials, ready to be placed again and again."""
+    """A thing with its materials, ready to be placed again and again; whether it stands with its back to a wall, and
+    how high it hangs there, least and most, metres."""
 
     thing: Thing
     materials: list[Material]
-    maker: Maker
+    backed: bool = False
+    elevation: tuple[float, float] = (0.0, 0.0)
 
     @property
     def mesh(self) -> Mesh:
@@ -50,12 +51,15 @@ def draw_piece(
     odd: float | None = None,
 ) -> Piece:  # fmt: skip
     """A thing for a place, by the makers' shares, of at most so many metres and triangles."""
+    model = dresser.choose_model(where)
+    if model is not None and len(model.thing.mesh.faces) <= 5 * faces and float(model.thing.size.max()) <= largest:
+        return Piece(model.thing, model.materials)
     for _ in range(12):
         maker = choose_maker(rng, where)
         thing = maker(rng)
         if len(thing.mesh.faces) <= faces and float(thing.size.max()) <= largest:
             break
-    return Piece(thing, dresser.dress(thing, odd), maker)
+    return Piece(thing, dresser.dress(thing, odd), maker.backed, maker.elevation)
 
 
 def turn_bounds(bounds: np.ndarray, turn: float, scale: float = 1.0) -> np.ndarray:

@@ -3,7 +3,7 @@ something."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from stereo_exp.shapes.meshes.kinds.dense import Dense
 from stereo_exp.shapes.meshes.kinds.furnished import Furnished
 from stereo_exp.shapes.meshes.kinds.garden import Garden
 from stereo_exp.shapes.meshes.kinds.tabletop import Tabletop
+from stereo_exp.shapes.meshes.models import Source
 from stereo_exp.shapes.meshes.render import MeshPair, measure_pair, render_pair
 from stereo_exp.shapes.meshes.scene import MeshScene
 from stereo_exp.shapes.scene import log_mix
@@ -46,7 +47,7 @@ class World(Protocol):
         ...
 
 
-WORLDS: dict[str, Callable[[np.random.Generator], World]] = {
+WORLDS: dict[str, Callable[[np.random.Generator, Sequence[Source]], World]] = {
     "furnished": Furnished,
     "dense": Dense,
     "tabletop": Tabletop,
@@ -67,8 +68,9 @@ class View:
 
 
 def sample_views(
-    kind: str, seed: int, height: int, width: int, *, wanted: Collection[int] = range(VIEWS), lit: bool = True
-) -> Iterator[View]:
+    kind: str, seed: int, height: int, width: int, *, wanted: Collection[int] = range(VIEWS), lit: bool = True,
+    models: Sequence[Source] = (),
+) -> Iterator[View]:  # fmt: skip
     """Views of one scene, each drawn when it is asked for.
 
     Args:
@@ -77,6 +79,7 @@ def sample_views(
         height, width: px.
         wanted: numbers of the views; each looks the same whichever others are asked for.
         lit: False gives paint in even light.
+        models: models from outside that scenes may use; the views depend on them too.
 
     Raises:
         UserError: the extra [render] is not installed.
@@ -85,7 +88,7 @@ def sample_views(
     if kind not in WORLDS:
         raise ArgumentError("kind", kind, f"they are {', '.join(WORLDS)}", "name one of them")
     base = np.random.SeedSequence(seed, spawn_key=(list(WORLDS).index(kind),))
-    world = WORLDS[kind](_generator(base, 0))
+    world = WORLDS[kind](_generator(base, 0), models)
     # One sequence of medians for a scene, so that its views spread over the range.
     start = _generator(base, 1).random()
     scene, arranged = None, -1
