@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+Numbers: TypeAlias = ArrayLike | Sequence[object]
+"""What makes an array of numbers; lists of lists that mix int and float are `list[object]` to a checker of types."""
 
 
 @lru_cache(maxsize=512)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from stereo_exp.base import ArgumentError
+from stereo_exp.shapes.meshes.grids import Numbers
 from stereo_exp.shapes.meshes.mesh import Mesh
 from stereo_exp.shapes.meshes.solids import make_mesh
 
@@ -14,7 +14,7 @@ CREASE = np.cos(np.radians(38))
 
 
 def build_lathe(
-    profile: ArrayLike,
+    profile: Numbers,
     segments: int = 24,
     rim: np.ndarray | None = None,
     closed: bool = False,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from stereo_exp.base import ArgumentError
-from stereo_exp.shapes.meshes.grids import smooth_points
+from stereo_exp.shapes.meshes.grids import Numbers, smooth_points
 from stereo_exp.shapes.meshes.mesh import Mesh, merge_meshes
 from stereo_exp.shapes.meshes.solids import make_mesh
 
@@ -21,14 +20,15 @@ def measure_area(outline: np.ndarray) -> float:
     return float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum() / 2)
 
 
-def cut_ears(outline: ArrayLike) -> np.ndarray:
+def cut_ears(outline: Numbers) -> np.ndarray:
     """Triangles of a simple polygon that turns counter-clockwise: (k − 2)×3 indices of its points.
 
     Raises:
         ArgumentError: it crosses itself, or turns clockwise.
     """
     points = np.asarray(outline, float)
-    x, y = points[:, 0].tolist(), points[:, 1].tolist()
+    x: list[float] = points[:, 0].tolist()
+    y: list[float] = points[:, 1].tolist()
 
     def side(i: int, j: int, k: int) -> float:
         return (x[j] - x[i]) * (y[k] - y[i]) - (y[j] - y[i]) * (x[k] - x[i])
@@ -97,7 +97,7 @@ def _bridge(outer: np.ndarray, hole: np.ndarray, others: Sequence[np.ndarray]) -
     raise ArgumentError("holes", len(hole), "lie within the outline, apart from one another", "move it inwards")
 
 
-def build_plate(outline: ArrayLike, thick: float, holes: Sequence[ArrayLike] = ()) -> Mesh:
+def build_plate(outline: Numbers, thick: float, holes: Sequence[Numbers] = ()) -> Mesh:
     """A board with an outline, lying on z = 0, seen from above.
 
     Args:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from stereo_exp.base import ArgumentError
-from stereo_exp.shapes.meshes.grids import join_rows, measure_along, number_copies
+from stereo_exp.shapes.meshes.grids import Numbers, join_rows, measure_along, number_copies
 from stereo_exp.shapes.meshes.mesh import Mesh
 from stereo_exp.shapes.meshes.solids import make_mesh
 
@@ -22,7 +21,7 @@ def find_normals(points: np.ndarray, closed: bool = False) -> np.ndarray:
     return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12))
 
 
-def build_sheet(points: ArrayLike, thick: float, closed: bool = False, sink: bool = False) -> Mesh:
+def build_sheet(points: Numbers, thick: float, closed: bool = False, sink: bool = False) -> Mesh:
     """A sheet of some thickness; u runs along the rows, v from row to row.
 
     Args:
@@ -77,7 +76,7 @@ def build_sheet(points: ArrayLike, thick: float, closed: bool = False, sink: boo
 
 
 def build_leaves(
-    outline: ArrayLike, frames: np.ndarray, fold: float = 0.15, curl: float = 0.0, thick: float = 0.0004
+    outline: Numbers, frames: np.ndarray, fold: float = 0.15, curl: float = 0.0, thick: float = 0.0004
 ) -> Mesh:
     """Leaves with a midrib: closed bodies that are sharp at the rim.
 

@@ -12,9 +12,9 @@ from functools import lru_cache
 from itertools import product
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from stereo_exp.base import ArgumentError
+from stereo_exp.shapes.meshes.grids import Numbers
 from stereo_exp.shapes.meshes.mesh import Mesh
 
 _RIGHT = np.array([[[0, -1, 0], [0, 1, 0]], [[1, 0, 0], [-1, 0, 0]], [[-1, 0, 0], [1, 0, 0]]], np.float64)
@@ -93,12 +93,12 @@ def _box_template() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int
 
 
 def build_boxes(
-    centers: ArrayLike,
-    sizes: ArrayLike,
+    centers: Numbers,
+    sizes: Numbers,
     bevel: float = 0.0,
     turns: np.ndarray | None = None,
     grain: bool = False,
-    taper: ArrayLike = 1.0,
+    taper: Numbers = 1.0,
 ) -> Mesh:
     """Boxes, 12 triangles each, or 44 with bevelled edges.
 
@@ -165,7 +165,7 @@ def _icosphere(level: int) -> tuple[np.ndarray, np.ndarray]:
     return vertices, faces
 
 
-def build_balls(centers: ArrayLike, radii: ArrayLike, level: int = 2, turns: np.ndarray | None = None) -> Mesh:
+def build_balls(centers: Numbers, radii: Numbers, level: int = 2, turns: np.ndarray | None = None) -> Mesh:
     """Ellipsoids of 20·4^level triangles each.
 
     Args:

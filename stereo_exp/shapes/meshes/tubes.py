@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from stereo_exp.base import ArgumentError
-from stereo_exp.shapes.meshes.grids import join_rows, measure_along, number_copies
+from stereo_exp.shapes.meshes.grids import Numbers, join_rows, measure_along, number_copies
 from stereo_exp.shapes.meshes.mesh import Mesh
 from stereo_exp.shapes.meshes.solids import make_mesh
 
@@ -70,11 +69,11 @@ def _carry(vector: np.ndarray, here: np.ndarray, there: np.ndarray, step: np.nda
 
 
 def build_tubes(
-    paths: ArrayLike,
-    radii: ArrayLike,
+    paths: Numbers,
+    radii: Numbers,
     sides: int = 8,
     flat: float = 1.0,
-    up: ArrayLike | None = None,
+    up: Numbers | None = None,
     closed: bool = False,
 ) -> Mesh:
     """Tubes along paths that all have k points; u runs along, v around.
@@ -137,7 +136,7 @@ def _close_ends(
     return number_copies(np.concatenate([start, end]), count, 2 * sides), uv, own
 
 
-def build_rods(starts: ArrayLike, ends: ArrayLike, radii: ArrayLike, sides: int = 8, flat: float = 1.0) -> Mesh:
+def build_rods(starts: Numbers, ends: Numbers, radii: Numbers, sides: int = 8, flat: float = 1.0) -> Mesh:
     """Straight rods.
 
     Args:
@@ -151,7 +150,7 @@ def build_rods(starts: ArrayLike, ends: ArrayLike, radii: ArrayLike, sides: int 
     return build_tubes(np.stack([a, b], axis=1), radii, sides, flat)
 
 
-def draw_helix(radius: ArrayLike, rise: float, turns: float, steps: int = 12) -> np.ndarray:
+def draw_helix(radius: Numbers, rise: float, turns: float, steps: int = 12) -> np.ndarray:
     """Points of a helix about z from z = 0: k×3, metres.
 
     Args:

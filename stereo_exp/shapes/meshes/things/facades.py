@@ -16,10 +16,10 @@ from stereo_exp.shapes.meshes.tubes import build_rods
 def _draw_opening(x: float, z: float, wide: float, high: float, arched: bool) -> np.ndarray:
     """An opening's outline, its sill at z, its middle at x; metres."""
     if not arched:
-        return draw_rectangle(wide, high) + np.array([x, z + high / 2])
+        return np.asarray(draw_rectangle(wide, high) + np.array([x, z + high / 2]))
     t = np.linspace(0, np.pi, 11)
     top = np.column_stack([wide / 2 * np.cos(t), high - wide / 2 + wide / 2 * np.sin(t)])
-    return np.concatenate([[[-wide / 2, 0], [wide / 2, 0]], top]) + np.array([x, z])
+    return np.asarray(np.concatenate([[[-wide / 2, 0], [wide / 2, 0]], top]) + np.array([x, z]))
 
 
 @register("ground", share=1.5, backed=True)
@@ -158,8 +158,8 @@ def _add_relief(kit: Kit, trim: int, wide: float, high: float, storey: float, fl
     pipe = kit.pick("metal")
     x = wide / 2 - 0.4
     kit.add(pipe, build_rods([x, front - 0.09, 0.0], [x, front - 0.09, high], 0.05, 10))
-    for z in np.arange(1.0, high, 1.6):
-        kit.add(pipe, build_boxes([x, front - 0.06, z], [0.14, 0.09, 0.03]))
+    for clip in np.arange(1.0, high, 1.6):
+        kit.add(pipe, build_boxes([x, front - 0.06, clip], [0.14, 0.09, 0.03]))
     if floors > 1 and rng.random() < 0.5:
         _add_balcony(kit, trim, rng.uniform(1.2, 2.2), storey + 0.35, front)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from stereo_exp.shapes.meshes.grids import smooth_points
+from stereo_exp.shapes.meshes.grids import Numbers, smooth_points
 from stereo_exp.shapes.meshes.lathe import build_lathe
 from stereo_exp.shapes.meshes.sheets import build_leaves
 from stereo_exp.shapes.meshes.things.kit import Kit, aim_frames, turn_about
@@ -16,7 +15,7 @@ from stereo_exp.shapes.meshes.tubes import build_tubes
 ROUND = ("apple", "orange", "pear", "lemon", "tomato", "pumpkin")
 
 
-def add_fruit(kit: Kit, size: float, at: ArrayLike, kind: str | None = None) -> None:
+def add_fruit(kit: Kit, size: float, at: Numbers, kind: str | None = None) -> None:
     """One fruit of `size` metres across about a point, lying anyhow."""
     rng = kit.rng
     name = str(rng.choice(ROUND)) if kind is None else kind

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from stereo_exp.base import ArgumentError
-from stereo_exp.shapes.meshes.grids import number_copies
+from stereo_exp.shapes.meshes.grids import Numbers, number_copies
 from stereo_exp.shapes.meshes.mesh import Mesh, merge_meshes
 from stereo_exp.shapes.meshes.thing import STUFFS, Thing
 
@@ -37,7 +36,7 @@ class Kit:
         return len(self._stuffs) - 1
 
     @contextmanager
-    def move(self, at: ArrayLike, turn: np.ndarray | None = None) -> Iterator[None]:
+    def move(self, at: Numbers, turn: np.ndarray | None = None) -> Iterator[None]:
         """Within it every part is turned and moved besides: for what is put together in its own frame.
 
         Args:
@@ -56,9 +55,9 @@ class Kit:
         self,
         slot: int,
         mesh: Mesh,
-        at: ArrayLike = (0.0, 0.0, 0.0),
+        at: Numbers = (0.0, 0.0, 0.0),
         turn: np.ndarray | None = None,
-        scale: ArrayLike = 1.0,
+        scale: Numbers = 1.0,
     ) -> None:
         """One part, scaled, then turned, then moved.
 
@@ -79,7 +78,7 @@ class Kit:
         self._slots.append(slot)
 
     def put(
-        self, thing: Thing, at: ArrayLike = (0.0, 0.0, 0.0), turn: np.ndarray | None = None, scale: float = 1.0
+        self, thing: Thing, at: Numbers = (0.0, 0.0, 0.0), turn: np.ndarray | None = None, scale: float = 1.0
     ) -> None:
         """A whole thing with all its materials."""
         start = len(self._stuffs)
@@ -102,7 +101,7 @@ class Kit:
         return Thing(name, settled, tuple(self._stuffs[slot] for slot in used), tuple(places))
 
 
-def turn_about(axis: int | ArrayLike, angle: ArrayLike) -> np.ndarray:
+def turn_about(axis: int | Numbers, angle: Numbers) -> np.ndarray:
     """Rotation matrices, 3×3 or one for each angle: n×3×3.
 
     Args:
@@ -136,7 +135,7 @@ def repeat_mesh(mesh: Mesh, frames: np.ndarray) -> Mesh:
 
 
 def aim_frames(
-    origins: np.ndarray, ways: np.ndarray, lengths: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0), wide: ArrayLike = 1.0
+    origins: np.ndarray, ways: np.ndarray, lengths: Numbers, up: Numbers = (0.0, 0.0, 1.0), wide: Numbers = 1.0
 ) -> np.ndarray:
     """Frames n×3×4 for leaves and copies: x along a direction, y to the left, z as near to `up` as can be.
 
@@ -154,4 +153,6 @@ def aim_frames(
     y /= np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-9)
     z = np.cross(x, y)
     length = np.broadcast_to(np.asarray(lengths, float), len(x))[:, None]
-    return np.stack([x * length, y * length * np.reshape(wide, (-1, 1)), z * length, origins], axis=2)
+    return np.stack(
+        [x * length, y * length * np.reshape(np.asarray(wide, float), (-1, 1)), z * length, origins], axis=2
+    )

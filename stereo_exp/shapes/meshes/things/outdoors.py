@@ -357,12 +357,12 @@ def build_garden_tools(kit: Kit) -> None:
                 )
                 kit.add(iron, build_plate(blade, 0.004), turn=stand_upright())
                 continue
-            wide = rng.uniform(0.2, 0.4)
-            x = np.linspace(-0.5, 0.5, {"rake": 14, "fork": 4, "broom": 40}[str(head)]) * wide
+            span = rng.uniform(0.2, 0.4)
+            x = np.linspace(-0.5, 0.5, {"rake": 14, "fork": 4, "broom": 40}[str(head)]) * span
             top = 0.16
             start = np.column_stack([x * (0.6 if head == "broom" else 1.0), rng.normal(0, 0.006, len(x)), 0 * x + top])
             end = np.column_stack(
                 [x, 0 * x - (0.06 if head == "rake" else 0.0), 0 * x + (top - 0.02 if head == "rake" else 0.0)]
             )
             kit.add(iron, build_rods(start, end, 0.0015 if head == "broom" else 0.004, 4))
-            kit.add(iron, build_rods([-wide / 2, 0, top], [wide / 2, 0, top], 0.011, 6))
+            kit.add(iron, build_rods([-span / 2, 0, top], [span / 2, 0, top], 0.011, 6))

@@ -321,8 +321,8 @@ def build_cactus(kit: Kit) -> None:
             [0, 0, height * 0.85]
         )
         kit.add(body, build_lathe(profile, segments, rim), spot)
-        k, a = np.meshgrid(np.arange(2, 11), np.arange(ribs) * 2 * np.pi / ribs)
-        k, a = k.ravel(), a.ravel()
+        k = np.tile(np.arange(2, 11), ribs)
+        a = np.repeat(np.arange(ribs) * 2 * np.pi / ribs, 9)
         way = np.stack([-np.sin(a), np.cos(a), 0 * a], axis=1)
         foot = way * (profile[k, 0] * rim.max())[:, None] + np.column_stack([0 * a, 0 * a, profile[k, 1]])
         tips = foot + (way + rng.normal(0, 0.4, way.shape)) * radius * 0.12

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from stereo_exp.shapes.meshes.grids import Numbers
 from stereo_exp.shapes.meshes.mesh import Mesh
 from stereo_exp.shapes.meshes.solids import build_balls, make_mesh, map_box, shade_flat
 from stereo_exp.shapes.meshes.things.kit import Kit, turn_about
@@ -13,7 +13,7 @@ from stereo_exp.shapes.meshes.things.maker import register
 
 def build_lump(
     rng: np.random.Generator,
-    radii: ArrayLike,
+    radii: Numbers,
     level: int = 3,
     rough: float = 0.12,
     cuts: int = 0,

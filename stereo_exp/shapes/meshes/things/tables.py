@@ -70,11 +70,11 @@ def _add_legs(kit: Kit, frame: int, wide: float, deep: float, under: float, turn
     thick = rng.uniform(0.025, 0.08) * min(1.0, wide)
     spread = CORNERS * [wide * 0.44 - thick / 2, deep * 0.4 - thick / 2]
     if turned:
-        z = np.linspace(0, under, 11)
+        up = np.linspace(0, under, 11)
         radius = thick / 2 * (1 + rng.uniform(-0.45, 0.35, 11))
-        profile = np.concatenate([[[0, 0]], smooth_points(np.column_stack([radius, z]), 22), [[0, under]]])
+        profile = np.concatenate([[[0, 0]], smooth_points(np.column_stack([radius, up]), 22), [[0, under]]])
         leg = build_lathe(profile, 12)
-        for x, y in spread:
+        for x, y in spread.tolist():
             kit.add(frame, leg, [x, y, 0])
     else:
         lean = rng.choice([0.0, rng.uniform(0, 0.08)])
@@ -85,7 +85,7 @@ def _add_legs(kit: Kit, frame: int, wide: float, deep: float, under: float, turn
         )
     if rng.random() < 0.7:
         apron = rng.uniform(0.04, 0.12) * min(1.0, under / 0.6)
-        z, (x, y) = under - apron / 2, spread[2]
+        z, x, y = under - apron / 2, float(spread[2, 0]), float(spread[2, 1])
         at = [[0, -y, z], [0, y, z], [-x, 0, z], [x, 0, z]]
         size = [[2 * x, 0.02, apron], [2 * x, 0.02, apron], [0.02, 2 * y, apron], [0.02, 2 * y, apron]]
         kit.add(frame, build_boxes(at, size, 0.002, grain=True))
@@ -152,8 +152,8 @@ def build_desk(kit: Kit) -> None:
         kit.add(
             top, build_boxes([0, deep / 2 - reach / 2, height + rise], [wide * 0.96, reach, 0.018], 0.002, grain=True)
         )
-        x = np.array([-0.46, 0.46, rng.uniform(-0.2, 0.2)]) * wide
-        at = np.column_stack([x, np.full(3, deep / 2 - reach / 2), np.full(3, height + rise / 2 - 0.004)])
+        posts = np.array([-0.46, 0.46, rng.uniform(-0.2, 0.2)]) * wide
+        at = np.column_stack([posts, np.full(3, deep / 2 - reach / 2), np.full(3, height + rise / 2 - 0.004)])
         kit.add(top, build_boxes(at, [0.018, reach * 0.95, rise - 0.01], grain=True))
 
 

@@ -172,9 +172,9 @@ def build_bowl(kit: Kit) -> None:
     kit.add(slot, build_lathe(hollow_profile(np.concatenate([foot, line]), rng.uniform(0.003, 0.008)), 40, rim))
     if rng.random() < 0.4:
         for _ in range(int(rng.integers(2, 6))):
-            size, angle = wide * rng.uniform(0.25, 0.4), rng.uniform(0, 2 * np.pi)
+            size, where = wide * rng.uniform(0.25, 0.4), rng.uniform(0, 2 * np.pi)
             out = rng.uniform(0, 0.5) * wide
-            add_fruit(kit, size, [out * np.cos(angle), out * np.sin(angle), height * rng.uniform(0.25, 0.7)])
+            add_fruit(kit, size, [out * np.cos(where), out * np.sin(where), height * rng.uniform(0.25, 0.7)])
 
 
 @register("surface", "air", share=1.2)
@@ -187,7 +187,7 @@ def build_plate(kit: Kit) -> None:
     line = np.array([[well * 0.8, 0], [well, 0.003], [well * 1.08, rise * 0.6], [wide, rise]])
     rim = round_rim(40, rng.uniform(0.5, 1)) if rng.random() < 0.2 else None
     plate = build_lathe(hollow_profile(line, 0.004), 40, rim)
-    for i in range(int(rng.choice([1, 1, 1, rng.integers(2, 9)]))):
+    for i in range(int(rng.choice([1, 1, 1, int(rng.integers(2, 9))]))):
         shift = rng.normal(0, 0.0015, 2)
         kit.add(slot, plate, [*shift, 0.007 * i])
 
