@@ -30,6 +30,7 @@ class Dense:
     """
 
     name = "dense"
+    nearest = 0.3
 
     def __init__(self, rng: np.random.Generator, models: Sequence[Source] = ()) -> None:
         self.dresser = Dresser(

@@ -34,6 +34,7 @@ class Furnished:
     """
 
     name = "furnished"
+    nearest = 0.35
 
     def __init__(self, rng: np.random.Generator, models: Sequence[Source] = (), *, floaters: bool = True) -> None:
         self.dresser = Dresser(rng, models=models)

@@ -19,7 +19,7 @@ from stereo_exp.shapes.meshes.solids import build_boxes, make_mesh
 from stereo_exp.shapes.scene import log_mix
 
 _FACES = 350_000  # of one arrangement
-_GROUNDS = {"foliage": 4, "rough": 3, "blotches": 1, "tiles": 1, "planks": 0.5, "photo": 0.5, "marble": 0.3}
+_GROUNDS = {"foliage": 4, "rough": 4, "tiles": 1, "planks": 0.5, "bricks": 0.3}
 _FRONTS = {"facade": 4, "bricks": 2, "rough": 1, "planks": 1, "photo": 0.5}
 
 
@@ -32,6 +32,7 @@ class Garden:
     """
 
     name = "garden"
+    nearest = 0.5
 
     def __init__(self, rng: np.random.Generator, models: Sequence[Source] = ()) -> None:
         self.dresser = Dresser(

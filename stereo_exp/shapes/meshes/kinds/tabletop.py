@@ -33,6 +33,7 @@ class Tabletop:
     """
 
     name = "tabletop"
+    nearest = 0.12
 
     def __init__(self, rng: np.random.Generator, models: Sequence[Source] = ()) -> None:
         self.dresser = Dresser(rng, models=models)

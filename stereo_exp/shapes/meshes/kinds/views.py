@@ -37,6 +37,8 @@ class World(Protocol):
     """A scene whose things can be put elsewhere."""
 
     name: str
+    nearest: float
+    """Metres before a camera that should be free."""
 
     def arrange(self, rng: np.random.Generator) -> MeshScene:
         """Put its things somewhere."""
@@ -119,7 +121,7 @@ def find_view(
     best: tuple[float, StereoRig] | None = None
     for _ in range(_POSES):
         rig = world.aim(rng)
-        fault, rig = _fit_baseline(scene, rig, median, max(round(_TRIAL * shape), 8), _TRIAL)
+        fault, rig = _fit_baseline(scene, rig, median, world.nearest, max(round(_TRIAL * shape), 8), _TRIAL)
         if fault == 0:
             picture = render_pair(scene, rig, max(round(_SMALL * shape), 8), _SMALL, key=key).left
             fault = 0.5 if find_fault(picture) else 0.0
@@ -158,6 +160,8 @@ def _fit_baseline(scene: MeshScene, rig: StereoRig, median: float, height: int, 
     fault += 4 * max(float(truth.occlusion.mean()) - 0.33, 0.0)
     if near < 0.25 * middle:
         fault += 0.3 * float(np.log(0.25 * middle / near))
+    # In a bush, at a wall: one thing fills the picture.
+    fault += max(float(np.log(nearest / near)), float(np.log(4 * nearest / middle)), 0.0)
     jumps = np.abs(np.diff(np.log(truth.disparity_left), axis=1)) > 0.05
     fault += 20 * max(_OUTLINES - float(jumps.mean()), 0.0) * float(jumps.mean() < 0.75 * _OUTLINES)
     return (0.0 if fault < 0.15 else fault), rig
