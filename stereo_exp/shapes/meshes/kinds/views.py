@@ -133,7 +133,9 @@ def find_view(
     return best[1], key
 
 
-def _fit_baseline(scene: MeshScene, rig: StereoRig, median: float, height: int, width: int) -> tuple[float, StereoRig]:
+def _fit_baseline(
+    scene: MeshScene, rig: StereoRig, median: float, nearest: float, height: int, width: int
+) -> tuple[float, StereoRig]:
     """The rig with the baseline that gives the median, or the widest that keeps the largest disparity in bounds, and
     how bad the view is: 0 is good."""
     # Of depth alone, so that one measure serves any baseline.
