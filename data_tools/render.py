@@ -8,12 +8,17 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stereo_exp.base import Meter, UserError, exit_on_user_error, write_bytes
 from stereo_exp.geometry import encode_png
-from stereo_exp.shapes import WEIGHTS, Parameters, contact_sheet, render_dataset
+from stereo_exp.shapes import MESH_WEIGHTS, WEIGHTS, Parameters, contact_sheet, render_dataset
+
+if TYPE_CHECKING:
+    from stereo_exp.shapes import Shelf
 
 _SHEET = 16  # scenes
 
@@ -29,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             return
         if options.out is None:
             raise UserError("--out", "missing", "a set needs a folder", "add --out DIR, or --contact-sheet FILE")
+        shelf = None
+        if options.models is not None:
+            shelf = _read_models(options.models)
+            scenes = MESH_WEIGHTS if scenes is None else scenes
         try:
             with Meter("render", options.train + options.test) as meter:
                 report = render_dataset(
@@ -41,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     scenes=scenes,
                     workers=options.workers,
                     progress=lambda done, _: meter.advance(done - meter.done),
+                    models=() if shelf is None else shelf.sources,
                 )
         except KeyboardInterrupt as stop:
             stop.add_note("the same command completes the set")
@@ -57,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "seconds": round(report.seconds, 3),
             "pairs_per_second": round(report.pairs_per_second, 2),
         }
+        if shelf is not None:
+            summary |= {"models": len(shelf.sources), "models_skipped": len(shelf.skipped)}
         print(json.dumps(summary, separators=(",", ":")))
 
 
@@ -75,12 +87,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--scenes",
         metavar="KIND=SHARE,..",
-        help=f"kinds of scenes and their relative shares ({','.join(f'{k}={v:g}' for k, v in WEIGHTS.items())})",
+        help=f"kinds of scenes and their relative shares ({','.join(f'{k}={v:g}' for k, v in WEIGHTS.items())}); "
+        f"of meshes, with the extra [render]: {', '.join(MESH_WEIGHTS)}",
+    )
+    parser.add_argument(
+        "--models",
+        metavar="FOLDER",
+        help="OBJ and glTF files, and sweethome3d-furniture's catalogues, for scenes of meshes; a bad file is skipped",
     )
     parser.add_argument(
         "--contact-sheet", metavar="FILE", help="instead of a set, draw 16 of its scenes into one picture"
     )
     return parser
+
+
+def _read_models(folder: str) -> Shelf:
+    from stereo_exp.shapes import find_models
+
+    with Meter("models", 0) as meter:
+        shelf = find_models(folder, lambda done, total: meter.advance(1))
+    for name, reason in shelf.skipped:
+        print(f"skipped {name}: {reason}", file=sys.stderr)
+    return shelf
 
 
 def _sheet(options: argparse.Namespace, height: int, width: int, scenes: dict[str, float] | None) -> None:

@@ -25,7 +25,8 @@ def test_no_folder_of_code_lacks_its_init() -> None:
 
 
 def pinned() -> dict[str, str]:
-    rows = [line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
+    files = (ROOT / name for name in ("constraints.txt", "constraints-render.txt"))
+    rows = [line.split("==") for path in files for line in path.read_text().splitlines() if "==" in line]
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in rows}
 
 

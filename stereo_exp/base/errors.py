@@ -88,6 +88,7 @@ EXTRAS = {
     **dict.fromkeys(("onnx", "onnx_ir", "onnxscript", "jinja2"), "export"),
     "onnxruntime": "onnxruntime",
     "openvino": "openvino",
+    **dict.fromkeys(("embreex", "numba", "trimesh"), "render"),
 }
 """Packages that a light install is without -> the extra of setup.cfg that brings them."""
 

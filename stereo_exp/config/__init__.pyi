@@ -1,6 +1,6 @@
 from .binding import MissingPlugin, Network, at_place, bind, bind_network, register
 from .choices import conf_dir
-from .dataset import Dataset, Eth3d, Kitti2012, Middlebury, Mix, Motorcycle, Pairs, Rendered, SceneFlow, Shapes
+from .dataset import Dataset, Eth3d, Kitti2012, Middlebury, Mix, Motorcycle, Pairs, Rendered, SceneFlow, Scenes, Shapes
 from .deploy import MAX_OPT, Align, Bench, Device, Engine, Export
 from .help import help_text, is_asked_for
 from .infer import Infer, Temporal
@@ -56,6 +56,7 @@ __all__ = [
     "Rendered",
     "Root",
     "SceneFlow",
+    "Scenes",
     "Shapes",
     "Target",
     "Temporal",

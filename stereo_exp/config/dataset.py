@@ -12,6 +12,7 @@ from stereo_exp.config.rules import at_least, finite, image_size, one_of, positi
 
 ON_ERROR = ("raise", "skip")
 RENDER_PASSES = ("finalpass", "cleanpass")
+MESH_SCENES = {"furnished": 3.0, "dense": 2.0, "tabletop": 3.0, "garden": 2.0}
 SCENES = {"layers": 1.0, "room": 2.0, "street": 2.0, "table": 2.0, "shelf": 1.0, "thin": 1.0}
 
 
@@ -80,10 +81,11 @@ class Shapes(Rendered):
             at_least(f"dataset.{key}", getattr(self, key), 64)
         if self.render_workers is not None:
             at_least("dataset.render_workers", self.render_workers, 1)
+        kinds = self.kinds()
         for name, share in self.scenes.items():
-            if name not in SCENES:
+            if name not in kinds:
                 raise UserError(
-                    f"dataset.scenes.{name}", share, f"the kinds are {', '.join(SCENES)}", "name one of them"
+                    f"dataset.scenes.{name}", share, f"the kinds are {', '.join(kinds)}", "name one of them"
                 )
             finite(f"dataset.scenes.{name}", share)
             at_least(f"dataset.scenes.{name}", share, 0)
@@ -91,6 +93,30 @@ class Shapes(Rendered):
             raise UserError(
                 "dataset.scenes", "{}", "at least one kind has a share above 0", "set dataset.scenes.room=1"
             )
+
+    @staticmethod
+    def kinds() -> tuple[str, ...]:
+        """Names that `scenes` may hold."""
+        return tuple(SCENES)
+
+
+@option("dataset", "scenes", "stereo_exp.suite.datasets:open_scenes")
+@dataclass
+class Scenes(Shapes):
+    name: str = "scenes"
+    num_train: int = 2400
+    """Training pairs to render on first use, twelve of each scene."""
+    height: int = 320
+    width: int = 640
+    scenes: dict[str, float] = field(
+        default_factory=lambda: {**MESH_SCENES, **{name: share / 2 for name, share in SCENES.items()}}
+    )
+    """Relative share of each kind of scene, of meshes and of closed form; 0 leaves a kind out."""
+
+    @staticmethod
+    def kinds() -> tuple[str, ...]:
+        """Names that `scenes` may hold."""
+        return (*MESH_SCENES, *SCENES)
 
 
 @option("dataset", "sceneflow", "stereo_exp.suite.datasets:open_sceneflow")

@@ -1,3 +1,7 @@
+from .blocks import MESH_VERSION, has_meshes
+from .meshes.kinds import MESH_WEIGHTS
+from .meshes.kinds.views import sample_views
+from .meshes.models import Shelf, find_models
 from .raster import Pair, render_scene
 from .scene import Scene, largest_disparity
 from .scenes import KINDS, SPLITS, WEIGHTS, sample_scene
@@ -20,6 +24,8 @@ __all__ = [
     "KINDS",
     "LISTS",
     "LOWEST",
+    "MESH_VERSION",
+    "MESH_WEIGHTS",
     "PARAMETERS",
     "SPLITS",
     "WEIGHTS",
@@ -28,10 +34,14 @@ __all__ = [
     "Parameters",
     "RenderReport",
     "Scene",
+    "Shelf",
     "contact_sheet",
+    "find_models",
+    "has_meshes",
     "largest_disparity",
     "pair_paths",
     "render_dataset",
     "render_scene",
     "sample_scene",
+    "sample_views",
 ]

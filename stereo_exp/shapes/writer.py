@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
 
 from stereo_exp.base import ArgumentError, UserError, follow_parent, write_bytes, write_text
 from stereo_exp.geometry import encode_pfm, encode_png
-from stereo_exp.shapes.raster import render_scene
-from stereo_exp.shapes.scenes import KINDS, WEIGHTS, sample_scene
+from stereo_exp.shapes.blocks import ALL_KINDS, BLOCK, MESH_VERSION, has_meshes, render_block
+from stereo_exp.shapes.raster import Pair, render_scene
+from stereo_exp.shapes.scenes import WEIGHTS, sample_scene
+
+if TYPE_CHECKING:
+    from stereo_exp.shapes.meshes.models import Source
 
 # Where the files of a set lie: SceneFlow's own folders, as its download unpacks them.
 #
@@ -74,7 +79,8 @@ Progress = Callable[[int, int], None]
 class Parameters:
     """What a set is made from, as `shapes.json` records it.
 
-    Height, width: pixels; train, test: pairs; scenes: share of each kind, by name.
+    Height, width: pixels; train, test: pairs; scenes: share of each kind, by name; models: those from outside that
+    scenes of meshes may use.
     """
 
     train: int
@@ -83,6 +89,7 @@ class Parameters:
     width: int
     seed: int
     scenes: dict[str, float]
+    models: tuple[Source, ...] = ()
 
     def __post_init__(self) -> None:
         for key in ("train", "test", "seed"):
@@ -96,17 +103,28 @@ class Parameters:
                 raise ArgumentError(key, getattr(self, key), rule, "256x512 is the usual size")
 
         for name, share in self.scenes.items():
-            if name not in KINDS:
-                rule = f"the kinds are {', '.join(KINDS)}"
+            if name not in ALL_KINDS:
+                rule = f"the kinds are {', '.join(ALL_KINDS)}"
                 raise ArgumentError("scenes", f"{name}={share}", rule, "name one of them")
             if not 0 <= share < math.inf:
                 raise ArgumentError("scenes", f"{name}={share}", "a share must be 0 or more", f"set {name} to 1")
         if not any(self.scenes.values()):
             raise ArgumentError("scenes", "{}", "at least one kind has a share above 0", "give room=1")
+        if self.models and not has_meshes(self.scenes):
+            rule = "only scenes of meshes show models"
+            raise ArgumentError("models", len(self.models), rule, "give {scenes} furnished=1 besides")
 
     def record(self) -> dict[str, object]:
         """The content of `shapes.json`."""
-        return {"dataset": "shapes", "generator_version": GENERATOR_VERSION, **asdict(self)}
+        facts = asdict(self)
+        del facts["models"]
+        if not has_meshes(self.scenes):
+            return {"dataset": "shapes", "generator_version": GENERATOR_VERSION, **facts}
+        versions = {"generator_version": GENERATOR_VERSION, "mesh_version": MESH_VERSION}
+        # Names, not folders: the same models may lie elsewhere another time.
+        names = "\n".join(f"{Path(source.path).name}:{source.member}" for source in self.models)
+        facts["models"] = hashlib.sha256(names.encode()).hexdigest()[:8] if self.models else None
+        return {"dataset": "scenes", **versions, **facts}
 
 
 @dataclass(frozen=True)
@@ -135,6 +153,7 @@ def render_dataset(
     scenes: Mapping[str, float] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
+    models: Sequence[Source] = (),
 ) -> RenderReport:
     """Render *shapes* into `out`, or finish what an earlier run with the same parameters began.
 
@@ -149,13 +168,14 @@ def render_dataset(
         workers: processes; None takes one for each core this process may use. 1 renders in this process. More
             are spawned, so a script that asks for them needs the usual `if __name__ == "__main__"`.
         progress: called in this process with (pairs done, pairs in all), first with those already there.
+        models: from outside, as `find_models` found them, for scenes of meshes.
 
     Raises:
         UserError: a parameter is out of range, or the folder holds another set or cannot be written.
     """
     started = time.perf_counter()
     shares = {name: float(share) for name, share in sorted((WEIGHTS if scenes is None else scenes).items())}
-    parameters = Parameters(train, test, height, width, seed, shares)
+    parameters = Parameters(train, test, height, width, seed, shares, tuple(models))
     if workers is None:
         workers = _available_cores()
     elif workers < 1:
@@ -168,7 +188,7 @@ def render_dataset(
         done = len(jobs) - len(missing)
         if progress:
             progress(done, len(jobs))
-        chunks = [missing[i : i + _CHUNK] for i in range(0, len(missing), _CHUNK)]
+        chunks = _split(missing, has_meshes(shares))
         workers = max(1, min(workers, len(chunks)))
         with _runner(partial(_render_chunk, out, parameters), chunks, workers) as finished:
             for count in finished:
@@ -208,16 +228,36 @@ def _claim(out: Path, parameters: Parameters) -> None:
 
 def _render_chunk(out: Path, parameters: Parameters, jobs: list[tuple[str, int]]) -> int:
     """Render and write some pairs; returns how many."""
+    size = parameters.height, parameters.width
+    if has_meshes(parameters.scenes):
+        split, first = jobs[0]
+        block = first // BLOCK
+        wanted = [index - block * BLOCK for _, index in jobs]
+        for member in render_block(parameters.seed, split, block, *size, parameters.scenes, wanted, parameters.models):
+            _write(out, split, member.number, member.pair)
+        return len(jobs)
     for split, index in jobs:
-        size = parameters.height, parameters.width
-        scene = sample_scene(parameters.seed, split, index, *size, parameters.scenes)
-        pair, paths = render_scene(scene), pair_paths(split, index)
-        # Compression 1: within a few per cent of the default's size on such pictures, at half its time.
-        write_bytes(out / paths.left, encode_png(pair.left, compression=1))
-        write_bytes(out / paths.right, encode_png(pair.right, compression=1))
-        write_bytes(out / paths.disparity_right, encode_pfm(pair.disparity_right))
-        write_bytes(out / paths.disparity_left, encode_pfm(pair.disparity_left))
+        _write(out, split, index, render_scene(sample_scene(parameters.seed, split, index, *size, parameters.scenes)))
     return len(jobs)
+
+
+def _write(out: Path, split: str, index: int, pair: Pair) -> None:
+    paths = pair_paths(split, index)
+    # Compression 1: within a few per cent of the default's size on such pictures, at half its time.
+    write_bytes(out / paths.left, encode_png(pair.left, compression=1))
+    write_bytes(out / paths.right, encode_png(pair.right, compression=1))
+    write_bytes(out / paths.disparity_right, encode_pfm(pair.disparity_right))
+    write_bytes(out / paths.disparity_left, encode_pfm(pair.disparity_left))
+
+
+def _split(jobs: list[tuple[str, int]], blocks: bool) -> list[list[tuple[str, int]]]:
+    """Jobs in tasks: a few pairs each, or one block each, as a block's scene is built once."""
+    if not blocks:
+        return [jobs[i : i + _CHUNK] for i in range(0, len(jobs), _CHUNK)]
+    tasks: dict[tuple[str, int], list[tuple[str, int]]] = {}
+    for split, index in jobs:
+        tasks.setdefault((split, index // BLOCK), []).append((split, index))
+    return list(tasks.values())
 
 
 @contextmanager
@@ -276,13 +316,11 @@ def contact_sheet(
     with the kind of scene.
     """
     cells = []
-    for index in range(count):
-        scene = sample_scene(seed, "TRAIN", index, height, width, scenes)
-        pair = render_scene(scene)
-        largest = float(pair.disparity_left.max())
+    for kind, pair in _first_pairs(count, height, width, seed, scenes):
+        largest = float(np.percentile(pair.disparity_left, 99.9))
         levels = np.clip(pair.disparity_left / largest * 255, 0, 255).astype(np.uint8)
         depth = np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO)[..., ::-1])
-        label = f"{scene.kind} {largest:.0f} px"
+        label = f"{kind} {largest:.0f} px"
         for thickness, grey in ((3, 0), (1, 255)):
             cv2.putText(
                 depth, label, (6, height - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (grey,) * 3, thickness, cv2.LINE_AA
@@ -291,3 +329,18 @@ def contact_sheet(
     blank = np.zeros_like(cells[0])
     cells += [blank] * (-len(cells) % columns)
     return np.concatenate([np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns)])
+
+
+def _first_pairs(
+    count: int, height: int, width: int, seed: int, scenes: Mapping[str, float] | None
+) -> Iterator[tuple[str, Pair]]:
+    """Kinds and pairs for a sheet: the first ones; of scenes of meshes two views of each."""
+    if scenes is None or not has_meshes(scenes):
+        for index in range(count):
+            scene = sample_scene(seed, "TRAIN", index, height, width, scenes)
+            yield scene.kind, render_scene(scene)
+        return
+    for block in range(-(-count // 2)):
+        views = range(0, BLOCK, BLOCK // 2)[: count - 2 * block]
+        for member in render_block(seed, "TRAIN", block, height, width, scenes, views):
+            yield member.kind, member.pair

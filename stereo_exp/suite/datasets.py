@@ -18,6 +18,7 @@ from stereo_exp.config import (
     Dataset,
     Mix,
     Pairs,
+    Scenes,
     Shapes,
     at_place,
 )
@@ -240,17 +241,35 @@ def open_shapes(split: str, **keys: Any) -> StereoSource:
     Args:
         keys: those of the node.
     """
-    config = Shapes(**keys)
+    return _open_rendered(Shapes(**keys), split)
+
+
+def open_scenes(split: str, **keys: Any) -> StereoSource:
+    """`dataset=scenes`: procedural scenes of meshes and of closed form, rendered and packed on first use.
+
+    Args:
+        keys: those of the node.
+    """
+    return _open_rendered(Scenes(**keys), split)
+
+
+def _open_rendered(config: Shapes, split: str) -> StereoSource:
     if not config.endless:
         return ShardSource(prepare_shapes(config) / split)
     if split == "test":
         return ShardSource(prepare_shapes(config, ("test",)) / split)
-    from stereo_exp.shapes import GENERATOR_VERSION
     from stereo_exp.suite.endless import open_endless
 
     size = config.height, config.width
     parameters = {"height": size[0], "width": size[1], "render_seed": config.render_seed, "scenes": config.scenes}
-    return open_endless(config, size, "stereo_exp.shapes.maker:make_pairs", parameters, GENERATOR_VERSION)
+    return open_endless(config, size, "stereo_exp.shapes.maker:make_pairs", parameters, _version(config))
+
+
+def _version(config: Shapes) -> str:
+    """Of the generators that a set takes."""
+    from stereo_exp.shapes import GENERATOR_VERSION, MESH_VERSION, has_meshes
+
+    return f"{GENERATOR_VERSION}.{MESH_VERSION}" if has_meshes(config.scenes) else f"{GENERATOR_VERSION}"
 
 
 def prepare_shapes(config: Shapes, splits: Sequence[str] = SPLITS) -> Path:
@@ -259,13 +278,11 @@ def prepare_shapes(config: Shapes, splits: Sequence[str] = SPLITS) -> Path:
     Args:
         splits: the wanted ones; neither's pairs depend on the other.
     """
-    from stereo_exp.shapes import GENERATOR_VERSION
-
     assert config.root is not None
     num_train = config.num_train if "train" in splits else 0
     folder = Path(config.root) / (
         f"{num_train}+{config.num_test}_{config.height}x{config.width}"
-        f"_seed{config.render_seed}_v{GENERATOR_VERSION}_{_digest(config.scenes)}"
+        f"_seed{config.render_seed}_v{_version(config)}_{_digest(config.scenes)}"
     )
     if all((folder / split / INDEX_NAME).is_file() for split in splits):
         return folder
@@ -295,7 +312,7 @@ def _make(config: Shapes, num_train: int, folder: Path) -> None:
 
     total = num_train + config.num_test
     workers = config.render_workers or len(os.sched_getaffinity(0))
-    log.info("rendering %d pairs of shapes into %s (once; interrupt and repeat as you like)", total, folder)
+    log.info("rendering %d pairs of %s into %s (once; interrupt and repeat as you like)", total, config.name, folder)
     scenes = folder / "scenes"
     with Meter("render", total) as meter:
         render_dataset(

@@ -11,7 +11,7 @@ from stereo_exp.data import EndlessSource, Recipe
 
 
 def open_endless(
-    config: Rendered, size: tuple[int, int], maker: str, parameters: Mapping[str, Any], version: int
+    config: Rendered, size: tuple[int, int], maker: str, parameters: Mapping[str, Any], version: str
 ) -> EndlessSource:
     """The training pairs of a rendered set, made while they are read.
 

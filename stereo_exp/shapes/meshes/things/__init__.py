@@ -1,0 +1,1 @@
+"""Things without end: each generator draws another one at every call."""
