@@ -1,4 +1,4 @@
-"""A training without a network, to be killed: `python reading.py ROOT DIARY WORKERS` writes a line for each batch."""
+"""A training without a network, to be killed: `python reading.py ROOT DIARY WORKERS PAUSE` writes a line a batch."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def _line(step: int, samples: list[StereoSample]) -> str:
     return f"{step} {digest.hexdigest()[:16]} {','.join(sample.key for sample in samples)}\n"
 
 
-def main(root: str, diary: str, workers: str) -> None:
-    """Go on behind the last whole line."""
+def main(root: str, diary: str, workers: str, pause: str) -> None:
+    """Go on behind the last whole line, with `pause` seconds after each."""
     path = Path(diary)
     text = path.read_text() if path.exists() else ""
     path.write_text(text[: text.rfind("\n") + 1])
@@ -55,7 +55,7 @@ def main(root: str, diary: str, workers: str) -> None:
     for line in read_lines(source, text.count("\n"), int(workers)):
         with path.open("a") as file:
             file.write(line)
-        time.sleep(0.05)
+        time.sleep(float(pause))
     source.close()
 
 

@@ -17,12 +17,12 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason=
 
 @pytest.fixture
 def start():
-    """start(root, diary, workers=0) -> a process that reads; none outlives the test."""
+    """start(root, diary, workers=0, pause=0.05) -> a process that reads; none outlives the test."""
     started = []
 
-    def begin(root, diary, workers=0):
+    def begin(root, diary, workers=0, pause=0.05):
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        command = [sys.executable, READING, str(root), str(diary), str(workers)]
+        command = [sys.executable, READING, str(root), str(diary), str(workers), str(pause)]
         started.append(subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}))
         return started[-1]
 
@@ -101,8 +101,8 @@ def test_a_renderer_killed_again_and_again_changes_nothing(tmp_path, start, unbr
 
 
 def test_a_second_reader_goes_on_where_the_first_ones_renderer_ends(tmp_path, start, unbroken):
-    first = start(tmp_path, tmp_path / "first.txt")
-    until(lambda: lines(tmp_path / "first.txt") >= 3)
+    first = start(tmp_path, tmp_path / "first.txt", pause=2.0)
+    until(lambda: lines(tmp_path / "first.txt") >= 1)
     second = start(tmp_path, tmp_path / "second.txt")
     until(lambda: lines(tmp_path / "second.txt") >= 1)
     first.kill()
