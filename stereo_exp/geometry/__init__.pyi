@@ -1,7 +1,19 @@
 from .calibration import read_calibration, read_kitti_calib, read_middlebury_calib
 from .drawing.bars import Series, draw_bars
-from .drawing.colours import DEPTH_MAP, DIFFERENCE_MAP, DISPARITY_MAP, ERROR_MAP, disparity_limits
-from .drawing.panels import Film, Panel, write_panels
+from .drawing.film import Film
+from .drawing.panels import Panel, draw_panels, write_panels
+from .drawing.scales import (
+    CONFIDENCE,
+    DEPTH_MAP,
+    DIFFERENCE,
+    DIFFERENCE_MAP,
+    DISPARITY_MAP,
+    ERROR,
+    ERROR_MAP,
+    Scale,
+    fit_depth,
+    fit_disparity,
+)
 from .epipolar import pair_geometry, require_views, to_grey
 from .example import example_pair
 from .formats.disparity import encode_disparity_png, read_disparity, read_disparity_png, read_grey
@@ -22,9 +34,12 @@ from .temporal import Stability, TemporalFilter
 
 __all__ = [
     "AS_GIVEN",
+    "CONFIDENCE",
     "DEPTH_MAP",
+    "DIFFERENCE",
     "DIFFERENCE_MAP",
     "DISPARITY_MAP",
+    "ERROR",
     "ERROR_MAP",
     "MM_PER_M",
     "PNG_SCALE",
@@ -37,6 +52,7 @@ __all__ = [
     "Rectifier",
     "Rig",
     "Rule",
+    "Scale",
     "Series",
     "Sgbm",
     "Sizing",
@@ -53,13 +69,15 @@ __all__ = [
     "decode_pfm",
     "decode_rgb",
     "depth",
-    "disparity_limits",
     "draw_bars",
+    "draw_panels",
     "encode_disparity_png",
     "encode_pfm",
     "encode_png",
     "example_pair",
     "find_seen_by_both",
+    "fit_depth",
+    "fit_disparity",
     "is_array",
     "open_frames",
     "opencv_matcher",

@@ -9,6 +9,7 @@ import numpy as np
 
 from stereo_exp.base import ArgumentError, UserError, replacing, write_bytes
 from stereo_exp.geometry.drawing.colours import color_map
+from stereo_exp.geometry.drawing.scales import Scale, fit_disparity
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.formats.pfm import write_pfm
 from stereo_exp.geometry.pair import Calibration
@@ -94,7 +95,15 @@ def write_map(path: Path, values: np.ndarray, png_scale: float) -> Path:
     return path
 
 
-def write_picture(path: Path, disparity: np.ndarray, maxdisp: float) -> Path:
-    """Disparity in colours, 0 to `maxdisp` px whatever the picture holds, so that frames of a sequence compare."""
-    write_bytes(path, encode_png(color_map(disparity, (0.0, maxdisp))))
-    return path
+def write_picture(path: Path, disparity: np.ndarray, limits: tuple[float, float] | None = None) -> Scale:
+    """Disparity in colours, as a PNG file of its size.
+
+    Args:
+        limits: px at the two ends of the colours, so that frames of a sequence compare; None: what fits this map.
+
+    Returns:
+        What the colours mean.
+    """
+    scale = fit_disparity(disparity) if limits is None else Scale(*limits)
+    write_bytes(path, encode_png(color_map(disparity, scale)))
+    return scale

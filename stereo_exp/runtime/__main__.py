@@ -28,16 +28,20 @@ def _run(options: argparse.Namespace) -> None:
     if options.depth is not None and (options.focal is None or options.baseline is None):
         missing = "--focal" if options.focal is None else "--baseline"
         raise UserError(missing, None, "depth needs focal length (px) and baseline (m)", f"add {missing} VALUE")
+    if options.limits is not None and not 0 <= options.limits[0] < options.limits[1]:
+        shown = " ".join(f"{limit:g}" for limit in options.limits)
+        raise UserError("--limits", shown, "must be two disparities, rising, from 0 px on", "try --limits 0 96")
     with StereoModel(options.model, options.engine, options.threads) as model:
         cv2.setNumThreads(model.engine.threads)
         begin = time.perf_counter()
         result = model(options.left, options.right, scale=options.scale, tile=options.tile, refine=options.refine)
         seconds = time.perf_counter() - begin
         written = [write_map(options.out, result.disparity, PNG_SCALE)]
+        legend = ""
         if options.picture is not None:
-            scale = options.scale or model.enlargement(result.disparity.shape)
-            limit = model.manifest.model.maxdisp / scale
-            written.append(write_picture(options.picture, result.disparity, limit))
+            colours = write_picture(options.picture, result.disparity, options.limits)
+            legend = f" (blue is {colours.low:g} px, red {colours.high:g} px)"
+            written.append(options.picture)
         if options.depth is not None:
             metres = depth(result.disparity, options.focal, options.baseline, options.doffs)
             written.append(write_map(options.depth, metres, MM_PER_M))
@@ -46,7 +50,8 @@ def _run(options: argparse.Namespace) -> None:
             f"{height}x{width} px, disparity {result.disparity.min():.2f} to {result.disparity.max():.2f} px, "
             f"{1e3 * seconds:.0f} ms with {model.engine.name} {model.engine.version} on {model.engine.threads} threads"
         )
-        print("\n".join(map(str, written)))
+        for path in written:
+            print(f"{path}{legend if path == options.picture else ''}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,6 +63,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("-o", "--out", type=Path, required=True, help=f"disparity: .png (16 bits, px · {PNG_SCALE}), "
                         ".pfm or .npy")  # fmt: skip
     made.add_argument("--picture", type=Path, help="disparity in colours, .png")
+    made.add_argument("--limits", type=float, nargs=2, metavar=("LOW", "HIGH"), help="disparities at the ends of its "
+                        "colours, px (default: what fits the pair)")  # fmt: skip
     made.add_argument("--depth", type=Path, help="depth: .png (16 bits, mm), .pfm or .npy (m)")
     made.add_argument("--focal", type=float, help="focal length in px")
     made.add_argument("--baseline", type=float, help="distance between the cameras in m")

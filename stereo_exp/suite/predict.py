@@ -10,12 +10,14 @@ import numpy as np
 from stereo_exp.base import UserError
 from stereo_exp.config import Infer
 from stereo_exp.geometry import (
-    DEPTH_MAP,
+    CONFIDENCE,
     MM_PER_M,
     PNG_SCALE,
     Calibration,
     Panel,
+    Scale,
     StereoSample,
+    fit_depth,
     points_in_metres,
     write_map,
     write_panels,
@@ -62,7 +64,7 @@ def with_depth(
 
 
 def write_one(
-    out: Path, result: Result, calibration: Calibration | None, config: Infer, limits: tuple[float, float]
+    out: Path, result: Result, calibration: Calibration | None, config: Infer, scale: Scale
 ) -> dict[str, Path]:
     """All files of a single pair; returns them by what they hold."""
     _make(out)
@@ -76,7 +78,7 @@ def write_one(
         files["depth_png"] = write_map(out / "depth_mm.png", result.depth, MM_PER_M)
         if config.points and calibration is not None:
             files["points"] = _write_points(out / "points.ply", result, calibration, config.max_depth)
-    files["picture"] = write_panels(out / "panels.png", _panels(result, limits), heading=result.sample.key)
+    files["picture"] = write_panels(out / "panels.png", _panels(result, scale), 3, result.sample.key)
     return files
 
 
@@ -105,15 +107,16 @@ def _make(out: Path) -> None:
         raise UserError("infer.out", out, f"cannot be made ({error.strerror})", "give another folder") from None
 
 
-def _panels(result: Result, limits: tuple[float, float]) -> list[Panel]:
-    panels = [
-        Panel("left", result.sample.left),
-        Panel("right", result.sample.right),
-        Panel("disparity", result.disparity, limits=limits),
-    ]
+def _panels(result: Result, scale: Scale) -> list[Panel]:
+    """Three in a row: views in one column, what is computed beside them."""
     if result.depth is None:
-        return [*panels, Panel("depth", note=_NO_CALIBRATION)]
-    known = result.depth[np.isfinite(result.depth)]
-    top = float(np.percentile(known, 95)) if known.size else 1.0
-    low = float(known.min()) if known.size else 0.0
-    return [*panels, Panel("depth", result.depth, DEPTH_MAP, (low, top), "m")]
+        depth = Panel("depth", note=_NO_CALIBRATION)
+    else:
+        depth = Panel("depth", result.depth, fit_depth(result.depth))
+    return [
+        Panel("left", result.sample.left),
+        Panel("disparity", result.disparity, scale),
+        depth,
+        Panel("right", result.sample.right),
+        Panel("confidence (black: none)", result.confidence, CONFIDENCE),
+    ]

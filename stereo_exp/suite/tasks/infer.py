@@ -20,11 +20,12 @@ from stereo_exp.geometry import (
     Rectifier,
     Rig,
     Rule,
+    Scale,
     Stability,
     StereoSample,
     TemporalFilter,
-    disparity_limits,
     example_pair,
+    fit_disparity,
     open_frames,
     pair_geometry,
     read_calibration,
@@ -130,8 +131,7 @@ def _predicted(pairs: Pairs, model: StereoModel, rule: Rule, config: Root) -> It
 
 def _write_pair(out: Path, results: Iterator[Result], pairs: Pairs) -> dict[str, Any]:
     (result,) = results
-    limits = _limits(pairs.config, result)
-    files = write_one(out, result, pairs.calibration, pairs.config, limits)
+    files = write_one(out, result, pairs.calibration, pairs.config, _scale(pairs.config, result))
     height, width = result.sample.size
     part: dict[str, Any] = {"pair": result.sample.key, "height": height, "width": width, **_summary(result)}
     part["files"] = {k: str(v) for k, v in files.items()}
@@ -148,9 +148,9 @@ def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: 
         try:
             for result in results:
                 if film is None:
-                    limits = _limits(pairs.config, result)
-                    film = stack.enter_context(Film(out / "disparity.mp4", limits))
-                    files = write_one(out / "first", result, pairs.calibration, pairs.config, limits)
+                    scale = _scale(pairs.config, result)
+                    film = stack.enter_context(Film(out / "disparity.mp4", scale))
+                    files = write_one(out / "first", result, pairs.calibration, pairs.config, scale)
                     part |= {"pair": result.sample.key, **_summary(result), "picture": str(files["picture"])}
                 write_frame(out, result, pairs.calibration, pairs.config)
                 film.add(result.sample.left, result.disparity)
@@ -165,10 +165,10 @@ def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: 
     return {**part, "num_pairs": count, "film": str(out / "disparity.mp4"), "stability": stability.compute()}
 
 
-def _limits(config: Infer, result: Result) -> tuple[float, float]:
+def _scale(config: Infer, result: Result) -> Scale:
     if config.limits is not None:
-        return config.limits[0], config.limits[1]
-    return disparity_limits(result.disparity)
+        return Scale(config.limits[0], config.limits[1])
+    return fit_disparity(result.disparity)
 
 
 def _summary(result: Result) -> dict[str, float]:
