@@ -47,6 +47,9 @@ class Infer:
     """Write point clouds (PLY) where depth is known."""
     max_depth: float | None = None
     """Points farther away than this, in m, are left out of the point cloud."""
+    view: bool = False
+    """Write `view.html`, a page to look around in: layers, readings below the pointer, a point cloud to turn. It opens
+    from disk; up to 10 MB for a pair, 50 MB for a sequence, which is thinned where it would be more."""
     max_frames: int | None = None
     """Stop after so many pairs; cameras go on until interrupted otherwise."""
     limits: list[float] | None = None

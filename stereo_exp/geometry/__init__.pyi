@@ -31,6 +31,7 @@ from .refine import refine_disparity
 from .sgbm import Sgbm, opencv_matcher
 from .sizing import AS_GIVEN, Rule, Sizing
 from .temporal import Stability, TemporalFilter
+from .viewer.page import Viewer
 
 __all__ = [
     "AS_GIVEN",
@@ -60,6 +61,7 @@ __all__ = [
     "StereoMetrics",
     "StereoSample",
     "TemporalFilter",
+    "Viewer",
     "as_arrays",
     "as_pair",
     "check_disparity",

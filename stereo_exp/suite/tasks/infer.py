@@ -24,6 +24,7 @@ from stereo_exp.geometry import (
     Stability,
     StereoSample,
     TemporalFilter,
+    Viewer,
     example_pair,
     fit_disparity,
     open_frames,
@@ -38,6 +39,7 @@ from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.track.base import open_tracker
 
 log = logging.getLogger(__name__)
+VIEW_FILE = "view.html"
 
 
 def run(context: RunContext) -> dict[str, Any]:
@@ -131,7 +133,12 @@ def _predicted(pairs: Pairs, model: StereoModel, rule: Rule, config: Root) -> It
 
 def _write_pair(out: Path, results: Iterator[Result], pairs: Pairs) -> dict[str, Any]:
     (result,) = results
-    files = write_one(out, result, pairs.calibration, pairs.config, _scale(pairs.config, result))
+    scale = _scale(pairs.config, result)
+    files = write_one(out, result, pairs.calibration, pairs.config, scale)
+    if pairs.config.view:
+        with Viewer(out / VIEW_FILE, result.sample.key, _fixed(pairs.config)) as viewer:
+            _show(viewer, result, pairs.calibration)
+        files["view"] = viewer.path
     height, width = result.sample.size
     part: dict[str, Any] = {"pair": result.sample.key, "height": height, "width": width, **_summary(result)}
     part["files"] = {k: str(v) for k, v in files.items()}
@@ -145,6 +152,10 @@ def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: 
     count = 0
     with Meter("infer", len(pairs)) as meter, ExitStack() as stack:
         film: Film | None = None
+        viewer: Viewer | None = None
+        if pairs.config.view:
+            viewer = stack.enter_context(Viewer(out / VIEW_FILE, out.name, _fixed(pairs.config), sequence=True))
+            part["view"] = str(viewer.path)
         try:
             for result in results:
                 if film is None:
@@ -154,6 +165,8 @@ def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: 
                     part |= {"pair": result.sample.key, **_summary(result), "picture": str(files["picture"])}
                 write_frame(out, result, pairs.calibration, pairs.config)
                 film.add(result.sample.left, result.disparity)
+                if viewer is not None:
+                    _show(viewer, result, pairs.calibration)
                 stability.update(result.sample.left, result.disparity)
                 count += 1
                 meter.advance()
@@ -165,10 +178,17 @@ def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: 
     return {**part, "num_pairs": count, "film": str(out / "disparity.mp4"), "stability": stability.compute()}
 
 
+def _fixed(config: Infer) -> Scale | None:
+    return None if config.limits is None else Scale(config.limits[0], config.limits[1])
+
+
 def _scale(config: Infer, result: Result) -> Scale:
-    if config.limits is not None:
-        return Scale(config.limits[0], config.limits[1])
-    return fit_disparity(result.disparity)
+    return _fixed(config) or fit_disparity(result.disparity)
+
+
+def _show(viewer: Viewer, result: Result, calibration: Calibration | None) -> None:
+    sample = result.sample
+    viewer.add(sample.left, result.disparity, result.confidence, calibration, key=sample.key)
 
 
 def _summary(result: Result) -> dict[str, float]:
