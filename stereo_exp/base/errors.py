@@ -85,6 +85,7 @@ EXTRAS = {
     **dict.fromkeys(("onnx", "onnx_ir", "onnxscript", "jinja2"), "export"),
     "onnxruntime": "onnxruntime",
     "openvino": "openvino",
+    "rerun": "viewers",
 }
 """Packages that a light install is without -> the extra of setup.cfg that brings them."""
 

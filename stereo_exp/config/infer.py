@@ -50,6 +50,9 @@ class Infer:
     view: bool = False
     """Write `view.html`, a page to look around in: layers, readings below the pointer, a point cloud to turn. It opens
     from disk; up to 10 MB for a pair, 50 MB for a sequence, which is thinned where it would be more."""
+    rerun: bool = False
+    """Write `recording.rrd` for the Rerun viewer: cameras, views, maps, points, and time. It takes
+    `stereo_exp[viewers]`."""
     max_frames: int | None = None
     """Stop after so many pairs; cameras go on until interrupted otherwise."""
     limits: list[float] | None = None

@@ -1,5 +1,6 @@
 from .calibration import read_calibration, read_kitti_calib, read_middlebury_calib
 from .drawing.bars import Series, draw_bars
+from .drawing.colours import color_map
 from .drawing.film import Film
 from .drawing.panels import Panel, draw_panels, write_panels
 from .drawing.scales import (
@@ -68,6 +69,7 @@ __all__ = [
     "check_sample",
     "check_sizes",
     "check_views",
+    "color_map",
     "decode_pfm",
     "decode_rgb",
     "depth",

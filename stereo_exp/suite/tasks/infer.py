@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from stereo_exp.runtime import StereoModel
 from stereo_exp.suite.build import build_rule
 from stereo_exp.suite.networks import choose_network, network_facts, open_network
 from stereo_exp.suite.predict import Result, with_depth, write_frame, write_one
+from stereo_exp.suite.recorder import RECORDING_FILE, Recorder
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.track.base import open_tracker
 
@@ -45,6 +47,9 @@ VIEW_FILE = "view.html"
 def run(context: RunContext) -> dict[str, Any]:
     """Predict what `infer.left` and `infer.right` name; without them that is the pair that comes along."""
     config = context.config
+    if config.infer.rerun:
+        # Before a network is loaded and pairs are predicted: it may not be installed.
+        import_module("rerun")
     pairs = Pairs(config.infer)
     chosen = choose_network(context, release_first=True)
     engine = config.engine
@@ -139,6 +144,10 @@ def _write_pair(out: Path, results: Iterator[Result], pairs: Pairs) -> dict[str,
         with Viewer(out / VIEW_FILE, result.sample.key, _fixed(pairs.config)) as viewer:
             _show(viewer, result, pairs.calibration)
         files["view"] = viewer.path
+    if pairs.config.rerun:
+        with Recorder(out / RECORDING_FILE, scale, pairs.config.max_depth) as recorder:
+            recorder.add(result, pairs.calibration)
+        files["recording"] = recorder.path
     height, width = result.sample.size
     part: dict[str, Any] = {"pair": result.sample.key, "height": height, "width": width, **_summary(result)}
     part["files"] = {k: str(v) for k, v in files.items()}
@@ -153,6 +162,7 @@ def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: 
     with Meter("infer", len(pairs)) as meter, ExitStack() as stack:
         film: Film | None = None
         viewer: Viewer | None = None
+        recorder: Recorder | None = None
         if pairs.config.view:
             viewer = stack.enter_context(Viewer(out / VIEW_FILE, out.name, _fixed(pairs.config), sequence=True))
             part["view"] = str(viewer.path)
@@ -162,11 +172,16 @@ def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: 
                     scale = _scale(pairs.config, result)
                     film = stack.enter_context(Film(out / "disparity.mp4", scale))
                     files = write_one(out / "first", result, pairs.calibration, pairs.config, scale)
+                    if pairs.config.rerun:
+                        recorder = stack.enter_context(Recorder(out / RECORDING_FILE, scale, pairs.config.max_depth))
+                        part["recording"] = str(recorder.path)
                     part |= {"pair": result.sample.key, **_summary(result), "picture": str(files["picture"])}
                 write_frame(out, result, pairs.calibration, pairs.config)
                 film.add(result.sample.left, result.disparity)
                 if viewer is not None:
                     _show(viewer, result, pairs.calibration)
+                if recorder is not None:
+                    recorder.add(result, pairs.calibration)
                 stability.update(result.sample.left, result.disparity)
                 count += 1
                 meter.advance()
