@@ -93,7 +93,7 @@ class Browser:
         if method == "Runtime.exceptionThrown":
             self.errors.append(str(found["exceptionDetails"].get("exception", {}).get("description", found)))
         elif method == "Log.entryAdded" and found["entry"]["level"] == "error":
-            self.errors.append(found["entry"]["text"])
+            self.errors.append(f"{found['entry']['text']} {found['entry'].get('url', '')}")
         elif method == "Network.requestWillBeSent" and not found["request"]["url"].startswith(
             ("data:", "file:", "blob:")
         ):
