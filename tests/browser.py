@@ -1,4 +1,8 @@
-"""A browser without a window, told over a pipe what to do: pages, clicks, pictures of what is shown."""
+"""A browser without a window, told over a pipe what to do: pages, clicks, pictures of what is shown.
+
+`python tests/browser.py PAGE.html PICTURE.png WIDTH HEIGHT [EXPRESSION]` takes a picture of a page of `infer.view=true`
+after an expression has run; docs/images/viewer.png was made so.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -168,3 +173,17 @@ class Browser:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def main() -> None:
+    """Take a picture of a viewer's page."""
+    page, picture, width, height, *expressions = sys.argv[1:]
+    with Browser(int(width), int(height)) as browser:
+        browser.open(Path(page), "document.body.dataset.frame === '0'")
+        for expression in expressions:
+            browser.run(expression)
+        cv2.imwrite(picture, browser.picture()[..., ::-1])
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
 
 from omegaconf import Container, OmegaConf
 from omegaconf.errors import (
@@ -14,7 +15,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from stereo_exp.base import UserError
+from stereo_exp.base import GROUPS, UserError
 from stereo_exp.config.choices import conf_dir
 from stereo_exp.config.grammar import explain_argument, explain_several, find_several
 
@@ -85,7 +86,10 @@ def from_omegaconf(error: OmegaConfBaseException, arguments: Iterable[str] = ())
         parent, _, leaf = key.rpartition(".")
         near = difflib.get_close_matches(leaf, _keys(error.parent_node), n=1)
         elsewhere = [] if parent else _find_elsewhere(leaf, error.parent_node, given)
-        if elsewhere:
+        if others := _find_options(parent, leaf):
+            group = parent.replace(".", "/")
+            fix = f"it is a key of {' and '.join(f'{group}={name}' for name in others)}: choose it first"
+        elif elsewhere:
             fix = f"did you mean {' or '.join(elsewhere)}?"
         else:
             fix = f"did you mean {parent + '.' if parent else ''}{near[0]}?" if near else _LIST_KEYS
@@ -111,6 +115,16 @@ def _given_value(key: str, arguments: Iterable[str]) -> str | None:
 
 def _keys(node: object) -> list[str]:
     return [str(k) for k in node] if isinstance(node, Container) else []
+
+
+def _find_options(parent: str, leaf: str) -> list[str]:
+    """The options of a group that have a key which the chosen one has not; three at most."""
+    options = GROUPS.get(parent.replace(".", "/"), {})
+    return [name for name, each in options.items() if each.schema and leaf in _fields(each.schema)][:_MOST_PLACES]
+
+
+def _fields(schema: type) -> set[str]:
+    return {each.name for each in fields(schema)} if is_dataclass(schema) else set()
 
 
 def _find_elsewhere(leaf: str, node: object, given: str | None) -> list[str]:

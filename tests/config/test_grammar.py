@@ -58,6 +58,7 @@ def test_what_can_be_read_is_not_explained() -> None:
         ("maxdips=96", "did you mean model.maxdisp=96?"),
         ("backbone=mobilenetv2", "did you mean model/backbone=mobilenetv2?"),
         ("target=affine", "did you mean quant/target=affine?"),
+        ("dataset.left=left/*.png", "it is a key of dataset=pairs: choose it first"),
         ("qwertyuiop=1", "list the keys with"),
     ],
 )
