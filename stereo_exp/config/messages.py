@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
 from omegaconf import Container, OmegaConf
@@ -15,7 +15,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from stereo_exp.base import GROUPS, UserError
+from stereo_exp.base import GROUPS, Option, UserError
 from stereo_exp.config.choices import conf_dir
 from stereo_exp.config.grammar import explain_argument, explain_several, find_several
 
@@ -119,7 +119,7 @@ def _keys(node: object) -> list[str]:
 
 def _find_options(parent: str, leaf: str) -> list[str]:
     """The options of a group that have a key which the chosen one has not; three at most."""
-    options = GROUPS.get(parent.replace(".", "/"), {})
+    options: Mapping[str, Option] = GROUPS.get(parent.replace(".", "/"), {})
     return [name for name, each in options.items() if each.schema and leaf in _fields(each.schema)][:_MOST_PLACES]
 
 
