@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from stereo_exp.base import UserError, exit_on_user_error
+from stereo_exp.base import ArgumentError, UserError, exit_on_user_error
 from stereo_exp.geometry import MM_PER_M, PNG_SCALE, depth, write_map, write_picture
 from stereo_exp.runtime.engines import AUTO, ENGINES
 from stereo_exp.runtime.model import StereoModel
@@ -30,7 +30,7 @@ def _run(options: argparse.Namespace) -> None:
         raise UserError(missing, None, "depth needs focal length (px) and baseline (m)", f"add {missing} VALUE")
     if options.limits is not None and not 0 <= options.limits[0] < options.limits[1]:
         shown = " ".join(f"{limit:g}" for limit in options.limits)
-        raise UserError("--limits", shown, "must be two disparities, rising, from 0 px on", "try --limits 0 96")
+        raise ArgumentError("limits", shown, "must be two disparities, rising, from 0 px on", "give {limits} as 0 96")
     with StereoModel(options.model, options.engine, options.threads) as model:
         cv2.setNumThreads(model.engine.threads)
         begin = time.perf_counter()
