@@ -212,6 +212,15 @@ def release(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The pages as a site in outputs/site, which opens and is searched from disk; a dead link is an error."""
+    # Versions of its own: nothing of it is needed to develop or to use the package.
+    session.install("-c", "docs/constraints.txt", "mkdocs-material")
+    session.run("mkdocs", "build", "--strict", "--clean", *session.posargs, env={"NO_MKDOCS_2_WARNING": "1"})
+    session.log("open outputs/site/index.html")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Every benchmark, one after the other; each prints a table and one line of JSON."""
     session.install("-c", "constraints.txt", "-e", ".[dev,bench]")

@@ -3,7 +3,8 @@
     python benchmarks/contact_sheet.py [--int FILE] [--data DIR] [--out docs/images/release_contact_sheet.jpg]
 
 Motorcycle (Middlebury 2014, with scikit-image) and grey pairs of an OAK-D camera, DIR/oakd/PAIR/{left,right}.png,
-calib.json; neither was trained on. Nothing is filtered or masked. The last line is JSON.
+calib.json; neither was trained on. Nothing is filtered or masked. Disparities of a
+row share a scale, of its own for each row. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -14,20 +15,24 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from real.methods import INT8, add_network_options, load_network
 from real.output import name_block
 from real.sets import add_data_option
 
-from stereo_exp.base import Meter, UserError, exit_on_user_error, replacing
+from stereo_exp.base import Meter, UserError, exit_on_user_error, write_bytes
 from stereo_exp.data import MotorcycleSource
 from stereo_exp.geometry import (
-    DISPARITY_MAP,
+    CONFIDENCE,
     Calibration,
+    Panel,
     Prediction,
     Rig,
     StereoSample,
     depth,
+    draw_panels,
+    fit_disparity,
     open_frames,
     read_calibration,
     refine_disparity,
@@ -35,9 +40,7 @@ from stereo_exp.geometry import (
 
 SHEET = Path("docs/images/release_contact_sheet.jpg")
 OAKD_PAIRS = ("living_room", "cycles", "desk")
-LIMITS = 0.0, 64.0
-"""Disparities at the ends of the colour scale, px, in every sheet."""
-PANEL_INCHES, DPI, QUALITY = 3.0, 110, 82
+PANEL_WIDTH, QUALITY = 300, 82
 
 Scene = tuple[StereoSample, Calibration]
 
@@ -100,33 +103,21 @@ def load_scenes(data: Path, pairs: Sequence[str]) -> list[Scene]:
 def draw_sheet(
     path: Path, scenes: Sequence[Scene], predictions: Sequence[Prediction], fine: Sequence[np.ndarray]
 ) -> None:
-    """A row for each pair, one scale for each column, into a JPEG file; `fine`: the refined disparities."""
-    from matplotlib.figure import Figure
-
-    heights = [sample.size[0] / sample.size[1] for sample, _ in scenes]
-    figure = Figure((4 * PANEL_INCHES, PANEL_INCHES * sum(heights) + 0.9), dpi=DPI, layout="constrained")
-    grid = figure.subplots(len(scenes), 4, squeeze=False, height_ratios=heights)
-    for axes in grid.flat:
-        axes.set_xticks([])
-        axes.set_yticks([])
-    for row, (sample, calibration), found, sharp in zip(grid, scenes, predictions, fine, strict=True):
-        row[0].imshow(sample.left)
-        row[0].set_ylabel(f"{sample.key}, {sample.size[1]}×{sample.size[0]}", fontsize=8)
-        disparity = row[1].imshow(found.disparity, cmap=DISPARITY_MAP, vmin=LIMITS[0], vmax=LIMITS[1])
-        row[1].set_xlabel(f"median depth {_median_depth(found, calibration):.2f} m", fontsize=8)
-        row[2].imshow(sharp, cmap=DISPARITY_MAP, vmin=LIMITS[0], vmax=LIMITS[1])
-        confidence = row[3].imshow(found.confidence, cmap="gray", vmin=0, vmax=1)
-    grid[0, 0].set_title("left view", fontsize=9)
-    grid[0, 1].set_title("disparity, int8", fontsize=9)
-    grid[0, 2].set_title("the same, refined", fontsize=9)
-    grid[0, 3].set_title("confidence", fontsize=9)
-    for column, (image, label) in enumerate(((disparity, "px"), (confidence, "probability near the estimate")), 1):
-        bar = figure.colorbar(
-            image, ax=grid[:, column], location="bottom", label=label, extend="max" if column == 1 else "neither"
-        )
-        bar.ax.tick_params(labelsize=8)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="jpeg", pil_kwargs={"quality": QUALITY, "optimize": True})
+    """A row for each pair, with a scale of its own, into a JPEG file; `fine`: the refined disparities."""
+    panels: list[Panel] = []
+    for (sample, calibration), found, sharp in zip(scenes, predictions, fine, strict=True):
+        scale = fit_disparity(found.disparity, sharp)
+        depth_m = _median_depth(found, calibration)
+        panels += [
+            Panel(f"{sample.key}, {sample.size[1]}×{sample.size[0]}, {depth_m:.2f} m", sample.left),
+            Panel("disparity, int8", found.disparity, scale),
+            Panel("the same, refined", sharp, scale),
+            Panel("confidence", found.confidence, CONFIDENCE),
+        ]
+    picture = draw_panels(panels, columns=4, width=PANEL_WIDTH)
+    encoded, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    assert encoded
+    write_bytes(path, data.tobytes())
 
 
 def _median_depth(found: Prediction, calibration: Calibration) -> float:

@@ -25,9 +25,11 @@ def job(config: DictConfig) -> float | None:
         root = bind(config)
         from hydra.core.hydra_config import HydraConfig
 
-        from stereo_exp.suite import RunContext, dispatch
+        from stereo_exp.suite import RunContext, dispatch, tell_folder
 
-        return dispatch(RunContext.of_job(root, HydraConfig.get())).get("epe")
+        context = RunContext.of_job(root, HydraConfig.get())
+        tell_folder(context.dir)
+        return dispatch(context).get("epe")
 
 
 def main() -> None:

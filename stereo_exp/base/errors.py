@@ -89,6 +89,7 @@ EXTRAS = {
     "onnxruntime": "onnxruntime",
     "openvino": "openvino",
     **dict.fromkeys(("embreex", "numba", "trimesh"), "render"),
+    "rerun": "viewers",
 }
 """Packages that a light install is without -> the extra of setup.cfg that brings them."""
 

@@ -1,4 +1,7 @@
-"""Progress of long work: a bar on a terminal, now and then a line of log where there is none."""
+"""Progress of long work: a bar on a terminal, now and then a line of log where there is none.
+
+A bar takes its line with it when it goes; lines that are logged meanwhile go above it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -33,6 +36,7 @@ class Meter:
         self._logged = self._began
         self._enabled = enabled
         self._bar: Progress | None = None
+        self._lifted: list[tuple[logging.StreamHandler[TextIO], TextIO]] = []
         if enabled and sys.stderr.isatty():
             self._bar = Progress(
                 TextColumn("{task.description}"),
@@ -41,19 +45,39 @@ class Meter:
                 TextColumn("{task.fields[numbers]}"),
                 TimeRemainingColumn(compact=True),
                 console=Console(stderr=True),
+                transient=True,
             )
             self._task = self._bar.add_task(title, total=total or None, completed=start, numbers="")
 
     def __enter__(self) -> Self:
-        if self._bar is not None:
-            self._bar.start()
+        self._show()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._hide()
+
+    def _show(self) -> None:
+        if self._bar is None:
+            return
+        bare = sys.stderr
+        self._bar.start()
+        # The bar puts a writer of its own in the place of standard error, which writes above it; handlers that were
+        # made before hold the bare one and would write into the bar.
+        loggers = [logging.getLogger(), *map(logging.getLogger, list(logging.root.manager.loggerDict))]
+        for handler in {id(h): h for logger in loggers for h in logger.handlers}.values():
+            if isinstance(handler, logging.StreamHandler) and handler.stream is bare:
+                self._lifted.append((handler, bare))
+                handler.setStream(sys.stderr)
+
+    def _hide(self) -> None:
+        if self._bar is None:
+            return
+        for handler, bare in self._lifted:
+            handler.setStream(bare)
+        self._lifted.clear()
+        self._bar.stop()
 
     def advance(self, steps: int = 1, **numbers: str) -> None:
         """`steps` more are done; `numbers` are shown as they are."""
@@ -75,11 +99,9 @@ class Meter:
     def pause(self) -> Iterator[None]:
         """Hide the bar while something else writes; the time inside does not count towards the time left."""
         begin = time.monotonic()
-        if self._bar is not None:
-            self._bar.stop()
+        self._hide()
         yield
-        if self._bar is not None:
-            self._bar.start()
+        self._show()
         self._began += time.monotonic() - begin
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from stereo_exp.base import UserError
@@ -64,6 +65,12 @@ class Infer:
     """Write point clouds (PLY) where depth is known."""
     max_depth: float | None = None
     """Points farther away than this, in m, are left out of the point cloud."""
+    view: bool = False
+    """Write `view.html`, a page to look around in: layers, readings below the pointer, a point cloud to turn. It opens
+    from disk; up to 10 MB for a pair, 50 MB for a sequence, which is thinned where it would be more."""
+    rerun: bool = False
+    """Write `recording.rrd` for the Rerun viewer: cameras, views, maps, points, and time. It takes
+    `stereo_exp[viewers]`."""
     max_frames: int | None = None
     """Stop after so many pairs; cameras go on until interrupted otherwise."""
     limits: list[float] | None = None
@@ -101,7 +108,7 @@ class Infer:
                 positive(f"infer.{key}", getattr(self, key))
         if self.max_frames is not None:
             at_least("infer.max_frames", self.max_frames, 1)
-        if self.limits is not None and (len(self.limits) != 2 or not 0 <= self.limits[0] < self.limits[1]):
+        if self.limits is not None and (len(self.limits) != 2 or not 0 <= self.limits[0] < self.limits[1] < inf):
             raise UserError(
                 "infer.limits", self.limits, "must be two disparities, rising, from 0 px on", "try infer.limits=[0,96]"
             )

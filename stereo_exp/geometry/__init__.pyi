@@ -3,8 +3,19 @@ from .calibration.datasets import read_kitti_calib, read_middlebury_calib
 from .calibration.read import Cameras, describe_cameras, fit_cameras, is_likely, read_calibration
 from .calibration.write import encode_camera, encode_rig
 from .drawing.bars import Series, draw_bars
-from .drawing.colours import DEPTH_MAP, DIFFERENCE_MAP, DISPARITY_MAP, ERROR_MAP, disparity_limits
-from .drawing.panels import Film, Panel, write_panels
+from .drawing.film import Film
+from .drawing.panels import Panel, draw_panels, write_panels
+from .drawing.scales import (
+    CONFIDENCE,
+    DEPTH_MAP,
+    DIFFERENCE,
+    DIFFERENCE_MAP,
+    DISPARITY_MAP,
+    ERROR,
+    ERROR_MAP,
+    Scale,
+    fit_disparity,
+)
 from .epipolar import pair_geometry, require_views, to_grey
 from .example import example_pair
 from .formats.disparity import encode_disparity_png, read_disparity, read_disparity_png, read_grey
@@ -16,22 +27,26 @@ from .frames.opening import kind_of, open_frames
 from .images import UNKNOWN, Image, as_arrays, as_pair, is_array, pad_edges, random_crop, resize, round_up_size
 from .metrics import StereoMetrics, periodic_share, valid_mask
 from .occlusion import find_seen_by_both, right_disparity
+from .output import Output, SequenceWriter
 from .pair import Calibration, StereoSample, check_disparity, check_sample, check_sizes, check_views, zero_unknown
 from .points import depth, points_in_metres, write_ply
 from .prediction import MM_PER_M, PNG_SCALE, Prediction, write_map, write_picture
 from .rectified import RectifiedFrames
 from .rectify import Rectifier, Rig
 from .refine import refine_disparity
-from .results import Output, Result, SequenceWriter
+from .results import Result
 from .sgbm import Sgbm, opencv_matcher
 from .sizing import AS_GIVEN, Rule, Sizing
 from .temporal import Stability, TemporalFilter
 
 __all__ = [
     "AS_GIVEN",
+    "CONFIDENCE",
     "DEPTH_MAP",
+    "DIFFERENCE",
     "DIFFERENCE_MAP",
     "DISPARITY_MAP",
+    "ERROR",
     "ERROR_MAP",
     "MM_PER_M",
     "PNG_SCALE",
@@ -53,6 +68,7 @@ __all__ = [
     "Result",
     "Rig",
     "Rule",
+    "Scale",
     "SequenceWriter",
     "Series",
     "Sgbm",
@@ -72,9 +88,9 @@ __all__ = [
     "decode_rgb",
     "depth",
     "describe_cameras",
-    "disparity_limits",
     "draw_bars",
     "draw_coverage",
+    "draw_panels",
     "encode_camera",
     "encode_disparity_png",
     "encode_pfm",
@@ -83,6 +99,7 @@ __all__ = [
     "example_pair",
     "find_seen_by_both",
     "fit_cameras",
+    "fit_disparity",
     "is_array",
     "is_likely",
     "kind_of",

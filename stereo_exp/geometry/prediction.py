@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from stereo_exp.base import ArgumentError, UserError, replacing, write_bytes
 from stereo_exp.geometry.drawing.colours import color_map
+from stereo_exp.geometry.drawing.scales import Scale, fit_disparity
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.formats.pfm import write_pfm
 from stereo_exp.geometry.pair import Calibration
 from stereo_exp.geometry.points import depth
+from stereo_exp.geometry.viewer import Viewer
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Prediction:
     """bool H×W, pixels that every check passed; all of them where nothing was checked."""
     calibration: Calibration | None = None
     """Of the pair that the disparity belongs to, where the call was given one."""
+    left: np.ndarray | None = field(default=None, repr=False, compare=False)
+    """uint8 H×W×3 RGB, the left view that the disparity belongs to: rectified, where the call did that."""
 
     def depth(
         self, focal: float | None = None, baseline: float | None = None, doffs: float | None = None
@@ -58,6 +62,50 @@ class Prediction:
         assert focal is not None and baseline is not None
         metres = depth(self.disparity, focal, baseline, doffs or 0.0)
         return np.where(self.trusted, metres, np.float32(np.inf))
+
+    def view(
+        self,
+        path: str | Path,
+        left: np.ndarray | None = None,
+        focal: float | None = None,
+        baseline: float | None = None,
+        doffs: float | None = None,
+    ) -> Path:
+        """Write a page to look around in: one HTML file that opens from disk, without a network.
+
+        It shows the left view, disparity, depth and confidence as layers, tells px and metres below the pointer, and
+        has a point cloud to turn. A pair that would take more than 10 MB is reduced, and the page says so. The frames
+        of a batch have a slider.
+
+        Args:
+            path: an .html file; its folder is made.
+            left: uint8 H×W×3 RGB; None: the one that was predicted.
+            focal, baseline, doffs: as for `depth`; None: of `calibration`. Where the cameras are not known, there are
+                no metres, and the cloud has a shape only.
+
+        Returns:
+            The file.
+
+        Raises:
+            UserError: there is no left view, or the file cannot be written.
+        """
+        views = self.left if left is None else left
+        if views is None:
+            raise ArgumentError("left", None, "the prediction holds no left view", "give {left} the image, H×W×3 RGB")
+        known = self.calibration
+        if known is None and focal is not None and baseline is not None:
+            known = Calibration(focal, baseline, doffs or 0.0)
+        elif known is not None:
+            known = replace(known, focal=focal or known.focal, baseline=baseline or known.baseline,
+                            doffs=known.doffs if doffs is None else doffs)  # fmt: skip
+        unknown = np.float32(np.inf)
+        shown = np.where(self.trusted, self.disparity, unknown)
+        batch = shown.ndim == 3
+        with Viewer(path, Path(path).stem, sequence=batch) as viewer:
+            frames = zip(views, shown, self.confidence, strict=True) if batch else [(views, shown, self.confidence)]
+            for index, (view, disparity, confidence) in enumerate(frames):
+                viewer.add(view, disparity, confidence, known, key=str(index) if batch else "")
+        return Path(path)
 
 
 PNG_SCALE = 256
@@ -98,7 +146,15 @@ def write_map(path: Path, values: np.ndarray, png_scale: float) -> Path:
     return path
 
 
-def write_picture(path: Path, disparity: np.ndarray, maxdisp: float) -> Path:
-    """Disparity in colours, 0 to `maxdisp` px whatever the picture holds, so that frames of a sequence compare."""
-    write_bytes(path, encode_png(color_map(disparity, (0.0, maxdisp))))
-    return path
+def write_picture(path: Path, disparity: np.ndarray, limits: tuple[float, float] | None = None) -> Scale:
+    """Disparity in colours, as a PNG file of its size.
+
+    Args:
+        limits: px at the two ends of the colours, so that frames of a sequence compare; None: what fits this map.
+
+    Returns:
+        What the colours mean.
+    """
+    scale = fit_disparity(disparity) if limits is None else Scale(*limits)
+    write_bytes(path, encode_png(color_map(disparity, scale)))
+    return scale

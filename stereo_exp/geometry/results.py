@@ -1,32 +1,16 @@
-"""What a predicted pair leaves: maps, the cameras that they belong to, rectified views, point cloud, picture, film."""
+"""What is known of a predicted pair: its maps, what of them is trusted, the cameras that they belong to."""
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from stereo_exp.base import ArgumentError, UserError, write_bytes
-from stereo_exp.geometry.calibration import encode_camera
-from stereo_exp.geometry.drawing.colours import DEPTH_MAP, disparity_limits
-from stereo_exp.geometry.drawing.panels import Film, Panel, write_panels
-from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.pair import Calibration, StereoSample
 from stereo_exp.geometry.points import depth as depth_in_metres
-from stereo_exp.geometry.points import points_in_metres, write_ply
-from stereo_exp.geometry.prediction import MM_PER_M, PNG_SCALE, Prediction, write_map
-from stereo_exp.geometry.temporal import Stability, TemporalFilter
-
-log = logging.getLogger(__name__)
-CONFIDENCE_SCALE = 65535
-"""Confidence as 16 bits: 65535 is 1."""
-_FARTHEST = 65.535
-"""Metres that 16 bits hold in mm."""
-_FAST_PNG = 1
+from stereo_exp.geometry.prediction import Prediction
+from stereo_exp.geometry.temporal import TemporalFilter
 
 
 @dataclass(frozen=True)
@@ -77,172 +61,3 @@ class Result:
         if self.depth is not None and known.size:
             summary["depth_median"] = float(np.median(self.depth[np.isfinite(self.disparity)]))
         return summary
-
-
-@dataclass
-class Output:
-    """A folder of results.
-
-    Attributes:
-        folder: made where it is not there.
-        points: write point clouds where depth is known.
-        max_depth: points farther away than this, in m, are left out of them.
-        every: write the maps of every pair of a sequence, not of the first alone.
-        limits: disparities at the two ends of the colour scale, px; None: those of the first pair.
-        rate: frames a second of films; None: 10.
-        no_depth: what a picture says where depth is not known.
-    """
-
-    folder: Path
-    points: bool = False
-    max_depth: float | None = None
-    every: bool = True
-    limits: tuple[float, float] | None = None
-    rate: float | None = None
-    no_depth: str = "no depth: focal length and baseline are not known"
-    _camera: bytes | None = field(default=None, init=False)
-    _told_far: bool = field(default=False, init=False)
-
-    def write_pair(self, result: Result, folder: Path | None = None) -> dict[str, Path]:
-        """All files of a single pair; returns them by what they hold."""
-        out = self.folder if folder is None else folder
-        _make(out)
-        files = {
-            "disparity_pfm": write_map(out / "disparity.pfm", result.disparity, PNG_SCALE),
-            "disparity_png": write_map(out / "disparity.png", result.disparity, PNG_SCALE),
-            "confidence_png": write_map(out / "confidence.png", result.confidence, CONFIDENCE_SCALE),
-        }
-        if result.depth is not None and result.calibration is not None:
-            files["depth_npy"] = write_map(out / "depth.npy", result.depth, MM_PER_M)
-            files["depth_png"] = self._write_depth(out / "depth_mm.png", result)
-            files["camera"] = out / "camera.json"
-            write_bytes(files["camera"], encode_camera(result.calibration))
-            if self.points:
-                files["points"] = self._write_points(out / "points.ply", result)
-        files |= _write_views(out, "", result)
-        self.limits = self.limits or disparity_limits(result.disparity)
-        panels = draw_result(result, self.limits, self.no_depth)
-        files["picture"] = write_panels(out / "panels.png", panels, heading=result.sample.key)
-        return files
-
-    def write_frame(self, result: Result) -> None:
-        """The maps of one pair of a sequence, named after it; `camera.json` once, and again where it changes."""
-        _make(self.folder)
-        key = result.sample.key
-        if self.every:
-            write_map(self.folder / f"{key}_disparity.png", result.disparity, PNG_SCALE)
-            _write_views(self.folder, f"{key}_", result)
-        if result.depth is None or result.calibration is None:
-            return
-        camera = encode_camera(result.calibration)
-        if self._camera is None:
-            write_bytes(self.folder / "camera.json", camera)
-            self._camera = camera
-        elif camera != self._camera:
-            write_bytes(self.folder / f"{key}_camera.json", camera)
-        if self.every:
-            self._write_depth(self.folder / f"{key}_depth_mm.png", result)
-            if self.points:
-                self._write_points(self.folder / f"{key}_points.ply", result)
-
-    def _write_depth(self, path: Path, result: Result) -> Path:
-        assert result.depth is not None
-        far = np.isfinite(result.depth) & (result.depth > _FARTHEST)
-        if far.any() and not self._told_far:
-            self._told_far = True
-            told = "%s: %.0f %% of the pixels are farther than 65.5 m, which 16 bits of mm do not hold: 0 in %s"
-            log.info(told, result.sample.key, 100 * far.mean(), path.name)
-        return write_map(path, result.depth, MM_PER_M)
-
-    def _write_points(self, path: Path, result: Result) -> Path:
-        assert result.depth is not None and result.calibration is not None
-        near = result.depth <= (self.max_depth or np.inf)
-        write_ply(path, points_in_metres(result.depth, result.calibration), result.sample.left, near)
-        return path
-
-
-class SequenceWriter:
-    """Writes the pairs of a sequence as they come: their maps, all of the first one's files, a film, how steady it is.
-
-    Args:
-        output: where to.
-        change: see `Stability`.
-    """
-
-    def __init__(self, output: Output, change: float = 6.0) -> None:
-        self.output = output
-        self.stability = Stability(change)
-        self.count = 0
-        self.first: dict[str, object] = {}
-        self.not_in_film = 0
-        self._film: Film | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def add(self, result: Result) -> None:
-        """The next pair. The film holds those that are as large as the first."""
-        if self._film is None:
-            files = self.output.write_pair(result, self.output.folder / "first")
-            assert self.output.limits is not None
-            self.first = {"pair": result.sample.key, **result.summary(), "picture": str(files["picture"])}
-            self._film = Film(self.output.folder / "disparity.mp4", self.output.limits, self.output.rate or 10.0)
-        self.output.write_frame(result)
-        if self._film.takes(result.sample.left):
-            self._film.add(result.sample.left, result.disparity, result.sample.time)
-        else:
-            self.not_in_film += 1
-        self.stability.update(result.sample.left, result.disparity)
-        self.count += 1
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._film is not None:
-            self._film.__exit__(kind, error, trace)
-        if self.not_in_film:
-            told = "%d of %d pairs are of another size than the first: they are not in the film"
-            log.info(told, self.not_in_film, self.count)
-
-    def facts(self) -> dict[str, object]:
-        """What a report says: the first pair's figures, how many pairs, the film, how steady."""
-        found = {**self.first, "num_pairs": self.count, "film": str(self.output.folder / "disparity.mp4")}
-        if self.not_in_film:
-            found["not_in_film"] = self.not_in_film
-        return {**found, "stability": self.stability.compute()}
-
-
-def draw_result(result: Result, limits: tuple[float, float], no_depth: str) -> list[Panel]:
-    """Left, right, disparity and depth; `no_depth` stands where that is not known."""
-    panels = [
-        Panel("left", result.sample.left),
-        Panel("right", result.sample.right),
-        Panel("disparity", result.disparity, limits=limits),
-    ]
-    if result.depth is None:
-        return [*panels, Panel("depth", note=no_depth)]
-    known = result.depth[np.isfinite(result.depth)]
-    top = float(np.percentile(known, 95)) if known.size else 1.0
-    low = float(known.min()) if known.size else 0.0
-    return [*panels, Panel("depth", result.depth, DEPTH_MAP, (low, top), "m")]
-
-
-def _write_views(out: Path, prefix: str, result: Result) -> dict[str, Path]:
-    """Both views where they are others than those that came."""
-    if not result.was_rectified:
-        return {}
-    files = {}
-    for name in ("left", "right"):
-        files[f"{name}_rectified"] = path = out / f"{prefix}{name}_rectified.png"
-        try:
-            write_bytes(path, encode_png(getattr(result.sample, name), _FAST_PNG))
-        except OSError as error:
-            raise UserError(path, None, f"cannot be written ({error.strerror})", "give another folder") from None
-    return files
-
-
-def _make(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArgumentError("out", out, f"cannot be made ({error.strerror})", "give another folder") from None

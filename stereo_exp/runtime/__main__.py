@@ -15,11 +15,12 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import cv2
 
-from stereo_exp.base import ArgumentError, UserError, exit_on_user_error
+from stereo_exp.base import ArgumentError, UserError, exit_on_user_error, tell_missing_extras
 from stereo_exp.geometry import (
     MM_PER_M,
     PNG_SCALE,
@@ -28,6 +29,7 @@ from stereo_exp.geometry import (
     Output,
     RectifiedFrames,
     Rule,
+    Scale,
     SequenceWriter,
     TemporalFilter,
     open_frames,
@@ -44,7 +46,7 @@ MAPS = (".png", ".pfm", ".npy")
 _TOLD_SECONDS = 5.0
 _FLAGS = {"rig": "--calib", "path": "--calib", "unit": "--calib-unit", "out": "--out", "left": "LEFT", "right": "RIGHT"}
 """From a library's argument to what is typed, where it is not --ARGUMENT."""
-_OPTIONS = ("engine", "threads", "device", "scale", "tile", "layout", "topics", "rectify")
+_OPTIONS = ("engine", "threads", "device", "scale", "tile", "layout", "topics", "rectify", "limits")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -109,6 +111,16 @@ def _check(options: argparse.Namespace) -> None:
     for path in (options.out, options.depth):
         if path is not None and path.suffix and path.suffix not in MAPS and not path.is_dir():
             raise UserError(path, None, "must end in .png, .pfm or .npy", f"try {path.with_suffix('.png')}")
+    if options.limits is not None and not 0 <= options.limits[0] < options.limits[1] < float("inf"):
+        shown = " ".join(f"{limit:g}" for limit in options.limits)
+        raise ArgumentError("limits", shown, "must be two disparities, rising, from 0 px on", "give {limits} as 0 96")
+    for name in ("view", "rerun"):
+        if getattr(options, name) and options.out.suffix:
+            fix = f"try --out {options.out.with_suffix('')}"
+            raise UserError(f"--{name}", None, "lies in a folder of results", fix)
+    if options.rerun:
+        with tell_missing_extras():
+            import_module("rerun")
     if not 0 <= options.min_confidence < 1:
         raise UserError("--min-confidence", options.min_confidence, "must be at least 0 and below 1", "try 0.5")
 
@@ -132,9 +144,11 @@ def _run_pair(options: argparse.Namespace, model: StereoModel, pairs: RectifiedF
     pace = Pace()
     (result,) = predict_sequence(model, pairs, rule, tile=options.tile, pace=pace)
     written = [write_map(options.out, result.disparity, PNG_SCALE)]
+    legend = ""
     if options.picture is not None:
-        scale = options.scale or model.enlargement(result.disparity.shape)
-        written.append(write_picture(options.picture, result.disparity, model.manifest.model.maxdisp / scale))
+        colours = write_picture(options.picture, result.disparity, options.limits)
+        legend = f" (blue is {colours.low:g} px, red {colours.high:g} px)"
+        written.append(options.picture)
     if options.depth is not None:
         if result.depth is None:
             raise UserError("--depth", options.depth, "the cameras are not known", "add --calib FILE")
@@ -146,11 +160,21 @@ def _run_pair(options: argparse.Namespace, model: StereoModel, pairs: RectifiedF
         f"{height}x{width} px, disparity {low:.2f} to {high:.2f} px, "
         f"{1e3 * pace.work[0]:.0f} ms with {model.engine.name} {model.engine.version} on {model.engine.threads} threads"
     )
-    print("\n".join(map(str, written)))
+    for path in written:
+        print(f"{path}{legend if path == options.picture else ''}")
 
 
 def _output(options: argparse.Namespace, pairs: RectifiedFrames) -> Output:
-    return Output(options.out, options.points, options.max_depth, not options.no_files, rate=pairs.frames.rate)
+    return Output(
+        options.out,
+        options.points,
+        options.max_depth,
+        not options.no_files,
+        None if options.limits is None else Scale(*options.limits),
+        pairs.frames.rate,
+        view=options.view,
+        rerun=options.rerun,
+    )
 
 
 def _run_sequence(options: argparse.Namespace, model: StereoModel, pairs: RectifiedFrames, rule: Rule) -> None:
@@ -219,6 +243,8 @@ def parser() -> argparse.ArgumentParser:
     add("-o", "--out", type=Path, required=True,
         help=f"of one pair the disparity: .png (16 bits, px · {PNG_SCALE}), .pfm or .npy; else a folder")  # fmt: skip
     add("--picture", type=Path, help="disparity of one pair in colours, .png")
+    add("--limits", type=float, nargs=2, metavar=("LOW", "HIGH"),
+        help="disparities at the ends of the colours, px (default: what fits the first pair)")  # fmt: skip
     add("--depth", type=Path, help="depth of one pair: .png (16 bits, mm), .pfm or .npy (m)")
     source = made.add_argument_group("where pairs come from")
     source.add_argument("--layout", default="auto", help="how one picture holds both views: side, top, auto (default)")
@@ -248,6 +274,8 @@ def parser() -> argparse.ArgumentParser:
     what = made.add_argument_group("what a folder gets")
     what.add_argument("--points", action="store_true", help="point clouds (PLY) where depth is known")
     what.add_argument("--max-depth", type=float, help="points farther away than this, in m, are left out of them")
+    what.add_argument("--view", action="store_true", help="a page to look around in: view.html")
+    what.add_argument("--rerun", action="store_true", help="a recording for the Rerun viewer (stereo_exp[viewers])")
     what.add_argument("--no-files", action="store_true", help="of a sequence the film and the first pair's files alone")
     return made
 

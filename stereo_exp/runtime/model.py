@@ -177,17 +177,18 @@ class StereoModel:
             options.get("left_right", False),
             sizing=self.manifest.sizing,
         )
-        return replace(self.predict(first, second, rule, options.get("tile")), calibration=calibration)
+        found = self.predict(first, second, rule, options.get("tile"))
+        return replace(found, calibration=calibration, left=first)
 
     def _batch(self, left: np.ndarray, right: np.ndarray, **options: Unpack[Options]) -> Prediction:
         if left.ndim != right.ndim or len(left) != len(right) or not len(left):
             found = " and ".join("×".join(map(str, view.shape)) for view in (left, right))
             raise ArgumentError("right", found, "both views of a batch have as many images, one at least", "pair them")
         pairs = [self(*pair, **options) for pair in zip(left, right, strict=True)]
-        disparity, confidence, trusted = (
-            np.stack([getattr(pair, name) for pair in pairs]) for name in (*MAPS, "trusted")
+        disparity, confidence, trusted, first = (
+            np.stack([getattr(pair, name) for pair in pairs]) for name in (*MAPS, "trusted", "left")
         )
-        return Prediction(disparity, confidence, trusted, pairs[0].calibration)
+        return Prediction(disparity, confidence, trusted, pairs[0].calibration, first)
 
     def _rectified(
         self, left: np.ndarray, right: np.ndarray, calib: str | Path | Sequence[str | Path] | Calibration | Rig

@@ -5,6 +5,7 @@ from .networks import Predictor
 from .restore import count_costs, restore_model
 from .runs.context import RunContext
 from .runs.process import Process
+from .runs.report import tell_folder
 from .tasks import dispatch
 from .track.base import Tracker, read_metrics
 from .train.device import Compute, choose
@@ -32,5 +33,6 @@ __all__ = [
     "read_metrics",
     "restore_model",
     "run",
+    "tell_folder",
     "train_step",
 ]

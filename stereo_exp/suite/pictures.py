@@ -13,14 +13,14 @@ from torch import nn
 
 from stereo_exp.base import write_bytes
 from stereo_exp.geometry import (
-    DIFFERENCE_MAP,
-    ERROR_MAP,
+    DIFFERENCE,
+    ERROR,
     Panel,
     Series,
     StereoSample,
-    disparity_limits,
     draw_bars,
     encode_png,
+    fit_disparity,
     valid_mask,
     write_panels,
 )
@@ -28,43 +28,46 @@ from stereo_exp.suite.evaluate import Seen
 from stereo_exp.suite.networks import Predictor
 from stereo_exp.suite.runs.context import RunContext
 
-# Errors at and above this many px look the same, so that pictures of different runs compare.
-_ERROR_LIMIT = 8.0
-# Differences at and beyond this many px look the same.
-_DIFFERENCE_LIMIT = 2.0
 _LAYERS_SHOWN = 40
+_LAYOUT = "FlyingThings3D/frames_finalpass/"
 _ALONE_COLOUR, _TOGETHER_COLOUR = (198, 213, 232), (192, 57, 43)
 
 
 def draw_test_pictures(context: RunContext, pairs: Iterable[Seen], maxdisp: int) -> list[Path]:
     """Draw pairs of the test split into the run's `pictures/`; returns the files.
 
-    Each shows left view, truth, error and prediction; without truth left view and prediction.
+    Each shows left view, truth, error and prediction, both disparities on one scale; without truth left view and
+    prediction. Where there is no truth in range, the error is hatched.
     """
     files: list[Path] = []
     for seen in pairs:
-        name = re.sub(r"\W+", "_", seen.sample.key).strip("_")
-        files.append(_draw_pair(context.dir / "pictures" / f"{len(files):02d}_{name}.png", seen, maxdisp))
+        title = name_pair(seen.sample.key, context.config.dataset.name)
+        file = re.sub(r"\W+", "_", title).strip("_")
+        files.append(_draw_pair(context.dir / "pictures" / f"{len(files):02d}_{file}.png", seen, title, maxdisp))
     return files
 
 
-def _draw_pair(path: Path, seen: Seen, maxdisp: int) -> Path:
+def name_pair(key: str, dataset: str) -> str:
+    """What a picture calls a pair: its key; our own scenes, which lie in SceneFlow's layout, by their set's name."""
+    return key.replace(_LAYOUT, f"{dataset}/", 1) if dataset.startswith("shapes") else key
+
+
+def _draw_pair(path: Path, seen: Seen, title: str, maxdisp: int) -> Path:
     sample, shown = seen.sample, seen.disparity
     panels = [Panel("left", sample.left)]
     if sample.disparity is None:
-        limits = disparity_limits(shown)
-        return write_panels(path, [*panels, Panel("disparity", shown, limits=limits)], heading=sample.key)
+        return write_panels(path, [*panels, Panel("disparity", shown, fit_disparity(shown))], heading=title)
     known = valid_mask(sample.disparity, maxdisp)
     truth_map = np.where(known, sample.disparity, np.nan)
     error = np.abs(truth_map - shown)
-    limits = disparity_limits(truth_map)
+    scale = fit_disparity(truth_map if known.any() else shown)
     epe = f"{np.nanmean(error):.2f} px" if known.any() else "unknown"
     panels += [
-        Panel("true disparity (grey: unknown or out of range)", truth_map, limits=limits),
-        Panel("error (absolute)", error, ERROR_MAP, (0.0, _ERROR_LIMIT)),
-        Panel("predicted disparity", shown, limits=limits),
+        Panel("true disparity (hatched: unknown or out of range)", truth_map, scale, gaps=~known),
+        Panel("absolute error (hatched: no truth)", error, ERROR, gaps=~known),
+        Panel("predicted disparity", shown, scale),
     ]
-    return write_panels(path, panels, heading=f"{sample.key} · EPE {epe}")
+    return write_panels(path, panels, heading=f"{title} · EPE {epe}")
 
 
 def draw_against_float(
@@ -77,12 +80,12 @@ def draw_against_float(
     """
     ours, theirs = (Predictor(model, device)(sample).disparity for model in (integer, floating))
     difference = ours - theirs
-    limits = disparity_limits(theirs)
+    scale = fit_disparity(theirs)
     panels = [
         Panel("left", sample.left),
-        Panel("integer minus float", difference, DIFFERENCE_MAP, (-_DIFFERENCE_LIMIT, _DIFFERENCE_LIMIT)),
-        Panel("float", theirs, limits=limits),
-        Panel("integer", ours, limits=limits),
+        Panel("integer minus float", difference, DIFFERENCE),
+        Panel("float", theirs, scale),
+        Panel("integer", ours, scale),
     ]
     heading = f"{sample.key}: integer against float, mean |difference| {np.abs(difference).mean():.3f} px"
     return write_panels(path, panels, heading=heading), difference

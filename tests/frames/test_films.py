@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stereo_exp.base.errors import UserError
-from stereo_exp.geometry.drawing import Film
+from stereo_exp.geometry.drawing import Film, Scale
 from stereo_exp.geometry.frames import FilmFrames, open_frames
 from stereo_exp.geometry.frames.films import find_layout
 
@@ -90,7 +90,7 @@ def played(path: Path) -> tuple[float, list[int]]:
 def test_a_film_of_results_runs_at_the_speed_of_its_source(tmp_path: Path) -> None:
     """Frames that were left out are seen as long as they took."""
     maps = np.zeros((64, 96), np.float32)
-    with Film(tmp_path / "f.mp4", (0, 1), rate=30) as out:
+    with Film(tmp_path / "f.mp4", Scale(0, 1), rate=30) as out:
         for i in (0, 1, 4, 5):
             out.add(np.full((64, 96, 3), 8 * i, np.uint8), maps, i / 30)
     assert played(tmp_path / "f.mp4") == (30, [0, 1, 1, 1, 4, 5])
@@ -98,7 +98,7 @@ def test_a_film_of_results_runs_at_the_speed_of_its_source(tmp_path: Path) -> No
 
 def test_a_pause_is_cut(tmp_path: Path) -> None:
     maps = np.zeros((64, 96), np.float32)
-    with Film(tmp_path / "f.mp4", (0, 1), rate=10) as out:
+    with Film(tmp_path / "f.mp4", Scale(0, 1), rate=10) as out:
         for i, time in ((0, 5.0), (1, 5.1), (2, 1000.0), (3, 1000.1)):
             out.add(np.full((64, 96, 3), 8 * i, np.uint8), maps, time)
     rate, levels = played(tmp_path / "f.mp4")

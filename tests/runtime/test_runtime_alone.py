@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,10 +77,10 @@ def test_the_guard_blocks(engine: str) -> None:
 def test_the_pair_that_comes_along_is_drawn_with_opencv_alone(tmp_path: Path) -> None:
     code = """
 from pathlib import Path
-from stereo_exp.geometry.drawing import Panel, write_panels
+from stereo_exp.geometry.drawing import Panel, Scale, write_panels
 from stereo_exp.geometry.example import example_pair
 pair = example_pair()
-write_panels(Path(sys.argv[1]), [Panel("left", pair.left), Panel("disparity", pair.disparity, limits=(0, 64))])
+write_panels(Path(sys.argv[1]), [Panel("left", pair.left), Panel("disparity", pair.disparity, Scale(0, 64))])
 print(pair.size, pair.calibration.baseline)
 """
     done = run_guarded(code, [*HEAVY, *ENGINES], tmp_path / "panels.png")
@@ -116,12 +117,19 @@ def test_command_line(compiled: Path, pair: tuple[Path, Path], tmp_path: Path) -
     assert stored.dtype == np.uint16
     assert np.median(stored) / 256 == pytest.approx(8, abs=0.02)
     assert cv2.imread(str(picture)).shape == (50, 100, 3)
+    # A shift of 8 px everywhere lies in the middle of the narrowest scale, which is 4 px wide.
+    told = re.search(r"picture.png \(blue is (\S+) px, red (\S+) px\)", done.stdout)
+    assert told is not None
+    assert 5 <= float(told[1]) <= 6.1 and 9.9 <= float(told[2]) <= 11
+    fixed = run_guarded(CLI, HEAVY, compiled, *pair, *options, "--limits", 0, 64)
+    assert f"{picture} (blue is 0 px, red 64 px)" in fixed.stdout
     assert np.median(np.load(metres)) == pytest.approx(10, abs=0.05)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["-o", "out.png", "--picture", "c.png", "--limits", "9", "3"], "two disparities, rising"),
         (["-o", "out.jpg"], "must end in .png, .pfm or .npy"),
         (["-o", "out.png", "--depth", "d.png"], "add --focal"),
         (["-o", "out.png", "--engine", "tensorrt"], "must be one of auto, openvino, onnxruntime"),

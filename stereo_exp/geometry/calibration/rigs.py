@@ -126,11 +126,11 @@ class UnitError(ArgumentError, DataError):
     """A file whose lengths are unlikely in metres, and that does not say what they are in."""
 
 
-Scale = tuple[float, bool]
+UnitScale = tuple[float, bool]
 """Metres in a unit, and whether anybody said so."""
 
 
-def choose_scale(fields: Mapping[str, Any], path: Path, unit: str | None) -> Scale:
+def choose_scale(fields: Mapping[str, Any], path: Path, unit: str | None) -> UnitScale:
     """The unit that was asked for, else the one that the file names (`unit`), else metres."""
     if unit is not None:
         return UNITS[unit], True
@@ -143,7 +143,7 @@ def choose_scale(fields: Mapping[str, Any], path: Path, unit: str | None) -> Sca
     return UNITS[found], True
 
 
-def check_baseline(translation: np.ndarray, scale: Scale, path: Path) -> np.ndarray:
+def check_baseline(translation: np.ndarray, scale: UnitScale, path: Path) -> np.ndarray:
     """The translation in metres.
 
     Raises:
@@ -257,7 +257,7 @@ def _required(fields: Mapping[str, Any], name: str, path: Path) -> object:
     return value
 
 
-def _projections(fields: Mapping[str, Any], path: Path, scale: Scale) -> Projections:
+def _projections(fields: Mapping[str, Any], path: Path, scale: UnitScale) -> Projections:
     shapes: dict[str, Callable[[np.ndarray], bool]] = {
         **dict.fromkeys(("turn_left", "turn_right"), lambda a: a.size == 9),
         **dict.fromkeys(("left", "right"), lambda a: a.size == 12),
@@ -272,7 +272,7 @@ def _projections(fields: Mapping[str, Any], path: Path, scale: Scale) -> Project
     return check_projections(Projections(**found), path, scale)
 
 
-def check_projections(given: Projections, path: object, scale: Scale) -> Projections:
+def check_projections(given: Projections, path: object, scale: UnitScale) -> Projections:
     """Projections with their last column in px · m, the baseline above 0."""
     if not (given.left[0, 0] > 0 and given.right[0, 0] > 0):
         raise DataError(path, f"focal length {given.left[0, 0]:g}", "must be above 0", "mend the file")
@@ -287,12 +287,12 @@ def check_projections(given: Projections, path: object, scale: Scale) -> Project
     return given._replace(left=left, right=right)
 
 
-def _of_projections(fields: Mapping[str, Any], path: Path, scale: Scale, size: Size | None) -> Calibration:
+def _of_projections(fields: Mapping[str, Any], path: Path, scale: UnitScale, size: Size | None) -> Calibration:
     """Of images that are rectified already: without the cameras' matrices nothing can be rectified."""
     return _projections(fields, path, scale).calibration(size)
 
 
-def _of_q(q: np.ndarray, path: Path, scale: Scale, size: Size | None) -> Calibration:
+def _of_q(q: np.ndarray, path: Path, scale: UnitScale, size: Size | None) -> Calibration:
     """From the matrix that turns (x, y, disparity, 1) into a point."""
     if q.shape != (4, 4) or not q[2, 3] > 0 or not q[3, 2] != 0:
         raise DataError(path, f"Q {q.shape}", "is no matrix of cv2.stereoRectify", "mend it, or give P1 and P2")

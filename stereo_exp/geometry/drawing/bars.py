@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stereo_exp.geometry.drawing.colours import place_ticks
+from stereo_exp.geometry.drawing.scales import place_ticks
 from stereo_exp.geometry.drawing.text import BLACK, GREY, draw_text, measure_text, shorten_text
 
 _MARGIN, _ROW, _CHART_WIDTH, _MOST_NAME = 16, 20, 680, 420

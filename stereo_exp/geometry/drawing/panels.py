@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
 
-from stereo_exp.base import UserError, write_bytes
-from stereo_exp.geometry.drawing.colours import DISPARITY_MAP, color_map, color_table, place_ticks
+from stereo_exp.base import write_bytes
+from stereo_exp.geometry.drawing.colours import color_map, color_table
+from stereo_exp.geometry.drawing.scales import Scale
 from stereo_exp.geometry.drawing.text import BLACK, GREY, draw_text, shorten_text, wrap_text
 from stereo_exp.geometry.formats.image import encode_png
 
@@ -21,8 +20,10 @@ PANEL_WIDTH = 520
 MARGIN, SCALE_WIDTH, TITLE_HEIGHT, HEADING_HEIGHT = 16, 72, 30, 34
 """Around and between panels; of a colour scale with its figures; of the line above an image; of that above all; px."""
 _HEADING_SIZE, _TITLE_SIZE, _TICK_SIZE, _LINE = 10.0, 9.0, 8.0, 2.2
-_BAR_GAP, _BAR_WIDTH, _TICK_LENGTH, _TICK_DISTANCE = 10, 14, 4, 36
+_BAR_GAP, _BAR_WIDTH, _TICK_LENGTH, _TICK_DISTANCE = 10, 14, 4, 26
+_POINT = 6
 _FRAME = (150, 150, 150)
+_HATCH, _HATCH_LINE, _HATCH_GROUND = 8, 190, 232
 _SHAPE_WITHOUT_IMAGES = (3, 4)
 
 
@@ -33,18 +34,16 @@ class Panel:
     Attributes:
         title: above it.
         image: uint8 H×W×3 RGB, or a float H×W map whose non-finite values are drawn grey; None draws `note` only.
-        colours: of a map, see `color_map`.
-        limits: values at the two ends of the map's scale; None is 0 and 1.
-        unit: above the scale.
+        scale: of a map.
         note: text in place of an image.
+        gaps: bool H×W, hatched: where there is nothing to compare with.
     """
 
     title: str
     image: np.ndarray | None = None
-    colours: str = DISPARITY_MAP
-    limits: tuple[float, float] | None = None
-    unit: str = "px"
+    scale: Scale = Scale()  # noqa: RUF009 (frozen)
     note: str = ""
+    gaps: np.ndarray | None = None
 
     @property
     def is_map(self) -> bool:
@@ -100,12 +99,29 @@ def _scaled(panel: Panel, shape: tuple[int, ...], width: int) -> np.ndarray:
     image = panel.image
     if panel.is_map:
         # Colours are averaged, not numbers: those of an outline lie far apart, and some are not known.
-        image = color_map(image, panel.limits or (0.0, 1.0), panel.colours)
+        image = color_map(image, panel.scale)
     height = max(round(width * image.shape[0] / image.shape[1]), 1)
+    known: np.ndarray | None = None if panel.gaps is None else (~panel.gaps).astype(np.float32)
     if width < image.shape[1]:
-        return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    interpolation = cv2.INTER_NEAREST if panel.is_map else cv2.INTER_CUBIC
-    return cv2.resize(image, (width, height), interpolation=interpolation)
+        if known is None:
+            return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        # Sparse truth keeps its colours: a pixel of the figure is the mean of those that have some.
+        weighted = cv2.resize(image * known[..., None], (width, height), interpolation=cv2.INTER_AREA)
+        known = cv2.resize(known, (width, height), interpolation=cv2.INTER_AREA)
+        image = np.rint(weighted / np.maximum(known, 1e-6)[..., None]).clip(0, 255).astype(np.uint8)
+    else:
+        interpolation = cv2.INTER_NEAREST if panel.is_map else cv2.INTER_CUBIC
+        image = cv2.resize(image, (width, height), interpolation=interpolation)
+        known = None if known is None else cv2.resize(known, (width, height), interpolation=cv2.INTER_NEAREST)
+    if known is not None:
+        image[known <= 0] = _hatch(height, width)[known <= 0]
+    return image
+
+
+def _hatch(height: int, width: int) -> np.ndarray:
+    """uint8 H×W×3: slanting lines, in greys that no scale of ours has side by side."""
+    place = np.add.outer(np.arange(height), np.arange(width)) % _HATCH
+    return np.where(place < 2, np.uint8(_HATCH_LINE), np.uint8(_HATCH_GROUND))[..., None].repeat(3, axis=-1)
 
 
 def _draw_panel(picture: np.ndarray, panel: Panel, image: np.ndarray, left: int, top: int) -> None:
@@ -124,99 +140,30 @@ def _draw_panel(picture: np.ndarray, panel: Panel, image: np.ndarray, left: int,
 
 
 def _draw_scale(picture: np.ndarray, panel: Panel, corner: tuple[int, int], height: int) -> None:
-    """A bar from the highest value down to the lowest, ticks with their numbers to its right, the unit above."""
+    """A bar from the highest value down to the lowest, ticks with their numbers to its right, the unit above them."""
     left, top = corner
     right, bottom = left + _BAR_WIDTH, top + height - 1
-    table = color_table(panel.colours)
+    scale = panel.scale
+    table = color_table(scale.colours)
     levels = np.linspace(len(table) - 1, 0, height).round().astype(int)
     picture[top : top + height, left:right] = table[levels][:, None]
     cv2.rectangle(picture, (left - 1, top - 1), (right, bottom + 1), _FRAME)
-    low, high = panel.limits or (0.0, 1.0)
-    for value, text in place_ticks(low, high, max(3, height // _TICK_DISTANCE)):
-        share = (value - low) / (high - low) if high > low else 0.5
+    for value, text in scale.ticks(max(3, height // _TICK_DISTANCE)):
+        share = float(scale.place(np.array(value))) if scale.high > scale.low else 0.5
         y = round(bottom - share * (bottom - top))
         cv2.line(picture, (right + 1, y), (right + _TICK_LENGTH, y), BLACK)
         # The outermost numbers stay beside the bar.
         middle = min(max(y, top + _TICK_SIZE / 2), bottom - _TICK_SIZE / 2)
         draw_text(picture, text, (right + _TICK_LENGTH + 4, middle), _TICK_SIZE)
-    draw_text(picture, panel.unit, (left, top - TITLE_HEIGHT / 2 + 1), _TICK_SIZE, color=GREY)
-
-
-# A sequence as a film: left view above its disparity, with one colour scale throughout.
-
-
-_CODEC, _RATE = "mp4v", 10.0
-_LONGEST_STILL = 5.0
-"""Seconds for which a frame is repeated at most where none follows."""
-
-
-class Film:
-    """Writes frames as they come; the file appears when the block ends, however many frames there were by then.
-
-    Args:
-        path: an .mp4 file.
-        limits: disparities at the two ends of the colour scale, px.
-        rate: frames a second.
-    """
-
-    def __init__(self, path: Path, limits: tuple[float, float], rate: float = _RATE) -> None:
-        self.path, self.limits, self.rate = path, limits, rate
-        self._begin: float | None = None
-        self._frame: np.ndarray | None = None
-        self._count = 0
-        self._temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
-        self._writer: cv2.VideoWriter | None = None
-        self._size: tuple[int, int] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def takes(self, left: np.ndarray) -> bool:
-        """Whether a view has the size of those before."""
-        return self._size is None or self._size == (left.shape[1], 2 * left.shape[0])
-
-    def add(self, left: np.ndarray, disparity: np.ndarray, time: float | None = None) -> None:
-        """One frame: uint8 H×W×3 RGB, and float32 H×W px whose non-finite values are drawn grey.
-
-        Args:
-            time: when it is to be seen, s from the same start for all. The frame before is repeated until then, so that
-                the film runs at the speed of what it shows, whatever was left out. None: right after the last one.
-
-        Raises:
-            UserError: the film cannot be written.
-            ValueError: the frame has another size than the first.
-        """
-        frame = cv2.cvtColor(np.concatenate((left, color_map(disparity, self.limits))), cv2.COLOR_RGB2BGR)
-        size = (frame.shape[1], frame.shape[0])
-        if self._writer is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._size = size
-            self._writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter.fourcc(*_CODEC), self.rate, size)
-            if not self._writer.isOpened():
-                raise UserError(self.path, None, "OpenCV cannot write this film", "give another folder")
-        if size != self._size:
-            raise ValueError(f"a frame of {left.shape[1]}x{left.shape[0]} px in a film of another size")
-        self._repeat_until(time)
-        self._writer.write(frame)
-        self._frame, self._count = frame, self._count + 1
-
-    def _repeat_until(self, time: float | None) -> None:
-        if time is None or self._frame is None or self._writer is None:
-            self._begin = time if self._begin is None else self._begin
-            return
-        assert self._begin is not None
-        missing = round((time - self._begin) * self.rate) - self._count
-        still = min(missing, round(_LONGEST_STILL * self.rate))
-        for _ in range(still):
-            self._writer.write(self._frame)
-        self._count += max(still, 0)
-        if missing > still:
-            # A longer pause is cut: what follows is counted from here.
-            self._begin += (missing - still) / self.rate
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._writer is not None:
-            self._writer.release()
-            self._temporary.replace(self.path)
+    assert panel.image is not None
+    beyond = panel.image[np.isfinite(panel.image)]
+    # A point at an end: what is shown goes on beyond it.
+    middle_x, tolerance = (left + right - 1) // 2, 1e-6 * (scale.high - scale.low)
+    for exceeds, y, tip, colour in (
+        (beyond > scale.high + tolerance, top - 2, top - 2 - _POINT, table[-1]),
+        (beyond < scale.low - tolerance, bottom + 2, bottom + 2 + _POINT, table[0]),
+    ):
+        if exceeds.any():
+            corners = np.array([(left, y), (right - 1, y), (middle_x, tip)], np.int32)
+            cv2.fillPoly(picture, [corners], colour.tolist())
+    draw_text(picture, scale.unit, (right + _TICK_LENGTH, top - TITLE_HEIGHT / 2 + 1), _TICK_SIZE, color=GREY)

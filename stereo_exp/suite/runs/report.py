@@ -1,13 +1,14 @@
-"""The end of a run: a table for people, `report.json`, and the same object as the last line of standard output."""
+"""What a run tells: its folder first; last a table for people, `report.json`, the same object as the last line."""
 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,6 +22,29 @@ _SHARES = ("d1", "bad")
 # Columns of words, flush left.
 _TEXTS = ("name", "stage", "kind", "kernel", "engine", "first_difference")
 _SET_COLUMNS = ("n_images", "epe", "epe_noc", "d1", "bad1", "bad2", "bad3")
+
+
+class _Folder(logging.Filter):
+    """Writes a line ahead of a handler's first record, and goes."""
+
+    def __init__(self, handler: logging.StreamHandler[TextIO], line: str) -> None:
+        super().__init__()
+        self._handler, self._line = handler, line
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self._handler.removeFilter(self)
+        self._handler.stream.write(self._line)
+        return True
+
+
+def tell_folder(folder: Path) -> None:
+    """Have consoles show where the run's files go, ahead of whatever is logged first; a log file lies there already.
+
+    Nothing is shown where nothing is logged: a mistake is told in one line.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+            handler.addFilter(_Folder(handler, f"run folder: {_shorten(folder)}\n"))
 
 
 def start_clock() -> float:
@@ -42,9 +66,8 @@ def finish(context: RunContext, result: dict[str, Any], begin: float) -> dict[st
     report = {key: _json_value(value) for key, value in report.items()}
     line = json.dumps(report, separators=(",", ":"), allow_nan=False)
     write_text(context.dir / REPORT_FILE, line + "\n", durable=True)
-    console = Console(soft_wrap=True)
-    console.print(_table(report))
-    for table in _tables(report):
+    console = Console()
+    for table in (_table(report), *_tables(report)):
         console.print(table)
     print(line, flush=True)
     return report
@@ -64,7 +87,7 @@ def _json_value(value: Any) -> Any:
 def _table(report: dict[str, Any]) -> Table:
     table = Table(title=f"{report['task']} · {report['stage']} · {report['name']}", title_justify="left")
     table.add_column("what")
-    table.add_column("value", justify="right", overflow="fold")
+    table.add_column("value", overflow="fold")
     for key, value in report.items():
         if key not in ("task", "stage", "name") and not isinstance(value, (dict, list)):
             table.add_row(key, Text(_shown(key, value)))
@@ -90,6 +113,14 @@ _LISTS: dict[str, tuple[str, tuple[str, ...], int]] = {
 }
 
 
+def _add_column(table: Table, name: str) -> None:
+    """Words may be broken, numbers never; a long heading stands in several lines."""
+    if name in _TEXTS:
+        table.add_column(name.replace("_", "\n"), overflow="fold")
+    else:
+        table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
+
+
 def _tables(report: dict[str, Any]) -> Iterator[Table]:
     if report.get("sets"):
         yield _sets_table(report["sets"])
@@ -99,7 +130,7 @@ def _tables(report: dict[str, Any]) -> Iterator[Table]:
             continue
         table = Table(title=title + (f" ({shown} of {len(rows)})" if len(rows) > shown else ""), title_justify="left")
         for column in columns:
-            table.add_column(column, justify="left" if column in _TEXTS else "right", overflow="fold")
+            _add_column(table, column)
         for row in rows[:shown]:
             table.add_row(*(Text(_cell(column, row.get(column))) for column in columns))
         yield table
@@ -118,9 +149,9 @@ def _sets_table(sets: dict[str, dict[str, Any]]) -> Table:
     """One row for each data set of a mixture: EPE in px, the others in %."""
     table = Table(title="by data set", title_justify="left")
     keys = [key for key in _SET_COLUMNS if any(key in scores for scores in sets.values())]
-    table.add_column("set")
+    table.add_column("set", overflow="fold")
     for key in keys:
-        table.add_column(key, justify="right")
+        _add_column(table, key)
     for name, scores in sets.items():
         table.add_row(escape(name), *(_shown(key, scores.get(key)).split()[0] for key in keys))
     return table
@@ -133,6 +164,10 @@ def _shown(key: str, value: Any) -> str:
         if key.startswith(_SHARES) or key.endswith("share"):
             return f"{100 * value:.2f} %"
         return f"{value:.4f} px" if key.startswith("epe") else f"{value:.2f}"
-    # Shorter to read; the JSON line keeps the absolute path.
+    return _shorten(value)
+
+
+def _shorten(value: object) -> str:
+    """A path below the current folder without that, which is shorter to read; anything else as it is."""
     path = Path(str(value))
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(value)

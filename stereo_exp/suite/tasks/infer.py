@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from signal import SIGINT
 from typing import Any
@@ -18,6 +19,7 @@ from stereo_exp.geometry import (
     RectifiedFrames,
     Result,
     Rule,
+    Scale,
     SequenceWriter,
     StereoSample,
     TemporalFilter,
@@ -41,6 +43,9 @@ _NO_CALIBRATION = (
 def run(context: RunContext) -> dict[str, Any]:
     """Predict what `infer.left` and `infer.right` name; without them that is the pair that comes along."""
     config = context.config
+    if config.infer.rerun:
+        # Before a network is loaded and pairs are predicted: it may not be installed.
+        import_module("rerun")
     pairs = Pairs(config.infer)
     chosen = choose_network(context, release_first=True)
     engine = config.engine
@@ -117,9 +122,16 @@ def _predicted(pairs: Pairs, model: StereoModel, rule: Rule, config: Root) -> It
 
 def _output(out: Path, pairs: Pairs) -> Output:
     config = pairs.config
-    limits = None if config.limits is None else (config.limits[0], config.limits[1])
     return Output(
-        out, config.points, config.max_depth, config.every, limits, pairs.frames.rate, no_depth=_NO_CALIBRATION
+        out,
+        config.points,
+        config.max_depth,
+        config.every,
+        None if config.limits is None else Scale(config.limits[0], config.limits[1]),
+        pairs.frames.rate,
+        no_depth=_NO_CALIBRATION,
+        view=config.view,
+        rerun=config.rerun,
     )
 
 
