@@ -3,6 +3,7 @@ from .calibration.datasets import read_kitti_calib, read_middlebury_calib
 from .calibration.read import Cameras, describe_cameras, fit_cameras, is_likely, read_calibration
 from .calibration.write import encode_camera, encode_rig
 from .drawing.bars import Series, draw_bars
+from .drawing.colours import color_map
 from .drawing.film import Film
 from .drawing.panels import Panel, draw_panels, write_panels
 from .drawing.scales import (
@@ -14,6 +15,7 @@ from .drawing.scales import (
     ERROR,
     ERROR_MAP,
     Scale,
+    fit_depth,
     fit_disparity,
 )
 from .epipolar import pair_geometry, require_views, to_grey
@@ -38,6 +40,7 @@ from .results import Result
 from .sgbm import Sgbm, opencv_matcher
 from .sizing import AS_GIVEN, Rule, Sizing
 from .temporal import Stability, TemporalFilter
+from .viewer.page import Viewer
 
 __all__ = [
     "AS_GIVEN",
@@ -77,6 +80,7 @@ __all__ = [
     "StereoMetrics",
     "StereoSample",
     "TemporalFilter",
+    "Viewer",
     "as_arrays",
     "as_pair",
     "calibrate_rig",
@@ -84,6 +88,7 @@ __all__ = [
     "check_sample",
     "check_sizes",
     "check_views",
+    "color_map",
     "decode_pfm",
     "decode_rgb",
     "depth",
@@ -99,6 +104,7 @@ __all__ = [
     "example_pair",
     "find_seen_by_both",
     "fit_cameras",
+    "fit_depth",
     "fit_disparity",
     "is_array",
     "is_likely",

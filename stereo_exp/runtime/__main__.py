@@ -46,7 +46,10 @@ MAPS = (".png", ".pfm", ".npy")
 _TOLD_SECONDS = 5.0
 _FLAGS = {"rig": "--calib", "path": "--calib", "unit": "--calib-unit", "out": "--out", "left": "LEFT", "right": "RIGHT"}
 """From a library's argument to what is typed, where it is not --ARGUMENT."""
-_OPTIONS = ("engine", "threads", "device", "scale", "tile", "layout", "topics", "rectify", "limits")
+_OPTIONS = (
+    *("engine", "threads", "device", "scale", "tile", "layout", "topics", "rectify"),
+    *("limits", "doffs", "focal", "depth", "min_confidence"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -98,14 +101,14 @@ def _check(options: argparse.Namespace) -> None:
         if value is not None and not 0 < value < float("inf"):
             raise UserError(f"--{name.replace('_', '-')}", value, "must be above 0 and finite", "give another value")
     if not -1e6 < options.doffs < 1e6:
-        raise UserError("--doffs", options.doffs, "must be a finite number of px", "give another value")
+        raise ArgumentError("doffs", options.doffs, "must be a finite number of px", "give another value")
     if (options.focal is None) != (options.baseline is None) or (
         options.depth is not None and options.focal is None and options.calib is None
     ):
         missing = "--focal" if options.focal is None else "--baseline"
         raise UserError(missing, None, "depth needs focal length (px) and baseline (m)", f"add {missing} VALUE")
     if options.calib is not None and options.focal is not None:
-        raise UserError("--focal", options.focal, "--calib says it already", "give one of the two")
+        raise ArgumentError("focal", options.focal, "{rig} says it already", "give one of the two")
     if options.picture is not None and options.picture.suffix != ".png":
         raise UserError(options.picture, None, "must end in .png", f"try {options.picture.with_suffix('.png')}")
     for path in (options.out, options.depth):
@@ -122,7 +125,7 @@ def _check(options: argparse.Namespace) -> None:
         with tell_missing_extras():
             import_module("rerun")
     if not 0 <= options.min_confidence < 1:
-        raise UserError("--min-confidence", options.min_confidence, "must be at least 0 and below 1", "try 0.5")
+        raise ArgumentError("min_confidence", options.min_confidence, "must be at least 0 and below 1", "try 0.5")
 
 
 def _cameras(options: argparse.Namespace) -> Cameras | None:
@@ -151,7 +154,7 @@ def _run_pair(options: argparse.Namespace, model: StereoModel, pairs: RectifiedF
         written.append(options.picture)
     if options.depth is not None:
         if result.depth is None:
-            raise UserError("--depth", options.depth, "the cameras are not known", "add --calib FILE")
+            raise ArgumentError("depth", options.depth, "the cameras are not known", "add {rig} FILE")
         written.append(write_map(options.depth, result.depth, MM_PER_M))
     height, width = result.disparity.shape
     known = result.summary()

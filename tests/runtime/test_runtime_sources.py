@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from importlib.util import find_spec
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -70,6 +72,48 @@ def test_a_film_with_both_views_and_a_calibration(compiled: Path, tmp_path: Path
     scale = camera.focal / 80
     assert np.median(disparity) == pytest.approx(6 * scale, abs=0.3)
     assert np.median(depth) == pytest.approx(1e3 * 80 * 0.1 / 6, rel=0.06)
+
+
+def about(page: Path) -> dict:
+    found = re.search(r'id="about">(.*?)</script>', page.read_text("utf-8"))
+    assert found is not None
+    return dict(json.loads(found[1]))
+
+
+def test_a_film_leaves_one_page_on_the_scale_that_was_asked_for(compiled: Path, tmp_path: Path, rig: Path) -> None:
+    out = tmp_path / "res"
+    done = run(compiled, film(tmp_path / "f.avi", 3), "-o", out, "--calib", rig, "--view", "--limits", 0, 24)
+    assert facts_of(done)["view"] == str(out / "view.html")
+    page = about(out / "view.html")
+    assert page["frames"] == 3 and page["camera"]["baseline"] == pytest.approx(0.1)
+    assert (page["layers"]["disparity"]["low"], page["layers"]["disparity"]["high"]) == (0, 24)
+    assert not (out / "first" / "view.html").exists()
+
+
+def test_page_and_film_hold_the_pairs_of_the_first_ones_size(compiled: Path, tmp_path: Path) -> None:
+    for view in ("left", "right"):
+        (tmp_path / view).mkdir()
+    for i, (height, width) in enumerate([(HEIGHT, WIDTH), (HEIGHT + 16, WIDTH), (HEIGHT, WIDTH)]):
+        for view, image in zip(("left", "right"), shifted_pair(height, width, 6, seed=i), strict=True):
+            (tmp_path / view / f"{i}.png").write_bytes(encode_png(image))
+    out = tmp_path / "res"
+    done = run(compiled, tmp_path / "left", tmp_path / "right", "-o", out, "--view")
+    assert (facts_of(done)["num_pairs"], facts_of(done)["not_in_film"]) == (3, 1)
+    assert "1 of 3 pairs" in done.stderr and "nor in the page" in done.stderr
+    assert about(out / "view.html")["frames"] == 2
+
+
+@pytest.mark.parametrize("option", ["view", "rerun"])
+def test_pages_and_recordings_need_a_folder(compiled: Path, tmp_path: Path, option: str) -> None:
+    done = run(compiled, film(tmp_path / "f.avi", 1), "-o", tmp_path / "d.png", f"--{option}")
+    assert done.returncode == 2 and f"--{option}: lies in a folder of results" in done.stderr
+
+
+@pytest.mark.skipif(find_spec("rerun") is not None, reason="rerun-sdk is installed")
+def test_a_missing_viewer_is_told_before_anything_is_computed(compiled: Path, tmp_path: Path) -> None:
+    done = run(compiled, film(tmp_path / "f.avi", 1), "-o", tmp_path / "res", "--rerun")
+    assert done.returncode == 2 and "stereo_exp[viewers]" in done.stderr
+    assert not (tmp_path / "res").exists()
 
 
 def test_two_films_and_the_film_alone(compiled: Path, tmp_path: Path) -> None:
