@@ -28,8 +28,8 @@ class RectifiedFrames:
     Args:
         frames: the source.
         cameras: what is known of its cameras; None: what the source says itself.
-        mode: `calib`: the calibration rectifies where it describes cameras as they are. `auto`: features of the first
-            pair do, without any calibration. `none`: the images are rectified already, whatever the calibration says.
+        rectify: `calib`: the calibration does, where it describes cameras as they are. `auto`: features of the first
+            pair do, without any calibration. `none`: nothing, the images are rectified whatever the calibration says.
         limit: stop after so many pairs.
         check: look at the first pair before it is trusted, and warn.
 
@@ -41,27 +41,27 @@ class RectifiedFrames:
         self,
         frames: Frames,
         cameras: Cameras | None = None,
-        mode: str = "calib",
+        rectify: str = "calib",
         limit: int | None = None,
         check: bool = True,
     ) -> None:
-        if mode not in MODES:
-            raise ArgumentError("rectify", mode, f"must be one of {', '.join(MODES)}", "try {rectify}=calib")
+        if rectify not in MODES:
+            raise ArgumentError("rectify", rectify, f"must be one of {', '.join(MODES)}", "try {rectify}=calib")
         self.frames, self.limit, self.check = frames, limit, check
         self.cameras = frames.cameras if cameras is None else cameras
-        if mode == "auto" and self.cameras is not None:
+        if rectify == "auto" and self.cameras is not None:
             rule = "turns the images by what they show: the calibration would not be theirs any more"
-            raise ArgumentError("rectify", mode, rule, "leave the calibration out, or {rectify}")
-        if mode == "none" and isinstance(self.cameras, Rig):
+            raise ArgumentError("rectify", rectify, rule, "leave the calibration out, or {rectify}")
+        if rectify == "none" and isinstance(self.cameras, Rig):
             if self.cameras.given is None:
                 rule = "the calibration does not say what the rectified images' focal length is (P1, P2)"
-                raise ArgumentError("rectify", mode, rule, "give a calibration of the rectified pair")
+                raise ArgumentError("rectify", rectify, rule, "give a calibration of the rectified pair")
             self.cameras = self.cameras.given.calibration(self.cameras.size)
         self.calibration: Calibration | None = None
         """Of the pair that was handed out last."""
-        self.was_rectified = mode == "auto" or isinstance(self.cameras, Rig)
+        self.was_rectified = rectify == "auto" or isinstance(self.cameras, Rig)
         """Whether the views are others than those that came."""
-        self._uncalibrated = UncalibratedRectifier() if mode == "auto" else None
+        self._uncalibrated = UncalibratedRectifier() if rectify == "auto" else None
         self._rectifier: Rectifier | None = None
         self._fitted: tuple[int, int] | None = None
 
