@@ -130,6 +130,9 @@ class Trainer:
         config, progress = self.context.config, self.progress
         if (self._is_due(progress.step) and progress.evaluated < progress.step) or progress.best_epe is None:
             self._evaluate()
+        if progress.step >= self.num_steps:
+            log.info("all %d steps are done already: what is left is the report", self.num_steps)
+            return
         in_a_row, speed = 0, Speed()
         self.parallel.train()
         if config.train.freeze_norm:
@@ -284,7 +287,9 @@ class Trainer:
             return
         self.tracker.tag(resumed_from=checkpoint.meta["run_id"])
         self.tracker.end_other(checkpoint.meta["run_id"])
-        self.tracker.replay([r for r in read_metrics(before) if r["step"] <= self.progress.step])
+        # What it said of its best weights comes again.
+        records = (r for r in read_metrics(before) if not any(key.startswith("final/") for key in r))
+        self.tracker.replay([r for r in records if r["step"] <= self.progress.step])
         if best is not None and best.path is not None and best.path.resolve() != (self.context.dir / BEST).resolve():
             copy_file(best.path, self.context.dir / BEST)
 
