@@ -22,6 +22,7 @@ from stereo_exp.geometry import (
     write_ply,
 )
 from stereo_exp.geometry import depth as depth_in_metres
+from stereo_exp.suite.runs.context import OwnFiles
 
 _NO_CALIBRATION = (
     "no depth: focal length and baseline are not known\n(infer.calib=FILE, or infer.focal= in px, infer.baseline= in m)"
@@ -62,33 +63,49 @@ def with_depth(
 
 
 def write_one(
-    out: Path, result: Result, calibration: Calibration | None, config: Infer, limits: tuple[float, float]
+    out: OwnFiles,
+    result: Result,
+    calibration: Calibration | None,
+    config: Infer,
+    limits: tuple[float, float],
+    below: str = "",
 ) -> dict[str, Path]:
-    """All files of a single pair; returns them by what they hold."""
-    _make(out)
-    files = {
-        "disparity_pfm": write_map(out / "disparity.pfm", result.disparity, PNG_SCALE),
-        "disparity_png": write_map(out / "disparity.png", result.disparity, PNG_SCALE),
-        "confidence_png": write_map(out / "confidence.png", result.confidence, CONFIDENCE_SCALE),
-    }
+    """All files of a single pair; returns them by what they hold.
+
+    Args:
+        below: folder in `out`, with a slash behind it.
+
+    Raises:
+        UserError: a file is there that this run did not make; nothing is written then. Or the folder cannot be made.
+    """
+    names = {"disparity_pfm": "disparity.pfm", "disparity_png": "disparity.png", "confidence_png": "confidence.png"}
     if result.depth is not None:
-        files["depth_npy"] = write_map(out / "depth.npy", result.depth, MM_PER_M)
-        files["depth_png"] = write_map(out / "depth_mm.png", result.depth, MM_PER_M)
-        if config.points and calibration is not None:
-            files["points"] = _write_points(out / "points.ply", result, calibration, config.max_depth)
-    files["picture"] = write_panels(out / "panels.png", _panels(result, limits), heading=result.sample.key)
+        names |= {"depth_npy": "depth.npy", "depth_png": "depth_mm.png"}
+        names |= {"points": "points.ply"} if config.points and calibration is not None else {}
+    names["picture"] = "panels.png"
+    files = {what: out.claim(f"{below}{name}") for what, name in names.items()}
+    _make(out.folder)
+    for what in ("disparity_pfm", "disparity_png"):
+        write_map(files[what], result.disparity, PNG_SCALE)
+    write_map(files["confidence_png"], result.confidence, CONFIDENCE_SCALE)
+    if result.depth is not None:
+        for what in ("depth_npy", "depth_png"):
+            write_map(files[what], result.depth, MM_PER_M)
+        if "points" in files and calibration is not None:
+            _write_points(files["points"], result, calibration, config.max_depth)
+    write_panels(files["picture"], _panels(result, limits), heading=result.sample.key)
     return files
 
 
-def write_frame(out: Path, result: Result, calibration: Calibration | None, config: Infer) -> None:
+def write_frame(out: OwnFiles, result: Result, calibration: Calibration | None, config: Infer) -> None:
     """The maps of one pair of a sequence, named after it."""
-    _make(out)
+    _make(out.folder)
     key = result.sample.key
-    write_map(out / f"{key}_disparity.png", result.disparity, PNG_SCALE)
+    write_map(out.claim(f"{key}_disparity.png"), result.disparity, PNG_SCALE)
     if result.depth is not None:
-        write_map(out / f"{key}_depth_mm.png", result.depth, MM_PER_M)
+        write_map(out.claim(f"{key}_depth_mm.png"), result.depth, MM_PER_M)
         if config.points and calibration is not None:
-            _write_points(out / f"{key}_points.ply", result, calibration, config.max_depth)
+            _write_points(out.claim(f"{key}_points.ply"), result, calibration, config.max_depth)
 
 
 def _write_points(path: Path, result: Result, calibration: Calibration, max_depth: float | None) -> Path:

@@ -34,7 +34,7 @@ from stereo_exp.runtime import StereoModel
 from stereo_exp.suite.build import build_rule
 from stereo_exp.suite.networks import choose_network, network_facts, open_network
 from stereo_exp.suite.predict import Result, with_depth, write_frame, write_one
-from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.context import OwnFiles, RunContext
 from stereo_exp.suite.track.base import open_tracker
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,8 @@ def run(context: RunContext) -> dict[str, Any]:
     engine = config.engine
     model = open_network(chosen, engine.name, engine.device, engine.threads, machine=config.machine)
     rule = build_rule(config.infer, model.manifest.sizing)
-    out = Path(config.infer.out) if config.infer.out else context.dir
+    folder, key = (Path(config.infer.out), "infer.out") if config.infer.out else (context.dir, "hydra.run.dir")
+    out = OwnFiles(folder, key, config.overwrite)
     results = _predicted(pairs, model, rule, config)
     with open_tracker(context) as tracker:
         tracker.tag(checkpoint=str(chosen.checkpoint), parent_run=_run_of(chosen.checkpoint, config))
@@ -129,7 +130,7 @@ def _predicted(pairs: Pairs, model: StereoModel, rule: Rule, config: Root) -> It
         yield with_depth(sample, disparity, prediction.confidence, prediction.trusted, pairs.calibration)
 
 
-def _write_pair(out: Path, results: Iterator[Result], pairs: Pairs) -> dict[str, Any]:
+def _write_pair(out: OwnFiles, results: Iterator[Result], pairs: Pairs) -> dict[str, Any]:
     (result,) = results
     limits = _limits(pairs.config, result)
     files = write_one(out, result, pairs.calibration, pairs.config, limits)
@@ -140,9 +141,10 @@ def _write_pair(out: Path, results: Iterator[Result], pairs: Pairs) -> dict[str,
     return part
 
 
-def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: Root) -> dict[str, Any]:
+def _write_sequence(out: OwnFiles, results: Iterator[Result], pairs: Pairs, config: Root) -> dict[str, Any]:
     stability = Stability(config.temporal.change)
-    part: dict[str, Any] = {"out": str(out)}
+    part: dict[str, Any] = {"out": str(out.folder)}
+    path = out.claim("disparity.mp4")
     count, stop = 0, None
     with Meter("infer", len(pairs)) as meter, ExitStack() as stack:
         film: Film | None = None
@@ -150,8 +152,8 @@ def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: 
             for result in results:
                 if film is None:
                     limits = _limits(pairs.config, result)
-                    film = stack.enter_context(Film(out / "disparity.mp4", limits))
-                    files = write_one(out / "first", result, pairs.calibration, pairs.config, limits)
+                    film = stack.enter_context(Film(path, limits))
+                    files = write_one(out, result, pairs.calibration, pairs.config, limits, "first/")
                     part |= {"pair": result.sample.key, **_summary(result), "picture": str(files["picture"])}
                 with hold_signals():
                     write_frame(out, result, pairs.calibration, pairs.config)
@@ -167,7 +169,7 @@ def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: 
             stop = asked if getattr(asked, "number", SIGINT) != SIGINT else None
     if stop is not None:
         raise stop
-    return {**part, "num_pairs": count, "film": str(out / "disparity.mp4"), "stability": stability.compute()}
+    return {**part, "num_pairs": count, "film": str(path), "stability": stability.compute()}
 
 
 def _limits(config: Infer, result: Result) -> tuple[float, float]:
