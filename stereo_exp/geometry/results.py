@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -91,6 +92,8 @@ class Output:
         limits: disparities at the two ends of the colour scale, px; None: those of the first pair.
         rate: frames a second of films; None: 10.
         no_depth: what a picture says where depth is not known.
+        claim: gives the path of a file by its name below the folder, and refuses those that are somebody else's; None:
+            whatever is there is written over.
     """
 
     folder: Path
@@ -100,29 +103,43 @@ class Output:
     limits: tuple[float, float] | None = None
     rate: float | None = None
     no_depth: str = "no depth: focal length and baseline are not known"
+    claim: Callable[[str], Path] | None = None
     _camera: bytes | None = field(default=None, init=False)
     _told_far: bool = field(default=False, init=False)
 
-    def write_pair(self, result: Result, folder: Path | None = None) -> dict[str, Path]:
-        """All files of a single pair; returns them by what they hold."""
-        out = self.folder if folder is None else folder
-        _make(out)
-        files = {
-            "disparity_pfm": write_map(out / "disparity.pfm", result.disparity, PNG_SCALE),
-            "disparity_png": write_map(out / "disparity.png", result.disparity, PNG_SCALE),
-            "confidence_png": write_map(out / "confidence.png", result.confidence, CONFIDENCE_SCALE),
-        }
+    def write_pair(self, result: Result, below: str = "") -> dict[str, Path]:
+        """All files of a single pair; returns them by what they hold.
+
+        Args:
+            below: folder in the output's, with a slash behind it.
+
+        Raises:
+            UserError: a file is somebody else's; nothing is written then. Or the folder cannot be made.
+        """
+        names = {"disparity_pfm": "disparity.pfm", "disparity_png": "disparity.png", "confidence_png": "confidence.png"}
         if result.depth is not None and result.calibration is not None:
-            files["depth_npy"] = write_map(out / "depth.npy", result.depth, MM_PER_M)
-            files["depth_png"] = self._write_depth(out / "depth_mm.png", result)
-            files["camera"] = out / "camera.json"
+            names |= {"depth_npy": "depth.npy", "depth_png": "depth_mm.png", "camera": "camera.json"}
+            names |= {"points": "points.ply"} if self.points else {}
+        if result.was_rectified:
+            names |= {f"{view}_rectified": f"{view}_rectified.png" for view in ("left", "right")}
+        names["picture"] = "panels.png"
+        files = {what: self.path(f"{below}{name}") for what, name in names.items()}
+        _make(self.folder / below)
+        for what in ("disparity_pfm", "disparity_png"):
+            write_map(files[what], result.disparity, PNG_SCALE)
+        write_map(files["confidence_png"], result.confidence, CONFIDENCE_SCALE)
+        if result.depth is not None and result.calibration is not None:
+            write_map(files["depth_npy"], result.depth, MM_PER_M)
+            self._write_depth(files["depth_png"], result)
             write_bytes(files["camera"], encode_camera(result.calibration))
             if self.points:
-                files["points"] = self._write_points(out / "points.ply", result)
-        files |= _write_views(out, "", result)
+                self._write_points(files["points"], result)
+        if result.was_rectified:
+            for view in ("left", "right"):
+                _write_view(files[f"{view}_rectified"], getattr(result.sample, view))
         self.limits = self.limits or disparity_limits(result.disparity)
         panels = draw_result(result, self.limits, self.no_depth)
-        files["picture"] = write_panels(out / "panels.png", panels, heading=result.sample.key)
+        write_panels(files["picture"], panels, heading=result.sample.key)
         return files
 
     def write_frame(self, result: Result) -> None:
@@ -130,20 +147,30 @@ class Output:
         _make(self.folder)
         key = result.sample.key
         if self.every:
-            write_map(self.folder / f"{key}_disparity.png", result.disparity, PNG_SCALE)
-            _write_views(self.folder, f"{key}_", result)
+            write_map(self.path(f"{key}_disparity.png"), result.disparity, PNG_SCALE)
+            if result.was_rectified:
+                for view in ("left", "right"):
+                    _write_view(self.path(f"{key}_{view}_rectified.png"), getattr(result.sample, view))
         if result.depth is None or result.calibration is None:
             return
         camera = encode_camera(result.calibration)
         if self._camera is None:
-            write_bytes(self.folder / "camera.json", camera)
+            write_bytes(self.path("camera.json"), camera)
             self._camera = camera
         elif camera != self._camera:
-            write_bytes(self.folder / f"{key}_camera.json", camera)
+            write_bytes(self.path(f"{key}_camera.json"), camera)
         if self.every:
-            self._write_depth(self.folder / f"{key}_depth_mm.png", result)
+            self._write_depth(self.path(f"{key}_depth_mm.png"), result)
             if self.points:
-                self._write_points(self.folder / f"{key}_points.ply", result)
+                self._write_points(self.path(f"{key}_points.ply"), result)
+
+    def path(self, name: str) -> Path:
+        """Of a file to write, by its name below the folder.
+
+        Raises:
+            UserError: it is somebody else's.
+        """
+        return self.folder / name if self.claim is None else self.claim(name)
 
     def _write_depth(self, path: Path, result: Result) -> Path:
         assert result.depth is not None
@@ -183,10 +210,11 @@ class SequenceWriter:
     def add(self, result: Result) -> None:
         """The next pair. The film holds those that are as large as the first."""
         if self._film is None:
-            files = self.output.write_pair(result, self.output.folder / "first")
+            film = self.output.path("disparity.mp4")
+            files = self.output.write_pair(result, "first/")
             assert self.output.limits is not None
             self.first = {"pair": result.sample.key, **result.summary(), "picture": str(files["picture"])}
-            self._film = Film(self.output.folder / "disparity.mp4", self.output.limits, self.output.rate or 10.0)
+            self._film = Film(film, self.output.limits, self.output.rate or 10.0)
         self.output.write_frame(result)
         if self._film.takes(result.sample.left):
             self._film.add(result.sample.left, result.disparity, result.sample.time)
@@ -227,18 +255,11 @@ def draw_result(result: Result, limits: tuple[float, float], no_depth: str) -> l
     return [*panels, Panel("depth", result.depth, DEPTH_MAP, (low, top), "m")]
 
 
-def _write_views(out: Path, prefix: str, result: Result) -> dict[str, Path]:
-    """Both views where they are others than those that came."""
-    if not result.was_rectified:
-        return {}
-    files = {}
-    for name in ("left", "right"):
-        files[f"{name}_rectified"] = path = out / f"{prefix}{name}_rectified.png"
-        try:
-            write_bytes(path, encode_png(getattr(result.sample, name), _FAST_PNG))
-        except OSError as error:
-            raise UserError(path, None, f"cannot be written ({error.strerror})", "give another folder") from None
-    return files
+def _write_view(path: Path, image: np.ndarray) -> None:
+    try:
+        write_bytes(path, encode_png(image, _FAST_PNG))
+    except OSError as error:
+        raise UserError(path, None, f"cannot be written ({error.strerror})", "give another folder") from None
 
 
 def _make(out: Path) -> None:

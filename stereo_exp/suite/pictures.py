@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,18 +34,26 @@ _ERROR_LIMIT = 8.0
 # Differences at and beyond this many px look the same.
 _DIFFERENCE_LIMIT = 2.0
 _LAYERS_SHOWN = 40
+# Characters of a pair's name in that of its picture: file systems take 255 bytes.
+_LONGEST_NAME = 50
+log = logging.getLogger(__name__)
 _ALONE_COLOUR, _TOGETHER_COLOUR = (198, 213, 232), (192, 57, 43)
 
 
 def draw_test_pictures(context: RunContext, pairs: Iterable[Seen], maxdisp: int) -> list[Path]:
     """Draw pairs of the test split into the run's `pictures/`; returns the files.
 
-    Each shows left view, truth, error and prediction; without truth left view and prediction.
+    Each shows left view, truth, error and prediction; without truth left view and prediction. What cannot be drawn
+    costs a warning, never the report of what was computed before.
     """
     files: list[Path] = []
-    for seen in pairs:
-        name = re.sub(r"\W+", "_", seen.sample.key).strip("_")
-        files.append(_draw_pair(context.dir / "pictures" / f"{len(files):02d}_{name}.png", seen, maxdisp))
+    try:
+        for seen in pairs:
+            name = re.sub(r"\W+", "_", seen.sample.key).strip("_")[:_LONGEST_NAME]
+            files.append(_draw_pair(context.dir / "pictures" / f"{len(files):02d}_{name}.png", seen, maxdisp))
+    except Exception as error:
+        told = " ".join(str(error).split())
+        log.warning("picture %d could not be drawn (%s: %s)", len(files), type(error).__name__, told)
     return files
 
 

@@ -185,12 +185,12 @@ def test_a_reading_worker_does_not_outlive_its_parent(tmp_path: Path) -> None:
     """Nor does it end by the signal that the terminal sends to all."""
     code = """
 import os, signal, sys
-from stereo_exp.data.loader import _begin_worker
+from stereo_exp.data.workers import begin_worker
 import torch
 class Pairs(torch.utils.data.Dataset):
     def __len__(self): return 100
     def __getitem__(self, i): return i
-loader = torch.utils.data.DataLoader(Pairs(), num_workers=2, worker_init_fn=_begin_worker)
+loader = torch.utils.data.DataLoader(Pairs(), num_workers=2, worker_init_fn=begin_worker)
 batches = iter(loader)
 next(batches)
 for worker in batches._workers:
