@@ -228,7 +228,7 @@ def build_hat(kit: Kit) -> None:
                     [radius * 0.97, high * 0.6],
                     [radius * 0.8, high],
                     [radius * 0.4, high * 0.95],
-                    [0.001, high * 0.9],
+                    [0.0, high * 0.9],
                 ]
             ),
             14,
@@ -239,7 +239,7 @@ def build_hat(kit: Kit) -> None:
         wide = reach + (radius * 0.97 - reach) * t
         brim = np.stack([wide * np.cos(angle), wide * np.sin(angle), 0.004 + wave[::-1] + 0.01 * t], axis=2)
         kit.add(felt, build_sheet(brim, 0.004, closed=True))
-        kit.add(felt, build_lathe(np.concatenate([[[0, 0.002]], crown + np.array([0, 0.003])]), 36))
+        kit.add(felt, build_lathe(np.concatenate([[[0, 0.002]], crown.clip(0, None) + np.array([0, 0.003])]), 36))
         kit.add(
             band,
             build_lathe(

@@ -24,7 +24,7 @@ def build_sticks(kit: Kit) -> None:
     count, long = int(rng.integers(6, 40)), rng.uniform(0.1, 0.4)
     thick = long * rng.uniform(0.006, 0.025)
     bundle = rng.random() < 0.4
-    spread = thick * np.sqrt(count) * (1.1 if bundle else 4.0)
+    spread = thick * np.sqrt(count) * (1.1 if bundle else 2.2)
     t = np.linspace(-0.5, 0.5, 5)
     for i in range(count):
         tilt = rng.normal(0, 0.06) if bundle else rng.uniform(0, np.pi)
@@ -33,7 +33,7 @@ def build_sticks(kit: Kit) -> None:
         middle = (
             np.array([rng.normal(0, 0.02), out * np.cos(a), spread + out * np.sin(a)])
             if bundle
-            else np.array([*rng.normal(0, spread, 2), thick * (1 + 0.9 * i / 2)])
+            else np.array([*(spread * rng.normal(0, 1, 2).clip(-1.6, 1.6)), thick * (1 + 0.9 * i / 2)])
         )
         path = middle + way * (t * long * rng.uniform(0.7, 1.1))[:, None] + rng.normal(0, 0.004, (5, 3)) * long
         kit.add(slots[i % 3], build_tubes(path, thick * rng.uniform(0.6, 1.1), 6))
@@ -148,7 +148,7 @@ def build_light_string(kit: Kit) -> None:
     """A cable in bows with small lights, balls or pennants."""
     rng = kit.rng
     cable, count = kit.pick("rubber", "fabric"), int(rng.integers(1, 4))
-    span, drop = rng.uniform(0.5, 1.2), rng.uniform(0.05, 0.3)
+    span, drop = min(rng.uniform(0.5, 1.2), 2.4 / count), rng.uniform(0.05, 0.3)
     x = np.linspace(0, count * span, 24 * count + 1)
     share = np.mod(x / span, 1.0)
     path = np.column_stack([x, 0 * x - 0.02, -4 * drop * share * (1 - share)])
