@@ -70,7 +70,6 @@ class Shapes(Dataset):
                 "dataset.scenes", "{}", "at least one kind has a share above 0", "set dataset.scenes.room=1"
             )
 
-
     @staticmethod
     def kinds() -> tuple[str, ...]:
         """Names that `scenes` may hold."""
