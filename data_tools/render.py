@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stereo_exp.base import Meter, UserError, exit_on_user_error, write_bytes
+from stereo_exp.base import ArgumentError, Meter, UserError, exit_on_user_error, write_bytes
 from stereo_exp.geometry import encode_png
 from stereo_exp.shapes import MESH_WEIGHTS, WEIGHTS, Parameters, contact_sheet, render_dataset
 
@@ -105,7 +105,10 @@ def _read_models(folder: str) -> Shelf:
     from stereo_exp.shapes import find_models
 
     with Meter("models", 0) as meter:
-        shelf = find_models(folder, lambda done, total: meter.advance(1))
+        try:
+            shelf = find_models(folder, lambda done, total: meter.advance(1))
+        except ArgumentError as error:
+            raise error.rename(lambda name: {"folder": "--models"}.get(name, name)) from None
     for name, reason in shelf.skipped:
         print(f"skipped {name}: {reason}", file=sys.stderr)
     return shelf

@@ -55,7 +55,7 @@ def read_batches(loader: DataLoader[Any], patience: float) -> Generator[Any, Non
                     # Torch raises one of these where a worker is gone, by what was under way.
                     if (rule := watch.find_fault()) is None:
                         raise
-                    fix = "see the memory that is left, or use {workers}=0; train.resume=auto goes on"
+                    fix = "see the memory that is left, or use {workers}=0"
                     raise ArgumentError("workers", len(workers), rule, fix) from None
                 yield item
     finally:

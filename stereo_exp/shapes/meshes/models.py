@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stereo_exp.base import UserError, tell_missing_extras
+from stereo_exp.base import ArgumentError, UserError, tell_missing_extras
 from stereo_exp.shapes.meshes.material import Material
 from stereo_exp.shapes.meshes.mesh import Mesh, merge_meshes
 from stereo_exp.shapes.meshes.paints import GAMMA, Paint
@@ -69,7 +69,7 @@ def find_models(folder: Path | str, progress: Callable[[int, int], None] | None 
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError("--models", folder, "is not a folder", "name a folder with OBJ or glTF files")
+        raise ArgumentError("folder", folder, "is not a folder", "name a folder with OBJ or glTF files")
     found = [Source(str(path)) for path in sorted(folder.rglob("*")) if path.suffix.lower() in ENDINGS]
     for path in sorted(folder.rglob("*.sh3f")):
         found += read_catalogue(path)
@@ -87,7 +87,7 @@ def find_models(folder: Path | str, progress: Callable[[int, int], None] | None 
             progress(number + 1, len(found))
     if not good:
         rule = f"holds no model that can be read ({', '.join(ENDINGS)}; {len(skipped)} skipped)"
-        raise UserError("--models", folder, rule, "name another folder")
+        raise ArgumentError("folder", folder, rule, "name another folder")
     return Shelf(tuple(good), tuple(skipped))
 
 

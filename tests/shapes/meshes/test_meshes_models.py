@@ -15,7 +15,7 @@ for wheel in ("embreex", "numba", "trimesh"):
 import trimesh
 
 from data_tools.render import main
-from stereo_exp.base import UserError
+from stereo_exp.base import ArgumentError
 from stereo_exp.shapes.meshes.kinds.views import sample_views
 from stereo_exp.shapes.meshes.models import find_models, read_model
 from stereo_exp.shapes.meshes.paints import GAMMA
@@ -118,11 +118,14 @@ def test_a_catalogue_knows_sizes_and_elevation(tmp_path: Path) -> None:
     assert any(material.paint is not None for material in model.materials)
 
 
-def test_no_model_at_all_is_told(tmp_path: Path) -> None:
+def test_no_model_at_all_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.obj").write_text("v 1 2\nf 1 2 3\n")
     for wrong in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(UserError, match="--models"):
+        with pytest.raises(ArgumentError, match=r"^folder="):
             find_models(wrong)
+        with pytest.raises(SystemExit):
+            main(["--out", str(tmp_path / "set"), "--models", str(wrong)])
+        assert "--models" in capsys.readouterr().err
 
 
 def test_scenes_show_models(folder: Path) -> None:
