@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -201,7 +202,7 @@ class Pairs(torch.utils.data.Dataset):
     def __getitem__(self, i): return i
 loader = torch.utils.data.DataLoader(Pairs(), num_workers=2, worker_init_fn=begin_worker)
 batches = iter(loader)
-next(batches)
+for _ in range(4): next(batches)  # both workers have begun
 for worker in batches._workers:
     os.kill(worker.pid, signal.SIGINT)
     os.kill(worker.pid, signal.SIGTERM)
@@ -210,6 +211,8 @@ print("ready", flush=True)
 import time; time.sleep(60)
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    timer = threading.Timer(60, process.kill)
+    timer.start()
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -218,4 +221,5 @@ import time; time.sleep(60)
         process.wait()
         assert wait_until(lambda: not members(process.pid), 3) < 3
     finally:
+        timer.cancel()
         process.kill()
