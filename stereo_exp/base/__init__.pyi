@@ -11,7 +11,7 @@ from .errors import (
     tell_missing_extras,
 )
 from .files import copy_file, previous_generation, replacing, write_bytes, write_generation, write_text
-from .process import Terminated, die_with_parent, follow_parent, hear_signals, hold_signals
+from .process import Terminated, die_with_parent, find_stopped, follow_parent, hear_signals, hold_signals
 from .progress import Meter
 from .registry import GROUPS, NOT_BUILT_FROM, PLUGINS, Group, Option, arguments, build, declare, group, option, outside
 
@@ -39,6 +39,7 @@ __all__ = [
     "declare",
     "die_with_parent",
     "exit_on_user_error",
+    "find_stopped",
     "follow_parent",
     "group",
     "hear_signals",

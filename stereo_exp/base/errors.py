@@ -5,6 +5,7 @@ Everything else that is raised is a bug and keeps its traceback (exit code 1).
 
 from __future__ import annotations
 
+import errno
 import re
 import signal
 import sys
@@ -16,6 +17,8 @@ from typing import Any
 from stereo_exp.base.process import Terminated, hear_signals
 
 EXIT_USER_ERROR = 2
+# A disk that takes nothing more, or never did.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 # A check that the user asked for (task=align) found what it looks for; the report says what.
 EXIT_CHECK_FAILED = 1
 _MAX_VALUE_CHARS = 160
@@ -123,6 +126,14 @@ def exit_on_user_error() -> Iterator[None]:
             yield
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_USER_ERROR) from None
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        where = error.filename2 or error.filename or "a file"
+        fix = "free some space, or give another folder"
+        told = UserError(where, None, f"cannot be written ({error.strerror})", fix)
+        print(f"error: {told}", file=sys.stderr)
         raise SystemExit(EXIT_USER_ERROR) from None
     except KeyboardInterrupt as stop:
         code = stop.code if isinstance(stop, Terminated) else 128 + signal.SIGINT

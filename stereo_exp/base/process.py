@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 # A batch system's, a terminal's that closes, Ctrl-C, and Slurm's warning ahead of time.
@@ -100,6 +101,19 @@ def follow_parent() -> None:
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     die_with_parent()
+
+
+def find_stopped(pids: Iterable[int | None]) -> list[int]:
+    """Those of some processes that somebody stopped (SIGSTOP, a debugger), as far as the system tells."""
+    found = []
+    for pid in pids:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (OSError, IndexError):
+            continue
+        if pid is not None and state in "Tt":
+            found.append(pid)
+    return found
 
 
 def die_with_parent() -> None:

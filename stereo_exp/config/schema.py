@@ -85,6 +85,8 @@ class Root:
     """Network to evaluate, infer, export, compile, align or bench: a checkpoint, the folder of a run, or `release`,
     `release-slim`, the weights that come with the package. None takes the last one of this name, and the release where
     no run of the default name is there yet; `infer` takes the release unless a name is given, too."""
+    overwrite: bool = makes(TASK, default=False)
+    """Let `infer.out=` and exports write over files that another run, or somebody else, left in their folder."""
     plugins: list[str] = field(default_factory=list)
     """Packages of one's own that declare options, imported before anything is composed. Only the command line loads
     them; in a file they say what to load."""

@@ -123,8 +123,11 @@ class Machine:
     """Training processes, one for each GPU (or several on a CPU), started by the run itself."""
     threads: int | None = free(None)
     """CPU threads of each process; None leaves torch its choice."""
+    patience: float = free(600.0)
+    """Seconds that a process which reads or trains may stand still before the run ends and says which one it was."""
 
     def __post_init__(self) -> None:
+        positive("machine.patience", self.patience)
         one_of("machine.device", self.device, DEVICES)
         one_of("machine.precision", self.precision, PRECISIONS)
         at_least("machine.processes", self.processes, 1)

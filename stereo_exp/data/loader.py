@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from typing import Any
@@ -12,10 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from stereo_exp.base import ArgumentError, DataError, follow_parent
+from stereo_exp.base import ArgumentError, DataError
 from stereo_exp.data.augment import Augment
 from stereo_exp.data.order import EvalBatches, Place, TrainBatches, sample_rng
 from stereo_exp.data.source import StereoSource
+from stereo_exp.data.workers import PATIENCE, begin_worker, read_batches
 from stereo_exp.geometry import UNKNOWN, StereoSample, check_sample, pad_edges, round_up_size
 
 # Several pairs in tensors, and what became of those that could not be read.
@@ -194,26 +196,24 @@ class StereoLoader:
     """Iterates over `StereoBatch`es; with on_error=raise a pair's `DataError` is raised here, as it was.
 
     Batches, crops and the batch at which an error is raised do not depend on the number of workers.
+
+    Args:
+        patience: seconds without a batch from workers after which an `ArgumentError` says who stands still.
     """
 
-    def __init__(self, loader: DataLoader[Any]) -> None:
-        self._loader = loader
+    def __init__(self, loader: DataLoader[Any], patience: float = PATIENCE) -> None:
+        self._loader, self._patience = loader, patience
 
     def __len__(self) -> int:
         """Batches; there can be more of them with `split_sizes`."""
         return len(self._loader)
 
     def __iter__(self) -> Generator[StereoBatch, None, None]:
-        batches = iter(self._loader)
-        try:
+        with closing(read_batches(self._loader, self._patience)) as batches:
             for item in batches:
                 if isinstance(item, DataError):
                     raise item
                 yield from item
-        finally:
-            # An exception's traceback keeps the iterator, and with it the workers, as long as it lives; torch
-            # has no public way to end them, and one that a later fork finds dead fails noisily there.
-            getattr(batches, "_shutdown_workers", lambda: None)()
 
 
 def train_loader(
@@ -231,6 +231,7 @@ def train_loader(
     world_size: int = 1,
     start_step: int = 0,
     pin_memory: bool = False,
+    patience: float = PATIENCE,
 ) -> StereoLoader:
     """Batches for global steps start_step .. total_steps - 1; see `TrainBatches` for their order.
 
@@ -247,6 +248,7 @@ def train_loader(
         rank, world_size: this process, and how many train together.
         start_step: where a resumed run goes on.
         pin_memory: hand batches out in page-locked memory.
+        patience: see `StereoLoader`.
     """
     _check_source(source)
     batches = TrainBatches(
@@ -259,7 +261,7 @@ def train_loader(
         world_size=world_size,
     )
     pairs = _Pairs(source, training=True, seed=seed, crop=crop, augment=augment)
-    return _loader(pairs, batches, _Collate(on_error, False, multiple), workers, pin_memory)
+    return _loader(pairs, batches, _Collate(on_error, False, multiple), workers, pin_memory, patience)
 
 
 def eval_loader(
@@ -274,6 +276,7 @@ def eval_loader(
     pin_memory: bool = False,
     split_sizes: bool = False,
     limit: int | None = None,
+    patience: float = PATIENCE,
 ) -> StereoLoader:
     """Every pair once over all ranks, whole, in order; arguments as in `train_loader`. Can be iterated again.
 
@@ -287,7 +290,7 @@ def eval_loader(
     _check_source(source)
     count = len(source) if limit is None else min(limit, len(source))
     batches = EvalBatches(count, batch_size, rank=rank, world_size=world_size)
-    return _loader(_Pairs(source), batches, _Collate(on_error, split_sizes, multiple), workers, pin_memory)
+    return _loader(_Pairs(source), batches, _Collate(on_error, split_sizes, multiple), workers, pin_memory, patience)
 
 
 def _check_source(source: StereoSource) -> None:
@@ -301,6 +304,7 @@ def _loader(
     collate_fn: _Collate,
     workers: int,
     pin_memory: bool,
+    patience: float,
 ) -> StereoLoader:
     if collate_fn.on_error not in ("raise", "skip"):
         raise ArgumentError("on_error", collate_fn.on_error, "must be one of raise, skip", "choose one")
@@ -311,20 +315,12 @@ def _loader(
             collate_fn=collate_fn,
             num_workers=workers,
             pin_memory=pin_memory,
-            worker_init_fn=_begin_worker if workers else None,
+            worker_init_fn=begin_worker if workers else None,
             # Training is one long iteration; evaluation's workers would only sit in memory beside training's.
             persistent_workers=False,
             prefetch_factor=_PREFETCH if workers else None,
             # Without one of its own, the loader would draw from torch's global generator.
             generator=torch.Generator(),
-        )
+        ),
+        patience,
     )
-
-
-def _begin_worker(worker: int) -> None:
-    """Workers are the parallelism: threads inside them would only fight over the same cores."""
-    import cv2
-
-    follow_parent()
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)

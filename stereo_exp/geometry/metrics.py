@@ -30,8 +30,8 @@ def valid_mask(truth: AnyMap, maxdisp: int) -> AnyMap:
 
 BAD_PX = (1, 2, 3)
 D1_PX, D1_SHARE = 3.0, 0.05
-# Sums of one image: pixels, absolute error, D1 outliers, bad-1, bad-2, bad-3.
-_NUM_SUMS = 3 + len(BAD_PX)
+# Sums of one image: pixels, absolute error, D1 outliers, bad-1, bad-2, bad-3, predictions that are not finite.
+_NUM_SUMS = 4 + len(BAD_PX)
 
 
 class StereoMetrics:
@@ -59,7 +59,8 @@ class StereoMetrics:
         """Add one image.
 
         Args:
-            prediction: H×W in px, of the size of the truth; an array or a tensor on the CPU, like the others.
+            prediction: H×W in px, of the size of the truth; an array or a tensor on the CPU, like the others. A value
+                that is not finite is bad by every measure, and `maxdisp` px off.
             truth: H×W in px; 0, negative and non-finite values are unknown. None: the pair has none.
             noc: H×W bool, pixels that both views see, where the data set has them.
             trusted: H×W bool, pixels that a check trusts; the others count in the main figures all the same, as they
@@ -88,8 +89,11 @@ class StereoMetrics:
         known = truth[mask].astype(np.float64)
         if known.size == 0:
             return None
-        error = np.abs(prediction[mask].astype(np.float64) - known)
-        off = [(error > D1_PX) & (error > D1_SHARE * known), *(error > k for k in BAD_PX)]
+        predicted = prediction[mask].astype(np.float64)
+        is_none = ~np.isfinite(predicted)
+        error = np.where(is_none, float(self.maxdisp), np.abs(predicted - known))
+        bad = (error > D1_PX) & (error > D1_SHARE * known), *(error > k for k in BAD_PX)
+        off = [*(is_none | each for each in bad), is_none]
         epe = error.sum() / known.size
         self._sums[row] += (known.size, error.sum(), *(outliers.sum() for outliers in off), epe, 1)
         return float(epe)
@@ -108,15 +112,15 @@ class StereoMetrics:
         """`epe` (mean of image means), `epe_px` (mean over pixels), `d1`, `bad1`…`bad3` (shares of pixels, 0-1).
 
         With `_noc` behind them where non-occlusion masks were given, with `_trusted` where predictions were checked,
-        and then `trusted`, the share of pixels with known truth that are; `n_images`, `n_skipped`. NaN where no image
-        had such a pixel.
+        and then `trusted`, the share of pixels with known truth that are; `n_images`, `n_skipped`, and `n_nonfinite`,
+        pixels whose prediction was no number. NaN where no image had such a pixel.
         """
         out: dict[str, float | int] = {}
         all_pixels = self._sums[0, 0]
         for row, suffix in enumerate(("", "_noc", "_trusted")):
-            pixels, error, *off, image_epe, images = self._sums[row].tolist()
+            pixels, error, *off, not_finite, image_epe, images = self._sums[row].tolist()
             if row == 0:
-                out.update(n_images=int(images), n_skipped=self.num_skipped)
+                out.update(n_images=int(images), n_skipped=self.num_skipped, n_nonfinite=int(not_finite))
             elif row == 1 and not images:
                 continue
             elif row == 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,8 @@ class Output:
         no_depth: what a picture says where depth is not known.
         view: write a page to look around in.
         rerun: write a recording for the Rerun viewer, which must be installed.
+        claim: gives the path of a file by its name below the folder, and refuses those that are somebody else's; None:
+            whatever is there is written over.
     """
 
     folder: Path
@@ -58,43 +61,65 @@ class Output:
     no_depth: str = "no depth: focal length and baseline are not known"
     view: bool = False
     rerun: bool = False
+    claim: Callable[[str], Path] | None = None
     _fitted: Scale | None = field(default=None, init=False)
     _camera: bytes | None = field(default=None, init=False)
     _told_far: bool = field(default=False, init=False)
 
     def write_pair(self, result: Result) -> dict[str, Path]:
-        """All files of a single pair; returns them by what they hold."""
-        files = self._write_all(self.folder, result)
-        with Views(self, result.sample.key) as views:
+        """All files of a single pair; returns them by what they hold.
+
+        Raises:
+            UserError: a file is somebody else's; nothing is written then. Or the folder cannot be made.
+        """
+        views = Views(self, result.sample.key)
+        files = self._write_all("", result)
+        with views:
             views.add(result)
         return files | views.files
 
     def write_first(self, result: Result) -> dict[str, Path]:
         """The files of a sequence's first pair, in a folder of their own: page and recording are of the sequence."""
-        return self._write_all(self.folder / "first", result)
+        return self._write_all("first/", result)
+
+    def path(self, name: str) -> Path:
+        """Of a file to write, by its name below the folder.
+
+        Raises:
+            UserError: it is somebody else's.
+        """
+        return self.folder / name if self.claim is None else self.claim(name)
 
     def scale_of(self, result: Result) -> Scale:
         """The one that was asked for; else what fits the pair that comes first, for all that follow."""
         self._fitted = self._fitted or self.scale or fit_disparity(result.disparity)
         return self._fitted
 
-    def _write_all(self, out: Path, result: Result) -> dict[str, Path]:
-        _make(out)
-        files = {
-            "disparity_pfm": write_map(out / "disparity.pfm", result.disparity, PNG_SCALE),
-            "disparity_png": write_map(out / "disparity.png", result.disparity, PNG_SCALE),
-            "confidence_png": write_map(out / "confidence.png", result.confidence, CONFIDENCE_SCALE),
-        }
+    def _write_all(self, below: str, result: Result) -> dict[str, Path]:
+        """`below`: a folder in ours, with a slash behind it."""
+        names = {"disparity_pfm": "disparity.pfm", "disparity_png": "disparity.png", "confidence_png": "confidence.png"}
         if result.depth is not None and result.calibration is not None:
-            files["depth_npy"] = write_map(out / "depth.npy", result.depth, MM_PER_M)
-            files["depth_png"] = self._write_depth(out / "depth_mm.png", result)
-            files["camera"] = out / "camera.json"
+            names |= {"depth_npy": "depth.npy", "depth_png": "depth_mm.png", "camera": "camera.json"}
+            names |= {"points": "points.ply"} if self.points else {}
+        if result.was_rectified:
+            names |= {f"{view}_rectified": f"{view}_rectified.png" for view in ("left", "right")}
+        names["picture"] = "panels.png"
+        files = {what: self.path(f"{below}{name}") for what, name in names.items()}
+        _make(self.folder / below)
+        for what in ("disparity_pfm", "disparity_png"):
+            write_map(files[what], result.disparity, PNG_SCALE)
+        write_map(files["confidence_png"], result.confidence, CONFIDENCE_SCALE)
+        if result.depth is not None and result.calibration is not None:
+            write_map(files["depth_npy"], result.depth, MM_PER_M)
+            self._write_depth(files["depth_png"], result)
             write_bytes(files["camera"], encode_camera(result.calibration))
             if self.points:
-                files["points"] = self._write_points(out / "points.ply", result)
-        files |= _write_views(out, "", result)
+                self._write_points(files["points"], result)
+        if result.was_rectified:
+            for view in ("left", "right"):
+                _write_view(files[f"{view}_rectified"], getattr(result.sample, view))
         panels = draw_result(result, self.scale_of(result), self.no_depth)
-        files["picture"] = write_panels(out / "panels.png", panels, 3, result.sample.key)
+        write_panels(files["picture"], panels, 3, result.sample.key)
         return files
 
     def write_frame(self, result: Result) -> None:
@@ -102,20 +127,22 @@ class Output:
         _make(self.folder)
         key = result.sample.key
         if self.every:
-            write_map(self.folder / f"{key}_disparity.png", result.disparity, PNG_SCALE)
-            _write_views(self.folder, f"{key}_", result)
+            write_map(self.path(f"{key}_disparity.png"), result.disparity, PNG_SCALE)
+            if result.was_rectified:
+                for view in ("left", "right"):
+                    _write_view(self.path(f"{key}_{view}_rectified.png"), getattr(result.sample, view))
         if result.depth is None or result.calibration is None:
             return
         camera = encode_camera(result.calibration)
         if self._camera is None:
-            write_bytes(self.folder / "camera.json", camera)
+            write_bytes(self.path("camera.json"), camera)
             self._camera = camera
         elif camera != self._camera:
-            write_bytes(self.folder / f"{key}_camera.json", camera)
+            write_bytes(self.path(f"{key}_camera.json"), camera)
         if self.every:
-            self._write_depth(self.folder / f"{key}_depth_mm.png", result)
+            self._write_depth(self.path(f"{key}_depth_mm.png"), result)
             if self.points:
-                self._write_points(self.folder / f"{key}_points.ply", result)
+                self._write_points(self.path(f"{key}_points.ply"), result)
 
     def _write_depth(self, path: Path, result: Result) -> Path:
         assert result.depth is not None
@@ -147,8 +174,10 @@ class Views:
         self._stack = ExitStack()
         self._viewer: Viewer | None = None
         self._recorder: Recorder | None = None
+        if output.rerun:
+            self.files["recording"] = output.path(RECORDING_FILE)
         if output.view:
-            self.files["view"] = path = output.folder / VIEW_FILE
+            self.files["view"] = path = output.path(VIEW_FILE)
             self._viewer = self._stack.enter_context(Viewer(path, title, output.scale, sequence))
 
     def __enter__(self) -> Self:
@@ -158,7 +187,7 @@ class Views:
         """The next pair; the recording takes it in any case."""
         sample, output = result.sample, self.output
         if output.rerun and self._recorder is None:
-            self.files["recording"] = path = output.folder / RECORDING_FILE
+            path = self.files["recording"]
             self._recorder = self._stack.enter_context(Recorder(path, output.scale_of(result), output.max_depth))
         if self._viewer is not None and in_page:
             self._viewer.add(sample.left, result.disparity, result.confidence, result.calibration, key=sample.key)
@@ -198,9 +227,10 @@ class SequenceWriter:
     def add(self, result: Result) -> None:
         """The next pair. Film and page hold those that are as large as the first."""
         if self._film is None:
+            path = self.output.path("disparity.mp4")
             files = self.output.write_first(result)
             self.first = {"pair": result.sample.key, **result.summary(), "picture": str(files["picture"])}
-            film = Film(self.output.folder / "disparity.mp4", self.output.scale_of(result), self.output.rate or 10.0)
+            film = Film(path, self.output.scale_of(result), self.output.rate or 10.0)
             self._film = self._stack.enter_context(film)
         self.output.write_frame(result)
         takes = self._film.takes(result.sample.left)
@@ -250,18 +280,11 @@ def draw_result(result: Result, scale: Scale, no_depth: str) -> list[Panel]:
     ]
 
 
-def _write_views(out: Path, prefix: str, result: Result) -> dict[str, Path]:
-    """Both views where they are others than those that came."""
-    if not result.was_rectified:
-        return {}
-    files = {}
-    for name in ("left", "right"):
-        files[f"{name}_rectified"] = path = out / f"{prefix}{name}_rectified.png"
-        try:
-            write_bytes(path, encode_png(getattr(result.sample, name), _FAST_PNG))
-        except OSError as error:
-            raise UserError(path, None, f"cannot be written ({error.strerror})", "give another folder") from None
-    return files
+def _write_view(path: Path, image: np.ndarray) -> None:
+    try:
+        write_bytes(path, encode_png(image, _FAST_PNG))
+    except OSError as error:
+        raise UserError(path, None, f"cannot be written ({error.strerror})", "give another folder") from None
 
 
 def _make(out: Path) -> None:

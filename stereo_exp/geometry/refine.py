@@ -43,9 +43,10 @@ def refine_disparity(left: np.ndarray, right: np.ndarray, disparity: np.ndarray)
 
     Args:
         left, right: uint8 H×W×3 of a rectified pair.
-        disparity: float32 H×W px, finite.
+        disparity: float32 H×W px; what is not finite stays so.
     """
-    disparity = np.ascontiguousarray(disparity, np.float32)
+    given = disparity
+    disparity = np.ascontiguousarray(np.where(np.isfinite(given), given, 0), np.float32)
     height, width = disparity.shape
     half = (height + 1) // 2, (width + 1) // 2
     ratio = np.float32(half[1] / width)
@@ -61,7 +62,8 @@ def refine_disparity(left: np.ndarray, right: np.ndarray, disparity: np.ndarray)
     again = Sgbm(_candidates(disparity), _MODE, smoothness=_FULL_SMOOTHNESS).match(left, right)
     # The usual tolerance, 1.5 px, is three quarters of a pixel of half the size.
     known = (again >= 0) & find_consistent(again, of_right) & _credible(again, disparity, _REACH_AGAIN, left)
-    return cv2.medianBlur(fill_between(again, known, disparity, unseen), _MEDIAN)
+    refined = cv2.medianBlur(fill_between(again, known, disparity, unseen), _MEDIAN)
+    return np.where(np.isfinite(given), refined, given).astype(np.float32, copy=False)
 
 
 def _candidates(guess: np.ndarray) -> int:

@@ -47,8 +47,8 @@ _TOLD_SECONDS = 5.0
 _FLAGS = {"rig": "--calib", "path": "--calib", "unit": "--calib-unit", "out": "--out", "left": "LEFT", "right": "RIGHT"}
 """From a library's argument to what is typed, where it is not --ARGUMENT."""
 _OPTIONS = (
-    *("engine", "threads", "device", "scale", "tile", "layout", "topics", "rectify"),
-    *("limits", "doffs", "focal", "depth", "min_confidence"),
+    *("engine", "threads", "device", "scale", "tile", "layout", "topics", "rectify", "focal", "baseline", "doffs"),
+    *("min_confidence", "max_depth", "depth", "picture", "limits"),
 )
 
 
@@ -99,16 +99,17 @@ def _check(options: argparse.Namespace) -> None:
     for name in ("focal", "baseline", "max_depth"):
         value = getattr(options, name)
         if value is not None and not 0 < value < float("inf"):
-            raise UserError(f"--{name.replace('_', '-')}", value, "must be above 0 and finite", "give another value")
+            raise ArgumentError(name, value, "must be above 0 and finite", "give another value")
     if not -1e6 < options.doffs < 1e6:
         raise ArgumentError("doffs", options.doffs, "must be a finite number of px", "give another value")
     if (options.focal is None) != (options.baseline is None) or (
         options.depth is not None and options.focal is None and options.calib is None
     ):
-        missing = "--focal" if options.focal is None else "--baseline"
-        raise UserError(missing, None, "depth needs focal length (px) and baseline (m)", f"add {missing} VALUE")
+        missing = "focal" if options.focal is None else "baseline"
+        rule = "depth needs focal length (px) and baseline (m)"
+        raise ArgumentError(missing, None, rule, f"add {{{missing}}} VALUE, or --calib FILE")
     if options.calib is not None and options.focal is not None:
-        raise ArgumentError("focal", options.focal, "{rig} says it already", "give one of the two")
+        raise ArgumentError("focal", options.focal, "--calib says it already", "give one of the two")
     if options.picture is not None and options.picture.suffix != ".png":
         raise UserError(options.picture, None, "must end in .png", f"try {options.picture.with_suffix('.png')}")
     for path in (options.out, options.depth):
@@ -154,7 +155,7 @@ def _run_pair(options: argparse.Namespace, model: StereoModel, pairs: RectifiedF
         written.append(options.picture)
     if options.depth is not None:
         if result.depth is None:
-            raise ArgumentError("depth", options.depth, "the cameras are not known", "add {rig} FILE")
+            raise ArgumentError("depth", options.depth, "the cameras are not known", "add --calib FILE")
         written.append(write_map(options.depth, result.depth, MM_PER_M))
     height, width = result.disparity.shape
     known = result.summary()
@@ -188,9 +189,9 @@ def _run_sequence(options: argparse.Namespace, model: StereoModel, pairs: Rectif
         )
     for name in ("picture", "depth"):
         if getattr(options, name) is not None:
-            rule_ = "is for one pair; of a sequence the folder has it all"
-            raise UserError(f"--{name}", getattr(options, name), rule_, "leave it out")
-    pace, told = Pace(), time.monotonic()
+            told = "is for one pair; of a sequence the folder has it all"
+            raise ArgumentError(name, getattr(options, name), told, "leave it out")
+    pace, last = Pace(), time.monotonic()
     stopping = signal.signal(signal.SIGTERM, _stop)
     results = predict_sequence(model, pairs, rule, TemporalFilter() if options.temporal else None, options.tile, pace)
     left_out = pairs.frames.left_out
@@ -202,8 +203,8 @@ def _run_sequence(options: argparse.Namespace, model: StereoModel, pairs: Rectif
                     left_out = pairs.frames.left_out
                     # Files are written while the next pair is computed.
                     background(partial(writer.add, result))
-                    if time.monotonic() - told >= _TOLD_SECONDS:
-                        told = time.monotonic()
+                    if time.monotonic() - last >= _TOLD_SECONDS:
+                        last = time.monotonic()
                         _tell(pace.describe(), left_out.dropped, left_out.unpaired)
             except KeyboardInterrupt:
                 # The usual way to stop cameras.

@@ -188,6 +188,14 @@ def evaluate(
     return Evaluation(scores.compute(), first)
 
 
+def find_failure(scores: Mapping[str, Any], splits: Splits) -> dict[str, str]:
+    """`failed`, for a report, where pairs with truth were there and none could be scored; else nothing."""
+    if scores["n_images"] or not splits.test_has_truth:
+        return {}
+    told = "could be read and has a known disparity in range"
+    return {"failed": f"no pair of the test split {told}: {scores['n_skipped']} were left out, see the log"}
+
+
 def first_pairs(
     model: nn.Module | StereoModel,
     splits: Splits,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,6 +31,9 @@ from stereo_exp.suite.runs.context import RunContext
 
 _LAYERS_SHOWN = 40
 _LAYOUT = "FlyingThings3D/frames_finalpass/"
+# Characters of a pair's name in that of its picture: file systems take 255 bytes.
+_LONGEST_NAME = 50
+log = logging.getLogger(__name__)
 _ALONE_COLOUR, _TOGETHER_COLOUR = (198, 213, 232), (192, 57, 43)
 
 
@@ -37,13 +41,18 @@ def draw_test_pictures(context: RunContext, pairs: Iterable[Seen], maxdisp: int)
     """Draw pairs of the test split into the run's `pictures/`; returns the files.
 
     Each shows left view, truth, error and prediction, both disparities on one scale; without truth left view and
-    prediction. Where there is no truth in range, the error is hatched.
+    prediction. Where there is no truth in range, the error is hatched. What cannot be drawn costs a warning, never the
+    report of what was computed before.
     """
     files: list[Path] = []
-    for seen in pairs:
-        title = name_pair(seen.sample.key, context.config.dataset.name)
-        file = re.sub(r"\W+", "_", title).strip("_")
-        files.append(_draw_pair(context.dir / "pictures" / f"{len(files):02d}_{file}.png", seen, title, maxdisp))
+    try:
+        for seen in pairs:
+            title = name_pair(seen.sample.key, context.config.dataset.name)
+            file = re.sub(r"\W+", "_", title).strip("_")[:_LONGEST_NAME]
+            files.append(_draw_pair(context.dir / "pictures" / f"{len(files):02d}_{file}.png", seen, title, maxdisp))
+    except Exception as error:
+        told = " ".join(str(error).split())
+        log.warning("picture %d could not be drawn (%s: %s)", len(files), type(error).__name__, told)
     return files
 
 

@@ -25,7 +25,7 @@ class Splits:
 
     def __init__(self, config: Root, multiple: int, training: bool = True, truth: bool = True) -> None:
         self._dataset, self._loader, self._seed = config.dataset, config.loader, config.seed
-        self._multiple = multiple
+        self._multiple, self._patience = multiple, config.machine.patience
         self._augment = Augment(list(config.augment.values()))
         self._train = open_split(config.dataset, "train") if training else None
         if self._train is not None and truth:
@@ -83,6 +83,7 @@ class Splits:
             start_step=start_step,
             total_steps=num_steps,
             pin_memory=device.type == "cuda",
+            patience=self._patience,
         )
 
     def calibration(self, batch_size: int, num_batches: int) -> StereoLoader:
@@ -94,6 +95,7 @@ class Splits:
             multiple=self._multiple,
             on_error=self._dataset.on_error,
             workers=self._loader.workers,
+            patience=self._patience,
             limit=batch_size * num_batches,
         )
 
@@ -107,6 +109,7 @@ class Splits:
             workers=self._loader.workers,
             rank=process.rank,
             world_size=process.world_size,
+            patience=self._patience,
             # Padding to the largest of a batch would make a prediction depend on its batch mates.
             split_sizes=True,
         )

@@ -380,8 +380,8 @@ def test_real_eth3d_calibration(real_data):
 
 
 def test_every_option_has_a_case_here():
-    # Tests of their own: rendered, in scikit-image's wheel, and made of others (test_mix.py).
-    made = {"shapes", "motorcycle", "mix"}
+    # Tests of their own: rendered (meshes in tests/shapes), in scikit-image's wheel, and made of others (test_mix.py).
+    made = {"shapes", "scenes", "motorcycle", "mix"}
     assert made | {"kitti2015"} | set(REAL_SETS) == set(NODES["dataset"])
 
 

@@ -195,3 +195,24 @@ def test_a_sequence_needs_a_folder(compiled: Path, tmp_path: Path, words: list[s
     done = run(compiled, film(tmp_path / "f.avi", 3), *words, "--focal", 80, "--baseline", 0.1)
     assert done.returncode == 2
     assert told in done.stderr.splitlines()[-1]
+
+
+def test_a_model_takes_calibrations_as_files_and_scales_them(compiled: Path, tmp_path: Path) -> None:
+    """Two files of ROS; and one for twice the size, whose depth stays what it was."""
+    from stereo_exp.runtime import StereoModel
+
+    matrix = [80.0, 0, 47.5, 0, 80, 31.5, 0, 0, 1]
+    files = []
+    for name, shift in (("left", 0.0), ("right", -8.0)):
+        project = [80.0, 0, 47.5, shift, 0, 80, 31.5, 0, 0, 0, 1, 0]
+        content = {"width": WIDTH, "height": HEIGHT, "distortion_model": "plumb_bob", "k": matrix, "d": [0.0] * 5}
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(json.dumps({**content, "r": [1, 0, 0, 0, 1, 0, 0, 0, 1], "p": project}))
+    double = tmp_path / "double.json"
+    double.write_text(json.dumps({"fx": 160, "baseline_m": 0.1, "width": 2 * WIDTH, "height": 2 * HEIGHT}))
+    left, right = shifted_pair(HEIGHT, WIDTH, 5)
+    with StereoModel(compiled, threads=1) as model:
+        depths = [np.median(model(left, right, scale=1, calib=each).depth()) for each in (files, double, str(double))]
+        small = [np.ascontiguousarray(view[::2, ::2]) for view in (left, right)]
+        assert model(*small, scale=1, calib=double).calibration == Calibration(40.0, pytest.approx(0.1))
+    np.testing.assert_allclose(depths, 80 * 0.1 / 5, rtol=0.02)

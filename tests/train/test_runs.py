@@ -298,6 +298,7 @@ def test_infer_on_a_sequence(root: Path, trained: dict, tmp_path: Path) -> None:
     assert 0 <= report["trusted"] <= 1
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         *(f"{i}_{what}" for i in range(2) for what in ("depth_mm.png", "disparity.png", "points.ply")),
+        "camera.json",
         "disparity.mp4",
         "first",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from stereo_exp.base import write_text
+from stereo_exp.base import UserError, write_text
 from stereo_exp.config import FURTHEST_STAGE, NETWORK, Quant, Root, keys_of
 
 if TYPE_CHECKING:
@@ -83,6 +84,33 @@ class RunContext:
     def chain(self) -> list[str]:
         """What tells this job's chain of a sweep from the others."""
         return chain_of(self.overrides)
+
+
+class OwnFiles:
+    """A folder that a run writes into: what was there before stays as it is, unless `overwrite=true`.
+
+    Args:
+        folder: made with the first file.
+        key: what names the folder, for messages.
+        overwrite: write over files of others.
+    """
+
+    def __init__(self, folder: Path, key: str, overwrite: bool) -> None:
+        self.folder, self.key, self.overwrite = folder, key, overwrite
+        self._own: set[Path] = set()
+
+    def claim(self, name: str) -> Path:
+        """The path of a file to write.
+
+        Raises:
+            UserError: it is there, and this run did not make it.
+        """
+        path = self.folder / name
+        if path not in self._own and not self.overwrite and os.path.lexists(path):
+            rule, fix = "is there already, and this run did not make it", "give another folder, or add overwrite=true"
+            raise UserError(self.key, path, rule, fix)
+        self._own.add(path)
+        return path
 
 
 def open_log(folder: Path) -> logging.FileHandler:

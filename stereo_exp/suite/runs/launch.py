@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import torch
 from torch import distributed as dist
 
-from stereo_exp.base import PLUGINS, Terminated, UserError, die_with_parent, follow_parent, hear_signals
+from stereo_exp.base import PLUGINS, Terminated, UserError, die_with_parent, find_stopped, follow_parent, hear_signals
 from stereo_exp.config import load_again
 from stereo_exp.suite.runs.context import RunContext, open_log
 from stereo_exp.suite.runs.process import Process
@@ -33,6 +34,8 @@ def to_file_and_console(run_dir: Path, quiet: bool) -> None:
 
 # A run that is stopped has ten seconds in all.
 _SAVE_SECONDS = 8.0
+_TOLD_SECONDS = 30.0
+log = logging.getLogger(__name__)
 Worker = Callable[[RunContext, Process], dict[str, Any]]
 
 
@@ -60,7 +63,9 @@ def launch(worker: Worker, context: RunContext) -> dict[str, Any]:
     )
     outcome: tuple[str, Any] | None = None
     try:
+        watch = _Watch([process.pid for process in spawned.processes], context.config.machine.patience)
         while not spawned.join(timeout=0.2):
+            watch.look()
             if outcome is None and not queue.empty():
                 outcome = queue.get()
                 if outcome[0] == "user error":
@@ -88,6 +93,27 @@ def launch(worker: Worker, context: RunContext) -> dict[str, Any]:
     if outcome[0] == "bug":
         raise RuntimeError(f"a training process failed:\n{outcome[1]}")
     return outcome[1]
+
+
+class _Watch:
+    """Tells of a process that somebody stopped: the others wait for it without a word."""
+
+    def __init__(self, pids: list[int | None], patience: float) -> None:
+        self.pids, self.patience = pids, patience
+        self._since: dict[int, float] = {}
+        self._told: set[int] = set()
+
+    def look(self) -> None:
+        """Raise a `UserError` when one has stood still for too long."""
+        now, stopped = time.monotonic(), find_stopped(self.pids)
+        self._since = {pid: self._since.get(pid, now) for pid in stopped}
+        for pid, since in self._since.items():
+            rule = f"process {self.pids.index(pid)} (pid {pid}) has been stopped for {now - since:.0f} s"
+            if now - since > self.patience:
+                raise UserError("machine.processes", len(self.pids), rule, "go on with train.resume=auto")
+            if now - since > min(_TOLD_SECONDS, self.patience / 2) and pid not in self._told:
+                self._told.add(pid)
+                log.warning("%s; the others wait for it", rule)
 
 
 def _enter(

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from stereo_exp.base import write_text
+from stereo_exp.base import UserError, write_text
 from stereo_exp.suite.runs.context import REPORT_FILE, RunContext
 
 _SHARES = ("d1", "bad")
@@ -65,11 +65,18 @@ def finish(context: RunContext, result: dict[str, Any], begin: float) -> dict[st
     }
     report = {key: _json_value(value) for key, value in report.items()}
     line = json.dumps(report, separators=(",", ":"), allow_nan=False)
-    write_text(context.dir / REPORT_FILE, line + "\n", durable=True)
+    failure: OSError | None = None
+    try:
+        write_text(context.dir / REPORT_FILE, line + "\n", durable=True)
+    except OSError as error:
+        failure = error  # what was found is told in any case
     console = Console()
     for table in (_table(report), *_tables(report)):
         console.print(table)
     print(line, flush=True)
+    if failure is not None:
+        rule, fix = f"cannot be written ({failure.strerror})", "free some space; train.resume=auto completes a training"
+        raise UserError(context.dir / REPORT_FILE, None, rule, fix) from None
     return report
 
 

@@ -23,7 +23,7 @@ from stereo_exp.model import (
 )
 from stereo_exp.quant import QuantisedStereoNet, describe
 from stereo_exp.suite.build import build_rule, eval_facts, quantize_network
-from stereo_exp.suite.evaluate import evaluate, first_pairs, flatten
+from stereo_exp.suite.evaluate import evaluate, find_failure, first_pairs, flatten
 from stereo_exp.suite.pictures import draw_noise, draw_test_pictures
 from stereo_exp.suite.restore import restore
 from stereo_exp.suite.runs.context import RunContext
@@ -93,6 +93,7 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
             "num_calibration_pairs": pairs,
             **eval_facts(rule),
             **scores,
+            **find_failure(scores, splits),
             "pictures": [str(p) for p in pictures],
             "layers": layers,
         }

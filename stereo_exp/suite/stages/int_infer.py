@@ -16,7 +16,7 @@ from stereo_exp.geometry import example_pair, periodic_share
 from stereo_exp.model import Checkpoint, lineage_of, load_checkpoint, normalize, sizing_of
 from stereo_exp.quant import QuantisedStereoNet
 from stereo_exp.suite.build import build_rule, build_target, eval_facts
-from stereo_exp.suite.evaluate import Seen, evaluate, first_pairs, flatten
+from stereo_exp.suite.evaluate import Seen, evaluate, find_failure, first_pairs, flatten
 from stereo_exp.suite.networks import Predictor
 from stereo_exp.suite.pictures import draw_against_float, draw_test_pictures
 from stereo_exp.suite.restore import restore, restore_model
@@ -116,6 +116,7 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         **result,
         **eval_facts(rule),
         **scores,
+        **find_failure(scores, splits),
         "pictures": [str(p) for p in pictures],
         "chain": [{key: link.get(key) for key in _LINK} for link in chain],
     }

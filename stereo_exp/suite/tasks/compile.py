@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stereo_exp.suite.build import network_size
-from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.context import OwnFiles, RunContext
 from stereo_exp.suite.runs.find import find_checkpoint
 from stereo_exp.suite.runs.folders import COMPILED_FOLDER as FOLDER
 from stereo_exp.suite.track.base import open_tracker
@@ -38,6 +38,7 @@ def run(context: RunContext) -> dict[str, Any]:
     log.info("network %s, stage %s%s", path, found.stage, f" ({found.why})" if found.why else "")
     for engine in config.engines:
         check_installed(engine)
+    OwnFiles(context.dir, "hydra.run.dir", context.config.overwrite).claim(FOLDER)
     with open_tracker(context) as tracker:
         source = load_source(path)
         size = network_size("compile.size", config.size, source.multiple)

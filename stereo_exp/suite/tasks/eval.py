@@ -7,7 +7,7 @@ from typing import Any
 
 from stereo_exp.model import read_meta
 from stereo_exp.suite.build import build_rule, eval_facts
-from stereo_exp.suite.evaluate import evaluate, first_pairs, flatten, sequence_stability
+from stereo_exp.suite.evaluate import evaluate, find_failure, first_pairs, flatten, sequence_stability
 from stereo_exp.suite.networks import Chosen, TorchEngine, choose_network, network_facts, open_network
 from stereo_exp.suite.pictures import draw_test_pictures
 from stereo_exp.suite.runs.context import RunContext
@@ -40,7 +40,7 @@ def _evaluate(context: RunContext, process: Process, chosen: Chosen) -> dict[str
         rule = build_rule(config.eval, model.manifest.sizing)
         scores, first = evaluate(network, splits, device, process, rule, config.eval.pictures)
         facts = {**network_facts(chosen, model), "dataset": config.dataset.name}
-        result: dict[str, Any] = {**facts, **eval_facts(rule), **scores}
+        result: dict[str, Any] = {**facts, **eval_facts(rule), **scores, **find_failure(scores, splits)}
         if process.is_main:
             tracker.log(meta.get("step", 0), flatten(scores, "test"))
             shown = first_pairs(network, splits, device, config.eval.pictures, rule, first)

@@ -9,7 +9,7 @@ from typing import Any
 from stereo_exp.base import USUAL_SIZE, UserError, write_bytes
 from stereo_exp.config import Export
 from stereo_exp.suite.build import network_size
-from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.context import OwnFiles, RunContext
 from stereo_exp.suite.runs.find import find_checkpoint
 from stereo_exp.suite.track.base import open_tracker
 
@@ -34,13 +34,14 @@ def run(context: RunContext) -> dict[str, Any]:
     context, path = context.at(found.stage), found.path
     log.info("network %s, stage %s%s", path, found.stage, f" ({found.why})" if found.why else "")
     check_installed("onnxruntime")
+    own = OwnFiles(context.dir, "hydra.run.dir", context.config.overwrite)
+    file = own.claim(f"{found.stage}_{config.form}.onnx")
     from stereo_exp.deploy import measure
 
     with open_tracker(context) as tracker:
         source = load_source(path)
         size = network_size("export.size", config.size, source.multiple)
         tracker.tag(checkpoint=str(path), parent_run=source.checkpoint.meta["run_id"])
-        file = context.dir / f"{source.stage}_{config.form}.onnx"
         write_bytes(file, _export(source, config, size))
         log.info("wrote %s (%.1f MB)", file, file.stat().st_size / 1e6)
         result: dict[str, Any] = {

@@ -31,7 +31,7 @@ from stereo_exp.geometry import (
 from stereo_exp.runtime import StereoModel
 from stereo_exp.suite.build import build_rule
 from stereo_exp.suite.networks import choose_network, network_facts, open_network
-from stereo_exp.suite.runs.context import RunContext
+from stereo_exp.suite.runs.context import OwnFiles, RunContext
 from stereo_exp.suite.track.base import open_tracker
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,8 @@ def run(context: RunContext) -> dict[str, Any]:
     engine = config.engine
     model = open_network(chosen, engine.name, engine.device, engine.threads, machine=config.machine)
     rule = build_rule(config.infer, model.manifest.sizing)
-    out = Path(config.infer.out) if config.infer.out else context.dir
+    folder, key = (Path(config.infer.out), "infer.out") if config.infer.out else (context.dir, "hydra.run.dir")
+    out = OwnFiles(folder, key, config.overwrite)
     results = _predicted(pairs, model, rule, config)
     with open_tracker(context) as tracker:
         tracker.tag(checkpoint=str(chosen.checkpoint), parent_run=_run_of(chosen.checkpoint, config))
@@ -120,10 +121,10 @@ def _predicted(pairs: Pairs, model: StereoModel, rule: Rule, config: Root) -> It
         yield Result.of(sample, prediction, pairs.calibration, pairs.was_rectified, steady)
 
 
-def _output(out: Path, pairs: Pairs) -> Output:
+def _output(out: OwnFiles, pairs: Pairs) -> Output:
     config = pairs.config
     return Output(
-        out,
+        out.folder,
         config.points,
         config.max_depth,
         config.every,
@@ -132,10 +133,11 @@ def _output(out: Path, pairs: Pairs) -> Output:
         no_depth=_NO_CALIBRATION,
         view=config.view,
         rerun=config.rerun,
+        claim=out.claim,
     )
 
 
-def _write_pair(out: Path, results: Iterator[Result], pairs: Pairs) -> dict[str, Any]:
+def _write_pair(out: OwnFiles, results: Iterator[Result], pairs: Pairs) -> dict[str, Any]:
     (result,) = results
     files = _output(out, pairs).write_pair(result)
     height, width = result.sample.size
@@ -145,7 +147,7 @@ def _write_pair(out: Path, results: Iterator[Result], pairs: Pairs) -> dict[str,
     return {**part, **_source_facts(pairs)}
 
 
-def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: Root) -> dict[str, Any]:
+def _write_sequence(out: OwnFiles, results: Iterator[Result], pairs: Pairs, config: Root) -> dict[str, Any]:
     stop = None
     with Meter("infer", len(pairs)) as meter, SequenceWriter(_output(out, pairs), config.temporal.change) as writer:
         try:
@@ -161,7 +163,7 @@ def _write_sequence(out: Path, results: Iterator[Result], pairs: Pairs, config: 
             stop = asked if getattr(asked, "number", SIGINT) != SIGINT else None
     if stop is not None:
         raise stop
-    return {"out": str(out), **writer.facts(), **_source_facts(pairs)}
+    return {"out": str(out.folder), **writer.facts(), **_source_facts(pairs)}
 
 
 def _source_facts(pairs: Pairs) -> dict[str, Any]:

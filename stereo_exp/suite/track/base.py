@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,6 +15,9 @@ from stereo_exp.base import group
 
 if TYPE_CHECKING:
     from stereo_exp.suite.runs.context import RunContext
+
+
+log = logging.getLogger(__name__)
 
 
 class Tracker:
@@ -117,13 +121,17 @@ class JsonLines(Tracker):
         path = context.dir / METRICS_FILE
         # A kill may have cut the last line short: the next record begins its own.
         is_cut = path.is_file() and path.read_bytes()[-1:] not in (b"", b"\n")
+        self._is_told = False
         self._file = path.open("a", buffering=1)
         if is_cut:
             self._file.write("\n")
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         finite = {k: v if v is not None and math.isfinite(v) else None for k, v in values.items()}
-        self._file.write(json.dumps({"step": step, **finite}, separators=(",", ":")) + "\n")
+        try:
+            self._file.write(json.dumps({"step": step, **finite}, separators=(",", ":")) + "\n")
+        except OSError as error:
+            self._tell(error)
 
     def replay(self, records: Iterable[Mapping[str, Any]]) -> None:
         # A run that goes on in its own folder drops what it recorded behind the checkpoint; `records` may come from
@@ -132,8 +140,17 @@ class JsonLines(Tracker):
         self._file.truncate(0)
         super().replay(kept)
 
+    def _tell(self, error: OSError) -> None:
+        """Records are not worth a training; told once."""
+        if not self._is_told:
+            self._is_told = True
+            log.warning("%s takes nothing (%s); training goes on", self._file.name, error.strerror)
+
     def finish(self, status: str) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            self._tell(error)
 
 
 def read_metrics(run_dir: Path) -> Iterator[dict[str, Any]]:

@@ -263,6 +263,7 @@ def _check_schema(database: Path) -> None:
 
     Raises:
         RuntimeError: it would.
+        UserError: it is no database.
     """
     if not database.is_file() or not database.stat().st_size:
         return
@@ -270,11 +271,17 @@ def _check_schema(database: Path) -> None:
         from mlflow.store.db.utils import _get_latest_schema_revision
     except ImportError:
         return
-    with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=1)) as opened:
-        tables = {name for (name,) in opened.execute("select name from sqlite_master where type='table'")}
-        if "alembic_version" not in tables:
-            return
-        found = [version for (version,) in opened.execute("select version_num from alembic_version")]
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=1)) as opened:
+            tables = {name for (name,) in opened.execute("select name from sqlite_master where type='table'")}
+            if "alembic_version" not in tables:
+                return
+            found = [version for (version,) in opened.execute("select version_num from alembic_version")]
+    except sqlite3.OperationalError:
+        raise  # locked, or away: another time
+    except sqlite3.DatabaseError as error:
+        fix = "give another store or tracker=none"
+        raise UserError("tracker.uri", f"sqlite:///{database}", f"is no store of MLflow ({error})", fix) from None
     if found != [_get_latest_schema_revision()]:
         rule = f"its tables are of another version of MLflow ({', '.join(found)})"
         raise RuntimeError(f"{rule}: back it up, then run: mlflow db upgrade sqlite:///{database}")

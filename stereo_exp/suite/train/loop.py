@@ -29,7 +29,7 @@ from stereo_exp.model import (
     sizing_of,
 )
 from stereo_exp.suite.build import build_loss, build_rule, eval_facts
-from stereo_exp.suite.evaluate import evaluate, first_pairs, flatten
+from stereo_exp.suite.evaluate import evaluate, find_failure, first_pairs, flatten
 from stereo_exp.suite.pictures import draw_test_pictures
 from stereo_exp.suite.runs.context import REPORT_FILE, RunContext
 from stereo_exp.suite.runs.process import Process
@@ -130,6 +130,9 @@ class Trainer:
         config, progress = self.context.config, self.progress
         if (self._is_due(progress.step) and progress.evaluated < progress.step) or progress.best_epe is None:
             self._evaluate()
+        if progress.step >= self.num_steps:
+            log.info("all %d steps are done already: what is left is the report", self.num_steps)
+            return
         in_a_row, speed = 0, Speed()
         self.parallel.train()
         if config.train.freeze_norm:
@@ -284,7 +287,9 @@ class Trainer:
             return
         self.tracker.tag(resumed_from=checkpoint.meta["run_id"])
         self.tracker.end_other(checkpoint.meta["run_id"])
-        self.tracker.replay([r for r in read_metrics(before) if r["step"] <= self.progress.step])
+        # What it said of its best weights comes again.
+        records = (r for r in read_metrics(before) if not any(key.startswith("final/") for key in r))
+        self.tracker.replay([r for r in records if r["step"] <= self.progress.step])
         if best is not None and best.path is not None and best.path.resolve() != (self.context.dir / BEST).resolve():
             copy_file(best.path, self.context.dir / BEST)
 
@@ -293,6 +298,17 @@ def _is_finite(model: nn.Module) -> bool:
     """Whether all weights are, and BatchNorm's statistics."""
     norms = (value for name, value in model.named_buffers() if name.rpartition(".")[2].startswith("running_"))
     return all(bool(torch.isfinite(value).all()) for value in (*model.parameters(), *norms))
+
+
+def _find_loss(progress: Progress, model: nn.Module) -> str | None:
+    """Why a training that came to its end has no result that holds; None: it has."""
+    if not _is_finite(model):
+        return f"some weights are not finite after {progress.step} steps; lower optim.lr, or set optim.grad_clip=1"
+    left_out = progress.num_bad_steps + progress.num_empty_steps
+    if progress.step and left_out >= progress.step:
+        why = f"{progress.num_empty_steps} without a known disparity in range, {progress.num_bad_steps} not finite"
+        return f"all {progress.step} steps were left out ({why}): nothing was learned; see that the truth is above 0 px"
+    return None
 
 
 # A whole training run of one stage: fit, evaluate, draw, and what goes into its report.
@@ -326,8 +342,10 @@ def run_training(
         trainer = Trainer(context, model, splits, compute, process, tracker, last, start, before_step)
         progress = trainer.fit()
         process.barrier()
-        best_path = context.dir / BEST
-        best = load_newest(best_path) or load_checkpoint(best_path)
+        lost = _find_loss(progress, trainer.select_model())
+        best = load_newest(context.dir / BEST)
+        if best is None:
+            return {"checkpoint": None, **asdict(progress), "failed": lost or "there are no best weights: see the log"}
         scores = best.meta["scores"]
         result = {
             "checkpoint": str(best.path),
@@ -341,6 +359,7 @@ def run_training(
             "num_skipped_pairs": progress.num_skipped_pairs,
             "num_parameters": sum(p.numel() for p in model.parameters()),
         }
+        result |= {"failed": lost} if lost else find_failure(scores, splits)
         if resume is not None:
             result["resumed_from"] = str(resume)
         if process.is_main:

@@ -94,6 +94,18 @@ def test_a_block_of_meshes_fits_the_closed_forms_pair() -> None:
     assert member.pair.disparity_right.dtype == np.float32
 
 
+def test_the_data_set_is_rendered_and_packed_on_first_use(tmp_path) -> None:
+    pytest.importorskip("webdataset", reason="extra [train]")
+    from stereo_exp.suite.datasets import open_scenes
+
+    keys = {"num_train": 2, "num_test": 1, "height": 64, "width": 96, "render_workers": 1}
+    source = open_scenes("train", root=str(tmp_path), scenes={"dense": 1.0, "room": 1.0}, **keys)
+    assert len(source) == 2
+    assert source[0].left.shape[:2] == (64, 96)
+    (folder,) = [path for path in tmp_path.iterdir() if path.is_dir()]
+    assert not (folder / "scenes").exists()
+
+
 def test_things_are_piled_where_there_is_room() -> None:
     from pen_and_paper import box
 

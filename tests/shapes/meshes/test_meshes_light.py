@@ -103,6 +103,16 @@ def test_a_box_casts_a_shadow_with_a_soft_edge() -> None:
     assert ((between > shadow + 8) & (between < sunny - 8)).sum() >= 2
 
 
+def test_paint_alone_needs_no_light() -> None:
+    scene = MeshScene([Placed(wall(4.0), [Material(Paint(noise(3), 2.0), metal=True)])], [], DARK)
+    rig = StereoRig(200, 0.1, 80)
+    assert render_pair(scene, rig, 40, 80).left.max() == 0
+    flat = render_pair(scene, rig, 40, 80, lit=False)
+    assert flat.left.std() > 10
+    other = render_pair(scene, rig, 40, 80, lit=False, seed=9)
+    np.testing.assert_array_equal(flat.left, other.left)
+
+
 def test_metal_and_gloss_show_their_surroundings_and_chalk_does_not() -> None:
     # Behind the cameras a sign glows red.
     sign, glowing = quad((1, -3, -1), (-1, -3, -1), (-1, -3, 1), (1, -3, 1)), Material(tint=(0,) * 3, glow=(5.0, 0, 0))

@@ -63,8 +63,8 @@ def build_bush(kit: Kit) -> None:
     rng = kit.rng
     leaf, bark = kit.pick("leaf"), kit.pick("bark")
     size = rng.uniform(0.15, 0.8)
-    clusters = int(rng.integers(3, 12))
-    at = rng.normal(0, 0.42, (clusters, 3)) * [1, 1, 0.5] * size
+    clusters = int(rng.integers(4, 13))
+    at = rng.normal(0, 0.36, (clusters, 3)).clip(-0.75, 0.75) * [1, 1, 0.5] * size
     at[:, 2] += size * rng.uniform(0.7, 1.1)
     radii = size * rng.uniform(0.35, 0.65, (clusters, 1)) * np.array([[1, 1, 0.8]])
     count = int(np.clip(rng.uniform(1200, 4000) * (0.4 + size), 700, 4000))
@@ -154,7 +154,7 @@ def build_grass_tuft(kit: Kit) -> None:
 def build_grass_patch(kit: Kit) -> None:
     """A piece of meadow of about a square metre: uneven soil with up to 800 blades, some clover or flowers."""
     rng = kit.rng
-    size, high = rng.uniform(0.4, 1.0), rng.uniform(0.05, 0.3)
+    size, high = rng.uniform(0.35, 0.8), rng.uniform(0.06, 0.3)
     u = np.linspace(-0.5, 0.5, 12)
     y, x = np.meshgrid(u * size, u * size, indexing="ij")
     ground = 0.02 * ripple((12, 12), rng, 5, 2)
@@ -167,7 +167,7 @@ def build_grass_patch(kit: Kit) -> None:
         at,
         spread_ways(rng, count, 0.8, 1.5)[rng.permutation(count)],
         high * rng.uniform(0.5, 1.3, count),
-        0.0025,
+        0.0035,
         0.3,
         4,
     )

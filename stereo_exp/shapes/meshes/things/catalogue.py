@@ -7,10 +7,12 @@ import numpy as np
 from stereo_exp.base import ArgumentError
 from stereo_exp.shapes.meshes.thing import PLACES, Thing
 from stereo_exp.shapes.meshes.things import (
+    belongings,
     books,
     bushes,
     chairs,
     cloth,
+    curios,
     electronics,
     facades,
     fences,
@@ -25,6 +27,7 @@ from stereo_exp.shapes.meshes.things import (
     sculptures,
     shelves,
     sofas,
+    sticks,
     stones,
     tables,
     thin,
@@ -38,10 +41,12 @@ from stereo_exp.shapes.meshes.things.maker import THINGS as THINGS
 from stereo_exp.shapes.meshes.things.maker import Maker as Maker
 
 MODULES = (
+    belongings,
     books,
     bushes,
     chairs,
     cloth,
+    curios,
     electronics,
     facades,
     fences,
@@ -56,6 +61,7 @@ MODULES = (
     sculptures,
     shelves,
     sofas,
+    sticks,
     stones,
     tables,
     thin,

@@ -129,7 +129,7 @@ def build_loudspeaker(kit: Kit) -> None:
     """A box with one to three cones, small or as high as a chair."""
     rng = kit.rng
     body, cone, rim = kit.pick("wood", "plastic", "paint"), kit.pick("rubber", "paper"), kit.pick("metal", "rubber")
-    wide = rng.uniform(0.12, 0.28)
+    wide = rng.uniform(0.12, 0.25)
     count = int(rng.integers(1, 4))
     high, deep = wide * (0.6 + 0.75 * count) * rng.uniform(0.9, 1.2), wide * rng.uniform(0.8, 1.3)
     kit.add(body, build_boxes([0, 0, high / 2], [wide, deep, high], 0.005, grain=True))

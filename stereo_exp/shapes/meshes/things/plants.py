@@ -181,8 +181,9 @@ def _add_stems(kit: Kit, leaf: int, stem: int, top: np.ndarray, radius: float, s
         paths = start[:, None] + reach * ways[:, None] * t
     paths[:, 1:] += (0.05 * size * rng.normal(0, 1, paths.shape)).cumsum(axis=1)[:, 1:] * 0.4
     paths[..., 2] = np.maximum(paths[..., 2], 0.01)
-    each = int(rng.integers(5, 16))
-    add_leafed_stems(kit, stem, leaf, paths, 0.0025 + 0.01 * size, draw_leaf(rng), size * rng.uniform(0.25, 0.6), each)
+    each = int(rng.integers(8, 20))
+    outline = draw_leaf(rng, ("lance", "oval", "heart", "round", "spade"))
+    add_leafed_stems(kit, stem, leaf, paths, 0.0025 + 0.01 * size, outline, size * rng.uniform(0.3, 0.6), each)
 
 
 def _add_palm(kit: Kit, leaf: int, stem: int, top: np.ndarray, size: float) -> None:

@@ -1,4 +1,4 @@
-"""Sofas, armchairs, poufs, beds."""
+"""Sofas, armchairs, poufs, deck chairs, beds."""
 
 from __future__ import annotations
 
@@ -180,6 +180,62 @@ def build_pouf(kit: Kit) -> None:
         kit.add(slot, build_cushion(rng, radius * 2, radius * 2, height, 0.05, 12))
     else:
         kit.add(slot, build_lump(rng, [radius * 1.5, radius * 1.4, radius * 1.1], 3, 0.06, 0, 0.45, 2.4))
+
+
+@register("ground", "floor", "air", share=1.2)
+def build_deck_chair(kit: Kit) -> None:
+    """A garden chair of slats with broad arms and a fanned back, or a cloth hung in a folding frame."""
+    rng = kit.rng
+    wood = kit.pick("wood", "wood", "paint", "plastic")
+    wide = rng.uniform(0.5, 0.62)
+    if rng.random() < 0.4:
+        low, high = np.array([0, -0.55, 0.3]), np.array([0, 0.5, rng.uniform(0.8, 1.0)])
+        for side in (-wide / 2, wide / 2):
+            x = np.array([side, 0, 0])
+            kit.add(
+                wood,
+                build_rods([low + x, x * 0.93 + [0, 0.42, 0.01]], [high + x, x * 0.93 + [0, -0.5, 0.33]], 0.018, 4),
+            )
+            kit.add(wood, build_rods(x * 0.93 + [0, -0.42, 0.01], x * 0.93 + [0, 0.33, 0.62], 0.016, 4))
+        ends = np.array([low, high, [0, 0.42, 0.02], [0, -0.42, 0.02]])
+        across = np.array([wide / 2, 0, 0])
+        kit.add(wood, build_rods(ends - across, ends + across, 0.016, 8))
+        t = np.linspace(0, 1, 18)[:, None]
+        line = low + t * (high - low) - np.array([0, 0.1, 0.55]) * (4 * t * (1 - t)) * rng.uniform(0.6, 1.0)
+        line[:, 2] = np.maximum(line[:, 2], 0.12)
+        x = np.linspace(-0.47, 0.47, 8) * wide
+        grid = line[:, None] + x[:, None] * [1, 0, 0]
+        kit.add(kit.pick("fabric", "print"), build_sheet(grid, 0.003))
+        return
+    count, seat = int(rng.integers(5, 9)), 0.36
+    y = np.linspace(-0.3, 0.2, 7)
+    kit.add(
+        wood,
+        build_boxes(
+            np.column_stack([0 * y, y, seat - 0.18 * (y + 0.3)]),
+            [wide, 0.065, 0.02],
+            0.003,
+            turn_about(0, -0.18),
+            grain=True,
+        ),
+    )
+    spread, tall = np.linspace(-1, 1, count), rng.uniform(0.65, 0.85)
+    slats = np.column_stack([spread * (wide / 2 - 0.03), 0 * spread + 0.24, 0 * spread + 0.26])
+    arch = tall * (1 - rng.uniform(0, 0.25) * spread**2)
+    tops = slats + np.column_stack([spread * rng.uniform(0, 0.1), arch * 0.38, arch])
+    kit.add(wood, build_rods(slats, tops, wide / count * 0.52, 4, flat=0.3))
+    kit.add(wood, build_boxes([0, 0.36, 0.52], [wide + 0.08, 0.02, 0.07], 0.003, turn_about(0, -0.36), grain=True))
+    for side in (-1, 1):
+        out = side * (wide / 2 + 0.03)
+        kit.add(wood, build_boxes([out, -0.02, 0.57], [0.12, 0.75, 0.022], 0.005, grain=True))
+        kit.add(wood, build_boxes([out, -0.3, 0.28], [0.025, 0.1, 0.56], 0.003, grain=True))
+        kit.add(
+            wood,
+            build_rods(
+                [side * (wide / 2 - 0.01), -0.32, 0.32], [side * (wide / 2 - 0.01), 0.55, 0.02], 0.035, 4, flat=0.4
+            ),
+        )
+        kit.add(wood, build_boxes([out, 0.28, 0.3], [0.025, 0.08, 0.54], 0.003, grain=True))
 
 
 @register("floor", share=2.0, backed=True)

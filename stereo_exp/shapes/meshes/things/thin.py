@@ -104,7 +104,7 @@ def build_cable(kit: Kit) -> None:
     rng = kit.rng
     slot, plug = kit.pick("rubber", "plastic"), kit.pick("plastic", "rubber")
     count, size = int(rng.integers(6, 14)), rng.uniform(0.06, 0.17)
-    knots = np.column_stack([rng.normal(0, size, (count, 2)), rng.uniform(0.004, 0.012, count)])
+    knots = np.column_stack([size * rng.normal(0, 1, (count, 2)).clip(-2, 2), rng.uniform(0.004, 0.012, count)])
     path = smooth_points(knots, count * 9)
     thick = rng.uniform(0.0018, 0.004)
     path[:, 2] = np.maximum(path[:, 2], thick)
