@@ -14,7 +14,7 @@ import pytest
 from stereo_exp.config.schema import Root
 from stereo_exp.geometry.prediction import Prediction
 from stereo_exp.geometry.results import Result
-from stereo_exp.suite.runs.context import compose_run
+from stereo_exp.suite.runs.context import OwnFiles, compose_run
 from stereo_exp.suite.tasks.infer import Pairs, _write_pair, _write_sequence
 
 
@@ -52,7 +52,7 @@ def read(page: Path, name: str) -> dict:
 def test_a_pair_leaves_a_page(folders: Path) -> None:
     words = (f"infer.{view}={folders / view / '0.png'}" for view in ("left", "right"))
     pairs = Pairs(compose(*words, "infer.focal=100", "infer.baseline=0.2").infer)
-    part = _write_pair(folders / "out", foretold(pairs), pairs)
+    part = _write_pair(OwnFiles(folders / "out", "infer.out", False), foretold(pairs), pairs)
     about = read(Path(part["files"]["view"]), "about")
     assert Path(part["files"]["view"]) == folders / "out" / "view.html"
     assert about["title"] == "0" and about["camera"]["focal"] == 100 and "depth" in about["layers"]
@@ -62,7 +62,7 @@ def test_a_sequence_leaves_one_page_with_every_frame(folders: Path) -> None:
     words = (f"infer.{view}={folders / view}" for view in ("left", "right"))
     config = compose(*words, "infer.limits=[0,32]")
     pairs = Pairs(config.infer)
-    part = _write_sequence(folders / "out", foretold(pairs), pairs, config)
+    part = _write_sequence(OwnFiles(folders / "out", "infer.out", False), foretold(pairs), pairs, config)
     about = read(Path(part["view"]), "about")
     assert (part["num_pairs"], about["frames"]) == (3, 3)
     assert [read(Path(part["view"]), f"frame-{i}")["key"] for i in range(3)] == ["0", "1", "2"]
@@ -73,5 +73,5 @@ def test_a_sequence_leaves_one_page_with_every_frame(folders: Path) -> None:
 def test_nothing_is_written_that_was_not_asked_for(folders: Path) -> None:
     words = (f"infer.{view}={folders / view / '0.png'}" for view in ("left", "right"))
     pairs = Pairs(compose(*words, "infer.view=false").infer)
-    part = _write_pair(folders / "out", foretold(pairs), pairs)
+    part = _write_pair(OwnFiles(folders / "out", "infer.out", False), foretold(pairs), pairs)
     assert "view" not in part["files"] and not (folders / "out" / "view.html").exists()
