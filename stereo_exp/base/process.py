@@ -7,8 +7,10 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -16,6 +18,7 @@ from types import FrameType
 _NAMES = ("SIGTERM", "SIGHUP", "SIGINT", "SIGUSR1")
 _SIGNALS = [signal.Signals[name] for name in _NAMES if name in signal.Signals.__members__]
 _PR_SET_PDEATHSIG = 1
+_PARENT_SECONDS = 0.5
 
 
 class Terminated(KeyboardInterrupt):
@@ -116,21 +119,35 @@ def find_stopped(pids: Iterable[int | None]) -> list[int]:
     return found
 
 
-def die_with_parent() -> None:
-    """Have this child process killed when its parent ends, by `kill -9` too."""
+def die_with_parent(pid: int | None = None) -> None:
+    """Have this child process killed when its parent ends, by `kill -9` too.
+
+    Args:
+        pid: of the parent, for a process that `multiprocessing` did not start.
+    """
     parent = multiprocessing.parent_process()
-    if parent is None:
+    if pid is None and parent is not None:
+        pid, wait = parent.pid, parent.join
+    elif pid is None:
         return
+    else:
+        wait = partial(_wait_for_another_parent, pid)
     if sys.platform == "linux":
         import ctypes
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent.pid:
+        if os.getppid() != pid:
             os._exit(1)  # it was gone before
         return
 
     def watch() -> None:
-        parent.join()
+        wait()
         os._exit(1)
 
     threading.Thread(target=watch, name="watch parent", daemon=True).start()
+
+
+def _wait_for_another_parent(pid: int) -> None:
+    """An orphan gets one."""
+    while os.getppid() == pid:
+        time.sleep(_PARENT_SECONDS)

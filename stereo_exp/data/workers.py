@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Generator, Iterator
+from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 PATIENCE = 600.0
 """Seconds without a batch after which a loader gives up."""
 _POLL_SECONDS, _TOLD_SECONDS = 1.0, 30.0
+_EXIT_SECONDS = 1.0
 
 
 def begin_worker(worker: int) -> None:
@@ -115,7 +117,8 @@ class _Watch:
             self._ended.set()
 
     def find_fault(self) -> str | None:
-        """What is wrong with the workers; None: nothing."""
+        """What is wrong with the workers; None: nothing. A worker's connections close a moment before it has ended."""
+        wait([worker.sentinel for worker in self._workers], _EXIT_SECONDS)
         if self._fault is None and any(worker.exitcode for worker in self._workers):
             self._fault = _describe(self._workers, 0.0)
         return self._fault

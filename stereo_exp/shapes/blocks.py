@@ -7,7 +7,8 @@ even a small set holds each by its share.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -79,6 +80,27 @@ def render_block(
     own = int(_generate(seed, split, block + 1).integers(2**62))
     for view in sample_views(kind, own, height, width, wanted=wanted, models=models):
         yield Member(block * BLOCK + view.number, kind, Pair(*view.pair[:4]))
+
+
+def render_pairs(
+    seed: int, split: str, indices: Iterable[int], height: int, width: int, scenes: Mapping[str, float],
+    models: Sequence[Source] = (),
+) -> Iterator[Member]:  # fmt: skip
+    """Pairs of a set, each drawn when it is asked for; of scenes of meshes block by block.
+
+    Args:
+        indices: numbers of pairs in their split, in ascending order.
+        seed, split, height, width, scenes, models: see `render_block`.
+    """
+    if not has_meshes(scenes):
+        for index in indices:
+            scene = sample_scene(seed, split, index, height, width, scenes)
+            yield Member(index, scene.kind, render_scene(scene))
+        return
+    # A block's scene is built once, and seen from many places.
+    for block, members in groupby(indices, lambda index: index // BLOCK):
+        wanted = [index - block * BLOCK for index in members]
+        yield from render_block(seed, split, block, height, width, scenes, wanted, models)
 
 
 def _generate(seed: int, split: str, number: int) -> np.random.Generator:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import groupby
 from typing import Any
 
 from stereo_exp.geometry import StereoSample
-from stereo_exp.shapes.blocks import BLOCK, has_meshes, render_block
-from stereo_exp.shapes.raster import render_scene
-from stereo_exp.shapes.scenes import sample_scene
+from stereo_exp.shapes.blocks import render_pairs
 
 
 def make_pairs(parameters: Mapping[str, Any], seed: int, count: int) -> Iterator[StereoSample]:
@@ -22,13 +19,5 @@ def make_pairs(parameters: Mapping[str, Any], seed: int, count: int) -> Iterator
     """
     height, width, scenes = parameters["height"], parameters["width"], parameters["scenes"]
     indices = range(seed * count, (seed + 1) * count)
-    if not has_meshes(scenes):
-        for index in indices:
-            pair = render_scene(sample_scene(parameters["render_seed"], "TRAIN", index, height, width, scenes))
-            yield StereoSample(f"{index:08d}", pair.left, pair.right, pair.disparity_left)
-        return
-    # A block's scene is built once, and seen from many places.
-    for block, members in groupby(indices, lambda index: index // BLOCK):
-        wanted = [index - block * BLOCK for index in members]
-        for found in render_block(parameters["render_seed"], "TRAIN", block, height, width, scenes, wanted):
-            yield StereoSample(f"{found.number:08d}", found.pair.left, found.pair.right, found.pair.disparity_left)
+    for number, _, pair in render_pairs(parameters["render_seed"], "TRAIN", indices, height, width, scenes):
+        yield StereoSample(f"{number:08d}", pair.left, pair.right, pair.disparity_left)

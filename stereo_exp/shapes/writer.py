@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,9 +22,9 @@ import numpy as np
 
 from stereo_exp.base import ArgumentError, UserError, follow_parent, write_bytes, write_text
 from stereo_exp.geometry import encode_pfm, encode_png
-from stereo_exp.shapes.blocks import ALL_KINDS, BLOCK, MESH_VERSION, has_meshes, render_block
-from stereo_exp.shapes.raster import Pair, render_scene
-from stereo_exp.shapes.scenes import WEIGHTS, sample_scene
+from stereo_exp.shapes.blocks import ALL_KINDS, BLOCK, MESH_VERSION, has_meshes, render_block, render_pairs
+from stereo_exp.shapes.raster import Pair
+from stereo_exp.shapes.scenes import WEIGHTS
 
 if TYPE_CHECKING:
     from stereo_exp.shapes.meshes.models import Source
@@ -229,15 +230,12 @@ def _claim(out: Path, parameters: Parameters) -> None:
 def _render_chunk(out: Path, parameters: Parameters, jobs: list[tuple[str, int]]) -> int:
     """Render and write some pairs; returns how many."""
     size = parameters.height, parameters.width
-    if has_meshes(parameters.scenes):
-        split, first = jobs[0]
-        block = first // BLOCK
-        wanted = [index - block * BLOCK for _, index in jobs]
-        for member in render_block(parameters.seed, split, block, *size, parameters.scenes, wanted, parameters.models):
-            _write(out, split, member.number, member.pair)
-        return len(jobs)
-    for split, index in jobs:
-        _write(out, split, index, render_scene(sample_scene(parameters.seed, split, index, *size, parameters.scenes)))
+    for split, group in groupby(jobs, lambda job: job[0]):
+        indices = [index for _, index in group]
+        for number, _, pair in render_pairs(
+            parameters.seed, split, indices, *size, parameters.scenes, parameters.models
+        ):
+            _write(out, split, number, pair)
     return len(jobs)
 
 
@@ -335,12 +333,12 @@ def _first_pairs(
     count: int, height: int, width: int, seed: int, scenes: Mapping[str, float] | None
 ) -> Iterator[tuple[str, Pair]]:
     """Kinds and pairs for a sheet: the first ones; of scenes of meshes two views of each."""
-    if scenes is None or not has_meshes(scenes):
-        for index in range(count):
-            scene = sample_scene(seed, "TRAIN", index, height, width, scenes)
-            yield scene.kind, render_scene(scene)
+    shares = WEIGHTS if scenes is None else scenes
+    if not has_meshes(shares):
+        for member in render_pairs(seed, "TRAIN", range(count), height, width, shares):
+            yield member.kind, member.pair
         return
     for block in range(-(-count // 2)):
         views = range(0, BLOCK, BLOCK // 2)[: count - 2 * block]
-        for member in render_block(seed, "TRAIN", block, height, width, scenes, views):
+        for member in render_block(seed, "TRAIN", block, height, width, shares, views):
             yield member.kind, member.pair

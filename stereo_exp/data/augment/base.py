@@ -6,7 +6,7 @@ of the configuration below `augment`, each with a sentence under it for `--help 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any, ClassVar, Protocol
 
@@ -98,3 +98,23 @@ def check_order(op: Any, low: str, high: str) -> None:
     lowest, highest = getattr(op, low), getattr(op, high)
     if lowest > highest:
         raise ArgumentError(low, lowest, f"must not exceed {{{high}}}={highest}", f"try {{{low}}}={highest}")
+
+
+def draw_rectangles(
+    rng: np.random.Generator, size: tuple[int, int], count_max: float, size_min: float, size_max: float
+) -> Iterator[tuple[int, int, int, int]]:
+    """One to `count_max` rectangles in an image, each drawn when it is asked for.
+
+    Args:
+        size: height and width of the image, px.
+        count_max: whole.
+        size_min, size_max: of a side, whole px; a rectangle is cut off at the image's edge.
+
+    Yields:
+        Top row, left column, rows and columns.
+    """
+    height, width = size
+    for _ in range(int(rng.integers(1, int(count_max) + 1))):
+        rows, columns = (int(side) for side in rng.integers(int(size_min), int(size_max) + 1, 2))
+        y, x = int(rng.integers(0, height)), int(rng.integers(0, width))
+        yield y, x, min(rows, height - y), min(columns, width - x)

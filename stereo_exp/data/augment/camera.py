@@ -14,7 +14,7 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from stereo_exp.data.augment.base import check_order, check_ranges, check_whole
+from stereo_exp.data.augment.base import check_order, check_ranges, check_whole, draw_rectangles
 from stereo_exp.geometry import StereoSample
 
 # The mount, and what stands before one camera only.
@@ -87,10 +87,8 @@ class Patches:
         if rng.random() >= self.probability:
             return sample
         (height, width), right = sample.size, sample.right.copy()
-        for _ in range(int(rng.integers(1, int(self.count_max) + 1))):
-            rows, columns = (int(side) for side in rng.integers(int(self.size_min), int(self.size_max) + 1, 2))
-            y, x = int(rng.integers(0, height)), int(rng.integers(0, width))
-            rows, columns = min(rows, height - y), min(columns, width - x)
+        rectangles = draw_rectangles(rng, sample.size, self.count_max, self.size_min, self.size_max)
+        for y, x, rows, columns in rectangles:
             from_y, from_x = int(rng.integers(0, height - rows + 1)), int(rng.integers(0, width - columns + 1))
             right[y : y + rows, x : x + columns] = sample.right[from_y : from_y + rows, from_x : from_x + columns]
         return replace(sample, right=right)

@@ -13,7 +13,7 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from stereo_exp.data.augment.base import check_order, check_ranges, check_whole
+from stereo_exp.data.augment.base import check_order, check_ranges, check_whole, draw_rectangles
 from stereo_exp.geometry import StereoSample
 
 _LEVELS = np.arange(256) / 255
@@ -216,11 +216,9 @@ class Erase:
     def __call__(self, sample: StereoSample, rng: np.random.Generator) -> StereoSample:
         if rng.random() >= self.probability:
             return sample
-        height, width = sample.size
         right = sample.right.copy()
         mean = np.array(cv2.mean(right)[:3]).round().astype(np.uint8)
-        for _ in range(int(rng.integers(1, int(self.count_max) + 1))):
-            rows, columns = rng.integers(int(self.size_min), int(self.size_max) + 1, 2)
-            y, x = int(rng.integers(0, height)), int(rng.integers(0, width))
+        rectangles = draw_rectangles(rng, sample.size, self.count_max, self.size_min, self.size_max)
+        for y, x, rows, columns in rectangles:
             right[y : y + rows, x : x + columns] = mean
         return replace(sample, right=right)

@@ -6,7 +6,6 @@ ends with the process that started it, and when nobody reads.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
@@ -17,12 +16,11 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import cv2
 
-from stereo_exp.base import UserError
+from stereo_exp.base import UserError, die_with_parent
 from stereo_exp.data.endless.shelf import MAKER, Needs, Shelf
 from stereo_exp.data.shards.write import write_samples
 from stereo_exp.geometry import StereoSample
@@ -34,17 +32,15 @@ NO_ROOM = "no room: "
 """How the failure begins that a larger `limit_gb` mends."""
 _GB = 10**9
 _POLL_SECONDS = 0.1
-_PARENT_SECONDS = 0.5
 _LOCK_SECONDS = 2.0
 # Left free on the disk beside the shard that comes next.
 _SPARE_BYTES = 1 << 28
-_SET_PDEATHSIG = 1
 
 
 def main(arguments: Sequence[str]) -> None:
     """Serve the readers of FOLDER with at most GB of shards, while PARENT lives."""
     folder, parent, limit_gb = Path(arguments[0]), int(arguments[1]), float(arguments[2])
-    _end_with(parent)
+    die_with_parent(parent)
     os.nice(19)
     # Ctrl-C goes to all processes of a terminal; the parent's end will do.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -161,20 +157,6 @@ def _pressing(needs: Sequence[Needs]) -> set[int]:
 
 def _free(folder: Path) -> int:
     return shutil.disk_usage(folder).free
-
-
-def _end_with(parent: int) -> None:
-    """End when the process `parent`, which started this one, does, however that comes about."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_SET_PDEATHSIG, signal.SIGKILL)
-    # Elsewhere, and if it had ended before the line above: an orphan gets another parent.
-    Thread(target=_watch, args=(parent,), daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_PARENT_SECONDS)
-    os._exit(1)
 
 
 if __name__ == "__main__":
