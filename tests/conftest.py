@@ -21,8 +21,10 @@ from stereo_exp.config import bind
 from stereo_exp.config.schema import Root
 from stereo_exp.suite.runs.context import RunContext
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("suite", deadline=None)
+# How long an example takes says how busy the machine is. The suite draws the same examples every time, so that it fails
+# for what was changed; `--hypothesis-profile=explore` draws others, and many more of them.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("suite")
 
 
