@@ -27,7 +27,7 @@ def test_closing_table_shows_the_epe_of_every_stage(chain: Chain) -> None:
         assert link["epe"] == chain.reports[link["stage"]]["epe"]
         assert link["dataset"] == "shapes"
         assert link["against_float"] == pytest.approx(link["epe"] / chain.reports["float"]["epe"])
-        row = next(line for line in table.splitlines() if re.search(rf"\b{link['stage']}\b", line))
+        row = next(line for line in table.splitlines() if re.match(rf"\W+{link['stage']}\b", line) and "px" in line)
         assert f"{link['epe']:.4f} px" in row
     assert json.loads(chain.out.splitlines()[-1]) == last
 
