@@ -8,7 +8,7 @@ from .network import QuantisedStereoNet, build_quantized, convert
 from .ops import QUANTISE
 from .state import integer_state, load_quantized
 from .targets import Pow2, Target, covering
-from .trunk import describe, export_trunk, fold_batchnorm
+from .trunk import describe, export_trunk, fold_batchnorm, trunk_of
 from .unfolding import unfold
 
 __all__ = [
@@ -34,5 +34,6 @@ __all__ = [
     "prove",
     "rank_layers",
     "settle_accumulators",
+    "trunk_of",
     "unfold",
 ]

@@ -15,7 +15,7 @@ from stereo_exp.config import NETWORK, MissingPlugin, Model, Network, Quant, bin
 from stereo_exp.deploy import QuantisedTensor, Source
 from stereo_exp.geometry import round_up_size
 from stereo_exp.model import GRAPH, Checkpoint, load_checkpoint, load_weights
-from stereo_exp.quant import export_trunk, fold_batchnorm
+from stereo_exp.quant import fold_batchnorm, trunk_of
 from stereo_exp.suite.build import build_network, build_target, quantize_network
 
 
@@ -84,7 +84,7 @@ def load_source(path: Path) -> Source:
     checkpoint = load_checkpoint(path)
     network = restore(checkpoint)
     if checkpoint.meta["stage"] == "float":
-        return Source(checkpoint, network.eval(), export_trunk(fold_batchnorm(network)))  # type: ignore[arg-type]
+        return Source(checkpoint, network.eval(), trunk_of(fold_batchnorm(network)))  # type: ignore[arg-type]
     from stereo_exp.quant import convert
 
     # Of `calib` and `qat` too: converted, they compute the same numbers to the last bit.

@@ -12,14 +12,14 @@ from torch.fx import GraphModule, Node
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.model.cost_volume import CorrelationVolume
-from stereo_exp.quant import ops
+from stereo_exp.quant import ops, trunk
 from stereo_exp.quant.diagnosis import layers
 from stereo_exp.quant.fake import ActivationQuantiser, PerChannelBiasQuantiser, PerChannelWeightQuantiser, Quantiser
 from stereo_exp.quant.network import QuantisedStereoNet, convert
 from stereo_exp.quant.observers import MinMaxObserver
 from stereo_exp.quant.quantiser import NetworkQuantiser
 from stereo_exp.quant.targets import Affine, Pow2, Target
-from stereo_exp.quant.trunk import fold_batchnorm, trunk_of
+from stereo_exp.quant.trunk import export_trunk, fold_batchnorm, trunk_of
 from stereo_exp.suite.build import build_network, quantize_network
 from stereo_exp.suite.keys import by_key
 
@@ -240,11 +240,15 @@ def test_float_numbers_pass_unchanged_until_told_to_round(prepared: Prepared) ->
                 torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
-def test_one_export_serves_networks_of_one_architecture() -> None:
+def test_one_export_serves_networks_of_one_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same graph with each network's own weights; another architecture gets another."""
+    exported: list[object] = []
+    monkeypatch.setattr(trunk, "_MADE", {})
+    monkeypatch.setattr(trunk, "export_trunk", lambda model: exported.append(model) or export_trunk(model))
     config = small_config()
     first, second = (fold_batchnorm(build_network(config.model)) for _ in range(2))
     graphs = [trunk_of(m) for m in (first, second)]  # type: ignore[arg-type]
+    assert exported == [first]
     for model, graph in zip((first, second), graphs, strict=True):
         for name, parameter in graph.named_parameters():
             assert torch.equal(parameter, model.get_parameter(name))
@@ -252,6 +256,20 @@ def test_one_export_serves_networks_of_one_architecture() -> None:
     other = small_config("model.maxdisp=64")
     wider = fold_batchnorm(build_network(other.model))
     assert trunk_of(wider).get_parameter("aggregation.final.weight").shape[0] == 8  # type: ignore[arg-type]
+    assert exported == [first, wider]
+
+
+def test_a_graph_of_a_network_that_only_looks_alike_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trunk, "_MADE", {})
+    model = fold_batchnorm(build_network(small_config().model))
+    wanted = trunk_of(model)  # type: ignore[arg-type]
+    (rows,) = trunk._MADE.values()
+    next(row for row in rows if row[2:3] == ["aten.add.Tensor"])[2] = "aten.mul.Tensor"
+    found = trunk_of(model)  # type: ignore[arg-type]
+    views = [torch.rand(1, 3, 64, 64) for _ in range(2)]
+    with torch.no_grad():
+        for ours, theirs in zip(found(*views), wanted(*views), strict=True):
+            assert torch.equal(ours, theirs)
 
 
 def test_layers_for_the_sensitivity_search_cover_everything_once(prepared: Prepared) -> None:
