@@ -2,76 +2,23 @@
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
+
 import numpy as np
 
 from stereo_exp.base import ArgumentError
+from stereo_exp.shapes.meshes import things
 from stereo_exp.shapes.meshes.thing import PLACES, Thing
-from stereo_exp.shapes.meshes.things import (
-    belongings,
-    books,
-    bushes,
-    chairs,
-    cloth,
-    curios,
-    electronics,
-    facades,
-    fences,
-    figures,
-    fittings,
-    food,
-    household,
-    lamps,
-    outdoors,
-    plants,
-    prints,
-    sculptures,
-    shelves,
-    sofas,
-    sticks,
-    stones,
-    tables,
-    thin,
-    tools,
-    toys,
-    trees,
-    vehicles,
-    vessels,
-)
 from stereo_exp.shapes.meshes.things.maker import THINGS as THINGS
 from stereo_exp.shapes.meshes.things.maker import Maker as Maker
 
-MODULES = (
-    belongings,
-    books,
-    bushes,
-    chairs,
-    cloth,
-    curios,
-    electronics,
-    facades,
-    fences,
-    figures,
-    fittings,
-    food,
-    household,
-    lamps,
-    outdoors,
-    plants,
-    prints,
-    sculptures,
-    shelves,
-    sofas,
-    sticks,
-    stones,
-    tables,
-    thin,
-    tools,
-    toys,
-    trees,
-    vehicles,
-    vessels,
+MODULES = tuple(
+    import_module(f"{things.__name__}.{each.name}")
+    for each in pkgutil.iter_modules(things.__path__)
+    if f"{things.__name__}.{each.name}" != __name__
 )
-"""Where the generators are."""
+"""Of this folder, in the order of their names: kinds are drawn in the order in which they are registered."""
 
 
 def list_makers(place: str) -> list[Maker]:
