@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from stereo_exp.base import ArgumentError, Meter, UserError, exit_on_user_error, write_bytes
 from stereo_exp.geometry import encode_png
-from stereo_exp.shapes import MESH_WEIGHTS, WEIGHTS, Parameters, contact_sheet, render_dataset
+from stereo_exp.shapes import MESH_WEIGHTS, WEIGHTS, MeshOptions, Parameters, contact_sheet, render_dataset
 
 if TYPE_CHECKING:
     from stereo_exp.shapes import Shelf
@@ -29,15 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with exit_on_user_error():
         height, width = _size(options.size)
         scenes = _shares(options.scenes)
-        if options.contact_sheet:
-            _sheet(options, height, width, scenes)
-            return
-        if options.out is None:
+        if options.out is None and options.contact_sheet is None:
             raise UserError("--out", "missing", "a set needs a folder", "add --out DIR, or --contact-sheet FILE")
-        shelf = None
-        if options.models is not None:
-            shelf = _read_models(options.models)
-            scenes = MESH_WEIGHTS if scenes is None else scenes
+        shelf = None if options.models is None else _read_models(options.models)
+        meshes = MeshOptions(() if shelf is None else shelf.sources, not options.flat, not options.no_floaters)
+        if scenes is None and meshes != MeshOptions():
+            scenes = MESH_WEIGHTS
+        if options.contact_sheet:
+            _sheet(options, height, width, scenes, meshes)
+            return
         try:
             with Meter("render", options.train + options.test) as meter:
                 report = render_dataset(
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     scenes=scenes,
                     workers=options.workers,
                     progress=lambda done, _: meter.advance(done - meter.done),
-                    models=() if shelf is None else shelf.sources,
+                    meshes=meshes,
                 )
         except KeyboardInterrupt as stop:
             stop.add_note("the same command completes the set")
@@ -96,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
         help="OBJ and glTF files, and sweethome3d-furniture's catalogues, for scenes of meshes; a bad file is skipped",
     )
     parser.add_argument(
+        "--flat", action="store_true", help="scenes of meshes as bare paint in even light; nothing else changes"
+    )
+    parser.add_argument(
+        "--no-floaters", action="store_true", help="furnished rooms without things in the air; nothing else changes"
+    )
+    parser.add_argument(
         "--contact-sheet", metavar="FILE", help="instead of a set, draw 16 of its scenes into one picture"
     )
     return parser
@@ -114,8 +120,10 @@ def _read_models(folder: str) -> Shelf:
     return shelf
 
 
-def _sheet(options: argparse.Namespace, height: int, width: int, scenes: dict[str, float] | None) -> None:
-    sheet = contact_sheet(_SHEET, height=height, width=width, seed=options.seed, scenes=scenes)
+def _sheet(
+    options: argparse.Namespace, height: int, width: int, scenes: dict[str, float] | None, meshes: MeshOptions
+) -> None:
+    sheet = contact_sheet(_SHEET, height=height, width=width, seed=options.seed, scenes=scenes, meshes=meshes)
     write_bytes(Path(options.contact_sheet), encode_png(sheet))
     print(json.dumps({"contact_sheet": options.contact_sheet, "scenes": _SHEET}, separators=(",", ":")))
 

@@ -112,6 +112,10 @@ class Scenes(Shapes):
         default_factory=lambda: {**MESH_SCENES, **{name: share / 2 for name, share in SCENES.items()}}
     )
     """Relative share of each kind of scene, of meshes and of closed form; 0 leaves a kind out."""
+    lit: bool = True
+    """Light, shadows and gloss in scenes of meshes; `false` shows the same scenes as bare paint in even light."""
+    floaters: bool = True
+    """Things in the air of furnished rooms; `false` shows the same rooms, from the same places, without them."""
 
     @staticmethod
     def kinds() -> tuple[str, ...]:

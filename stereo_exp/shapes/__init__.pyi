@@ -1,4 +1,4 @@
-from .blocks import MESH_VERSION, has_meshes
+from .blocks import MESH_VERSION, MeshOptions, has_meshes
 from .meshes.kinds import MESH_WEIGHTS
 from .meshes.kinds.views import sample_views
 from .meshes.models import Shelf, find_models
@@ -29,6 +29,7 @@ __all__ = [
     "PARAMETERS",
     "SPLITS",
     "WEIGHTS",
+    "MeshOptions",
     "Pair",
     "PairPaths",
     "Parameters",

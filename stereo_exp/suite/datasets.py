@@ -262,6 +262,7 @@ def _open_rendered(config: Shapes, split: str) -> StereoSource:
 
     size = config.height, config.width
     parameters = {"height": size[0], "width": size[1], "render_seed": config.render_seed, "scenes": config.scenes}
+    parameters |= dict.fromkeys(_switched_off(config), False)
     return open_endless(config, size, "stereo_exp.shapes.maker:make_pairs", parameters, _version(config))
 
 
@@ -270,6 +271,15 @@ def _version(config: Shapes) -> str:
     from stereo_exp.shapes import GENERATOR_VERSION, MESH_VERSION, has_meshes
 
     return f"{GENERATOR_VERSION}.{MESH_VERSION}" if has_meshes(config.scenes) else f"{GENERATOR_VERSION}"
+
+
+def _switched_off(config: Shapes) -> list[str]:
+    """Names of what scenes of meshes do without."""
+    from stereo_exp.shapes import has_meshes
+
+    if not isinstance(config, Scenes) or not has_meshes(config.scenes):
+        return []
+    return [name for name in ("lit", "floaters") if not getattr(config, name)]
 
 
 def prepare_shapes(config: Shapes, splits: Sequence[str] = SPLITS) -> Path:
@@ -283,6 +293,7 @@ def prepare_shapes(config: Shapes, splits: Sequence[str] = SPLITS) -> Path:
     folder = Path(config.root) / (
         f"{num_train}+{config.num_test}_{config.height}x{config.width}"
         f"_seed{config.render_seed}_v{_version(config)}_{_digest(config.scenes)}"
+        + "".join(f"_not_{name}" for name in _switched_off(config))
     )
     if all((folder / split / INDEX_NAME).is_file() for split in splits):
         return folder
@@ -308,7 +319,7 @@ def _digest(scenes: dict[str, float]) -> str:
 
 def _make(config: Shapes, num_train: int, folder: Path) -> None:
     from stereo_exp.base import Meter
-    from stereo_exp.shapes import render_dataset
+    from stereo_exp.shapes import MeshOptions, render_dataset
 
     total = num_train + config.num_test
     workers = config.render_workers or len(os.sched_getaffinity(0))
@@ -325,6 +336,7 @@ def _make(config: Shapes, num_train: int, folder: Path) -> None:
             scenes=config.scenes,
             workers=workers,
             progress=lambda done, _: meter.advance(done - meter.done),
+            meshes=MeshOptions(**dict.fromkeys(_switched_off(config), False)),
         )
     for split in SPLITS if num_train else ("test",):
         pack(scenes, folder, split, num_workers=workers, samples_per_shard=_SAMPLES_PER_SHARD)

@@ -30,13 +30,12 @@ class Furnished:
     Args:
         rng: the scene's.
         models: models from outside that it may hold.
-        floaters: whether things float in it.
     """
 
     name = "furnished"
     nearest = 0.35
 
-    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = (), *, floaters: bool = True) -> None:
+    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = ()) -> None:
         self.dresser = Dresser(rng, models=models)
         self.room = build_room(rng, self.dresser)
         size = self.room.wide * self.room.deep
@@ -46,10 +45,9 @@ class Furnished:
         self._clutter = [
             draw_piece(rng, self.dresser, "surface", largest=0.6, faces=3000) for _ in range(int(rng.integers(20, 50)))
         ]
-        low, high = _FLOATERS if floaters else (0, 1)
         self._floaters = [
             draw_piece(rng, self.dresser, "air", faces=3000, odd=max(self.dresser.odd, 0.4))
-            for _ in range(int(rng.integers(low, high)))
+            for _ in range(int(rng.integers(*_FLOATERS)))
         ]
         self._lamps = [draw_piece(rng, self.dresser, "ceiling", faces=4000) for _ in range(int(rng.integers(0, 3)))]
 

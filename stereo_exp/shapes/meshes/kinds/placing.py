@@ -204,7 +204,7 @@ def float_about(
             at = rng.uniform(low, high)
             # Half of the ball around it: things may come close, as long as they hardly ever cut each other.
             if taken.claim(np.stack([at - 0.75 * reach, at + 0.75 * reach])):
-                placed.append(Placed(piece.mesh, piece.materials, np.column_stack([spin, at - spin @ middle])))
+                placed.append(Placed(piece.mesh, piece.materials, np.column_stack([spin, at - spin @ middle]), True))
                 break
     return placed
 

@@ -71,7 +71,7 @@ class View:
 
 def sample_views(
     kind: str, seed: int, height: int, width: int, *, wanted: Collection[int] = range(VIEWS), lit: bool = True,
-    models: Sequence[Source] = (),
+    floaters: bool = True, models: Sequence[Source] = (),
 ) -> Iterator[View]:  # fmt: skip
     """Views of one scene, each drawn when it is asked for.
 
@@ -80,7 +80,8 @@ def sample_views(
         seed: of the scene, 0 or more; the views depend on it, on the kind and the size, and on nothing else.
         height, width: px.
         wanted: numbers of the views; each looks the same whichever others are asked for.
-        lit: False gives paint in even light.
+        lit: False gives paint in even light; nothing else changes.
+        floaters: False leaves out what floats in furnished rooms; the rest, cameras included, stays where it is.
         models: models from outside that scenes may use; the views depend on them too.
 
     Raises:
@@ -98,10 +99,11 @@ def sample_views(
         if scene is None or number // _EACH != arranged:
             arranged = number // _EACH
             scene = world.arrange(_generator(base, 2, arranged))
+            shown = scene if floaters else scene.drop_floaters()
         rng = _generator(base, 3, number)
         median = log_mix(*MEDIANS, (start + number * 0.6180339887498949) % 1.0)
         rig, key = find_view(scene, world, rng, median, height / width)
-        pair = render_pair(scene, rig, height, width, key=key, seed=int(rng.integers(2**31)), lit=lit)
+        pair = render_pair(shown, rig, height, width, key=key, seed=int(rng.integers(2**31)), lit=lit)
         yield View(kind, seed, number, rig, pair)
 
 
