@@ -33,11 +33,13 @@ class MeshOptions(NamedTuple):
 
     Attributes:
         models: models from outside that they may show, as `find_models` found them.
+        textures: pictures that they may be painted with, as `find_pictures` found them.
         lit: False gives every surface its paint in even light, without shadow or gloss; nothing else changes.
         floaters: False leaves out what floats in furnished rooms; nothing else changes.
     """
 
     models: tuple[Source, ...] = ()
+    textures: tuple[str, ...] = ()
     lit: bool = True
     floaters: bool = True
 

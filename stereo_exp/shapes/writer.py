@@ -76,6 +76,7 @@ def pair_paths(split: str, index: int) -> PairPaths:
     )
 
 
+_GIVE = "give {scenes} furnished=1 besides"
 _BEFORE = {"lit": True, "floaters": True}
 """Of records that were written before these were parameters."""
 GENERATOR_VERSION = 4  # to be raised whenever the same parameters would give other pictures
@@ -123,13 +124,12 @@ class Parameters:
             self._refuse_meshes()
 
     def _refuse_meshes(self) -> None:
-        if self.meshes.models:
-            rule = "only scenes of meshes show models"
-            raise ArgumentError("models", len(self.meshes.models), rule, "give {scenes} furnished=1 besides")
+        for name in ("models", "textures"):
+            if found := getattr(self.meshes, name):
+                raise ArgumentError(name, len(found), "only scenes of meshes show any", _GIVE)
         for name in ("lit", "floaters"):
             if not getattr(self.meshes, name):
-                rule = "is a switch of scenes of meshes"
-                raise ArgumentError(name, False, rule, "give {scenes} furnished=1 besides")
+                raise ArgumentError(name, False, "is a switch of scenes of meshes", _GIVE)
 
     def record(self) -> dict[str, object]:
         """The content of `shapes.json`."""
@@ -139,10 +139,14 @@ class Parameters:
             return {"dataset": "shapes", "generator_version": GENERATOR_VERSION, **facts}
         versions = {"generator_version": GENERATOR_VERSION, "mesh_version": MESH_VERSION}
         # Names, not folders: the same models may lie elsewhere another time.
-        names = "\n".join(f"{Path(source.path).name}:{source.member}" for source in self.meshes.models)
-        facts["models"] = hashlib.sha256(names.encode()).hexdigest()[:8] if names else None
+        facts["models"] = _digest([f"{Path(each.path).name}:{each.member}" for each in self.meshes.models])
+        facts["textures"] = _digest([Path(each).name for each in self.meshes.textures])
         facts |= {"lit": self.meshes.lit, "floaters": self.meshes.floaters}
         return {"dataset": "scenes", **versions, **facts}
+
+
+def _digest(names: list[str]) -> str | None:
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:8] if names else None
 
 
 @dataclass(frozen=True)

@@ -30,13 +30,14 @@ class Furnished:
     Args:
         rng: the scene's.
         models: models from outside that it may hold.
+        textures: pictures from outside that may lie on its surfaces.
     """
 
     name = "furnished"
     nearest = 0.35
 
-    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = ()) -> None:
-        self.dresser = Dresser(rng, models=models)
+    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = (), textures: Sequence[str] = ()) -> None:
+        self.dresser = Dresser(rng, models=models, textures=textures)
         self.room = build_room(rng, self.dresser)
         size = self.room.wide * self.room.deep
         number = int(rng.integers(9, 18 + int(size / 3)))

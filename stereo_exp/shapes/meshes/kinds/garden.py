@@ -29,14 +29,19 @@ class Garden:
     Args:
         rng: the scene's.
         models: models from outside that it may hold.
+        textures: pictures from outside that may lie on its surfaces.
     """
 
     name = "garden"
     nearest = 0.5
 
-    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = ()) -> None:
+    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = (), textures: Sequence[str] = ()) -> None:
         self.dresser = Dresser(
-            rng, odd=float(rng.choice([0.0, 0.05, 0.2])), bare=float(rng.uniform(0, 0.15)), models=models
+            rng,
+            odd=float(rng.choice([0.0, 0.05, 0.2])),
+            bare=float(rng.uniform(0, 0.15)),
+            models=models,
+            textures=textures,
         )
         self._pieces = [draw_piece(rng, self.dresser, "ground", faces=25_000) for _ in range(int(rng.integers(12, 22)))]
         self._ground = self.dresser.cover(_GROUNDS, (0.5, 1.6), pale=0.8)

@@ -30,13 +30,14 @@ class Tabletop:
     Args:
         rng: the scene's.
         models: models from outside that it may hold.
+        textures: pictures from outside that may lie on its surfaces.
     """
 
     name = "tabletop"
     nearest = 0.12
 
-    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = ()) -> None:
-        self.dresser = Dresser(rng, models=models)
+    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = (), textures: Sequence[str] = ()) -> None:
+        self.dresser = Dresser(rng, models=models, textures=textures)
         self._pieces = [
             draw_piece(rng, self.dresser, "surface", largest=0.6, faces=5000)
             for _ in range(int(rng.integers(*_THINGS)))

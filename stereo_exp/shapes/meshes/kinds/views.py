@@ -49,7 +49,7 @@ class World(Protocol):
         ...
 
 
-WORLDS: dict[str, Callable[[np.random.Generator, Sequence[Source]], World]] = {
+WORLDS: dict[str, Callable[[np.random.Generator, Sequence[Source], Sequence[str]], World]] = {
     "furnished": Furnished,
     "dense": Dense,
     "tabletop": Tabletop,
@@ -71,7 +71,7 @@ class View:
 
 def sample_views(
     kind: str, seed: int, height: int, width: int, *, wanted: Collection[int] = range(VIEWS), lit: bool = True,
-    floaters: bool = True, models: Sequence[Source] = (),
+    floaters: bool = True, models: Sequence[Source] = (), textures: Sequence[str] = (),
 ) -> Iterator[View]:  # fmt: skip
     """Views of one scene, each drawn when it is asked for.
 
@@ -83,6 +83,7 @@ def sample_views(
         lit: False gives paint in even light; nothing else changes.
         floaters: False leaves out what floats in furnished rooms; the rest, cameras included, stays where it is.
         models: models from outside that scenes may use; the views depend on them too.
+        textures: pictures from outside, files, that scenes may be painted with; likewise.
 
     Raises:
         UserError: the extra [render] is not installed.
@@ -91,7 +92,7 @@ def sample_views(
     if kind not in WORLDS:
         raise ArgumentError("kind", kind, f"they are {', '.join(WORLDS)}", "name one of them")
     base = np.random.SeedSequence(seed, spawn_key=(list(WORLDS).index(kind),))
-    world = WORLDS[kind](_generator(base, 0), models)
+    world = WORLDS[kind](_generator(base, 0), models, textures)
     # One sequence of medians for a scene, so that its views spread over the range.
     start = _generator(base, 1).random()
     scene, arranged = None, -1
