@@ -233,6 +233,8 @@ def _of_pass(source: ShardSource, render_pass: str) -> ShardSource:
 log = logging.getLogger(__name__)
 SPLITS = ("train", "test")
 _SAMPLES_PER_SHARD = 64
+_PACKED = "webp_fast"
+"""How views of `scenes` are stored, which are dear to render and many; those of `shapes` stay as they were."""
 
 
 def open_shapes(split: str, **keys: Any) -> StereoSource:
@@ -263,7 +265,8 @@ def _open_rendered(config: Shapes, split: str) -> StereoSource:
     size = config.height, config.width
     parameters = {"height": size[0], "width": size[1], "render_seed": config.render_seed, "scenes": config.scenes}
     parameters |= dict.fromkeys(_switched_off(config), False)
-    return open_endless(config, size, "stereo_exp.shapes.maker:make_pairs", parameters, _version(config))
+    codec = _PACKED if isinstance(config, Scenes) else "png"
+    return open_endless(config, size, "stereo_exp.shapes.maker:make_pairs", parameters, _version(config), codec)
 
 
 def _version(config: Shapes) -> str:
@@ -339,7 +342,16 @@ def _make(config: Shapes, num_train: int, folder: Path) -> None:
             meshes=MeshOptions(**dict.fromkeys(_switched_off(config), False)),
         )
     for split in SPLITS if num_train else ("test",):
-        pack(scenes, folder, split, num_workers=workers, samples_per_shard=_SAMPLES_PER_SHARD)
+        codec, truth = (_PACKED, "deflated") if isinstance(config, Scenes) else ("png", "npy")
+        pack(
+            scenes,
+            folder,
+            split,
+            num_workers=workers,
+            samples_per_shard=_SAMPLES_PER_SHARD,
+            codec=codec,
+            truth=truth,
+        )
     # The shards hold it all; the set can be drawn again from its seed.
     shutil.rmtree(scenes)
 
