@@ -30,6 +30,7 @@ from stereo_exp.data import (
     Eth3dSource,
     FilesSource,
     FolderSource,
+    KeptSource,
     KittiSource,
     Layout,
     MiddleburySource,
@@ -61,6 +62,9 @@ def open_split(dataset: Dataset, split: str) -> StereoSource:
     if StereoSource not in type(source).__mro__:
         rule = f"its builder gave {type(source).__name__}, which is no StereoSource"
         raise UserError("dataset", dataset.name, rule, "derive it from stereo_exp.data.StereoSource")
+    if dataset.leave_out is not None:
+        with by_key(DATASET):
+            return KeptSource(source, Path(dataset.leave_out))
     return source
 
 
@@ -324,7 +328,7 @@ def _make(config: Shapes, num_train: int, folder: Path) -> None:
     from stereo_exp.base import Meter
     from stereo_exp.shapes import MeshOptions, render_dataset
 
-    total = num_train + config.num_test
+    total, off = num_train + config.num_test, _switched_off(config)
     workers = config.render_workers or len(os.sched_getaffinity(0))
     log.info("rendering %d pairs of %s into %s (once; interrupt and repeat as you like)", total, config.name, folder)
     scenes = folder / "scenes"
@@ -339,7 +343,7 @@ def _make(config: Shapes, num_train: int, folder: Path) -> None:
             scenes=config.scenes,
             workers=workers,
             progress=lambda done, _: meter.advance(done - meter.done),
-            meshes=MeshOptions(**dict.fromkeys(_switched_off(config), False)),
+            meshes=MeshOptions(lit="lit" not in off, floaters="floaters" not in off),
         )
     for split in SPLITS if num_train else ("test",):
         codec, truth = (_PACKED, "deflated") if isinstance(config, Scenes) else ("png", "npy")

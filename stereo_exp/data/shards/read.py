@@ -172,6 +172,11 @@ class ShardSource(StereoSource):
         offset, size = shard.places[position][self._members.index(META)]
         return pair_key(decode_meta(os.pread(shard.descriptor, size, offset), name)["left"])
 
+    def place(self, index: int) -> str:
+        """The shard's name and the pair's in it."""
+        number, position = self._locate(index)
+        return f"{self.index.shards[number].name}:{self._opened(number).keys[position]}"
+
     def read(self, index: int) -> StereoSample:
         """One pair. `DataError`: the shard is missing, cut short, or damaged at this pair."""
         number, position = self._locate(index)
