@@ -18,7 +18,7 @@ from stereo_exp.shapes.raster import Pair, render_scene
 from stereo_exp.shapes.scenes import KINDS, SPLITS, sample_scene
 
 if TYPE_CHECKING:
-    from stereo_exp.shapes.meshes.models import Source
+    from stereo_exp.shapes.meshes.furniture import Source
 
 BLOCK = 12
 """Pairs of a block."""

@@ -139,7 +139,9 @@ class Parameters:
             return {"dataset": "shapes", "generator_version": GENERATOR_VERSION, **facts}
         versions = {"generator_version": GENERATOR_VERSION, "mesh_version": MESH_VERSION}
         # Names, not folders: the same models may lie elsewhere another time.
-        facts["models"] = _digest([f"{Path(each.path).name}:{each.member}" for each in self.meshes.models])
+        facts["models"] = _digest(
+            [f"{Path(each.path).name}:{each.member}{each.category}" for each in self.meshes.models]
+        )
         facts["textures"] = _digest([Path(each).name for each in self.meshes.textures])
         facts |= {"lit": self.meshes.lit, "floaters": self.meshes.floaters}
         return {"dataset": "scenes", **versions, **facts}

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from stereo_exp.shapes.meshes.camera import StereoRig
+from stereo_exp.shapes.meshes.furniture import Source
 from stereo_exp.shapes.meshes.kinds.dress import Dresser
 from stereo_exp.shapes.meshes.kinds.placing import Piece, Taken, draw_piece, draw_rotation
 from stereo_exp.shapes.meshes.kinds.room import WALLS, build_quad, make_triple, sample_sky
 from stereo_exp.shapes.meshes.lights import Lamp, Light, Sun
-from stereo_exp.shapes.meshes.models import Source
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed
 from stereo_exp.shapes.scene import log_mix
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from stereo_exp.shapes.meshes.furniture import Source
 from stereo_exp.shapes.meshes.material import Material
-from stereo_exp.shapes.meshes.models import Model, Source, read_model
+from stereo_exp.shapes.meshes.models import Model, read_model
 from stereo_exp.shapes.meshes.paints import GAMMA, Paint
 from stereo_exp.shapes.meshes.pictures import sample_square
 from stereo_exp.shapes.meshes.thing import Thing
@@ -109,7 +111,7 @@ class Dresser:
             model = read_model(self._models[int(rng.integers(len(self._models)))])
             if where in model.thing.places:
                 if rng.random() < self.odd:
-                    return Model(model.thing, self.dress(model.thing), model.elevation)
+                    return replace(model, materials=self.dress(model.thing))
                 return model
         return None
 

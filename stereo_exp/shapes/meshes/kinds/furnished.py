@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from stereo_exp.shapes.meshes.camera import StereoRig, look_at
+from stereo_exp.shapes.meshes.furniture import Source
 from stereo_exp.shapes.meshes.kinds.dress import Dresser
 from stereo_exp.shapes.meshes.kinds.placing import Piece, Taken, draw_piece, float_about, pile_on, turn_bounds
 from stereo_exp.shapes.meshes.kinds.room import build_room, make_triple
 from stereo_exp.shapes.meshes.lights import Lamp, Light
-from stereo_exp.shapes.meshes.models import Source
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed, place
 from stereo_exp.shapes.scene import log_mix
 

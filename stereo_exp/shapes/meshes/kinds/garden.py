@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from stereo_exp.shapes.meshes.camera import StereoRig
+from stereo_exp.shapes.meshes.furniture import Source
 from stereo_exp.shapes.meshes.kinds.dress import Dresser
 from stereo_exp.shapes.meshes.kinds.placing import Taken, draw_piece, turn_bounds
 from stereo_exp.shapes.meshes.kinds.room import make_triple, sample_sky
 from stereo_exp.shapes.meshes.lights import Light, Sun
 from stereo_exp.shapes.meshes.mesh import Mesh
-from stereo_exp.shapes.meshes.models import Source
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed, place
 from stereo_exp.shapes.meshes.solids import build_boxes, make_mesh
 from stereo_exp.shapes.scene import log_mix

@@ -12,11 +12,11 @@ import numpy as np
 from stereo_exp.base import ArgumentError
 from stereo_exp.shapes.meshes.camera import StereoRig
 from stereo_exp.shapes.meshes.exposure import KEYS, find_fault
+from stereo_exp.shapes.meshes.furniture import Source
 from stereo_exp.shapes.meshes.kinds.dense import Dense
 from stereo_exp.shapes.meshes.kinds.furnished import Furnished
 from stereo_exp.shapes.meshes.kinds.garden import Garden
 from stereo_exp.shapes.meshes.kinds.tabletop import Tabletop
-from stereo_exp.shapes.meshes.models import Source
 from stereo_exp.shapes.meshes.render import MeshPair, measure_pair, render_pair
 from stereo_exp.shapes.meshes.scene import MeshScene
 from stereo_exp.shapes.scene import log_mix
