@@ -64,13 +64,12 @@ def test_without_floaters_the_same_cameras_see_the_same_room() -> None:
 
 
 def test_flat_shading_changes_the_pictures_alone() -> None:
-    for kind in ("furnished", "dense"):
-        (lit,) = sample_views(kind, 5, 40, 80, wanted=(1,))
-        (flat,) = sample_views(kind, 5, 40, 80, wanted=(1,), lit=False)
-        assert flat.rig == lit.rig
-        assert (flat.pair.left != lit.pair.left).mean() > 0.5
-        for truth in ("disparity_left", "disparity_right", "occlusion"):
-            assert getattr(flat.pair, truth).tobytes() == getattr(lit.pair, truth).tobytes()
+    (lit,) = sample_views("dense", 5, 40, 80, wanted=(1,))
+    (flat,) = sample_views("dense", 5, 40, 80, wanted=(1,), lit=False)
+    assert flat.rig == lit.rig
+    assert (flat.pair.left != lit.pair.left).mean() > 0.5
+    for truth in ("disparity_left", "disparity_right", "occlusion"):
+        assert getattr(flat.pair, truth).tobytes() == getattr(lit.pair, truth).tobytes()
 
 
 def test_a_kind_without_floaters_stays_as_it_is() -> None:
