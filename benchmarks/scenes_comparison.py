@@ -140,7 +140,7 @@ def main() -> None:
             report |= {"verdict": judge(report["shares"])}
             verdict = report["verdict"]
             said = f"{GOAL_SET}, bad-2: {verdict['best']} has {verdict['share']:.2f} of {BASE}', {GOAL} wanted."
-        text = page_text(report, render_scores(scores), "\\* what OpenCV's SGBM is certain of, in place of a truth")
+        text = page_text(report, render_scores(scores), "\\* no truth there: against what OpenCV's SGBM is certain of")
         write_report(options, BLOCK, report, text, said)
 
 

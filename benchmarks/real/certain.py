@@ -1,8 +1,8 @@
 """Pairs of real cameras without truth, against what OpenCV's SGBM is certain of: rooms of an OAK-D, frames of KITTI.
 
-A pixel counts where both views' disparities agree to 0.75 px and the best candidate beats the second by 15 %. Such
-pixels are textured and seen by both: what a network makes of the others stays unknown, and whoever is compared with
-SGBM itself must not be compared here.
+A pixel counts where both views' disparities agree to 0.75 px, the best candidate beats the second by 15 %, and there is
+some texture: on bare walls SGBM is certain of what it carried over from their edges. What a network makes of the other
+pixels stays unknown, and nobody who is compared with SGBM itself must be compared here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from real.sets import RealSet
@@ -18,8 +19,8 @@ from stereo_exp.base import DataError, UserError
 from stereo_exp.data import StereoSource
 from stereo_exp.geometry import Sgbm, StereoSample, open_frames
 
-ALIKE, UNIQUE = 0.75, 15
-"""px, per cent."""
+ALIKE, UNIQUE, TEXTURE = 0.75, 15, 3.0
+"""px, per cent, and grey levels a pixel along the row, somewhere in 5×5 px."""
 ROOMS, SEQUENCE = "OAK-D rooms*", "KITTI sequence*"
 _FRAMES = 7
 """Of the sequence, evenly spread."""
@@ -63,7 +64,10 @@ def find_certain(left: np.ndarray, right: np.ndarray) -> np.ndarray:
         left, right: uint8 H×W×3 of a rectified pair.
     """
     found = Sgbm(unique=UNIQUE).match_both(left, right, ALIKE)
-    certain: np.ndarray = np.where(found.known & (found.disparity > 0), found.disparity, np.float32(0))
+    slope = np.abs(cv2.Sobel(left.mean(axis=2).astype(np.float32), cv2.CV_32F, 1, 0)) / 8
+    textured = cv2.dilate(slope, np.ones((5, 5))) >= TEXTURE
+    kept = found.known & (found.disparity > 0) & textured
+    certain: np.ndarray = np.where(kept, found.disparity, np.float32(0))
     return certain
 
 

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 MODEL_ENDINGS = (".obj", ".gltf", ".glb")
 _LISTED = "PluginFurnitureCatalog.properties"
+# An empty value must not take the next line for its own.
+_LINE = re.compile(r"^[ \t]*(\w+)#(\d+)[ \t]*[=:][ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 _HUNG = 0.3
 """Metres: what begins higher hangs at a wall."""
 _SMALL, _LARGE = 0.6, 3.0
@@ -68,7 +70,7 @@ def read_catalogue(path: Path) -> Catalogue:
         # Escapes (\u00e9) occur in names alone, which nobody reads here.
         text = archive.read(_LISTED).decode("latin-1")
     pieces: dict[int, dict[str, str]] = {}
-    for key, number, value in re.findall(r"^\s*(\w+)#(\d+)\s*[=:]\s*(.*?)\s*$", text, re.MULTILINE):
+    for key, number, value in _LINE.findall(text):
         pieces.setdefault(int(number), {})[key] = value
     sources, skipped = [], []
     for number, piece in sorted(pieces.items()):
