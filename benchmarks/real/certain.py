@@ -63,7 +63,7 @@ def find_certain(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     Args:
         left, right: uint8 H×W×3 of a rectified pair.
     """
-    found = Sgbm(unique=UNIQUE).match_both(left, right, ALIKE)
+    found = Sgbm(unique=UNIQUE).match_both(left, right, tolerance=ALIKE)
     slope = np.abs(cv2.Sobel(left.mean(axis=2).astype(np.float32), cv2.CV_32F, 1, 0)) / 8
     textured = cv2.dilate(slope, np.ones((5, 5))) >= TEXTURE
     kept = found.known & (found.disparity > 0) & textured

@@ -168,7 +168,7 @@ class Sgbm:
         found = self.match_both(left, right)
         return fill_from_background(found.disparity, found.known)
 
-    def match_both(self, left: np.ndarray, right: np.ndarray, tolerance: float = TOLERANCE) -> Checked:
+    def match_both(self, left: np.ndarray, right: np.ndarray, *, tolerance: float = TOLERANCE) -> Checked:
         """Match each view with the other, and compare; `tolerance` in px."""
         disparity = self.match(left, right)
         # Seen in a mirror, the right view is the left one.
