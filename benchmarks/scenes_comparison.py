@@ -1,6 +1,7 @@
 """Whether scenes of meshes teach more than shapes, and what of them does: one network, one budget, other pairs.
 
-    python benchmarks/scenes_comparison.py --root RUNS [--pairs 40000] [--write docs/data.md --json FILE --picture PNG]
+    python benchmarks/scenes_comparison.py --root RUNS [--pairs 40000] [--arms a,a2,b]
+        [--write docs/data.md --json docs/results/scenes.json --picture docs/images/scenes_comparison.png]
 
 Each arm trains quarternet from the same random weights, for the same steps, under the same augmentation, on
 
@@ -19,6 +20,7 @@ by the others later. The last line is JSON.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -140,7 +142,10 @@ def main() -> None:
             report |= {"verdict": judge(report["shares"])}
             verdict = report["verdict"]
             said = f"{GOAL_SET}, bad-2: {verdict['best']} has {verdict['share']:.2f} of {BASE}', {GOAL} wanted."
-        text = page_text(report, render_scores(scores), "\\* no truth there: against what OpenCV's SGBM is certain of")
+        parts = [render_scores(scores), "\\* no truth there: against what OpenCV's SGBM is certain of"]
+        if options.picture and options.write:
+            parts.append(f"![EPE over pairs seen]({os.path.relpath(options.picture, options.write.parent)})")
+        text = page_text(report, *parts)
         write_report(options, BLOCK, report, text, said)
 
 

@@ -18,7 +18,7 @@ class KeptSource(StereoSource):
 
     Args:
         source: a single set, all of whose pairs are shuffled.
-        list_file: see `read_keys`. What it names beyond this split's pairs does not count: one list may serve both.
+        leave_out: a list, see `read_keys`. What it names beyond this split's pairs does not count: one list may serve both.
 
     Raises:
         DataError: the list cannot be read.
@@ -26,18 +26,18 @@ class KeptSource(StereoSource):
             window, a mixture.
     """
 
-    def __init__(self, source: StereoSource, list_file: Path) -> None:
+    def __init__(self, source: StereoSource, leave_out: Path) -> None:
         if type(source.order) is not Shuffle:
             rule = (
                 "leaves pairs out of single sets that are shuffled as a whole, not of mixtures, windows, endless ones"
             )
-            raise ArgumentError("leave_out", list_file, rule, "set it of a part, or leave the other key out")
-        gone = read_keys(list_file)
+            raise ArgumentError("leave_out", leave_out, rule, "set it of a part, or leave the other key out")
+        gone = read_keys(leave_out)
         self.source = source
         self._kept = [index for index in range(len(source)) if source.key(index) not in gone]
         if not self._kept:
-            raise ArgumentError("leave_out", list_file, "names every pair of the set", "give a shorter list")
-        log.info("left out %d of %d pairs, named in %s", len(source) - len(self), len(source), list_file)
+            raise ArgumentError("leave_out", leave_out, "names every pair of the set", "give a shorter list")
+        log.info("left out %d of %d pairs, named in %s", len(source) - len(self), len(source), leave_out)
 
     def __len__(self) -> int:
         return len(self._kept)
