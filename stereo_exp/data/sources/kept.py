@@ -18,7 +18,8 @@ class KeptSource(StereoSource):
 
     Args:
         source: a single set, all of whose pairs are shuffled.
-        leave_out: a list, see `read_keys`. What it names beyond this split's pairs does not count: one list may serve both.
+        leave_out: a list, see `read_keys`. What it names beyond this split's pairs does not count, so that one list may
+            serve both.
 
     Raises:
         DataError: the list cannot be read.
