@@ -6,7 +6,7 @@ For 540×960 pairs, training batches of 8 with a 256×512 crop, all from the sam
 
 - folder: PNG and PFM files as SceneFlow has them;
 - LMDB: one record a pair, two PNGs and the raw float32 disparity, pickled, as reference packers do it (needs `lmdb`);
-- shards in each codec of `data_tools.pack`.
+- shards in each codec of `data_tools.pack`, and with the truth deflated as `dataset=scenes` has them.
 
 The files are in the page cache. Packing is timed beside what the codec alone takes in as many threads (of 64 pairs, two
 workers get two shards each). The last line is JSON.
@@ -35,6 +35,7 @@ from stereo_exp.geometry import StereoSample, decode_rgb, read_pfm, read_rgb
 from stereo_exp.shapes import render_dataset
 
 BATCH, CROP, ROUNDS = 8, (256, 512), 3
+DEFLATED = "webp_fast, deflated"
 PACK_ALONE = 16  # pairs that the codec alone is timed with
 
 
@@ -148,8 +149,11 @@ def main() -> None:
         except ImportError:
             Console(stderr=True).print("no lmdb here: pip install lmdb")
         packing = {}
-        for name in CODECS:
-            packing[name] = packing_share(base / "set", base / name, name, options.pack_workers)
+        for name in (*CODECS, DEFLATED):
+            if name == DEFLATED:
+                pack(base / "set", base / name, "train", num_workers=1, codec="webp_fast", truth="deflated")
+            else:
+                packing[name] = packing_share(base / "set", base / name, name, options.pack_workers)
             index = ShardIndex.read(base / name / "train")
             sizes[f"shards, {name}"] = sum(s.bytes for s in index.shards)
             sources[f"shards, {name}"] = lambda name=name: ShardSource(base / name / "train")  # type: ignore[misc]

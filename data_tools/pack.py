@@ -38,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
         help="png: the source's bytes (default); webp: lossless, smaller; raw: fastest to read",
     )
     parser.add_argument(
+        "--truth", default="npy", help="npy: any WebDataset reader opens it (default); deflated: smaller, as exact"
+    )
+    parser.add_argument(
         "--on-error",
         default="raise",
         help="a missing or damaged file: raise (default) stops, skip leaves it out",
@@ -64,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 render_pass=args.render_pass,
                 samples_per_shard=args.samples_per_shard,
                 codec=args.codec,
+                truth=args.truth,
                 on_error=args.on_error,
             )
         except KeyboardInterrupt as stop:

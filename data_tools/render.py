@@ -9,18 +9,37 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from stereo_exp.base import ArgumentError, Meter, UserError, exit_on_user_error, write_bytes
 from stereo_exp.geometry import encode_png
-from stereo_exp.shapes import MESH_WEIGHTS, WEIGHTS, Parameters, contact_sheet, render_dataset
+from stereo_exp.shapes import (
+    MESH_WEIGHTS,
+    WEIGHTS,
+    MeshOptions,
+    Parameters,
+    contact_sheet,
+    render_dataset,
+)
 
 if TYPE_CHECKING:
-    from stereo_exp.shapes import Shelf
+    from stereo_exp.shapes import Album, Shelf
 
 _SHEET = 16  # scenes
+
+
+class _Skipping(Protocol):
+    """What a folder holds."""
+
+    @property
+    def skipped(self) -> tuple[tuple[str, str], ...]:
+        """(file, reason) of what cannot be read."""
+        ...
+
+
+_Found = TypeVar("_Found", bound=_Skipping)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,15 +48,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with exit_on_user_error():
         height, width = _size(options.size)
         scenes = _shares(options.scenes)
-        if options.contact_sheet:
-            _sheet(options, height, width, scenes)
-            return
-        if options.out is None:
+        if options.out is None and options.contact_sheet is None:
             raise UserError("--out", "missing", "a set needs a folder", "add --out DIR, or --contact-sheet FILE")
-        shelf = None
-        if options.models is not None:
-            shelf = _read_models(options.models)
-            scenes = MESH_WEIGHTS if scenes is None else scenes
+        shelf = None if options.models is None else _read_models(options.models)
+        album = None if options.textures is None else _read_pictures(options.textures)
+        meshes = MeshOptions(
+            () if shelf is None else shelf.sources,
+            () if album is None else album.pictures,
+            lit=not options.flat,
+            floaters=not options.no_floaters,
+        )
+        if scenes is None and meshes != MeshOptions():
+            scenes = MESH_WEIGHTS
+        if options.contact_sheet:
+            _sheet(options, height, width, scenes, meshes)
+            return
         try:
             with Meter("render", options.train + options.test) as meter:
                 report = render_dataset(
@@ -50,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     scenes=scenes,
                     workers=options.workers,
                     progress=lambda done, _: meter.advance(done - meter.done),
-                    models=() if shelf is None else shelf.sources,
+                    meshes=meshes,
                 )
         except KeyboardInterrupt as stop:
             stop.add_note("the same command completes the set")
@@ -69,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         if shelf is not None:
             summary |= {"models": len(shelf.sources), "models_skipped": len(shelf.skipped)}
+        if album is not None:
+            summary |= {"textures": len(album.pictures), "textures_skipped": len(album.skipped)}
         print(json.dumps(summary, separators=(",", ":")))
 
 
@@ -96,6 +123,17 @@ def _parser() -> argparse.ArgumentParser:
         help="OBJ and glTF files, and sweethome3d-furniture's catalogues, for scenes of meshes; a bad file is skipped",
     )
     parser.add_argument(
+        "--textures",
+        metavar="FOLDER",
+        help="pictures that surfaces of scenes of meshes are painted with; a bad file is skipped",
+    )
+    parser.add_argument(
+        "--flat", action="store_true", help="scenes of meshes as bare paint in even light; nothing else changes"
+    )
+    parser.add_argument(
+        "--no-floaters", action="store_true", help="furnished rooms without things in the air; nothing else changes"
+    )
+    parser.add_argument(
         "--contact-sheet", metavar="FILE", help="instead of a set, draw 16 of its scenes into one picture"
     )
     return parser
@@ -104,18 +142,31 @@ def _parser() -> argparse.ArgumentParser:
 def _read_models(folder: str) -> Shelf:
     from stereo_exp.shapes import find_models
 
-    with Meter("models", 0) as meter:
+    return _read(find_models, folder, "--models")
+
+
+def _read_pictures(folder: str) -> Album:
+    from stereo_exp.shapes import find_pictures
+
+    return _read(find_pictures, folder, "--textures")
+
+
+def _read(find: Callable[[str, Callable[[int, int], None]], _Found], folder: str, option: str) -> _Found:
+    """What `find` finds in a folder; each file that it skipped is told."""
+    with Meter(option.lstrip("-"), 0) as meter:
         try:
-            shelf = find_models(folder, lambda done, total: meter.advance(1))
+            found = find(folder, lambda done, total: meter.advance(1))
         except ArgumentError as error:
-            raise error.rename(lambda name: {"folder": "--models"}.get(name, name)) from None
-    for name, reason in shelf.skipped:
+            raise error.rename(lambda name: {"folder": option}.get(name, name)) from None
+    for name, reason in found.skipped:
         print(f"skipped {name}: {reason}", file=sys.stderr)
-    return shelf
+    return found
 
 
-def _sheet(options: argparse.Namespace, height: int, width: int, scenes: dict[str, float] | None) -> None:
-    sheet = contact_sheet(_SHEET, height=height, width=width, seed=options.seed, scenes=scenes)
+def _sheet(
+    options: argparse.Namespace, height: int, width: int, scenes: dict[str, float] | None, meshes: MeshOptions
+) -> None:
+    sheet = contact_sheet(_SHEET, height=height, width=width, seed=options.seed, scenes=scenes, meshes=meshes)
     write_bytes(Path(options.contact_sheet), encode_png(sheet))
     print(json.dumps({"contact_sheet": options.contact_sheet, "scenes": _SHEET}, separators=(",", ":")))
 

@@ -64,7 +64,7 @@ def test_predicting_needs_little() -> None:
 def test_messages_name_the_extra_that_brings_a_package() -> None:
     from stereo_exp.base.errors import EXTRAS as TOLD
 
-    names = {"skimage": "scikit-image", "onnx_ir": "onnx-ir", "rerun": "rerun-sdk"}
+    names = {"skimage": "scikit-image", "PIL": "pillow", "onnx_ir": "onnx-ir", "rerun": "rerun-sdk"}
     for module, extra in TOLD.items():
         assert names.get(module, module) in {Requirement(line).name for line in resolved(extra)}, module
 

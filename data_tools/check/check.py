@@ -1,5 +1,7 @@
 """`python -m data_tools.check ROOT`: is this SceneFlow folder whole, readable, rectified and the right way round?
 
+With `--model` another question: which pairs does a trained network fail on? See `data_tools.check.hard`.
+
 The last line on standard output is one line of JSON. Exit code 0: nothing is wrong; 2: problems were found, or ROOT
 holds no data set.
 """
@@ -16,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_tools.check.hard import check_model
 from data_tools.check.lists import compare_lists, write_lists
 from data_tools.check.pairs import Measured, check_pairs, choose
 from data_tools.check.problems import Findings
@@ -89,6 +92,7 @@ def check(
     return CheckResult(tree, lists, measured, findings)
 
 
+_SAMPLE = 100  # pairs
 _EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
 
 
@@ -102,12 +106,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--maxdisp", type=float, default=192, help="px; default: %(default)s")
     parser.add_argument("--render-pass", default="finalpass", help="finalpass (default) or cleanpass")
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--sample", type=int, default=100, metavar="N", help="pairs to decode (default: %(default)s)")
+    chosen.add_argument("--sample", type=int, metavar="N", help=f"pairs to decode (default: {_SAMPLE}; a model's: all)")
     chosen.add_argument("--all", action="store_true", help="decode every pair")
     parser.add_argument("--write-lists", action="store_true", help="write SceneFlow_<pass>_{train,test}.txt into ROOT")
     parser.add_argument("--force", action="store_true", help="let --write-lists replace lists that say something else")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="threads (default: one for each core)")
     parser.add_argument("--show", type=int, default=100, metavar="N", help="problems named of a kind; 0: all")
+    model = parser.add_argument_group(
+        "a trained network", "In place of all this, pairs that a network fails on are listed and drawn. Exit code 0."
+    )
+    model.add_argument("--model", type=Path, metavar="CHECKPOINT", help="of any stage; ROOT may hold shards, too")
+    model.add_argument("--bad2", type=float, default=60, metavar="PERCENT", help="the limit (default: %(default)s)")
+    model.add_argument("--split", choices=("train", "test"), default="train", help="default: %(default)s")
+    model.add_argument("--out", type=Path, metavar="DIR", help="for the list and the sheet (default: ROOT)")
+    model.add_argument("--device", default="cpu", help="of torch (default: %(default)s)")
     return parser
 
 
@@ -115,13 +127,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; leaves with exit code 2 after problems and after a mistake of the user's."""
     options = _parser().parse_args(arguments)
     start = time.monotonic()
+    if options.model is not None:
+        _check_model(options, start)
+        return
     with exit_on_user_error():
         try:
             result = check(
                 options.root,
                 maxdisp=options.maxdisp,
                 render_pass=options.render_pass,
-                sample=None if options.all else options.sample,
+                sample=None if options.all else _SAMPLE if options.sample is None else options.sample,
                 list_files=options.write_lists,
                 force=options.force,
                 workers=options.workers,
@@ -135,6 +150,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(json.dumps({**report, "seconds": round(time.monotonic() - start, 3)}, separators=(",", ":")))
     if result.findings.problems:
         raise SystemExit(EXIT_USER_ERROR)
+
+
+def _check_model(options: argparse.Namespace, start: float) -> None:
+    with exit_on_user_error():
+        report = check_model(
+            options.root,
+            options.split,
+            options.model,
+            options.out or options.root,
+            limit=options.bad2 / 100,
+            sample=None if options.all else options.sample,
+            device=options.device,
+            meter=lambda count: Meter("model", count),
+        )
+    print(json.dumps({**report, "seconds": round(time.monotonic() - start, 3)}, separators=(",", ":")))
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ class CheckpointError(UserError):
 
 
 EXTRAS = {
-    **dict.fromkeys(("torch", "torchao", "safetensors", "webdataset", "skimage", "filelock"), "train"),
+    **dict.fromkeys(("torch", "torchao", "safetensors", "webdataset", "skimage", "filelock", "PIL"), "train"),
     "mlflow": "tracking",
     **dict.fromkeys(("onnx", "onnx_ir", "onnxscript", "jinja2"), "export"),
     "onnxruntime": "onnxruntime",

@@ -24,6 +24,9 @@ class Dataset:
     """Where it lies; None where a data set needs none."""
     on_error: str = field(default="raise", metadata=NOT_BUILT_FROM)
     """What a missing or damaged file does: `raise` stops with its name, `skip` leaves the pair out and counts it."""
+    leave_out: str | None = field(default=None, metadata=NOT_BUILT_FROM)
+    """List file of pairs to leave out, one a line by its key, as `data_tools.check --model` writes it; of a single set
+    that is shuffled as a whole."""
 
     def __post_init__(self) -> None:
         one_of("dataset.on_error", self.on_error, ON_ERROR)
@@ -112,6 +115,10 @@ class Scenes(Shapes):
         default_factory=lambda: {**MESH_SCENES, **{name: share / 2 for name, share in SCENES.items()}}
     )
     """Relative share of each kind of scene, of meshes and of closed form; 0 leaves a kind out."""
+    lit: bool = True
+    """Light, shadows and gloss in scenes of meshes; `false` shows the same scenes as bare paint in even light."""
+    floaters: bool = True
+    """Things in the air of furnished rooms; `false` shows the same rooms, from the same places, without them."""
 
     @staticmethod
     def kinds() -> tuple[str, ...]:

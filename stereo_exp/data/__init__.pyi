@@ -10,6 +10,7 @@ from .shards.remote import GB, RemoteFolder, ShardCache, is_remote
 from .source import StereoSource, num_pairs, read_pairs
 from .sources.eth3d import Eth3dSource
 from .sources.files import FilesSource, Layout, select
+from .sources.kept import KeptSource, read_keys
 from .sources.kitti import KITTI2012, KITTI2015, KittiSource
 from .sources.middlebury import MiddleburySource, MotorcycleSource
 from .sources.mix import MixSource
@@ -29,6 +30,7 @@ __all__ = [
     "Eth3dSource",
     "FilesSource",
     "FolderSource",
+    "KeptSource",
     "KittiSource",
     "Layout",
     "MiddleburySource",
@@ -52,6 +54,7 @@ __all__ = [
     "is_remote",
     "num_pairs",
     "pack",
+    "read_keys",
     "read_pair_list",
     "read_pair_table",
     "read_pairs",

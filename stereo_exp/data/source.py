@@ -35,6 +35,10 @@ class StereoSource(Protocol):
         """The key of one pair, without reading its images."""
         ...
 
+    def place(self, index: int) -> str:
+        """The file or folder that a pair lies in, where the key does not say it; else the key."""
+        return self.key(index)
+
     def read(self, index: int) -> StereoSample:
         """Read one pair; `DataError` if a file of it is missing or damaged."""
         ...

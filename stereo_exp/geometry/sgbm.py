@@ -105,7 +105,7 @@ TOLERANCE = 1.0
 """Disagreement in px between the views' disparities that still counts as agreement."""
 # OpenCV gives disparity as 16ths of a px.
 _SIXTEENTHS = 16
-_ROBUST = {"preFilterCap": 63, "uniquenessRatio": 5, "speckleWindowSize": 100, "speckleRange": 1}
+_ROBUST = {"preFilterCap": 63, "speckleWindowSize": 100, "speckleRange": 1}
 
 
 def opencv_matcher(
@@ -144,6 +144,7 @@ class Sgbm:
 
     Args:
         num_disparities, mode, block, smoothness: see `opencv_matcher`; the default mode is the full-size two-pass one.
+        unique: per cent by which the best candidate must beat the second.
     """
 
     def __init__(
@@ -152,9 +153,11 @@ class Sgbm:
         mode: int = cv2.STEREO_SGBM_MODE_HH,
         block: int = BLOCK,
         smoothness: float = 1.0,
+        unique: int = 5,
     ) -> None:
         self.num_disparities = num_disparities
-        self._matcher = opencv_matcher(num_disparities, mode, block=block, smoothness=smoothness, **_ROBUST)
+        settings = {**_ROBUST, "uniquenessRatio": unique}
+        self._matcher = opencv_matcher(num_disparities, mode, block=block, smoothness=smoothness, **settings)
 
     def __call__(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Disparity of the left view, float32 H×W px, in [0, num_disparities), known everywhere.
@@ -165,14 +168,14 @@ class Sgbm:
         found = self.match_both(left, right)
         return fill_from_background(found.disparity, found.known)
 
-    def match_both(self, left: np.ndarray, right: np.ndarray) -> Checked:
-        """Match each view with the other, and compare."""
+    def match_both(self, left: np.ndarray, right: np.ndarray, *, tolerance: float = TOLERANCE) -> Checked:
+        """Match each view with the other, and compare; `tolerance` in px."""
         disparity = self.match(left, right)
         # Seen in a mirror, the right view is the left one.
         of_right = self.match(cv2.flip(right, 1), cv2.flip(left, 1))[:, ::-1]
         # Where the right view found nothing, it holds -1, which is close to no disparity but those near 0.
         of_right = np.where(of_right < 0, np.float32(np.inf), of_right)
-        return Checked(disparity, (disparity >= 0) & find_consistent(disparity, of_right, TOLERANCE), of_right)
+        return Checked(disparity, (disparity >= 0) & find_consistent(disparity, of_right, tolerance), of_right)
 
     def match(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Disparity of the left view as it is found, unchecked: float32 H×W px, below 0 where nothing was.

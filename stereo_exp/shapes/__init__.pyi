@@ -1,7 +1,8 @@
-from .blocks import MESH_VERSION, has_meshes
+from .blocks import MESH_VERSION, MeshOptions, has_meshes
 from .meshes.kinds import MESH_WEIGHTS
 from .meshes.kinds.views import sample_views
 from .meshes.models import Shelf, find_models
+from .meshes.pictures import Album, find_pictures
 from .raster import Pair, render_scene
 from .scene import Scene, largest_disparity
 from .scenes import KINDS, SPLITS, WEIGHTS, sample_scene
@@ -29,6 +30,8 @@ __all__ = [
     "PARAMETERS",
     "SPLITS",
     "WEIGHTS",
+    "Album",
+    "MeshOptions",
     "Pair",
     "PairPaths",
     "Parameters",
@@ -37,6 +40,7 @@ __all__ = [
     "Shelf",
     "contact_sheet",
     "find_models",
+    "find_pictures",
     "has_meshes",
     "largest_disparity",
     "pair_paths",

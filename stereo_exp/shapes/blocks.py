@@ -7,7 +7,7 @@ even a small set holds each by its share.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +18,7 @@ from stereo_exp.shapes.raster import Pair, render_scene
 from stereo_exp.shapes.scenes import KINDS, SPLITS, sample_scene
 
 if TYPE_CHECKING:
-    from stereo_exp.shapes.meshes.models import Source
+    from stereo_exp.shapes.meshes.furniture import Source
 
 BLOCK = 12
 """Pairs of a block."""
@@ -28,12 +28,31 @@ ALL_KINDS = (*KINDS, *MESH_WEIGHTS)
 """Those of closed form and those of meshes."""
 
 
+class MeshOptions(NamedTuple):
+    """What scenes of meshes are made with, besides their seeds.
+
+    Attributes:
+        models: models from outside that they may show, as `find_models` found them.
+        textures: pictures that they may be painted with, as `find_pictures` found them.
+        lit: False gives every surface its paint in even light, without shadow or gloss; nothing else changes.
+        floaters: False leaves out what floats in furnished rooms; nothing else changes.
+    """
+
+    models: tuple[Source, ...] = ()
+    textures: tuple[str, ...] = ()
+    lit: bool = True
+    floaters: bool = True
+
+
 class Member(NamedTuple):
     """A pair of a set: its number in its split, its kind, what was drawn."""
 
     number: int
     kind: str
     pair: Pair
+
+
+AS_USUAL = MeshOptions()
 
 
 def has_meshes(scenes: Mapping[str, float]) -> bool:
@@ -52,7 +71,7 @@ def choose_kind(seed: int, split: str, block: int, scenes: Mapping[str, float]) 
 
 def render_block(
     seed: int, split: str, block: int, height: int, width: int, scenes: Mapping[str, float],
-    wanted: Collection[int] = range(BLOCK), models: Sequence[Source] = (),
+    wanted: Collection[int] = range(BLOCK), meshes: MeshOptions = AS_USUAL,
 ) -> Iterator[Member]:  # fmt: skip
     """Pairs of a block, each drawn when it is asked for.
 
@@ -63,7 +82,7 @@ def render_block(
         height, width: px.
         scenes: relative shares of `ALL_KINDS`.
         wanted: which of the block's pairs, 0..`BLOCK` − 1.
-        models: models from outside, for scenes of meshes.
+        meshes: what scenes of meshes are made with.
 
     Raises:
         UserError: the block is of meshes, and the extra [render] is not installed.
@@ -78,19 +97,19 @@ def render_block(
     from stereo_exp.shapes.meshes.kinds.views import sample_views
 
     own = int(_generate(seed, split, block + 1).integers(2**62))
-    for view in sample_views(kind, own, height, width, wanted=wanted, models=models):
+    for view in sample_views(kind, own, height, width, wanted=wanted, **meshes._asdict()):
         yield Member(block * BLOCK + view.number, kind, Pair(*view.pair[:4]))
 
 
 def render_pairs(
     seed: int, split: str, indices: Iterable[int], height: int, width: int, scenes: Mapping[str, float],
-    models: Sequence[Source] = (),
+    meshes: MeshOptions = AS_USUAL,
 ) -> Iterator[Member]:  # fmt: skip
     """Pairs of a set, each drawn when it is asked for; of scenes of meshes block by block.
 
     Args:
         indices: numbers of pairs in their split, in ascending order.
-        seed, split, height, width, scenes, models: see `render_block`.
+        seed, split, height, width, scenes, meshes: see `render_block`.
     """
     if not has_meshes(scenes):
         for index in indices:
@@ -100,7 +119,7 @@ def render_pairs(
     # A block's scene is built once, and seen from many places.
     for block, members in groupby(indices, lambda index: index // BLOCK):
         wanted = [index - block * BLOCK for index in members]
-        yield from render_block(seed, split, block, height, width, scenes, wanted, models)
+        yield from render_block(seed, split, block, height, width, scenes, wanted, meshes)
 
 
 def _generate(seed: int, split: str, number: int) -> np.random.Generator:

@@ -8,26 +8,32 @@ import math
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from stereo_exp.base import ArgumentError, UserError, follow_parent, write_bytes, write_text
 from stereo_exp.geometry import encode_pfm, encode_png
-from stereo_exp.shapes.blocks import ALL_KINDS, BLOCK, MESH_VERSION, has_meshes, render_block, render_pairs
+from stereo_exp.shapes.blocks import (
+    ALL_KINDS,
+    AS_USUAL,
+    BLOCK,
+    MESH_VERSION,
+    MeshOptions,
+    has_meshes,
+    render_block,
+    render_pairs,
+)
 from stereo_exp.shapes.raster import Pair
 from stereo_exp.shapes.scenes import WEIGHTS
-
-if TYPE_CHECKING:
-    from stereo_exp.shapes.meshes.models import Source
 
 # Where the files of a set lie: SceneFlow's own folders, as its download unpacks them.
 #
@@ -70,6 +76,9 @@ def pair_paths(split: str, index: int) -> PairPaths:
     )
 
 
+_GIVE = "give {scenes} furnished=1 besides"
+_BEFORE = {"lit": True, "floaters": True}
+"""Of records that were written before these were parameters."""
 GENERATOR_VERSION = 4  # to be raised whenever the same parameters would give other pictures
 SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
 _CHUNK = 4  # pairs a task: a second's work, so that progress moves and the last tasks end together
@@ -80,8 +89,8 @@ Progress = Callable[[int, int], None]
 class Parameters:
     """What a set is made from, as `shapes.json` records it.
 
-    Height, width: pixels; train, test: pairs; scenes: share of each kind, by name; models: those from outside that
-    scenes of meshes may use.
+    Height, width: pixels; train, test: pairs; scenes: share of each kind, by name; meshes: what scenes of meshes are
+    made with besides.
     """
 
     train: int
@@ -90,7 +99,7 @@ class Parameters:
     width: int
     seed: int
     scenes: dict[str, float]
-    models: tuple[Source, ...] = ()
+    meshes: MeshOptions = AS_USUAL
 
     def __post_init__(self) -> None:
         for key in ("train", "test", "seed"):
@@ -111,21 +120,35 @@ class Parameters:
                 raise ArgumentError("scenes", f"{name}={share}", "a share must be 0 or more", f"set {name} to 1")
         if not any(self.scenes.values()):
             raise ArgumentError("scenes", "{}", "at least one kind has a share above 0", "give room=1")
-        if self.models and not has_meshes(self.scenes):
-            rule = "only scenes of meshes show models"
-            raise ArgumentError("models", len(self.models), rule, "give {scenes} furnished=1 besides")
+        if not has_meshes(self.scenes):
+            self._refuse_meshes()
+
+    def _refuse_meshes(self) -> None:
+        for name in ("models", "textures"):
+            if found := getattr(self.meshes, name):
+                raise ArgumentError(name, len(found), "only scenes of meshes show any", _GIVE)
+        for name in ("lit", "floaters"):
+            if not getattr(self.meshes, name):
+                raise ArgumentError(name, False, "is a switch of scenes of meshes", _GIVE)
 
     def record(self) -> dict[str, object]:
         """The content of `shapes.json`."""
         facts = asdict(self)
-        del facts["models"]
+        del facts["meshes"]
         if not has_meshes(self.scenes):
             return {"dataset": "shapes", "generator_version": GENERATOR_VERSION, **facts}
         versions = {"generator_version": GENERATOR_VERSION, "mesh_version": MESH_VERSION}
         # Names, not folders: the same models may lie elsewhere another time.
-        names = "\n".join(f"{Path(source.path).name}:{source.member}" for source in self.models)
-        facts["models"] = hashlib.sha256(names.encode()).hexdigest()[:8] if self.models else None
+        facts["models"] = _digest(
+            [f"{Path(each.path).name}:{each.member}{each.category}" for each in self.meshes.models]
+        )
+        facts["textures"] = _digest([Path(each).name for each in self.meshes.textures])
+        facts |= {"lit": self.meshes.lit, "floaters": self.meshes.floaters}
         return {"dataset": "scenes", **versions, **facts}
+
+
+def _digest(names: list[str]) -> str | None:
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:8] if names else None
 
 
 @dataclass(frozen=True)
@@ -154,7 +177,7 @@ def render_dataset(
     scenes: Mapping[str, float] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
-    models: Sequence[Source] = (),
+    meshes: MeshOptions = AS_USUAL,
 ) -> RenderReport:
     """Render *shapes* into `out`, or finish what an earlier run with the same parameters began.
 
@@ -169,14 +192,14 @@ def render_dataset(
         workers: processes; None takes one for each core this process may use. 1 renders in this process. More
             are spawned, so a script that asks for them needs the usual `if __name__ == "__main__"`.
         progress: called in this process with (pairs done, pairs in all), first with those already there.
-        models: from outside, as `find_models` found them, for scenes of meshes.
+        meshes: what scenes of meshes are made with besides.
 
     Raises:
         UserError: a parameter is out of range, or the folder holds another set or cannot be written.
     """
     started = time.perf_counter()
     shares = {name: float(share) for name, share in sorted((WEIGHTS if scenes is None else scenes).items())}
-    parameters = Parameters(train, test, height, width, seed, shares, tuple(models))
+    parameters = Parameters(train, test, height, width, seed, shares, meshes)
     if workers is None:
         workers = _available_cores()
     elif workers < 1:
@@ -216,7 +239,7 @@ def _claim(out: Path, parameters: Parameters) -> None:
         if not isinstance(found, dict):
             raise UserError(path, None, "is not the record of a shapes set", "delete the folder or choose another")
         for key, value in wanted.items():
-            if found.get(key) != value:
+            if found.get(key, _BEFORE.get(key)) != value:
                 rule = f"{out} was rendered with {key}={found.get(key)}"
                 raise ArgumentError(key, value, rule, "repeat that value, choose another folder, or delete this one")
         return
@@ -233,7 +256,7 @@ def _render_chunk(out: Path, parameters: Parameters, jobs: list[tuple[str, int]]
     for split, group in groupby(jobs, lambda job: job[0]):
         indices = [index for _, index in group]
         for number, _, pair in render_pairs(
-            parameters.seed, split, indices, *size, parameters.scenes, parameters.models
+            parameters.seed, split, indices, *size, parameters.scenes, parameters.meshes
         ):
             _write(out, split, number, pair)
     return len(jobs)
@@ -306,15 +329,16 @@ def _available_cores() -> int:
 
 
 def contact_sheet(
-    count: int, *, height: int, width: int, seed: int, scenes: Mapping[str, float] | None = None, columns: int = 4
-) -> np.ndarray:
+    count: int, *, height: int, width: int, seed: int, scenes: Mapping[str, float] | None = None, columns: int = 4,
+    meshes: MeshOptions = AS_USUAL,
+) -> np.ndarray:  # fmt: skip
     """The first training scenes of a set, each a left view above its disparity: uint8 RGB.
 
     Disparity is coloured from 0 (dark blue) to the scene's own largest (red), which is written into it, in pixels,
     with the kind of scene.
     """
     cells = []
-    for kind, pair in _first_pairs(count, height, width, seed, scenes):
+    for kind, pair in _first_pairs(count, height, width, seed, scenes, meshes):
         largest = float(np.percentile(pair.disparity_left, 99.9))
         levels = np.clip(pair.disparity_left / largest * 255, 0, 255).astype(np.uint8)
         depth = np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO)[..., ::-1])
@@ -330,7 +354,7 @@ def contact_sheet(
 
 
 def _first_pairs(
-    count: int, height: int, width: int, seed: int, scenes: Mapping[str, float] | None
+    count: int, height: int, width: int, seed: int, scenes: Mapping[str, float] | None, meshes: MeshOptions
 ) -> Iterator[tuple[str, Pair]]:
     """Kinds and pairs for a sheet: the first ones; of scenes of meshes two views of each."""
     shares = WEIGHTS if scenes is None else scenes
@@ -340,5 +364,5 @@ def _first_pairs(
         return
     for block in range(-(-count // 2)):
         views = range(0, BLOCK, BLOCK // 2)[: count - 2 * block]
-        for member in render_block(seed, "TRAIN", block, height, width, shares, views):
+        for member in render_block(seed, "TRAIN", block, height, width, shares, views, meshes):
             yield member.kind, member.pair

@@ -30,6 +30,7 @@ from stereo_exp.data import (
     Eth3dSource,
     FilesSource,
     FolderSource,
+    KeptSource,
     KittiSource,
     Layout,
     MiddleburySource,
@@ -61,6 +62,9 @@ def open_split(dataset: Dataset, split: str) -> StereoSource:
     if StereoSource not in type(source).__mro__:
         rule = f"its builder gave {type(source).__name__}, which is no StereoSource"
         raise UserError("dataset", dataset.name, rule, "derive it from stereo_exp.data.StereoSource")
+    if dataset.leave_out is not None:
+        with by_key(DATASET):
+            return KeptSource(source, Path(dataset.leave_out))
     return source
 
 
@@ -233,6 +237,8 @@ def _of_pass(source: ShardSource, render_pass: str) -> ShardSource:
 log = logging.getLogger(__name__)
 SPLITS = ("train", "test")
 _SAMPLES_PER_SHARD = 64
+_PACKED = "webp_fast"
+"""How views of `scenes` are stored, which are dear to render and many; those of `shapes` stay as they were."""
 
 
 def open_shapes(split: str, **keys: Any) -> StereoSource:
@@ -262,7 +268,9 @@ def _open_rendered(config: Shapes, split: str) -> StereoSource:
 
     size = config.height, config.width
     parameters = {"height": size[0], "width": size[1], "render_seed": config.render_seed, "scenes": config.scenes}
-    return open_endless(config, size, "stereo_exp.shapes.maker:make_pairs", parameters, _version(config))
+    parameters |= dict.fromkeys(_switched_off(config), False)
+    codec = _PACKED if isinstance(config, Scenes) else "png"
+    return open_endless(config, size, "stereo_exp.shapes.maker:make_pairs", parameters, _version(config), codec)
 
 
 def _version(config: Shapes) -> str:
@@ -270,6 +278,15 @@ def _version(config: Shapes) -> str:
     from stereo_exp.shapes import GENERATOR_VERSION, MESH_VERSION, has_meshes
 
     return f"{GENERATOR_VERSION}.{MESH_VERSION}" if has_meshes(config.scenes) else f"{GENERATOR_VERSION}"
+
+
+def _switched_off(config: Shapes) -> list[str]:
+    """Names of what scenes of meshes do without."""
+    from stereo_exp.shapes import has_meshes
+
+    if not isinstance(config, Scenes) or not has_meshes(config.scenes):
+        return []
+    return [name for name in ("lit", "floaters") if not getattr(config, name)]
 
 
 def prepare_shapes(config: Shapes, splits: Sequence[str] = SPLITS) -> Path:
@@ -283,6 +300,7 @@ def prepare_shapes(config: Shapes, splits: Sequence[str] = SPLITS) -> Path:
     folder = Path(config.root) / (
         f"{num_train}+{config.num_test}_{config.height}x{config.width}"
         f"_seed{config.render_seed}_v{_version(config)}_{_digest(config.scenes)}"
+        + "".join(f"_not_{name}" for name in _switched_off(config))
     )
     if all((folder / split / INDEX_NAME).is_file() for split in splits):
         return folder
@@ -308,9 +326,9 @@ def _digest(scenes: dict[str, float]) -> str:
 
 def _make(config: Shapes, num_train: int, folder: Path) -> None:
     from stereo_exp.base import Meter
-    from stereo_exp.shapes import render_dataset
+    from stereo_exp.shapes import MeshOptions, render_dataset
 
-    total = num_train + config.num_test
+    total, off = num_train + config.num_test, _switched_off(config)
     workers = config.render_workers or len(os.sched_getaffinity(0))
     log.info("rendering %d pairs of %s into %s (once; interrupt and repeat as you like)", total, config.name, folder)
     scenes = folder / "scenes"
@@ -325,9 +343,19 @@ def _make(config: Shapes, num_train: int, folder: Path) -> None:
             scenes=config.scenes,
             workers=workers,
             progress=lambda done, _: meter.advance(done - meter.done),
+            meshes=MeshOptions(lit="lit" not in off, floaters="floaters" not in off),
         )
     for split in SPLITS if num_train else ("test",):
-        pack(scenes, folder, split, num_workers=workers, samples_per_shard=_SAMPLES_PER_SHARD)
+        codec, truth = (_PACKED, "deflated") if isinstance(config, Scenes) else ("png", "npy")
+        pack(
+            scenes,
+            folder,
+            split,
+            num_workers=workers,
+            samples_per_shard=_SAMPLES_PER_SHARD,
+            codec=codec,
+            truth=truth,
+        )
     # The shards hold it all; the set can be drawn again from its seed.
     shutil.rmtree(scenes)
 

@@ -11,7 +11,12 @@ from stereo_exp.data import EndlessSource, Recipe
 
 
 def open_endless(
-    config: Rendered, size: tuple[int, int], maker: str, parameters: Mapping[str, Any], version: str
+    config: Rendered,
+    size: tuple[int, int],
+    maker: str,
+    parameters: Mapping[str, Any],
+    version: str,
+    codec: str = "png",
 ) -> EndlessSource:
     """The training pairs of a rendered set, made while they are read.
 
@@ -20,13 +25,14 @@ def open_endless(
         size: height and width of a pair, px.
         maker: `module:function`, (parameters, seed, number of pairs) -> an iterator of pairs.
         parameters: its own, of plain values; all of the node that changes the pairs.
+        codec: of the images.
         version: of the maker, which changes when the same parameters give other pairs.
 
     Raises:
         ArgumentError: the numbers do not go together, or the disk has less room than `disk_gb`.
     """
     assert config.root is not None
-    recipe = Recipe(f"{config.name}_{size[0]}x{size[1]}", maker, {**parameters, "version": version}, size)
+    recipe = Recipe(f"{config.name}_{size[0]}x{size[1]}", maker, {**parameters, "version": version}, size, codec)
     return EndlessSource(
         Path(config.root),
         recipe,

@@ -26,6 +26,7 @@ KEYS: dict[str, dict[str, str]] = {
     DATASET: {
         "name": "dataset",
         **_below("dataset", "root", "left", "right", "disparity", "grey", "render_pass", "height", "width", "scenes"),
+        **_below("dataset", "leave_out", "lit", "floaters"),
         # Of the renderer, which gets `dataset=shapes` in its own words.
         "train": "dataset.num_train",
         "test": "dataset.num_test",

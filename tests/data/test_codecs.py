@@ -114,6 +114,13 @@ def test_npy_headers_from_anywhere(head: bytes) -> None:
             assert "whole .npy array" in str(error)
 
 
+def test_webp_is_smaller_than_png_on_what_we_render(scenes: Path) -> None:
+    pngs = [path.read_bytes() for path in sorted(scenes.rglob("left/*.png"))]
+    sizes = {name: sum(len(b"".join(CODECS[name].store(png, "x")[0])) for png in pngs) for name in CODECS}
+    assert sizes["webp"] < 0.85 * sizes["png"]
+    assert sizes["webp_fast"] < 0.95 * sizes["png"]
+
+
 def test_unknown_codec_is_told() -> None:
     with pytest.raises(UserError, match=r"codec=jpeg: must be one of png, webp, raw"):
         find_codec("jpeg")

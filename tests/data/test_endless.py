@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tarfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -29,8 +30,9 @@ def open_set(tmp_path):
     def make(root=tmp_path, **arguments):
         names = ("pairs", "reads", "ahead", "limit_gb")
         given = {"pairs": 12, "reads": 3} | {name: arguments.pop(name) for name in names if name in arguments}
+        codec = arguments.pop("codec", "png")
         parameters = {"height": SIZE[0], "width": SIZE[1], "seed": 0} | arguments
-        opened.append(EndlessSource(root, Recipe("noise", MAKER, parameters, SIZE), **given))
+        opened.append(EndlessSource(root, Recipe("noise", MAKER, parameters, SIZE, codec), **given))
         return opened[-1]
 
     yield make
@@ -78,6 +80,16 @@ def test_pairs_are_the_makers_to_the_last_bit_epoch_after_epoch(open_set):
             assert_same(sample, expected(source, epoch, index))
     assert source.read(3).key == source.key(3) == "00000003"
     assert len({source.key(index) for index in range(len(source))}) == 12
+
+
+def test_another_codec_gives_the_same_pairs_in_a_folder_of_its_own(open_set):
+    source, usual = open_set(codec="webp_fast"), open_set()
+    assert source.shelf.folder != usual.shelf.folder
+    for index in range(0, 12, 5):
+        assert_same(source.read_at(1, index), expected(source, 1, index))
+    with tarfile.open(source.shelf.path(next(iter(source.shelf.shards())))) as tar:
+        members = {name.partition(".")[2] for name in tar.getnames()}
+    assert members == {"left.webp", "right.webp", "disp.z", "json"}
 
 
 def test_every_pair_is_drawn_as_often_as_asked_for_and_then_never_again(open_set):

@@ -82,6 +82,26 @@ def test_the_index_says_what_the_issue_asks_for(make_scenes, tmp_path):
     assert sorted(contents(tmp_path / "train")) == ["index.json", "shard-000000.tar", "shard-000001.tar"]
 
 
+def test_deflated_truth_is_the_same_truth(make_scenes, tmp_path):
+    root = make_scenes([(40, 64)] * 5)
+    plain = pack(root, tmp_path / "plain", "train", num_workers=1, samples_per_shard=3)
+    small = pack(root, tmp_path / "small", "train", num_workers=1, samples_per_shard=3, truth="deflated")
+    assert [index.to_dict()["version"] for index in (plain, small)] == [2, 3]
+    sources = [ShardSource(tmp_path / name / "train") for name in ("plain", "small")]
+    assert [source.index.truth for source in sources] == ["npy", "deflated"]
+    for number in range(5):
+        one, other = (source.read(number) for source in sources)
+        assert one.key == other.key == sources[1].key(number)
+        np.testing.assert_array_equal(one.disparity, other.disparity)
+    with pytest.raises(UserError, match=r"truth=npy: .*was packed with deflated"):
+        pack(root, tmp_path / "small", "train", num_workers=1, samples_per_shard=3)
+    with pytest.raises(UserError, match=r"truth=zip: must be one of npy, deflated"):
+        pack(root, tmp_path / "other", "train", truth="zip")
+    # A stray key in an index of the old version means nothing.
+    path = tmp_path / "plain" / "train" / "index.json"
+    assert "truth" not in json.loads(path.read_text())
+
+
 def test_bytes_depend_on_the_source_only(make_scenes, tmp_path):
     root = make_scenes(SIZES)
     pack(root, tmp_path / "a", "train", samples_per_shard=2, num_workers=1)

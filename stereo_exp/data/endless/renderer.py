@@ -53,7 +53,8 @@ def main(arguments: Sequence[str]) -> None:
         content = json.loads((folder / MAKER).read_bytes())
         module, _, attribute = content["maker"].partition(":")
         maker: Maker = getattr(import_module(module), attribute)
-        Renderer(shelf, maker, content["parameters"], content["samples"], int(limit_gb * _GB)).serve()
+        limit, codec = int(limit_gb * _GB), content.get("codec", "png")
+        Renderer(shelf, maker, content["parameters"], content["samples"], limit, codec).serve()
     except Exception as error:
         traceback.print_exc()
         told = str(error) if isinstance(error, UserError | OSError) else f"{type(error).__name__}: {error}"
@@ -67,11 +68,20 @@ class Renderer:
     Args:
         samples: pairs of a shard.
         limit: bytes that all shards together may take.
+        codec: of the images, by name.
     """
 
-    def __init__(self, shelf: Shelf, maker: Maker, parameters: Mapping[str, Any], samples: int, limit: int) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        maker: Maker,
+        parameters: Mapping[str, Any],
+        samples: int,
+        limit: int,
+        codec: str = "png",
+    ) -> None:
         self.shelf, self.maker, self.parameters, self.samples = shelf, maker, parameters, samples
-        self.limit = limit
+        self.limit, self.codec = limit, codec
         self._largest = max(shelf.shards().values(), default=0)
 
     def serve(self) -> None:
@@ -87,7 +97,7 @@ class Renderer:
                 time.sleep(_POLL_SECONDS)
                 continue
             pairs = self._counted(self.maker(self.parameters, shard, self.samples))
-            self._largest = max(self._largest, write_samples(self.shelf.path(shard), pairs))
+            self._largest = max(self._largest, write_samples(self.shelf.path(shard), pairs, self.codec))
             self._check_limit(needs)
 
     def _counted(self, pairs: Iterator[StereoSample]) -> Iterator[StereoSample]:

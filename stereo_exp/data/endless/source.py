@@ -29,7 +29,6 @@ from stereo_exp.geometry import StereoSample
 
 log = logging.getLogger(__name__)
 FOLDER = "endless"
-_CODEC = "png"
 _RAW_BYTES = 10  # of a pixel: two views and the truth, as they are before they are packed
 _GB = 10**9
 _POLL_SECONDS = 0.05
@@ -48,6 +47,7 @@ class Recipe:
             the seed k.
         parameters: its own, of plain values; whatever changes the pairs is among them, a version too.
         size: height and width of a pair, px.
+        codec: of the images, by name.
         most: pairs of a shard. The first batch waits for one shard, and a renderer that is killed loses one.
     """
 
@@ -55,6 +55,7 @@ class Recipe:
     maker: str
     parameters: Mapping[str, Any]
     size: tuple[int, int]
+    codec: str = "png"
     most: int = 32
 
 
@@ -94,7 +95,11 @@ class EndlessSource(StereoSource):
         self._order = _plan(pairs // reads, reads, recipe.most)
         self.ahead = self._order.fresh if ahead is None else ahead
         self.limit_gb, self._owner = limit_gb, os.getpid()
+        codec = find_codec(recipe.codec)
+        self._codec, self._members = recipe.codec, (codec.left, codec.right, DEFLATED, META)
         content = {"maker": recipe.maker, "parameters": dict(recipe.parameters), "samples": self._order.samples}
+        if recipe.codec != "png":  # as all were at first
+            content["codec"] = recipe.codec
         text = json.dumps(content, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         sets = Path(root) / FOLDER
@@ -156,7 +161,7 @@ class EndlessSource(StereoSource):
         shard, position = self._order.locate(epoch, range(len(self))[index])
         self._advance(epoch)
         opened, name = self._opened(shard), f"{self.shelf.path(shard)}:{position:08d}"
-        sample = read_pair(opened.descriptor, opened.members(position, _MEMBERS), name, _CODEC)
+        sample = read_pair(opened.descriptor, opened.members(position, self._members), name, self._codec)
         return replace(sample, key=self._key(shard, position))
 
     def _key(self, shard: int, position: int) -> str:
@@ -188,7 +193,7 @@ class EndlessSource(StereoSource):
                 os.close(self._open.popitem(last=False)[1].descriptor)
             path, descriptor = self.shelf.path(shard), self._await(shard)
             try:
-                opened = open_shard(descriptor, os.fstat(descriptor).st_size, path, _MEMBERS)
+                opened = open_shard(descriptor, os.fstat(descriptor).st_size, path, self._members)
                 if len(opened.keys) != self._order.samples:
                     rule = f"a shard of this set has {self._order.samples}"
                     raise DataError(path, f"{len(opened.keys)} pairs", rule, "delete it: it will be made again")
@@ -264,9 +269,6 @@ class EndlessSource(StereoSource):
             rule = f"{needed / _GB:.1f} GB may be needed in {sets}, {free / _GB:.1f} GB are free"
             fix = f"try {{limit_gb}}={max(free * 0.9 / _GB, 0.1):.1f}, or another disk"
             raise ArgumentError("limit_gb", self.limit_gb, rule, fix)
-
-
-_MEMBERS = (find_codec(_CODEC).left, find_codec(_CODEC).right, DEFLATED, META)
 
 
 def _plan(new: int, reads: int, most: int) -> Renewal:

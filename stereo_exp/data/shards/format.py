@@ -1,8 +1,9 @@
 """What a shard holds: WebDataset tar members of one pair, and the index beside the shards.
 
 A pair with key K is the consecutive members `K.disp.npy` (float32 H×W, C order, the truth's values as they
-stood, infinity = unknown), `K.json`, and the two views in the codec that the index names: `K.left.png`, `K.right.png`
-(the source's bytes, untouched), or `.webp` (lossless), or `.npy` (uint8 H×W×3 RGB).
+stood, infinity = unknown), or `K.disp.z` (the same bits in fewer bytes), `K.json`, and the two views in the codec that
+the index names: `K.left.png`, `K.right.png` (the source's bytes, untouched), or `.webp` (lossless), or `.npy` (uint8
+H×W×3 RGB).
 `INDEX_NAME` names the shards with their sizes and checksums; it has one entry for each shard, not for each
 pair, so that it stays small.
 """
@@ -23,14 +24,15 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from stereo_exp.base import ArgumentError, DataError, write_text
+from stereo_exp.base import ArgumentError, DataError, tell_missing_extras, write_text
 from stereo_exp.data.sources.sceneflow import Pair
 from stereo_exp.geometry import decode_rgb, png_size
 
 # Lossless codecs for the images in a shard: small and slow to read, or large and fast.
 #
 # `png` keeps the source's bytes; `webp` is a quarter smaller and somewhat faster to decode; `raw` is twice as large
-# and costs a copy to read. Measured in docs/log.md.
+# and costs a copy to read; `webp_fast` is a tenth larger than `webp` and packed in a quarter of its time. Measured in
+# docs/log.md.
 
 
 _WEBP_LOSSLESS = 101  # OpenCV: a quality above 100 is lossless
@@ -87,6 +89,15 @@ def _encode_webp(pixels: np.ndarray) -> Member:
     return (data.reshape(-1).data,)
 
 
+def _encode_webp_fast(pixels: np.ndarray) -> Member:
+    # OpenCV has no setting for the effort.
+    with tell_missing_extras():
+        from PIL import Image
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "WEBP", lossless=True, method=1, quality=20)
+    return (stream.getbuffer(),)
+
+
 def _decode_raw(data: bytes, source: object) -> np.ndarray:
     pixels = read_npy(data, source)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
@@ -121,11 +132,13 @@ CODECS = {
     "png": Codec("png", None, decode_rgb),
     "webp": Codec("webp", _encode_webp, decode_rgb),
     "raw": Codec("npy", write_npy, _decode_raw),
+    "webp_fast": Codec("webp", _encode_webp_fast, decode_rgb),
 }
 
 
 INDEX_NAME = "index.json"
-FORMAT_VERSION = 2
+FORMAT_VERSION, DEFLATED_VERSION = 2, 3
+"""Of an index, and of one whose truth is deflated: what reads the first cannot read the second."""
 DISPARITY, META = "disp.npy", "json"
 # Of a shard's file beside the index: never a path.
 _NAME, _COUNT_LIMIT = re.compile(r"[\w-][\w.-]*\.tar"), 1 << 50
@@ -151,6 +164,7 @@ class ShardIndex:
         codec: of the images, see `stereo_exp.data.shards.format`.
         list_file, list_sha256, list_pairs: the list's name, checksum and number of pairs.
         tool_version: of this package, when it packed.
+        truth: how the disparity is stored, see `stereo_exp.data.shards.disparity`.
     """
 
     split: str
@@ -162,6 +176,7 @@ class ShardIndex:
     list_pairs: int
     tool_version: str
     shards: tuple[ShardEntry, ...] = field(default=())
+    truth: str = "npy"
 
     @property
     def samples(self) -> int:
@@ -180,7 +195,11 @@ class ShardIndex:
             "skipped": self.skipped,
             "bytes": sum(shard.bytes for shard in self.shards),
         }
-        return {"format": "stereo_exp shards", "version": FORMAT_VERSION} | totals | asdict(self)
+        content = asdict(self)
+        version = FORMAT_VERSION if self.truth == "npy" else DEFLATED_VERSION
+        if version == FORMAT_VERSION:
+            del content["truth"]
+        return {"format": "stereo_exp shards", "version": version} | totals | content
 
     def write(self, folder: Path) -> None:
         """Write `index.json` into the shards' folder, atomically; one line for each shard."""
@@ -200,9 +219,12 @@ class ShardIndex:
             raise DataError(path, None, f"cannot be read ({error.strerror})", fix) from None
         except ValueError:
             raise DataError(path, None, "is not JSON", fix) from None
-        if not isinstance(content, dict) or content.get("version") != FORMAT_VERSION:
-            version = content.get("version") if isinstance(content, dict) else None
-            raise DataError(path, f"version {version}", f"this release reads version {FORMAT_VERSION}", fix)
+        version = content.get("version") if isinstance(content, dict) else None
+        if version not in (FORMAT_VERSION, DEFLATED_VERSION):
+            rule = f"this release reads versions {FORMAT_VERSION} and {DEFLATED_VERSION}"
+            raise DataError(path, f"version {version}", rule, fix)
+        if version == FORMAT_VERSION:
+            content["truth"] = "npy"
         try:
             shards = tuple(ShardEntry(**entry) for entry in content["shards"])
             values = {name: content[name] for name in ShardIndex.__dataclass_fields__ if name != "shards"}

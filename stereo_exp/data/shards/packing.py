@@ -19,6 +19,7 @@ from threading import Event
 from typing import Any
 
 from stereo_exp.base import VERSION, ArgumentError, DataError, Meter, UserError, write_text
+from stereo_exp.data.shards.disparity import find_truth
 from stereo_exp.data.shards.format import INDEX_NAME, ShardEntry, ShardIndex, find_codec
 from stereo_exp.data.shards.write import SkippedPair, write_shard
 from stereo_exp.data.sources.sceneflow import PairList, find_pair_list
@@ -38,6 +39,7 @@ def pack(
     render_pass: str = "finalpass",
     samples_per_shard: int = 256,
     codec: str = "png",
+    truth: str = "npy",
     on_error: str = "raise",
 ) -> ShardIndex:
     """Pack one split; returns at once where it is packed already, and goes on where a run was killed.
@@ -52,6 +54,8 @@ def pack(
         list_file, render_pass: see `find_pair_list`.
         samples_per_shard: pairs in a shard; about 3.5 MB each for SceneFlow in PNG.
         codec: of the images, by name: png (the source's bytes), webp (lossless), raw.
+        truth: how the disparity is stored, by name: npy, which any WebDataset reader opens, or deflated, without loss
+            in an eighth of its bytes.
         on_error: what a missing or damaged file does: `raise` stops the run and names file and list line;
             `skip` leaves the pair out, counts it, and names it in `skipped.txt`. A later run with `raise`
             packs the shards with left-out pairs again.
@@ -72,6 +76,7 @@ def pack(
     if not split or "/" in split or split.startswith("."):
         raise ArgumentError("split", split, "must be a plain name", "try {split}=train")
     find_codec(codec)
+    find_truth(truth)
     pair_list = find_pair_list(source, split, list_file=list_file, render_pass=render_pass)
     wanted = ShardIndex(
         split=split,
@@ -82,6 +87,7 @@ def pack(
         list_sha256=pair_list.sha256,
         list_pairs=len(pair_list),
         tool_version=VERSION,
+        truth=truth,
     )
     folder = Path(target) / split
     try:
@@ -132,6 +138,7 @@ class _Run:
             self.pair_list,
             self._pairs(number),
             codec=find_codec(self.wanted.codec),
+            truth=find_truth(self.wanted.truth),
             on_error=self.on_error,
             advance=advance,
             stopped=self.stop.is_set,
@@ -176,7 +183,7 @@ class _Run:
         return dict(self._records())
 
     def _refuse_other(self, found: ShardIndex) -> None:
-        for key in ("list_sha256", "render_pass", "samples_per_shard", "codec"):
+        for key in ("list_sha256", "render_pass", "samples_per_shard", "codec", "truth"):
             here, there = getattr(self.wanted, key), getattr(found, key)
             if here != there:
                 raise ArgumentError(

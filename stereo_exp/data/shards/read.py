@@ -16,13 +16,11 @@ from typing import Any
 
 from stereo_exp.base import DataError
 from stereo_exp.data.order import ShardShuffle, Shuffle
-from stereo_exp.data.shards.disparity import DEFLATED, inflate_disparity
+from stereo_exp.data.shards.disparity import DEFLATED, TRUTHS, find_truth
 from stereo_exp.data.shards.format import (
-    DISPARITY,
     META,
     ShardEntry,
     ShardIndex,
-    decode_disparity,
     decode_meta,
     find_codec,
 )
@@ -110,9 +108,9 @@ def read_pair(descriptor: int, members: Mapping[str, tuple[int, int]], source: s
     left = codec.decode(data[codec.left], names[codec.left])
     right = codec.decode(data[codec.right], names[codec.right])
     check_views(left, right, names[codec.right])
-    truth, decode = (DEFLATED, inflate_disparity) if DEFLATED in data else (DISPARITY, decode_disparity)
-    disparity = decode(data[truth], names[truth])
-    check_disparity(disparity, left.shape[:2], names[truth])
+    truth = TRUTHS["deflated" if DEFLATED in data else "npy"]
+    disparity = truth.decode(data[truth.member], names[truth.member])
+    check_disparity(disparity, left.shape[:2], names[truth.member])
     return StereoSample(pair_key(meta["left"]), left, right, zero_unknown(disparity))
 
 
@@ -139,7 +137,7 @@ class ShardSource(StereoSource):
         self.folder, self.remote, self.window = Path(folder), remote, window
         self.index = ShardIndex.read(self.folder)
         codec = find_codec(self.index.codec)
-        self._members = (codec.left, codec.right, DISPARITY, META)
+        self._members = (codec.left, codec.right, find_truth(self.index.truth).member, META)
         self.max_open = max(1, max_open)
         self._ends = list(accumulate(shard.samples for shard in self.index.shards))
         self._open: OrderedDict[int, OpenShard] = OrderedDict()
@@ -173,6 +171,11 @@ class ShardSource(StereoSource):
         name = f"{self._path(number)}:{shard.keys[position]}.{META}"
         offset, size = shard.places[position][self._members.index(META)]
         return pair_key(decode_meta(os.pread(shard.descriptor, size, offset), name)["left"])
+
+    def place(self, index: int) -> str:
+        """The shard's name and the pair's in it."""
+        number, position = self._locate(index)
+        return f"{self.index.shards[number].name}:{self._opened(number).keys[position]}"
 
     def read(self, index: int) -> StereoSample:
         """One pair. `DataError`: the shard is missing, cut short, or damaged at this pair."""

@@ -12,17 +12,17 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 from stereo_exp.base import DataError, replacing
-from stereo_exp.data.shards.disparity import DEFLATED, deflate_disparity
+from stereo_exp.data.shards.disparity import TRUTHS, Truth
 from stereo_exp.data.shards.format import (
-    CODECS,
-    DISPARITY,
     META,
     Codec,
     Member,
     ShardEntry,
-    encode_disparity,
     encode_meta,
+    find_codec,
 )
 from stereo_exp.data.sources.sceneflow import Pair, PairList
 from stereo_exp.geometry import StereoSample, check_disparity, check_sizes, decode_pfm, encode_png
@@ -119,8 +119,8 @@ class SkippedPair:
     reason: str
 
 
-def read_members(root: Path, pair_list: PairList, pair: Pair, codec: Codec) -> tuple[Members, Size]:
-    """The members of one pair, its images in `codec` and its disparity as float32 `.npy`, and its height and width.
+def read_members(root: Path, pair_list: PairList, pair: Pair, codec: Codec, truth: Truth) -> tuple[Members, Size]:
+    """The members of one pair, its images in `codec` and its disparity as `truth` has it, and its height and width.
 
     Every image is decoded (a PNG that is kept: inflated) and the disparity parsed, for nothing may enter a shard that
     cannot be read back.
@@ -138,7 +138,7 @@ def read_members(root: Path, pair_list: PairList, pair: Pair, codec: Codec) -> t
         check_disparity(values, size, root / pair.disparity)
     except DataError as error:
         raise pair_list.error(pair, error, _FIX) from None
-    return {codec.left: left, codec.right: right, DISPARITY: encode_disparity(values)}, size
+    return {codec.left: left, codec.right: right, truth.member: truth.encode(values)}, size
 
 
 def _with_meta(pair: Pair, members: Members, size: Size) -> Members:
@@ -159,6 +159,7 @@ def write_shard(
     pairs: Sequence[Pair],
     *,
     codec: Codec,
+    truth: Truth,
     on_error: str,
     advance: Callable[[], None],
     stopped: Callable[[], bool],
@@ -171,6 +172,7 @@ def write_shard(
         pair_list: where the pairs come from, for error messages.
         pairs: what the shard is to hold, in order.
         codec: of the images.
+        truth: of the disparity.
         on_error: `raise` passes a pair's `DataError` on, `skip` leaves the pair out.
         advance: called after every pair.
         stopped: asked before every pair; true raises `Stopped` and leaves no file behind.
@@ -181,7 +183,7 @@ def write_shard(
             if stopped():
                 raise Stopped
             try:
-                members, size = read_members(root, pair_list, pair, codec)
+                members, size = read_members(root, pair_list, pair, codec, truth)
             except DataError as error:
                 if on_error == "raise":
                     raise
@@ -193,25 +195,37 @@ def write_shard(
     return ShardEntry(path.name, len(pairs) - len(skipped), num_bytes, sha256, len(skipped)), skipped
 
 
-def write_samples(path: Path, samples: Iterable[StereoSample]) -> int:
-    """Write one shard of pairs that are in memory, atomically: PNG, and the truth deflated; returns its bytes.
+def write_samples(path: Path, samples: Iterable[StereoSample], codec: str = "png") -> int:
+    """Write one shard of pairs that are in memory, atomically, the truth deflated; returns its bytes.
 
     A pair is encoded while the next one is made. It is named by its number in the shard, its own key is not kept.
+
+    Args:
+        path: of the tar.
+        samples: the pairs, with truth.
+        codec: of the images, by name.
     """
+    chosen = find_codec(codec)
     with replacing(path) as temporary, ShardFile(temporary) as file:
         for number, sample in enumerate(samples):
-            file.add(f"{number:08d}", partial(_sample_members, number, sample))
+            file.add(f"{number:08d}", partial(_sample_members, number, sample, chosen))
         return file.finish()[0]
 
 
-def _sample_members(number: int, sample: StereoSample) -> Members:
+def _sample_members(number: int, sample: StereoSample, codec: Codec) -> Members:
     """Of a pair with truth."""
     assert sample.disparity is not None, "shards hold pairs with truth"
-    codec, name = CODECS["png"], f"{number:08d}"
+    name, truth = f"{number:08d}", TRUTHS["deflated"]
     members: Members = {
-        # Compression 1: within a few per cent of the default's size on such pictures, at half its time.
-        codec.left: (encode_png(sample.left, compression=1),),
-        codec.right: (encode_png(sample.right, compression=1),),
-        DEFLATED: deflate_disparity(sample.disparity),
+        codec.left: _encode(sample.left, codec),
+        codec.right: _encode(sample.right, codec),
+        truth.member: truth.encode(sample.disparity),
     }
     return members | {META: encode_meta(Pair(number, name, name, name), sample.size, members)}
+
+
+def _encode(view: np.ndarray, codec: Codec) -> Member:
+    if codec.encode is not None:
+        return codec.encode(view)
+    # Compression 1: within a few per cent of the default's size on such pictures, at half its time.
+    return (encode_png(view, compression=1),)

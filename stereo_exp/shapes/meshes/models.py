@@ -1,13 +1,12 @@
 """Models from outside: a folder of OBJ and glTF files, read by trimesh; what cannot be read is skipped and counted.
 
 Both formats have y up, as a rule; here z is up. glTF is in metres. An OBJ file says nothing of its unit: what is larger
-than a house or smaller than a thimble in metres is taken for centimetres, then for anything, and scaled. Debian's
-sweethome3d-furniture unpacks into catalogues (.sh3f, which are zip files): they name size and elevation of each model.
+than a house or smaller than a thimble in metres is taken for centimetres, then for anything, and scaled. Catalogues of
+Sweet Home 3D say more of each model, see `furniture`.
 """
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,26 +18,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stereo_exp.base import ArgumentError, UserError, tell_missing_extras
+from stereo_exp.shapes.meshes.furniture import MODEL_ENDINGS, Source, find_places, read_catalogue
 from stereo_exp.shapes.meshes.material import Material
 from stereo_exp.shapes.meshes.mesh import Mesh, merge_meshes
 from stereo_exp.shapes.meshes.paints import GAMMA, Paint
 from stereo_exp.shapes.meshes.thing import Thing
 
-ENDINGS = (".obj", ".gltf", ".glb")
 MOST_FACES = 120_000
 """Triangles of a model; larger ones are skipped."""
 _USUAL = (0.05, 8.0)  # metres: the largest side of what is taken to be in metres
 _SIDE = 512  # texels of a model's own picture
-
-
-class Source(NamedTuple):
-    """Where a model lies: a file, or a catalogue and the name in it; its size (width, depth, height) and how high it
-    hangs above the floor, metres, where a catalogue says so."""
-
-    path: str
-    member: str = ""
-    size: tuple[float, float, float] | None = None
-    elevation: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +37,9 @@ class Model:
     thing: Thing
     materials: list[Material]
     elevation: float = 0.0
+    """Metres above the floor, of what hangs at a wall."""
+    is_backed: bool = False
+    """Whether it stands with its back to a wall."""
 
 
 class Shelf(NamedTuple):
@@ -70,25 +62,35 @@ def find_models(folder: Path | str, progress: Callable[[int, int], None] | None 
     folder = Path(folder)
     if not folder.is_dir():
         raise ArgumentError("folder", folder, "is not a folder", "name a folder with OBJ or glTF files")
-    found = [Source(str(path)) for path in sorted(folder.rglob("*")) if path.suffix.lower() in ENDINGS]
-    for path in sorted(folder.rglob("*.sh3f")):
-        found += read_catalogue(path)
+    found = [Source(str(path)) for path in sorted(folder.rglob("*")) if path.suffix.lower() in MODEL_ENDINGS]
     good, skipped = [], []
+    for path in sorted(folder.rglob("*.sh3f")):
+        try:
+            catalogue = read_catalogue(path)
+        except Exception as error:  # as below
+            skipped.append((str(path), _tell(error)))
+        else:
+            found += catalogue.sources
+            skipped += catalogue.skipped
     for number, source in enumerate(found):
         try:
             read_model(source)
         except UserError:
             raise
         except Exception as error:  # what a damaged file makes a reader raise is anybody's guess
-            skipped.append((source.member or source.path, f"{type(error).__name__}: {error}".splitlines()[0]))
+            skipped.append((source.member or source.path, _tell(error)))
         else:
             good.append(source)
         if progress is not None:
             progress(number + 1, len(found))
     if not good:
-        rule = f"holds no model that can be read ({', '.join(ENDINGS)}; {len(skipped)} skipped)"
+        rule = f"holds no model that can be read ({', '.join(MODEL_ENDINGS)}; {len(skipped)} skipped)"
         raise ArgumentError("folder", folder, rule, "name another folder")
     return Shelf(tuple(good), tuple(skipped))
+
+
+def _tell(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 @lru_cache(maxsize=256)
@@ -109,29 +111,6 @@ def read_model(source: Source) -> Model:
         return _convert(_load(Path(folder) / source.member), source, Path(source.member).stem)
 
 
-def read_catalogue(path: Path) -> list[Source]:
-    """The models that a Sweet Home 3D catalogue names, sizes and elevations in metres.
-
-    Raises:
-        zipfile.BadZipFile: it is none.
-    """
-    sources = []
-    with zipfile.ZipFile(path) as archive:
-        names = set(archive.namelist())
-        listed = [name for name in names if re.fullmatch(r"PluginFurnitureCatalog\.properties", name)]
-        text = archive.read(listed[0]).decode("latin-1") if listed else ""
-    entries: dict[str, dict[str, str]] = {}
-    for key, number, value in re.findall(r"^\s*(\w+)#(\d+)\s*=\s*(.*?)\s*$", text, re.MULTILINE):
-        entries.setdefault(number, {})[key] = value
-    for _, entry in sorted(entries.items(), key=lambda item: int(item[0])):
-        member = entry.get("model", "").lstrip("/")
-        if member not in names or Path(member).suffix.lower() not in ENDINGS:
-            continue
-        width, depth, height = (float(entry[key]) / 100 for key in ("width", "depth", "height"))
-        sources.append(Source(str(path), member, (width, depth, height), float(entry.get("elevation", 0)) / 100))
-    return sources
-
-
 def _load(path: Path) -> Any:
     with tell_missing_extras():
         import trimesh
@@ -142,7 +121,10 @@ def _convert(scene: Any, source: Source, name: str) -> Model:
     parts, materials = [], []
     for part in _find_parts(scene):
         faces = np.asarray(part.faces, np.int32)
-        points = np.asarray(part.vertices, np.float64)[:, [0, 2, 1]] * np.array([1.0, -1.0, 1.0])
+        points = np.asarray(part.vertices, np.float64)
+        if source.rotation is not None:
+            points = points @ np.reshape(source.rotation, (3, 3)).T
+        points = points[:, [0, 2, 1]] * np.array([1.0, -1.0, 1.0])
         uv = getattr(part.visual, "uv", None)
         uv = np.zeros((len(points), 2)) if uv is None or len(uv) != len(points) else np.nan_to_num(np.asarray(uv))
         slots = np.zeros(len(faces), np.int32)
@@ -160,9 +142,12 @@ def _convert(scene: Any, source: Source, name: str) -> Model:
     scale = np.array(source.size) / extent if source.size else np.full(3, _guess_scale(float(extent.max())))
     foot = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
     mesh = mesh.transform(np.column_stack([np.diag(scale), -scale * foot]))
-    size = float((mesh.bounds[1] - mesh.bounds[0]).max())
-    places = ("surface", "air") if size < 0.6 else ("floor", "ground", "air") if size < 3 else ("ground",)
-    return Model(Thing(name, mesh, ("plastic",) * len(parts), places), materials, source.elevation)
+    size = mesh.bounds[1] - mesh.bounds[0]
+    places = find_places(source, float(size.max()), float(size[2]))
+    if places == ("ceiling",):
+        mesh = mesh.transform(np.column_stack([np.eye(3), [0.0, 0.0, -float(size[2])]]))
+    thing = Thing(name, mesh, ("plastic",) * len(parts), places)
+    return Model(thing, materials, source.elevation, source.is_backed)
 
 
 def _find_parts(scene: Any) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -32,11 +32,13 @@ class Placed:
         mesh: in its own coordinates.
         materials: of its slots.
         matrix: 3×4, from its own to the world's coordinates.
+        floats: whether it hangs in a scene's air for no reason, so that the scene does without it too.
     """
 
     mesh: Mesh
     materials: Sequence[Material]
     matrix: np.ndarray = field(default_factory=place)
+    floats: bool = False
 
     def __post_init__(self) -> None:
         if len(self.mesh.slots) and int(self.mesh.slots.max()) >= len(self.materials):
@@ -104,6 +106,10 @@ class MeshScene:
             ("behind", self.backdrop.pack(number)),
         ):
             object.__setattr__(self, name, value)
+
+    def drop_floaters(self) -> MeshScene:
+        """The same scene without what floats in it."""
+        return replace(self, placed=[each for each in self.placed if not each.floats])
 
     # Made from the above, once.
     caster: Caster = field(init=False)

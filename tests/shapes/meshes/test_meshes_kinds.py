@@ -54,6 +54,29 @@ def test_a_view_is_the_same_whichever_others_are_drawn(views) -> None:
         assert a.tobytes() == b.tobytes()
 
 
+def test_without_floaters_the_same_cameras_see_the_same_room() -> None:
+    (full,) = sample_views("furnished", 5, *SIZE, wanted=(1,))
+    (bare,) = sample_views("furnished", 5, *SIZE, wanted=(1,), floaters=False)
+    assert bare.rig == full.rig
+    nearer = full.pair.disparity_left - bare.pair.disparity_left
+    assert nearer.min() > -1e-3, "nothing came that was not there"
+    assert 0.005 < (nearer > 0.05).mean() < 0.6, "and what floated is gone"
+
+
+def test_flat_shading_changes_the_pictures_alone() -> None:
+    (lit,) = sample_views("dense", 5, 40, 80, wanted=(1,))
+    (flat,) = sample_views("dense", 5, 40, 80, wanted=(1,), lit=False)
+    assert flat.rig == lit.rig
+    assert (flat.pair.left != lit.pair.left).mean() > 0.5
+    for truth in ("disparity_left", "disparity_right", "occlusion"):
+        assert getattr(flat.pair, truth).tobytes() == getattr(lit.pair, truth).tobytes()
+
+
+def test_a_kind_without_floaters_stays_as_it_is() -> None:
+    (with_, without) = (next(sample_views("dense", 5, 24, 48, floaters=value)).pair for value in (True, False))
+    assert with_.left.tobytes() == without.left.tobytes()
+
+
 def test_medians_spread_over_their_range() -> None:
     # Of one scene: a step of the golden ratio leaves no large gap.
     found = [float(np.median(view.pair.disparity_left)) * 8 for view in sample_views("tabletop", 2, 40, 80)]
@@ -104,6 +127,30 @@ def test_the_data_set_is_rendered_and_packed_on_first_use(tmp_path) -> None:
     assert source[0].left.shape[:2] == (64, 96)
     (folder,) = [path for path in tmp_path.iterdir() if path.is_dir()]
     assert not (folder / "scenes").exists()
+
+
+def test_switches_of_the_config_reach_the_pictures(tmp_path) -> None:
+    pytest.importorskip("webdataset", reason="extra [train]")
+    from stereo_exp.suite.datasets import open_scenes
+
+    keys = {"num_train": 1, "num_test": 1, "height": 64, "width": 96, "render_workers": 1, "scenes": {"dense": 1.0}}
+    lit, flat = (open_scenes("train", root=str(tmp_path), lit=value, **keys) for value in (True, False))
+    assert lit.folder != flat.folder
+    assert (lit[0].left != flat[0].left).any()
+    np.testing.assert_array_equal(lit[0].disparity, flat[0].disparity)
+    # Of closed form they change nothing, not even the folder.
+    keys["scenes"] = {"room": 1.0}
+    lit, flat = (open_scenes("train", root=str(tmp_path), lit=value, **keys) for value in (True, False))
+    assert lit.folder == flat.folder
+
+
+def test_an_endless_set_has_the_switches_too() -> None:
+    from stereo_exp.shapes.maker import make_pairs
+
+    parameters = {"height": 24, "width": 48, "render_seed": 2, "scenes": {"dense": 1.0}}
+    lit, flat = (next(make_pairs(parameters | more, 0, 1)) for more in ({}, {"lit": False}))
+    assert (lit.left != flat.left).any()
+    np.testing.assert_array_equal(lit.disparity, flat.disparity)
 
 
 def test_things_are_piled_where_there_is_room() -> None:

@@ -135,6 +135,24 @@ def test_scenes_show_models(folder: Path) -> None:
     assert (with_models.pair.left != without.pair.left).any()
 
 
+def test_switches_of_the_command_line_are_recorded(tmp_path: Path, capsys) -> None:
+    from stereo_exp.shapes.meshes.kinds import MESH_WEIGHTS
+
+    small = ["--train", "1", "--test", "0", "--size", "40x80", "--workers", "1", "--seed", "3"]
+    main(["--out", str(tmp_path / "set"), *small, "--flat"])
+    path = tmp_path / "set" / "shapes.json"
+    record = json.loads(path.read_text())
+    assert (record["lit"], record["floaters"]) == (False, True)
+    assert record["scenes"] == dict(sorted(MESH_WEIGHTS.items())), "a switch alone asks for scenes of meshes"
+    # Records from before the switches are of sets that were lit.
+    del record["lit"]
+    path.write_text(json.dumps(record))
+    for wrong in (["--flat"], ["--no-floaters"], ["--flat", "--scenes", "room=1"]):
+        with pytest.raises(SystemExit):
+            main(["--out", str(tmp_path / "set"), *small, *wrong])
+        assert "lit" in capsys.readouterr().err or wrong == ["--no-floaters"]
+
+
 def test_one_command_renders_with_a_folder_of_models(folder, tmp_path: Path, capsys) -> None:
     main(["--out", str(tmp_path / "set"), "--models", str(folder), "--train", "2", "--test", "1", "--size", "40x80",
           "--scenes", "dense=1", "--workers", "1"])  # fmt: skip

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from stereo_exp.shapes.meshes.camera import StereoRig
+from stereo_exp.shapes.meshes.furniture import Source
 from stereo_exp.shapes.meshes.kinds.dress import Dresser
 from stereo_exp.shapes.meshes.kinds.placing import Piece, Taken, draw_piece, draw_rotation
 from stereo_exp.shapes.meshes.kinds.room import WALLS, build_quad, make_triple, sample_sky
 from stereo_exp.shapes.meshes.lights import Lamp, Light, Sun
-from stereo_exp.shapes.meshes.models import Source
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed
 from stereo_exp.shapes.scene import log_mix
 
@@ -27,14 +27,19 @@ class Dense:
     Args:
         rng: the scene's.
         models: models from outside that it may hold.
+        textures: pictures from outside that may lie on its surfaces.
     """
 
     name = "dense"
     nearest = 0.3
 
-    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = ()) -> None:
+    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = (), textures: Sequence[str] = ()) -> None:
         self.dresser = Dresser(
-            rng, odd=float(rng.uniform(0.25, 0.7)), bare=float(rng.uniform(0.02, 0.25)), models=models
+            rng,
+            odd=float(rng.uniform(0.25, 0.7)),
+            bare=float(rng.uniform(0.02, 0.25)),
+            models=models,
+            textures=textures,
         )
         self._pieces = [draw_piece(rng, self.dresser, "air", faces=2000) for _ in range(_KINDS)]
         self._number = int(rng.integers(*_NUMBER))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from stereo_exp.shapes.meshes.furniture import Source
 from stereo_exp.shapes.meshes.material import Material
-from stereo_exp.shapes.meshes.models import Model, Source, read_model
+from stereo_exp.shapes.meshes.models import Model, read_model
 from stereo_exp.shapes.meshes.paints import GAMMA, Paint
+from stereo_exp.shapes.meshes.pictures import sample_square
 from stereo_exp.shapes.meshes.thing import Thing
 from stereo_exp.shapes.scene import log_mix, pick
 from stereo_exp.shapes.textures import sample_tile
@@ -66,7 +69,7 @@ ODD = {
 _OWN_COLORS = ("leaf", "bark", "soil", "leather", "wicker", "rubber", "stone")
 _SIDE = 256  # texels of a tile
 _OWN = 4  # different tiles of a stuff in one scene
-_FROM_OUTSIDE = 0.5  # share of things that are models from outside, where there are any
+_FROM_OUTSIDE = 0.5  # share of things and tiles that are from outside, where there are such
 _DRIFT = 0.22  # spread of tints, as a power of e
 
 
@@ -78,6 +81,7 @@ class Dresser:
         odd: the chance that a part is covered with any paint at all in place of its stuff's; None draws it.
         bare: the chance that it is one plain colour; None draws it.
         models: models from outside that the scene may use.
+        textures: pictures from outside that its surfaces may show.
     """
 
     def __init__(
@@ -86,9 +90,10 @@ class Dresser:
         odd: float | None = None,
         bare: float | None = None,
         models: Sequence[Source] = (),
+        textures: Sequence[str] = (),
     ) -> None:
         self._rng = rng
-        self._models = models
+        self._models, self._textures = models, textures
         self.odd = float(rng.choice([0.05, 0.25, 0.5])) if odd is None else odd
         self.bare = float(rng.choice([0.02, 0.12, 0.4], p=[0.4, 0.4, 0.2])) if bare is None else bare
         self._paints: dict[str, list[Paint]] = {}
@@ -106,7 +111,7 @@ class Dresser:
             model = read_model(self._models[int(rng.integers(len(self._models)))])
             if where in model.thing.places:
                 if rng.random() < self.odd:
-                    return Model(model.thing, self.dress(model.thing), model.elevation)
+                    return replace(model, materials=self.dress(model.thing))
                 return model
         return None
 
@@ -147,7 +152,7 @@ class Dresser:
         if kind == "none":
             plain = Recipe({}, vivid=(0.0, 0.4), bright=(0.5, 0.97) if pale < 0.6 else (0.25, 0.95))
             return Material(None, self.draw_color(plain), gloss, float(rng.uniform(*rough)))
-        tile = calm_tile(sample_tile(rng, kind, side), *_draw_calm(rng, kind, pale))
+        tile = calm_tile(self._draw_tile(kind, side), *_draw_calm(rng, kind, pale))
         paint = Paint(tile, log_mix(*size, rng.random()))
         shift = float(rng.uniform(-1, 1)), float(rng.uniform(-1, 1))
         return Material(paint, self.draw_tint(0.12), gloss, float(rng.uniform(*rough)), shift=shift)
@@ -160,7 +165,7 @@ class Dresser:
         if len(kept) < most and rng.random() > 0.6 * len(kept) / most:
             kinds = {kind: share for kind, share in tiles.items() if kind != "none"}
             kind = pick(rng, kinds)
-            tile = calm_tile(sample_tile(rng, kind, _SIDE), *_draw_calm(rng, kind, 0.75))
+            tile = calm_tile(self._draw_tile(kind, _SIDE), *_draw_calm(rng, kind, 0.75))
             kept.append(Paint(tile, log_mix(*size, rng.random())))
             return kept[-1]
         return kept[int(rng.integers(len(kept)))]
@@ -180,6 +185,13 @@ class Dresser:
         factors = math.exp(rng.normal(0, drift)) * np.exp(rng.normal(0, drift / 2, 3))
         factors = np.minimum(factors, 1.35)
         return float(factors[0]), float(factors[1]), float(factors[2])
+
+    def _draw_tile(self, kind: str, side: int) -> np.ndarray:
+        """A tile of a kind or, half of the time where there are any, a square of a picture from outside."""
+        rng = self._rng
+        if len(self._textures) and rng.random() < _FROM_OUTSIDE:
+            return sample_square(rng, self._textures, side)
+        return sample_tile(rng, kind, side)
 
     def _toward(self, paint: Paint, color: tuple[float, float, float]) -> tuple[float, float, float]:
         """The tint under which a paint has a colour on average."""

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from stereo_exp.shapes.meshes.camera import StereoRig, look_at
+from stereo_exp.shapes.meshes.furniture import Source
 from stereo_exp.shapes.meshes.kinds.dress import Dresser
 from stereo_exp.shapes.meshes.kinds.placing import Piece, Taken, draw_piece, float_about, pile_on, turn_bounds
 from stereo_exp.shapes.meshes.kinds.room import build_room, make_triple
 from stereo_exp.shapes.meshes.lights import Lamp, Light
-from stereo_exp.shapes.meshes.models import Source
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed, place
 from stereo_exp.shapes.scene import log_mix
 
@@ -30,14 +30,14 @@ class Furnished:
     Args:
         rng: the scene's.
         models: models from outside that it may hold.
-        floaters: whether things float in it.
+        textures: pictures from outside that may lie on its surfaces.
     """
 
     name = "furnished"
     nearest = 0.35
 
-    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = (), *, floaters: bool = True) -> None:
-        self.dresser = Dresser(rng, models=models)
+    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = (), textures: Sequence[str] = ()) -> None:
+        self.dresser = Dresser(rng, models=models, textures=textures)
         self.room = build_room(rng, self.dresser)
         size = self.room.wide * self.room.deep
         number = int(rng.integers(9, 18 + int(size / 3)))
@@ -46,10 +46,9 @@ class Furnished:
         self._clutter = [
             draw_piece(rng, self.dresser, "surface", largest=0.6, faces=3000) for _ in range(int(rng.integers(20, 50)))
         ]
-        low, high = _FLOATERS if floaters else (0, 1)
         self._floaters = [
             draw_piece(rng, self.dresser, "air", faces=3000, odd=max(self.dresser.odd, 0.4))
-            for _ in range(int(rng.integers(low, high)))
+            for _ in range(int(rng.integers(*_FLOATERS)))
         ]
         self._lamps = [draw_piece(rng, self.dresser, "ceiling", faces=4000) for _ in range(int(rng.integers(0, 3)))]
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from stereo_exp.shapes.meshes.camera import StereoRig
+from stereo_exp.shapes.meshes.furniture import Source
 from stereo_exp.shapes.meshes.kinds.dress import Dresser
 from stereo_exp.shapes.meshes.kinds.placing import Taken, draw_piece, turn_bounds
 from stereo_exp.shapes.meshes.kinds.room import make_triple, sample_sky
 from stereo_exp.shapes.meshes.lights import Light, Sun
 from stereo_exp.shapes.meshes.mesh import Mesh
-from stereo_exp.shapes.meshes.models import Source
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed, place
 from stereo_exp.shapes.meshes.solids import build_boxes, make_mesh
 from stereo_exp.shapes.scene import log_mix
@@ -29,14 +29,19 @@ class Garden:
     Args:
         rng: the scene's.
         models: models from outside that it may hold.
+        textures: pictures from outside that may lie on its surfaces.
     """
 
     name = "garden"
     nearest = 0.5
 
-    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = ()) -> None:
+    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = (), textures: Sequence[str] = ()) -> None:
         self.dresser = Dresser(
-            rng, odd=float(rng.choice([0.0, 0.05, 0.2])), bare=float(rng.uniform(0, 0.15)), models=models
+            rng,
+            odd=float(rng.choice([0.0, 0.05, 0.2])),
+            bare=float(rng.uniform(0, 0.15)),
+            models=models,
+            textures=textures,
         )
         self._pieces = [draw_piece(rng, self.dresser, "ground", faces=25_000) for _ in range(int(rng.integers(12, 22)))]
         self._ground = self.dresser.cover(_GROUNDS, (0.5, 1.6), pale=0.8)

@@ -53,7 +53,7 @@ def draw_piece(
     """A thing for a place, by the makers' shares, of at most so many metres and triangles."""
     model = dresser.choose_model(where)
     if model is not None and len(model.thing.mesh.faces) <= 5 * faces and float(model.thing.size.max()) <= largest:
-        return Piece(model.thing, model.materials)
+        return Piece(model.thing, model.materials, model.is_backed, (model.elevation, model.elevation))
     for _ in range(12):
         maker = choose_maker(rng, where)
         thing = maker(rng)
@@ -204,7 +204,7 @@ def float_about(
             at = rng.uniform(low, high)
             # Half of the ball around it: things may come close, as long as they hardly ever cut each other.
             if taken.claim(np.stack([at - 0.75 * reach, at + 0.75 * reach])):
-                placed.append(Placed(piece.mesh, piece.materials, np.column_stack([spin, at - spin @ middle])))
+                placed.append(Placed(piece.mesh, piece.materials, np.column_stack([spin, at - spin @ middle]), True))
                 break
     return placed
 

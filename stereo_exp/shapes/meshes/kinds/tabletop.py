@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from stereo_exp.shapes.meshes.camera import StereoRig, look_at
+from stereo_exp.shapes.meshes.furniture import Source
 from stereo_exp.shapes.meshes.kinds.dress import Dresser
 from stereo_exp.shapes.meshes.kinds.placing import Piece, Taken, draw_piece, pile_on, turn_bounds
 from stereo_exp.shapes.meshes.kinds.room import WALLS, build_quad, make_triple, sample_sky
 from stereo_exp.shapes.meshes.lights import Lamp, Light, Window
-from stereo_exp.shapes.meshes.models import Source
 from stereo_exp.shapes.meshes.scene import MeshScene, Placed, place
 from stereo_exp.shapes.meshes.solids import build_boxes
 from stereo_exp.shapes.scene import log_mix
@@ -30,13 +30,14 @@ class Tabletop:
     Args:
         rng: the scene's.
         models: models from outside that it may hold.
+        textures: pictures from outside that may lie on its surfaces.
     """
 
     name = "tabletop"
     nearest = 0.12
 
-    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = ()) -> None:
-        self.dresser = Dresser(rng, models=models)
+    def __init__(self, rng: np.random.Generator, models: Sequence[Source] = (), textures: Sequence[str] = ()) -> None:
+        self.dresser = Dresser(rng, models=models, textures=textures)
         self._pieces = [
             draw_piece(rng, self.dresser, "surface", largest=0.6, faces=5000)
             for _ in range(int(rng.integers(*_THINGS)))

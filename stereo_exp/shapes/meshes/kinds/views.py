@@ -12,11 +12,11 @@ import numpy as np
 from stereo_exp.base import ArgumentError
 from stereo_exp.shapes.meshes.camera import StereoRig
 from stereo_exp.shapes.meshes.exposure import KEYS, find_fault
+from stereo_exp.shapes.meshes.furniture import Source
 from stereo_exp.shapes.meshes.kinds.dense import Dense
 from stereo_exp.shapes.meshes.kinds.furnished import Furnished
 from stereo_exp.shapes.meshes.kinds.garden import Garden
 from stereo_exp.shapes.meshes.kinds.tabletop import Tabletop
-from stereo_exp.shapes.meshes.models import Source
 from stereo_exp.shapes.meshes.render import MeshPair, measure_pair, render_pair
 from stereo_exp.shapes.meshes.scene import MeshScene
 from stereo_exp.shapes.scene import log_mix
@@ -49,7 +49,7 @@ class World(Protocol):
         ...
 
 
-WORLDS: dict[str, Callable[[np.random.Generator, Sequence[Source]], World]] = {
+WORLDS: dict[str, Callable[[np.random.Generator, Sequence[Source], Sequence[str]], World]] = {
     "furnished": Furnished,
     "dense": Dense,
     "tabletop": Tabletop,
@@ -71,7 +71,7 @@ class View:
 
 def sample_views(
     kind: str, seed: int, height: int, width: int, *, wanted: Collection[int] = range(VIEWS), lit: bool = True,
-    models: Sequence[Source] = (),
+    floaters: bool = True, models: Sequence[Source] = (), textures: Sequence[str] = (),
 ) -> Iterator[View]:  # fmt: skip
     """Views of one scene, each drawn when it is asked for.
 
@@ -80,8 +80,10 @@ def sample_views(
         seed: of the scene, 0 or more; the views depend on it, on the kind and the size, and on nothing else.
         height, width: px.
         wanted: numbers of the views; each looks the same whichever others are asked for.
-        lit: False gives paint in even light.
+        lit: False gives paint in even light; nothing else changes.
+        floaters: False leaves out what floats in furnished rooms; the rest, cameras included, stays where it is.
         models: models from outside that scenes may use; the views depend on them too.
+        textures: pictures from outside, files, that scenes may be painted with; likewise.
 
     Raises:
         UserError: the extra [render] is not installed.
@@ -90,7 +92,7 @@ def sample_views(
     if kind not in WORLDS:
         raise ArgumentError("kind", kind, f"they are {', '.join(WORLDS)}", "name one of them")
     base = np.random.SeedSequence(seed, spawn_key=(list(WORLDS).index(kind),))
-    world = WORLDS[kind](_generator(base, 0), models)
+    world = WORLDS[kind](_generator(base, 0), models, textures)
     # One sequence of medians for a scene, so that its views spread over the range.
     start = _generator(base, 1).random()
     scene, arranged = None, -1
@@ -98,10 +100,11 @@ def sample_views(
         if scene is None or number // _EACH != arranged:
             arranged = number // _EACH
             scene = world.arrange(_generator(base, 2, arranged))
+            shown = scene if floaters else scene.drop_floaters()
         rng = _generator(base, 3, number)
         median = log_mix(*MEDIANS, (start + number * 0.6180339887498949) % 1.0)
         rig, key = find_view(scene, world, rng, median, height / width)
-        pair = render_pair(scene, rig, height, width, key=key, seed=int(rng.integers(2**31)), lit=lit)
+        pair = render_pair(shown, rig, height, width, key=key, seed=int(rng.integers(2**31)), lit=lit)
         yield View(kind, seed, number, rig, pair)
 
 
