@@ -29,11 +29,16 @@ def explain_several(argument: str) -> UserError:
     return UserError(key, value, "commas can mean three things", fix)
 
 
-def quote(key: str, value: str) -> str:
-    """An argument as a shell takes it, so that Hydra reads the value as one text."""
+def assign(key: str, value: str) -> str:
+    """An override that gives a key one text, whatever stands in it."""
     # Hydra wants backslashes doubled only before a quote, and at the end.
     escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
-    argument = f"{key}='{escaped}'"
+    return f"{key}='{escaped}'"
+
+
+def quote(key: str, value: str) -> str:
+    """An argument as a shell takes it, so that Hydra reads the value as one text."""
+    argument = assign(key, value)
     return f'"{argument}"' if not _SPECIAL_IN_DOUBLE_QUOTES.search(argument) else shlex.quote(argument)
 
 

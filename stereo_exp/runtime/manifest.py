@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.base import ArgumentError, UserError
+from stereo_exp.base import ArgumentError, UserError, mask_all
 from stereo_exp.geometry import Sizing
 
 FORMAT = "stereo_exp.compiled/1"
@@ -133,7 +133,7 @@ class Manifest:
         facts["engines"] = {
             e: {f: _dense(entry) for f, entry in forms.items()} for e, forms in facts["engines"].items()
         }
-        return json.dumps({"format": FORMAT, **facts}, indent=1) + "\n"
+        return json.dumps(mask_all({"format": FORMAT, **facts}), indent=1) + "\n"
 
 
 def read_manifest(folder: Path | str, check_files: bool = True) -> Manifest:

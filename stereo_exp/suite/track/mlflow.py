@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from stereo_exp.base import UserError, write_text
+from stereo_exp.base import UserError, mask, write_text
 from stereo_exp.suite.runs.context import CONFIG_FILE
 from stereo_exp.suite.track.base import Tracker
 from stereo_exp.suite.track.sender import Refused, Sender
@@ -154,7 +154,7 @@ class Store:
         client = self._client
         experiment = self._experiment(context)
         run_id: str = client.create_run(experiment, run_name=_run_name(context), tags=_tags(context)).info.run_id
-        place = {"uri": self.uri, "run_id": run_id, "host": socket.gethostname(), "pid": os.getpid()}
+        place = {"uri": mask(self.uri), "run_id": run_id, "host": socket.gethostname(), "pid": os.getpid()}
         write_text(context.dir / PLACE_FILE, json.dumps(place) + "\n")
         self._log_params(run_id, context)
         return run_id
@@ -298,7 +298,7 @@ def _tags(context: RunContext) -> dict[str, str]:
         "stereo_exp.task": config.task,
         "stereo_exp.stage": config.stage,
         "stereo_exp.run_dir": str(context.dir),
-        "stereo_exp.overrides": " ".join(context.overrides),
+        "stereo_exp.overrides": mask(" ".join(context.overrides)),
     }
 
 
@@ -322,7 +322,7 @@ def bring_over(context: RunContext, store: Store, records: Iterable[Mapping[str,
     """
     place = _place(context.dir)
     run_id = place.get("run_id")
-    if place.get("uri") != store.uri or not isinstance(run_id, str) or not store.has(run_id):
+    if place.get("uri") != mask(store.uri) or not isinstance(run_id, str) or not store.has(run_id):
         run_id = store.begin(context)
         place = {}
     known: dict[str, set[int]] = {}
