@@ -11,7 +11,16 @@ from .errors import (
     exit_on_user_error,
     tell_missing_extras,
 )
-from .files import copy_file, previous_generation, replacing, write_bytes, write_generation, write_text
+from .files import (
+    copy_file,
+    create_beside,
+    open_anew,
+    previous_generation,
+    replacing,
+    write_bytes,
+    write_generation,
+    write_text,
+)
 from .masking import MASK, MaskingFormatter, mask, mask_all, mask_file
 from .process import Terminated, die_with_parent, find_stopped, follow_parent, hear_signals, hold_signals
 from .progress import Meter
@@ -40,6 +49,7 @@ __all__ = [
     "arguments",
     "build",
     "copy_file",
+    "create_beside",
     "declare",
     "die_with_parent",
     "exit_on_user_error",
@@ -51,6 +61,7 @@ __all__ = [
     "mask",
     "mask_all",
     "mask_file",
+    "open_anew",
     "option",
     "outside",
     "parse_json",

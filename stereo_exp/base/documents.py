@@ -9,8 +9,6 @@ import json
 from math import inf
 from typing import Any
 
-import yaml
-
 _LARGEST = 1 << 26
 _DEEPEST = 100
 _MOST_VALUES = 100_000
@@ -43,6 +41,8 @@ def parse_yaml(text: str, largest: int = 1 << 20) -> Any:
         ValueError: it is no such YAML, too large, nested deeper than a hundred, or of more values than anybody writes:
             by aliases, a few lines stand for millions.
     """
+    import yaml  # boards, which read JSON alone, go without
+
     if len(text) > largest:
         raise ValueError(f"more than {largest} characters")
     try:

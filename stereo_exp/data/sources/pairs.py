@@ -186,7 +186,7 @@ def _pair(place: str, header: list[str], row: list[str], base: Path) -> OwnPair:
         raise DataError(place, ",".join(row), f"must have {len(header)} cells like the first line", "mend the line")
     cells = dict(zip(header, row, strict=True))
     for name in ("left", "right"):
-        if not cells[name]:
+        if Path(cells[name]).name in ("", ".."):
             raise DataError(place, ",".join(row), f"names no {name} image", "mend the line")
     if any("\0" in cell for cell in row):
         raise DataError(place, repr(",".join(row)), "has a NUL character in it", "mend the line")

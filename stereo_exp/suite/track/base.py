@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stereo_exp.base import group
+from stereo_exp.base import group, parse_json
 
 if TYPE_CHECKING:
     from stereo_exp.suite.runs.context import RunContext
@@ -160,8 +160,8 @@ def read_metrics(run_dir: Path) -> Iterator[dict[str, Any]]:
         return
     for line in path.read_text(errors="replace").splitlines():
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
+            record = parse_json(line)
+        except ValueError:
             continue
-        if isinstance(record, dict) and isinstance(record.get("step"), int):
+        if isinstance(record, dict) and type(record.get("step")) is int:
             yield record

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from stereo_exp.base import UserError, mask, write_text
+from stereo_exp.base import UserError, mask, parse_json, write_text
 from stereo_exp.suite.runs.context import CONFIG_FILE
 from stereo_exp.suite.track.base import Tracker
 from stereo_exp.suite.track.sender import Refused, Sender
@@ -348,8 +348,8 @@ def bring_over(context: RunContext, store: Store, records: Iterable[Mapping[str,
 
 def _place(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / PLACE_FILE).read_text())
-    except (OSError, ValueError, RecursionError):
+        found = parse_json((folder / PLACE_FILE).read_bytes())
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
