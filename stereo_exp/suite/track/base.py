@@ -154,7 +154,7 @@ class JsonLines(Tracker):
 
 
 def read_metrics(run_dir: Path) -> Iterator[dict[str, Any]]:
-    """The records of a run, without lines that are none: cut short by a kill, or damaged."""
+    """The records of a run, numbers by name, without lines and values that are none: cut short by a kill, or damaged."""
     path = Path(run_dir) / METRICS_FILE
     if not path.is_file():
         return
@@ -164,4 +164,4 @@ def read_metrics(run_dir: Path) -> Iterator[dict[str, Any]]:
         except ValueError:
             continue
         if isinstance(record, dict) and type(record.get("step")) is int:
-            yield record
+            yield {key: value for key, value in record.items() if value is None or type(value) in (int, float)}
