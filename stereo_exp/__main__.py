@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 from omegaconf.errors import OmegaConfBaseException
 
 from stereo_exp.base import UserError, exit_on_user_error, mask_file
-from stereo_exp.config import bind, conf_dir, from_hydra, help_text, import_plugins, is_asked_for, load_plugins
+from stereo_exp.config import (
+    bind,
+    conf_dir,
+    from_hydra,
+    help_text,
+    import_plugins,
+    is_asked_for,
+    keep_numbers_as_typed,
+    load_plugins,
+)
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -86,13 +95,14 @@ def main() -> None:
 
 @contextmanager
 def _replaying() -> Iterator[None]:
-    """Hydra reads the process's arguments: in here they are those of the run to replay, where one is named."""
+    """Hydra reads the process's arguments: in here they are as it is to read them, with those of a run to replay."""
     typed = sys.argv
+    sys.argv = [typed[0], *keep_numbers_as_typed(typed[1:])]
     if any(each.startswith(("-", "replay=", "+replay=")) for each in typed[1:]):
         from stereo_exp.suite import prepare_replay, refuse_foreign_config
 
         refuse_foreign_config(typed[1:])
-        sys.argv = [typed[0], *prepare_replay(typed[1:])]
+        sys.argv = [typed[0], *prepare_replay(sys.argv[1:])]
     try:
         yield
     finally:

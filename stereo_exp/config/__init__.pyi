@@ -2,7 +2,7 @@ from .binding import MissingPlugin, Network, at_place, bind, bind_network, list_
 from .choices import USER_FOLDERS, Choices, conf_dir
 from .dataset import Dataset, Eth3d, Kitti2012, Middlebury, Mix, Motorcycle, Pairs, Rendered, SceneFlow, Scenes, Shapes
 from .deploy import MAX_OPT, Align, Bench, Device, Engine, Export
-from .grammar import assign, quote
+from .grammar import assign, keep_numbers_as_typed, quote
 from .help import help_text, is_asked_for
 from .infer import Infer, Temporal
 from .marks import NETWORK, RUN, TASK, facts, first_difference, keys_of, narrows
@@ -78,6 +78,7 @@ __all__ = [
     "help_text",
     "import_plugins",
     "is_asked_for",
+    "keep_numbers_as_typed",
     "keys_of",
     "list_chosen_nodes",
     "load_again",

@@ -10,6 +10,7 @@ from stereo_exp.base import UserError
 
 _PLAIN = re.compile(r"[A-Za-z0-9_/\\+.$%*@?|: -]")
 """What a value may hold without quotes."""
+_UNDERSCORED = re.compile(r"\A([^=-][^=]*)=(-?\d[\d_]*_[\d_.eE]*)\Z")
 _SPECIAL_IN_DOUBLE_QUOTES = re.compile(r'["$`!]|\\\\')
 
 
@@ -20,6 +21,14 @@ def explain_argument(arguments: Iterable[str]) -> UserError | None:
         if not argument.startswith("-") and not _is_readable(argument):
             return _explain(argument)
     return None
+
+
+def keep_numbers_as_typed(arguments: Sequence[str]) -> list[str]:
+    """Arguments as Hydra is to read them: `root=2024_01_05` is a folder, and not the number 20240105.
+
+    A key that wants a number takes the text as well.
+    """
+    return [_UNDERSCORED.sub(r"\1='\2'", argument) for argument in arguments]
 
 
 def explain_several(argument: str) -> UserError:

@@ -289,7 +289,8 @@ def calibrations() -> list[bytes]:
 def read_calibration(data: bytes) -> Any:
     from stereo_exp.geometry.calibration.read import fit_cameras, read_calibration
 
-    return fit_cameras(read_calibration(written(data, "calib")), (640, 480))
+    found = read_calibration(written(data, "calib"))
+    return fit_cameras(found, found.size or (640, 480))
 
 
 # Checkpoints, runs, compiled folders.

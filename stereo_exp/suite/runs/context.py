@@ -143,11 +143,11 @@ def compose_run(overrides: list[str]) -> RunContext:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from stereo_exp.config import bind, conf_dir, from_hydra, load_plugins
+    from stereo_exp.config import bind, conf_dir, from_hydra, keep_numbers_as_typed, load_plugins
     from stereo_exp.suite.runs.replay import prepare_replay
 
     load_plugins(overrides)
-    overrides = prepare_replay(overrides)
+    overrides = prepare_replay(keep_numbers_as_typed(overrides))
     # Hydra 1.4 warns when version_base is given, 1.3 when it is missing.
     version_base: Any = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
     try:

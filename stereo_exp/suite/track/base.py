@@ -154,7 +154,7 @@ class JsonLines(Tracker):
 
 
 def read_metrics(run_dir: Path) -> Iterator[dict[str, Any]]:
-    """The records of a run, numbers by name, without lines and values that are none: cut short by a kill, or damaged."""
+    """The records of a run, numbers by name; what a kill or damage made of others, lines and values, is left out."""
     path = Path(run_dir) / METRICS_FILE
     if not path.is_file():
         return
