@@ -157,7 +157,7 @@ class _Shapes(Interpreter):
     def run_node(self, n: Node) -> Any:
         if n.target in _OF_TENSORS:
             # Without values first: what a stranger's graph asks for is not computed before it is known to be small.
-            args, kwargs = torch.fx.node.map_aggregate(self.fetch_args_kwargs_from_env(n), self._as_meta)  # type: ignore[misc]
+            args, kwargs = torch.fx.node.map_aggregate(self.fetch_args_kwargs_from_env(n), self._as_meta)
             shape = n.target(*args, **kwargs).shape
             if shape.numel() > self._largest:
                 raise ValueError(f"{n.name} makes {tuple(shape)}, more numbers than anything in the network")

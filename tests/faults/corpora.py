@@ -282,7 +282,7 @@ def calibrations() -> list[bytes]:
         "[STEREO]\nBaseline=120\nTY=0\nTZ=0\nCV_HD=0\nRX_HD=0\nRZ_HD=0\n" + zed + zed.replace("LEFT", "RIGHT"),
         "700 0 320 0 700 240 0 0 1\n0.12\n",
         "image_width: 640\nimage_height: 480\nK1: " + _K + "\nK2: " + _K + "\nD1: [0, 0, 0, 0]\nD2: [0, 0, 0, 0]\n"
-        "R: [1, 0, 0, 0, 1, 0, 0, 0, 1]\nT: [-120, 0, 0]\ncamera_model: fisheye\n",
+        "R: [1, 0, 0, 0, 1, 0, 0, 0, 1]\nT: [-0.12, 0, 0]\ncamera_model: fisheye\n",
     )]  # fmt: skip
 
 
@@ -473,12 +473,12 @@ def tiffs() -> list[bytes]:
 
 
 def read_exif(data: bytes) -> Any:
-    from stereo_exp.geometry.formats.declared import declared_size
+    from stereo_exp.geometry.formats.declared import read_declared_size
     from stereo_exp.geometry.formats.exif import is_whole_jpeg, read_orientation
 
     assert 1 <= read_orientation(data) <= 8
     is_whole_jpeg(data)
-    size = declared_size(data)
+    size = read_declared_size(data)
     assert size is None or min(size) > 0
 
 

@@ -1,9 +1,8 @@
-"""The table of faults: `python tests/faults/table.py [--only KIND …] [--seconds 20]` tries every kind and tells what was
-lost.
+"""The table of faults: `python tests/faults/table.py [--only KIND …] [--seconds 20]` tries every kind of fault.
 
-Each kind is a group of tests of this folder and its neighbours, those that take long among them, run one after the other
+Each kind is a group of tests of this folder and its neighbours, those that take long among them, run one after another
 in a process of their own. Tried is how many tests ran, lost how many failed: a test fails where work is lost, something
-wrong is told, or a process stays behind. One line of JSON comes last.
+wrong is told, or a process stays behind. Of the fuzzer they are inputs and findings. One line of JSON comes last.
 """
 
 from __future__ import annotations

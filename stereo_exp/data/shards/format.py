@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import reduce
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import cv2
@@ -262,7 +262,8 @@ def decode_meta(data: bytes, source: object) -> dict[str, Any]:
     except ValueError:
         content = None
     kinds = {"left": str, "crc32": dict}
-    if not isinstance(content, dict) or any(not isinstance(content.get(k), t) for k, t in kinds.items()):
+    is_pair = isinstance(content, dict) and all(isinstance(content.get(k), t) for k, t in kinds.items())
+    if not is_pair or not PurePosixPath(content["left"]).name:
         raise DataError(
             source, f"{len(data)} bytes", "is not the JSON of a pair", "restore the shard, or pack it again"
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from stereo_exp.base import RESTORE_OR_SKIP, ArgumentError, DataError
+from stereo_exp.base import ArgumentError, DataError
 from stereo_exp.data.source import StereoSource
 from stereo_exp.geometry import StereoSample, check_disparity, check_views, read_pfm, read_rgb, zero_unknown
 
@@ -99,11 +99,8 @@ def read_pair_list(path: Path, render_pass: str = "finalpass") -> PairList:
 
 
 def pair_key(left: str) -> str:
-    """What a pair is called: its left image's path without the suffix. `DataError`: it names no file."""
-    path = PurePosixPath(left)
-    if path.name in ("", "..") or "\0" in left:
-        raise DataError("left", left, "is no name of an image", RESTORE_OR_SKIP)
-    return str(path.with_suffix(""))
+    """What a pair is called: the path of its left image, which has a name, without the suffix."""
+    return str(PurePosixPath(left).with_suffix(""))
 
 
 def _parse(text: str, path: Path, rewrite: bool) -> Iterator[Pair]:
@@ -120,7 +117,8 @@ def _parse(text: str, path: Path, rewrite: bool) -> Iterator[Pair]:
             )
         for field in fields:
             # A list from elsewhere must not reach outside the data set's folder.
-            if PurePosixPath(field).is_absolute() or ".." in PurePosixPath(field).parts:
+            place = PurePosixPath(field)
+            if place.is_absolute() or ".." in place.parts or not place.name or "\0" in field:
                 raise DataError(
                     f"{path} line {number}",
                     field,

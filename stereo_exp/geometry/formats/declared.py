@@ -21,7 +21,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 Size = tuple[int, int]
 
 
-def declared_size(data: bytes) -> Size | None:
+def read_declared_size(data: bytes) -> Size | None:
     """Height and width by the header of a PNG, JPEG, TIFF, BMP, WebP or PNM; None: of no such kind, or without one."""
     for magic, read in _READERS:
         if data.startswith(magic):
@@ -39,7 +39,7 @@ def check_declared(data: bytes, source: object, fix: str) -> bool:
     Raises:
         DataError: it names one that no image of a pair has.
     """
-    size = declared_size(data)
+    size = read_declared_size(data)
     if size is None:
         return False
     if size[0] * size[1] > MOST_PIXELS:

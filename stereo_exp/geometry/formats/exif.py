@@ -90,7 +90,8 @@ def tiff_numbers(block: bytes, tags: Collection[int]) -> dict[int, int]:
     def number(at: int, size: int) -> int:
         return int.from_bytes(block[at : at + size], sure)
 
-    first, found = number(4, 4), {}
+    first = number(4, 4)
+    found: dict[int, int] = {}
     for i in range(min(number(first, 2), 512)):
         entry = first + 2 + 12 * i
         if (tag := number(entry, 2)) in tags:
