@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -55,6 +56,10 @@ def _mask_records(folder: Path) -> None:
 
 def main() -> None:
     """Compose the config from the command line and run the job, or the jobs of a sweep."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A letter that the terminal has not is no reason to lose a report.
+            stream.reconfigure(errors="replace")
     if is_asked_for(sys.argv[1:]):
         with exit_on_user_error():
             import_plugins(sys.argv[1:])

@@ -57,7 +57,10 @@ TAKEN = ("min/dollar.csv",)
 """Broke something behind the parser, which takes them."""
 _CALIB = "tests/camera/test_reported_calibrations.py::test_of_cameras_as_they_are"
 REPORTED = {
-    "ascii-output": ("the report is printed whatever the terminal can show", "open"),
+    "ascii-output": (
+        "printed as far as the terminal can show it",
+        "tests/faults/test_cases.py::test_a_terminal_that_knows_few_letters",
+    ),
     "calib-bom": ("read, whatever mark", "tests/camera/test_reported_calibrations.py::test_of_rectified_images"),
     "calib-fisheye": ("rectified as a fisheye", _CALIB),
     "calib-mm": ("the unit is asked for", "tests/camera/test_reported_calibrations.py::test_without_a_right_answer"),
@@ -90,7 +93,10 @@ REPORTED = {
     "long-name": ("one line, 2", "tests/faults/test_cases.py::test_a_name_of_too_many_letters"),
     "paths": ("a folder stays what it is called", "tests/faults/test_cases.py::test_a_folder_that_looks_like_a_number"),
     "pfm-trailing": ("one line, 2", "tests/faults/test_cases.py::test_a_pfm_with_something_else_in_it"),
-    "root-special": ("the store lies below the root", "open"),
+    "root-special": (
+        "the store lies below the root",
+        "tests/faults/test_tracking.py::test_a_store_in_a_folder_of_any_name",
+    ),
     "runtime-cli": ("one line, 2", "tests/runtime/test_runtime_alone.py::test_command_line_errors"),
     "same-view-twice": ("one line, 2", "tests/frames/test_matching_names.py::test_one_view_twice"),
     "shm-small": ("named, and ended", "tests/faults/test_stalled.py::test_a_stopped_worker_is_named_and_ends_the_run"),

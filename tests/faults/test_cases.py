@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cases import BROKEN, FOLDER, FUZZED, REPORTED, TAKEN, broken_files
+from command_line import command
 from corpora import PARSERS, picture
 from fuzz import judge, mutate
 from in_process import run_in_process
@@ -153,6 +155,15 @@ def test_a_name_of_too_many_letters(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     line = run_in_process("task=infer", "tracker=none", f"infer.left={'x' * 300}", "infer.right=r.png").error_line
     assert "cannot be a file's name" in line
+
+
+def test_a_terminal_that_knows_few_letters(tmp_path: Path) -> None:
+    script = (
+        "import sys; from stereo_exp.__main__ import main; sys.argv[1:] = ['--help']; main(); print('│ 1.5 px ·')"
+    )
+    outcome = command(sys.executable, "-c", script, cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert outcome.code == 0, outcome.err
+    assert "1.5 px" in outcome.out
 
 
 # The fuzzer itself.

@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,8 +145,9 @@ class Store:
         database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{database}.lock", timeout=_START_SECONDS):
             _check_schema(database)
-            made = self._make(tracking_uri=self.uri)
-            made.search_experiments(max_results=1)
+            with _quoted(database) as path:
+                made = self._make(tracking_uri=f"sqlite:///{path}")
+                made.search_experiments(max_results=1)
             return made
 
     def begin(self, context: RunContext) -> str:
@@ -300,6 +301,21 @@ def _tags(context: RunContext) -> dict[str, str]:
         "stereo_exp.run_dir": str(context.dir),
         "stereo_exp.overrides": mask(" ".join(context.overrides)),
     }
+
+
+@contextmanager
+def _quoted(database: Path) -> Iterator[str]:
+    """A database file as SQLAlchemy reads it out of a URI: a folder may be called `a%20b` or `who?`.
+
+    MLflow makes the folder by the quoted name, which nobody needs.
+    """
+    quoted = str(database).replace("%", "%25").replace("?", "%3F")
+    stray = Path(quoted).parent
+    is_new = not stray.exists()
+    yield quoted
+    if is_new:
+        with suppress(OSError):
+            stray.rmdir()
 
 
 def _flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
