@@ -96,6 +96,14 @@ def tests_long(session: nox.Session) -> None:
     session.run("pytest", "-m", "long", *session.posargs)
 
 
+@nox.session
+def faults(session: nox.Session) -> None:
+    """The table of faults: kills, disk, damage, signals, workers, tracking, shards, replay, power, fuzz, load; takes an
+    hour."""
+    install(session)
+    session.run("python", "tests/faults/table.py", *session.posargs)
+
+
 @nox.session(python=["3.11", "3.12", "3.13"], reuse_venv=False)
 def light(session: nox.Session) -> None:
     """`pip install .` alone, at the newest versions that setup.cfg allows; predicts a pair from a foreign folder."""

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf.errors import OmegaConfBaseException
 
-from stereo_exp.base import UserError, exit_on_user_error
-from stereo_exp.config import bind, conf_dir, from_hydra, help_text, import_plugins, is_asked_for, load_plugins
+from stereo_exp.base import UserError, exit_on_user_error, mask_file
+from stereo_exp.config import (
+    bind,
+    conf_dir,
+    from_hydra,
+    help_text,
+    import_plugins,
+    is_asked_for,
+    keep_numbers_as_typed,
+    load_plugins,
+)
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -22,18 +35,31 @@ def job(config: DictConfig) -> float | None:
     global _started
     _started = True
     with exit_on_user_error():
-        root = bind(config)
         from hydra.core.hydra_config import HydraConfig
 
-        from stereo_exp.suite import RunContext, dispatch, tell_folder
+        hydra = HydraConfig.get()
+        _mask_records(Path(hydra.runtime.output_dir))
+        root = bind(config)
+        from stereo_exp.suite import RunContext, check_sources, dispatch, tell_folder
 
-        context = RunContext.of_job(root, HydraConfig.get())
+        check_sources(root, hydra.overrides.task)
+        context = RunContext.of_job(root, hydra)
         tell_folder(context.dir)
         return dispatch(context).get("epe")
 
 
+def _mask_records(folder: Path) -> None:
+    """Hydra has left its own records of a job, and of the sweep above it, when the job begins."""
+    for path in (*folder.glob(".hydra/*.yaml"), folder.parent / "multirun.yaml"):
+        mask_file(path)
+
+
 def main() -> None:
     """Compose the config from the command line and run the job, or the jobs of a sweep."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A letter that the terminal has not is no reason to lose a report.
+            stream.reconfigure(errors="replace")
     if is_asked_for(sys.argv[1:]):
         with exit_on_user_error():
             import_plugins(sys.argv[1:])
@@ -53,7 +79,8 @@ def main() -> None:
     with exit_on_user_error():
         load_plugins(sys.argv[1:])
         try:
-            hydra.main(config_path=str(conf_dir()), config_name="config", **version_base)(job)()
+            with _replaying():
+                hydra.main(config_path=str(conf_dir()), config_name="config", **version_base)(job)()
         except (HydraException, OmegaConfBaseException) as error:
             if wants_traceback:
                 raise
@@ -69,6 +96,22 @@ def main() -> None:
             if wants_traceback or not str(error).startswith("Config group override"):
                 raise
             raise from_hydra(error, sys.argv[1:]) from None
+
+
+@contextmanager
+def _replaying() -> Iterator[None]:
+    """Hydra reads the process's arguments: in here they are as it is to read them, with those of a run to replay."""
+    typed = sys.argv
+    sys.argv = [typed[0], *keep_numbers_as_typed(typed[1:])]
+    if any(each.startswith(("-", "replay=", "+replay=")) for each in typed[1:]):
+        from stereo_exp.suite import prepare_replay, refuse_foreign_config
+
+        refuse_foreign_config(typed[1:])
+        sys.argv = [typed[0], *prepare_replay(sys.argv[1:])]
+    try:
+        yield
+    finally:
+        sys.argv = typed
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 from .constants import MAX_SCALE, USUAL_SIZE, VERSION
+from .documents import parse_json, parse_yaml
 from .errors import (
     EXIT_CHECK_FAILED,
     EXIT_USER_ERROR,
@@ -10,7 +11,17 @@ from .errors import (
     exit_on_user_error,
     tell_missing_extras,
 )
-from .files import copy_file, previous_generation, replacing, write_bytes, write_generation, write_text
+from .files import (
+    copy_file,
+    create_beside,
+    open_anew,
+    previous_generation,
+    replacing,
+    write_bytes,
+    write_generation,
+    write_text,
+)
+from .masking import MASK, MaskingFormatter, mask, mask_all, mask_file
 from .process import Terminated, die_with_parent, find_stopped, follow_parent, hear_signals, hold_signals
 from .progress import Meter
 from .registry import GROUPS, NOT_BUILT_FROM, PLUGINS, Group, Option, arguments, build, declare, group, option, outside
@@ -19,6 +30,7 @@ __all__ = [
     "EXIT_CHECK_FAILED",
     "EXIT_USER_ERROR",
     "GROUPS",
+    "MASK",
     "MAX_SCALE",
     "NOT_BUILT_FROM",
     "PLUGINS",
@@ -29,6 +41,7 @@ __all__ = [
     "CheckpointError",
     "DataError",
     "Group",
+    "MaskingFormatter",
     "Meter",
     "Option",
     "Terminated",
@@ -36,6 +49,7 @@ __all__ = [
     "arguments",
     "build",
     "copy_file",
+    "create_beside",
     "declare",
     "die_with_parent",
     "exit_on_user_error",
@@ -44,8 +58,14 @@ __all__ = [
     "group",
     "hear_signals",
     "hold_signals",
+    "mask",
+    "mask_all",
+    "mask_file",
+    "open_anew",
     "option",
     "outside",
+    "parse_json",
+    "parse_yaml",
     "previous_generation",
     "replacing",
     "tell_missing_extras",

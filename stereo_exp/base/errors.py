@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
+from stereo_exp.base.masking import mask
 from stereo_exp.base.process import Terminated, hear_signals
 
 EXIT_USER_ERROR = 2
@@ -112,7 +113,7 @@ def tell_missing_extras() -> Iterator[None]:
 
 
 def _one_line(value: object, limit: int | None = _MAX_VALUE_CHARS) -> str:
-    text = " ".join(str(value).split())
+    text = mask(" ".join(str(value).split()))
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
     return text

@@ -10,6 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def create_beside(path: Path, suffix: str = ".tmp") -> Path:
+    """An empty file beside `path`, of a name that nobody can guess; made, not opened: a link that lies there already is
+    never followed."""
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}{suffix}")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return temporary
+
+
+def open_anew(path: Path) -> int:
+    """A descriptor to write a file of this very name with; whatever had the name, a link too, loses it."""
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+
+
 @contextmanager
 def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes when not.
@@ -21,9 +35,7 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
     path = Path(path)
     is_new = not path.parent.is_dir()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
-    # A name that nobody can guess, made and not opened: a link that lies there already is never followed.
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    temporary = create_beside(path)
     try:
         yield temporary
         if durable:
@@ -73,7 +85,7 @@ def previous_generation(path: Path) -> Path:
 
 def _keep(path: Path, kept: Path) -> None:
     """Give a file a second name; where the file system knows no such thing, only that one."""
-    second = _beside(kept)
+    second = path.with_name(f".{kept.name[:100]}.{secrets.token_hex(8)}.tmp")
     try:
         second.hardlink_to(path)
     except OSError:
@@ -83,10 +95,6 @@ def _keep(path: Path, kept: Path) -> None:
         second.replace(kept)
     finally:
         second.unlink(missing_ok=True)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.tmp")
 
 
 def _sync(path: Path) -> None:

@@ -1,14 +1,15 @@
-from .binding import MissingPlugin, Network, at_place, bind, bind_network, register
-from .choices import conf_dir
+from .binding import MissingPlugin, Network, at_place, bind, bind_network, list_chosen_nodes, register
+from .choices import USER_FOLDERS, Choices, conf_dir
 from .dataset import Dataset, Eth3d, Kitti2012, Middlebury, Mix, Motorcycle, Pairs, Rendered, SceneFlow, Scenes, Shapes
 from .deploy import MAX_OPT, Align, Bench, Device, Engine, Export
+from .grammar import assign, keep_numbers_as_typed, quote
 from .help import help_text, is_asked_for
 from .infer import Infer, Temporal
 from .marks import NETWORK, RUN, TASK, facts, first_difference, keys_of, narrows
 from .messages import from_hydra
 from .model import Model, widen
 from .parts import NUM_STAGES, STRIDES, Aggregation, Backbone, Neck, Readout, Upsampling, Volume
-from .plugins import import_plugins, load_again, load_plugins
+from .plugins import import_plugins, load_again, load_plugins, read_values
 from .quant import CalibScheme, IntScheme, Observer, QatScheme, Quant, Target
 from .rules import at_least, positive
 from .schema import FURTHEST_STAGE, STAGES, TASKS, Eval, Root
@@ -24,11 +25,13 @@ __all__ = [
     "STRIDES",
     "TASK",
     "TASKS",
+    "USER_FOLDERS",
     "Aggregation",
     "Align",
     "Backbone",
     "Bench",
     "CalibScheme",
+    "Choices",
     "Dataset",
     "Device",
     "Engine",
@@ -63,6 +66,7 @@ __all__ = [
     "Tracker",
     "Upsampling",
     "Volume",
+    "assign",
     "at_least",
     "at_place",
     "bind",
@@ -74,11 +78,15 @@ __all__ = [
     "help_text",
     "import_plugins",
     "is_asked_for",
+    "keep_numbers_as_typed",
     "keys_of",
+    "list_chosen_nodes",
     "load_again",
     "load_plugins",
     "narrows",
     "positive",
+    "quote",
+    "read_values",
     "register",
     "widen",
 ]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stereo_exp.base import GROUPS, PLUGINS, ArgumentError, DataError, Group, Option, UserError, group
@@ -117,7 +117,8 @@ def _name_at(config: Any, node: str) -> Any:
 
 def _plugins_of(config: DictConfig | Mapping[str, Any]) -> list[str]:
     """The packages that a config names and that nobody loaded here; only ever told, never imported."""
-    named = config.get("plugins") or []
+    named = config.get("plugins")
+    named = named if isinstance(named, list | ListConfig) else []
     names = [each for each in named if isinstance(each, str) and _MODULE.fullmatch(each)]
     return [each for each in names if each not in PLUGINS and each not in sys.modules]
 

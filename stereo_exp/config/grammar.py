@@ -10,6 +10,7 @@ from stereo_exp.base import UserError
 
 _PLAIN = re.compile(r"[A-Za-z0-9_/\\+.$%*@?|: -]")
 """What a value may hold without quotes."""
+_UNDERSCORED = re.compile(r"\A([^=-][^=]*)=(-?\d[\d_]*_[\d_.eE]*)\Z")
 _SPECIAL_IN_DOUBLE_QUOTES = re.compile(r'["$`!]|\\\\')
 
 
@@ -22,6 +23,14 @@ def explain_argument(arguments: Iterable[str]) -> UserError | None:
     return None
 
 
+def keep_numbers_as_typed(arguments: Sequence[str]) -> list[str]:
+    """Arguments as Hydra is to read them: `root=2024_01_05` is a folder, and not the number 20240105.
+
+    A key that wants a number takes the text as well.
+    """
+    return [_UNDERSCORED.sub(r"\1='\2'", argument) for argument in arguments]
+
+
 def explain_several(argument: str) -> UserError:
     """Of `key=a,b`, which without `-m` may mean three things."""
     key, _, value = argument.partition("=")
@@ -29,11 +38,16 @@ def explain_several(argument: str) -> UserError:
     return UserError(key, value, "commas can mean three things", fix)
 
 
-def quote(key: str, value: str) -> str:
-    """An argument as a shell takes it, so that Hydra reads the value as one text."""
+def assign(key: str, value: str) -> str:
+    """An override that gives a key one text, whatever stands in it."""
     # Hydra wants backslashes doubled only before a quote, and at the end.
     escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
-    argument = f"{key}='{escaped}'"
+    return f"{key}='{escaped}'"
+
+
+def quote(key: str, value: str) -> str:
+    """An argument as a shell takes it, so that Hydra reads the value as one text."""
+    argument = assign(key, value)
     return f'"{argument}"' if not _SPECIAL_IN_DOUBLE_QUOTES.search(argument) else shlex.quote(argument)
 
 

@@ -28,6 +28,7 @@ RENAMED = {
 }
 """Keys of earlier versions -> what is typed now; CHANGELOG.md lists them too."""
 _MOST_PLACES = 3
+_WORD = re.compile(r"[\w-]{1,60}")
 _LIST_KEYS = "list the keys with: python -m stereo_exp --cfg job"
 _UNKNOWN_OPTION = re.compile(r"Could not find '([^']+)'\s*Available options in '([^']+)':\s*?\n((?:[ \t]+\S+\s*?\n)*)")
 _NO_SCHEMA = re.compile(r"Could not load 'schema/([^']+)/([^/']+)'")
@@ -130,7 +131,8 @@ def _fields(schema: type) -> set[str]:
 def _find_elsewhere(leaf: str, node: object, given: str | None) -> list[str]:
     """Where a key stands that was typed without its group, or a group without the one above; three at most."""
     value = "VALUE" if given is None else given
-    groups = sorted(str(path.relative_to(conf_dir())) for path in conf_dir().rglob(leaf) if path.is_dir())
+    places = conf_dir().rglob(leaf) if _WORD.fullmatch(leaf) else ()
+    groups = sorted(str(path.relative_to(conf_dir())) for path in places if path.is_dir())
     if groups:
         return [f"{group}={value}" for group in groups[:_MOST_PLACES]]
     root = node._get_root() if isinstance(node, Container) else None

@@ -119,7 +119,7 @@ def _check_files(folder: Path) -> None:
 def _named(arguments: Iterable[str]) -> Iterator[str]:
     """The modules of every `plugins=` among the arguments, of all jobs of a sweep."""
     for text in _texts(arguments, _KEY):
-        for value in _values(text):
+        for value in read_values(text):
             if not isinstance(value, list):
                 fix = f"try {_KEY}=[{value}]" if isinstance(value, str) else f"try {_KEY}=[my_package]"
                 raise UserError(_KEY, value, "must be a list of packages", fix)
@@ -136,7 +136,7 @@ def _user_folders(arguments: Sequence[str]) -> list[Path]:
     found: list[Any] = [b for a, b in pairwise(arguments) if a in flags]
     found += [a.partition("=")[2] for a in arguments if a.startswith("--config-dir=")]
     for text in _texts(arguments, "hydra.searchpath"):
-        for value in _values(text):
+        for value in read_values(text):
             found += value if isinstance(value, list) else []
     return [Path(str(each).removeprefix("file://")) for each in found if not str(each).startswith("pkg://")]
 
@@ -148,7 +148,7 @@ def _texts(arguments: Iterable[str], key: str) -> Iterator[str]:
             yield text
 
 
-def _values(text: str) -> list[Any]:
+def read_values(text: str) -> list[Any]:
     """What an override gives, in each job of a sweep. What cannot be parsed gives nothing: Hydra tells of it."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import Transformer

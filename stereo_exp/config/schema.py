@@ -87,6 +87,9 @@ class Root:
     no run of the default name is there yet; `infer` takes the release unless a name is given, too."""
     overwrite: bool = makes(TASK, default=False)
     """Let `infer.out=` and exports write over files that another run, or somebody else, left in their folder."""
+    allow_pipe: bool = makes(TASK, default=False)
+    """Use a `pipe:` command or a URL that comes out of a file: of the run that `replay=` names, or of `--config-dir`.
+    Only the command line can say so."""
     plugins: list[str] = field(default_factory=list)
     """Packages of one's own that declare options, imported before anything is composed. Only the command line loads
     them; in a file they say what to load."""

@@ -20,8 +20,10 @@ from .drawing.scales import (
 )
 from .epipolar import pair_geometry, require_views, to_grey
 from .example import example_pair
+from .formats.declared import MOST_PIXELS
 from .formats.disparity import encode_disparity_png, read_disparity, read_disparity_png, read_grey
 from .formats.image import decode_rgb, encode_png, png_size, read_rgb
+from .formats.npy import parse_npy
 from .formats.pfm import decode_pfm, encode_pfm, read_pfm
 from .frames.base import Frames, LeftOut
 from .frames.live import LiveFrames
@@ -52,6 +54,7 @@ __all__ = [
     "ERROR",
     "ERROR_MAP",
     "MM_PER_M",
+    "MOST_PIXELS",
     "PNG_SCALE",
     "UNKNOWN",
     "Board",
@@ -113,6 +116,7 @@ __all__ = [
     "opencv_matcher",
     "pad_edges",
     "pair_geometry",
+    "parse_npy",
     "periodic_share",
     "png_size",
     "points_in_metres",

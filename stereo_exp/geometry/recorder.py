@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from stereo_exp.base import UserError
+from stereo_exp.base import UserError, open_anew
 from stereo_exp.geometry.drawing.colours import color_map
 from stereo_exp.geometry.drawing.scales import CONFIDENCE, Scale
 from stereo_exp.geometry.pair import Calibration
@@ -43,7 +44,7 @@ class Recorder:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # What Rerun itself cannot open is not told by an exception.
-            path.write_bytes(b"")
+            os.close(open_anew(path))
         except OSError as error:
             raise UserError(path, None, f"cannot be written ({error.strerror})", "give another folder") from None
         self._stream.save(path)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -46,6 +47,10 @@ class Sizing:
     """Enlarging by more brings nothing but time, 1 to 8."""
 
     def __post_init__(self) -> None:
+        for name in ("pixels", "least", "most"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise ValueError(f"{name} is {value!r:.40}, must be a number")
         if not self.pixels >= 1:
             raise ValueError(f"pixels is {self.pixels}, must be at least 1")
         if not self.least >= 1:

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from stereo_exp.base import CheckpointError, previous_generation, write_bytes, write_generation
+from stereo_exp.base import CheckpointError, parse_json, previous_generation, write_bytes, write_generation
 from stereo_exp.geometry import Sizing
 from stereo_exp.model.former import rename, rename_tensors, update
 
@@ -177,11 +177,11 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
             "use one that stereo_exp wrote",
         )
     try:
-        meta = json.loads(metadata["json"])
+        meta = parse_json(metadata["json"])
         missing = [key for key, kind in _META_KEYS.items() if not isinstance(meta[key], kind)]
     except KeyError as error:
         missing = [str(error.args[0])]
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError):
         missing = ["readable JSON"]
     if missing:
         raise CheckpointError(path, None, f"its header lacks {', '.join(missing)}", _older(path))

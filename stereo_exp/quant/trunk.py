@@ -40,6 +40,11 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
 _NAMES = {op: name for name, op in _OPERATORS.items()}
 
 Rows = list[list[Any]]
+# What bounds a graph out of a file. Ours have 0.8 nodes for each module and parameter, rows of 19 values, and tensors
+# half as large again as the largest between the layers.
+_NODES_PER_LAYER, _MOST_ARGUMENTS, _LARGEST_SIZE = 8, 256, 1 << 20
+_ROOM = 4
+_OPEN_ENDS = (2**63 - 1, -(2**63))
 
 
 def describe(trunk: GraphModule) -> Rows:
@@ -84,6 +89,7 @@ def rebuild(rows: Any, module: nn.Module, example: tuple[Tensor, ...]) -> GraphM
     nodes: dict[str, Node] = {}
     submodules = dict(module.named_modules())
     try:
+        _check_rows(rows, module)
         for name, kind, *rest in rows:
             if name in nodes or not isinstance(name, str) or not name.isidentifier():
                 raise ValueError(f"node {name!r} twice, or no name")
@@ -98,7 +104,8 @@ def rebuild(rows: Any, module: nn.Module, example: tuple[Tensor, ...]) -> GraphM
         graph.lint()
         trunk = GraphModule(module, graph)
         with torch.no_grad():
-            for found, wanted in zip(_Shapes(trunk).run(*example), module(*example), strict=True):
+            wanted_maps, largest = _count_numbers(module, example)
+            for found, wanted in zip(_Shapes(trunk, largest).run(*example), wanted_maps, strict=True):
                 torch.testing.assert_close(found, wanted)
     except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, AssertionError) as error:
         # Whatever a stranger wrote, it is one thing: not a graph of this network.
@@ -144,18 +151,64 @@ class _Shapes(Interpreter):
     On a small example the operators themselves find the shapes three times as fast as FakeTensorMode.
     """
 
-    def __init__(self, trunk: GraphModule) -> None:
+    def __init__(self, trunk: GraphModule, largest: int) -> None:
         super().__init__(trunk)
-        self._mode = FakeTensorMode()
+        self._mode, self._largest = FakeTensorMode(), largest
 
     def run_node(self, n: Node) -> Any:
+        if n.target in _OF_TENSORS:
+            # Without values first: what a stranger's graph asks for is not computed before it is known to be small.
+            args, kwargs = torch.fx.node.map_aggregate(self.fetch_args_kwargs_from_env(n), self._as_meta)
+            shape = n.target(*args, **kwargs).shape
+            if shape.numel() > self._largest:
+                raise ValueError(f"{n.name} makes {tuple(shape)}, more numbers than anything in the network")
         result = super().run_node(n)
+        if isinstance(result, int) and abs(result) > _LARGEST_SIZE:
+            raise ValueError(f"{n.name} makes a size of {result}")
         if isinstance(result, Tensor):
             with self._mode:
                 n.meta["val"] = torch.empty(result.shape, dtype=result.dtype)
         elif n.op != "output":
             n.meta["val"] = result
         return result
+
+    @staticmethod
+    def _as_meta(value: Any) -> Any:
+        return value.to("meta") if isinstance(value, Tensor) else value
+
+
+def _check_rows(rows: Any, module: nn.Module) -> None:
+    """A graph has some nodes for each layer, and each node few arguments: a stranger's list of millions is not read."""
+    layers = sum(1 for _ in module.modules()) + sum(1 for _ in module.parameters())
+    if not isinstance(rows, list) or not len(rows) <= _NODES_PER_LAYER * layers:
+        raise ValueError(f"not a list of at most {_NODES_PER_LAYER * layers} rows")
+    for row in rows:
+        waiting, count = [row], 0
+        while waiting:
+            each = waiting.pop()
+            count += 1
+            waiting += each if isinstance(each, list) else []
+            if count > _MOST_ARGUMENTS or (type(each) is int and abs(each) > _LARGEST_SIZE and each not in _OPEN_ENDS):
+                raise ValueError("a row of more, or larger, arguments than any operator takes")
+
+
+def _count_numbers(module: nn.Module, example: tuple[Tensor, ...]) -> tuple[Any, int]:
+    """What a network computes of an example, and the numbers of its largest tensor on the way, with some room: a graph
+    cuts a layer into operators that may be wider than what the layer gives."""
+    largest = max(each.numel() for each in example)
+
+    def look(_: nn.Module, given: Any, result: Any) -> None:
+        nonlocal largest
+        for each in (*given, *(result if isinstance(result, tuple | list) else (result,))):
+            if isinstance(each, Tensor):
+                largest = max(largest, each.numel())
+
+    handles = [each.register_forward_hook(look) for each in module.modules()]
+    try:
+        return module(*example), _ROOM * largest
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 # BatchNorm into the convolution before it, for good.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
-from stereo_exp.base import ArgumentError, UserError
+from stereo_exp.base import ArgumentError, UserError, mask_all, parse_json
 from stereo_exp.geometry import Sizing
 
 FORMAT = "stereo_exp.compiled/1"
@@ -21,6 +22,15 @@ FORMS = {
     ALIGN: "the trunk with every quantised activation as one more output, as integers",
 }
 _FIX = "compile again, or copy the folder again"
+_TYPES = {
+    "str": ("str",),
+    "int": ("int",),
+    "float": ("float", "int"),
+    "str | None": ("str", "NoneType"),
+    "float | None": ("float", "int", "NoneType"),
+}
+_LARGEST = 1 << 20
+Entry = TypeVar("Entry")
 _FORMER_MULTIPLE = 32
 """Px. Folders from before `multiple` was written down hold StereoNetPlus, whose it is."""
 
@@ -133,7 +143,7 @@ class Manifest:
         facts["engines"] = {
             e: {f: _dense(entry) for f, entry in forms.items()} for e, forms in facts["engines"].items()
         }
-        return json.dumps({"format": FORMAT, **facts}, indent=1) + "\n"
+        return json.dumps(mask_all({"format": FORMAT, **facts}), indent=1) + "\n"
 
 
 def read_manifest(folder: Path | str, check_files: bool = True) -> Manifest:
@@ -148,7 +158,7 @@ def read_manifest(folder: Path | str, check_files: bool = True) -> Manifest:
     """
     path = _locate(Path(folder))
     try:
-        facts = json.loads(path.read_text())
+        facts = parse_json(path.read_bytes())
     except OSError as error:
         fix = "give the folder that was compiled"
         raise UserError(path, None, f"cannot be read ({error.strerror})", fix) from None
@@ -159,7 +169,7 @@ def read_manifest(folder: Path | str, check_files: bool = True) -> Manifest:
         raise UserError(path, found, f"is not of the format {FORMAT}", _FIX)
     try:
         manifest = _from_json(facts, path.parent)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise UserError(path, None, f"is not a whole manifest ({error})", _FIX) from None
     if check_files:
         for forms in manifest.engines.values():
@@ -202,19 +212,48 @@ def _locate(path: Path) -> Path:
 def _from_json(facts: Mapping[str, Any], folder: Path) -> Manifest:
     known = {f.name for f in fields(Manifest)}
     values: dict[str, Any] = {k: v for k, v in facts.items() if k in known}
-    values["model"] = ModelEntry(**facts["model"])
-    values["size"] = None if facts["size"] is None else (int(facts["size"][0]), int(facts["size"][1]))
+    values["model"] = _typed(ModelEntry, facts["model"])
+    values["size"] = None if facts["size"] is None else tuple(map(_natural, facts["size"]))
+    values["batch"] = None if facts["batch"] is None else _natural(facts["batch"])
     values["engines"] = {e: {f: _entry(entry) for f, entry in forms.items()} for e, forms in facts["engines"].items()}
-    values["tensors"] = tuple(TensorEntry(**t) for t in facts["tensors"])
+    values["tensors"] = tuple(_typed(TensorEntry, t) for t in facts["tensors"])
     values["input"] = InputEntry(**{**facts["input"], "names": tuple(facts["input"]["names"])})
     values["outputs"] = tuple(facts["outputs"])
-    values["multiple"] = int(facts.get("multiple", _FORMER_MULTIPLE))
+    values["multiple"] = _natural(facts.get("multiple", _FORMER_MULTIPLE))
     values["sizing"] = Sizing(**facts.get("sizing", {}))
-    return Manifest(**{**values, "folder": folder})
+    found = Manifest(**{**values, "folder": folder})
+    texts = (*found.outputs, *found.input.names, *found.versions.items(), *found.engines, found.created)
+    if not all(isinstance(each, str | tuple) for each in texts) or type(found.opt) is not int:
+        raise ValueError("a text is none")
+    if found.size is not None and (len(found.size) != 2 or any(side % found.multiple for side in found.size)):
+        raise ValueError(f"size {found.size} is not one of multiples of {found.multiple}")
+    if not all(0 < tensor.scale < math.inf for tensor in found.tensors):
+        raise ValueError("a scale is not above 0")
+    return found
+
+
+def _typed(schema: type[Entry], facts: Mapping[str, Any]) -> Entry:
+    """An entry whose values have the types that it says; a whole number will do for a float."""
+    entry = schema(**facts)
+    for each in fields(entry):  # type: ignore[arg-type]
+        value = getattr(entry, each.name)
+        if type(value).__name__ not in _TYPES[str(each.type)]:
+            raise TypeError(f"{each.name} is {type(value).__name__}")
+    return entry
+
+
+def _natural(value: Any) -> int:
+    """A whole number from 1 on that is no size of anything too large."""
+    if type(value) is not int or not 0 < value <= _LARGEST:
+        raise ValueError(f"{value!r:.40} is no size")
+    return value
 
 
 def _entry(facts: Mapping[str, Any]) -> FileEntry:
     weights = facts.get("weights")
+    path = PurePosixPath(facts["path"])
+    if path.is_absolute() or ".." in path.parts or not path.name or "\0" in str(path):
+        raise ValueError(f"{path} lies outside of it")
     return FileEntry(str(facts["path"]), str(facts["sha256"]), None if weights is None else _entry(weights))
 
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from stereo_exp.base import ArgumentError, UserError, follow_parent, write_bytes, write_text
+from stereo_exp.base import ArgumentError, UserError, follow_parent, parse_json, write_bytes, write_text
 from stereo_exp.geometry import encode_pfm, encode_png
 from stereo_exp.shapes.blocks import (
     ALL_KINDS,
@@ -233,7 +233,7 @@ def _claim(out: Path, parameters: Parameters) -> None:
     path, wanted = out / PARAMETERS, parameters.record()
     if path.exists():
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = parse_json(path.read_bytes())
         except ValueError:
             found = None
         if not isinstance(found, dict):

@@ -5,6 +5,7 @@ from .networks import Predictor
 from .restore import count_costs, restore_model
 from .runs.context import RunContext
 from .runs.process import Process
+from .runs.replay import check_sources, prepare_replay, refuse_foreign_config
 from .runs.report import tell_folder
 from .tasks import dispatch
 from .track.base import Tracker, read_metrics
@@ -21,6 +22,7 @@ __all__ = [
     "build_loss",
     "build_network",
     "build_optimizer",
+    "check_sources",
     "choose",
     "compose",
     "count_costs",
@@ -29,8 +31,10 @@ __all__ = [
     "load",
     "open_dataset",
     "open_split",
+    "prepare_replay",
     "quantize_network",
     "read_metrics",
+    "refuse_foreign_config",
     "restore_model",
     "run",
     "tell_folder",

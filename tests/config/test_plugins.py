@@ -253,12 +253,12 @@ def strangers_run(package: Callable[..., Path], tmp_path: Path) -> Path:
         ["task=eval", "checkpoint=run/checkpoints/best.safetensors"],
         ["init_from=run/checkpoints/best.safetensors"],
         ["train.resume=run"],
-        ["--config-path=RUN", "--config-name=config"],
+        ["replay=RUN"],
     ],
     ids=lambda each: " ".join(each),
 )
 def test_what_only_a_file_names_is_not_imported(strangers_run: Path, cli: Cli, arguments: list[str]) -> None:
-    presets = [] if arguments[0].startswith("--") else ["experiment=smoke", "tracker=none"]
+    presets = [] if arguments == ["replay=RUN"] else ["experiment=smoke", "tracker=none"]
     outcome = cli(*presets, *(each.replace("RUN", str(strangers_run)) for each in arguments))
     assert outcome.error_line.endswith("add plugins=[mine] if you trust it")
     assert "model/backbone=mine" in outcome.error_line

@@ -133,6 +133,15 @@ def log_steps(tracker: Any, steps: range) -> float:
 STEPS = [(step, float(step)) for step in range(9)]
 
 
+@pytest.mark.parametrize("name", ["a%20b", "who?", "a#b"])
+def test_a_store_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    from stereo_exp.suite.track.mlflow import Store
+
+    assert Store(f"sqlite:///{tmp_path}/{name}/mlflow.db")._client.search_experiments(max_results=1)
+    assert {path.name for path in tmp_path.iterdir()} == {name}
+    assert (tmp_path / name / "mlflow.db").is_file()
+
+
 @pytest.mark.long
 def test_a_store_that_is_locked_and_let_go(tracked: RunContext, store: Path, caplog: pytest.LogCaptureFixture) -> None:
     with open_tracker(tracked) as tracker:

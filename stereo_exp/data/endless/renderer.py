@@ -1,4 +1,5 @@
-"""The process that makes the shards of an endless set: `python -m stereo_exp.data.endless.renderer FOLDER PARENT GB`.
+"""The process that makes the shards of an endless set: `python -m stereo_exp.data.endless.renderer FOLDER PARENT GB
+MAKER`.
 
 It runs at the lowest priority, makes what readers wait for, then what they will need, and deletes what nobody does. It
 ends with the process that started it, and when nobody reads.
@@ -6,7 +7,6 @@ ends with the process that started it, and when nobody reads.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -20,7 +20,7 @@ from typing import Any
 
 import cv2
 
-from stereo_exp.base import UserError, die_with_parent
+from stereo_exp.base import UserError, die_with_parent, parse_json
 from stereo_exp.data.endless.shelf import MAKER, Needs, Shelf
 from stereo_exp.data.shards.write import write_samples
 from stereo_exp.geometry import StereoSample
@@ -38,7 +38,7 @@ _SPARE_BYTES = 1 << 28
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve the readers of FOLDER with at most GB of shards, while PARENT lives."""
+    """Serve the readers of FOLDER with at most GB of shards that MAKER makes, while PARENT lives."""
     folder, parent, limit_gb = Path(arguments[0]), int(arguments[1]), float(arguments[2])
     die_with_parent(parent)
     os.nice(19)
@@ -50,8 +50,8 @@ def main(arguments: Sequence[str]) -> None:
         return
     shelf.clean()
     try:
-        content = json.loads((folder / MAKER).read_bytes())
-        module, _, attribute = content["maker"].partition(":")
+        content = parse_json((folder / MAKER).read_bytes())
+        module, _, attribute = arguments[3].partition(":")
         maker: Maker = getattr(import_module(module), attribute)
         limit, codec = int(limit_gb * _GB), content.get("codec", "png")
         Renderer(shelf, maker, content["parameters"], content["samples"], limit, codec).serve()

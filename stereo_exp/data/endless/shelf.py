@@ -13,6 +13,7 @@ their process, however that ends. What one reader needs no other's renderer dele
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from stereo_exp.base import write_text
+from stereo_exp.base import UserError, open_anew, write_text
 
 _SHARD, _SUFFIX = "shard-", ".tar"
 # So long a renderer may take from its start until it has its lock.
@@ -181,7 +182,7 @@ class Shelf:
 
     def announce_start(self) -> None:
         """Say that a renderer is being started."""
-        self._starting.touch()
+        os.close(open_anew(self._starting))
 
     def renderer_pid(self) -> int | None:
         """Of the process that rendered last."""
@@ -209,7 +210,7 @@ class Shelf:
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
     """One process at a time in the block, the others wait."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = _open(path, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -217,9 +218,19 @@ def hold_lock(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _open(path: Path, flags: int) -> int:
+    """A descriptor of a file of ours, never of what a link leads to."""
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise UserError(path, None, "is a link, which none of ours is", "delete it") from None
+
+
 def _lock(path: Path, create: bool = True) -> int | None:
     """A descriptor that locks a file until it is closed; None where another process does."""
-    descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o644)
+    descriptor = _open(path, os.O_RDWR | (os.O_CREAT if create else 0))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stereo_exp.base import ArgumentError, DataError, write_text
+from stereo_exp.base import ArgumentError, DataError, open_anew, write_text
 from stereo_exp.data.endless.renderer import NO_ROOM
 from stereo_exp.data.endless.shelf import LOG, MAKER, Reader, Shelf, hold_lock
 from stereo_exp.data.order import Renewal
@@ -94,7 +94,7 @@ class EndlessSource(StereoSource):
             raise ArgumentError("pairs", pairs, f"must be a multiple of {{reads}}={reads}", fix)
         self._order = _plan(pairs // reads, reads, recipe.most)
         self.ahead = self._order.fresh if ahead is None else ahead
-        self.limit_gb, self._owner = limit_gb, os.getpid()
+        self.limit_gb, self._owner, self._maker = limit_gb, os.getpid(), recipe.maker
         codec = find_codec(recipe.codec)
         self._codec, self._members = recipe.codec, (codec.left, codec.right, DEFLATED, META)
         content = {"maker": recipe.maker, "parameters": dict(recipe.parameters), "samples": self._order.samples}
@@ -236,8 +236,9 @@ class EndlessSource(StereoSource):
         self._num_starts += 1
         self.shelf.announce_start()
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        said = str(self.shelf.folder.resolve()), str(os.getpid()), str(self.limit_gb)
-        with (self.shelf.folder / LOG).open("wb") as output:
+        # The maker is said here: a file could name any function.
+        said = str(self.shelf.folder.resolve()), str(os.getpid()), str(self.limit_gb), self._maker
+        with os.fdopen(open_anew(self.shelf.folder / LOG), "wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "stereo_exp.data.endless.renderer", *said],
                 stdin=subprocess.DEVNULL,

@@ -16,6 +16,7 @@ import numpy as np
 
 from stereo_exp.base import ArgumentError, DataError
 from stereo_exp.data.shards.format import DISPARITY, Member, decode_disparity, encode_disparity
+from stereo_exp.geometry import MOST_PIXELS
 
 DEFLATED = "disp.z"
 """The member's name, in place of `disp.npy`."""
@@ -23,7 +24,6 @@ _HEAD = struct.Struct("<4sII")
 _ALONG_ROWS, _FROM_ABOVE = b"dz1\n", b"dz2\n"
 """What a member begins with: predicted from the left neighbour alone, as it was at first, or from above too."""
 _LEVEL = 6
-_LARGEST = 1 << 28  # pixels; more is a damaged head
 
 
 def deflate_disparity(values: np.ndarray) -> Member:
@@ -42,9 +42,13 @@ def inflate_disparity(data: bytes, source: object) -> np.ndarray:
     """float32 H×W of a member's bytes. `DataError` unless they are a whole one."""
     try:
         magic, height, width = _HEAD.unpack_from(data)
-        if magic not in (_ALONG_ROWS, _FROM_ABOVE) or height * width > _LARGEST:
+        if magic not in (_ALONG_ROWS, _FROM_ABOVE) or not 0 < height * width <= MOST_PIXELS:
             raise ValueError
-        planes = np.frombuffer(zlib.decompress(data[_HEAD.size :]), np.uint8).reshape(4, height * width)
+        inflate = zlib.decompressobj()
+        planes = np.frombuffer(inflate.decompress(data[_HEAD.size :], 4 * height * width + 1), np.uint8)
+        if not inflate.eof or inflate.unused_data:
+            raise ValueError
+        planes = planes.reshape(4, height * width)
     except (ValueError, struct.error, zlib.error):
         rule = "is not a whole deflated disparity"
         raise DataError(source, f"{len(data)} bytes", rule, "restore the shard, or make it again") from None

@@ -17,16 +17,15 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import reduce
-from pathlib import Path
-from tokenize import TokenError
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from stereo_exp.base import ArgumentError, DataError, tell_missing_extras, write_text
+from stereo_exp.base import ArgumentError, DataError, parse_json, tell_missing_extras, write_text
 from stereo_exp.data.sources.sceneflow import Pair
-from stereo_exp.geometry import decode_rgb, png_size
+from stereo_exp.geometry import decode_rgb, parse_npy, png_size
 
 # Lossless codecs for the images in a shard: small and slow to read, or large and fast.
 #
@@ -115,14 +114,8 @@ def write_npy(values: np.ndarray) -> Member:
 def read_npy(data: bytes, source: object) -> np.ndarray:
     """The array of `.npy` bytes, without copying it: read-only. `DataError` unless the bytes are one whole array."""
     try:
-        stream = io.BytesIO(data)
-        np.lib.format.read_magic(stream)
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-        count = int(np.prod(shape, dtype=np.int64))
-        if fortran or dtype.hasobject or len(data) - stream.tell() != count * dtype.itemsize:
-            raise ValueError
-        return np.frombuffer(data, dtype, count, stream.tell()).reshape(shape)
-    except (ValueError, EOFError, OSError, SyntaxError, TypeError, KeyError, OverflowError, TokenError):
+        return parse_npy(data)
+    except ValueError:
         raise DataError(
             source, f"{len(data)} bytes", "is not a whole .npy array", "restore the shard, or pack it again"
         ) from None
@@ -140,6 +133,7 @@ INDEX_NAME = "index.json"
 FORMAT_VERSION, DEFLATED_VERSION = 2, 3
 """Of an index, and of one whose truth is deflated: what reads the first cannot read the second."""
 DISPARITY, META = "disp.npy", "json"
+_LONGEST_META = 1 << 16
 # Of a shard's file beside the index: never a path.
 _NAME, _COUNT_LIMIT = re.compile(r"[\w-][\w.-]*\.tar"), 1 << 50
 
@@ -214,7 +208,7 @@ class ShardIndex:
         path = Path(folder) / INDEX_NAME
         fix = "pack the data set again: python -m data_tools.pack --help"
         try:
-            content = json.loads(path.read_bytes())
+            content = parse_json(path.read_bytes())
         except OSError as error:
             raise DataError(path, None, f"cannot be read ({error.strerror})", fix) from None
         except ValueError:
@@ -286,11 +280,12 @@ def _crc32(so_far: int, piece: bytes | memoryview) -> int:
 def decode_meta(data: bytes, source: object) -> dict[str, Any]:
     """The JSON member; `DataError` unless it names the left image and the other members' CRC-32."""
     try:
-        content = json.loads(data)
-    except (ValueError, RecursionError):
+        content = parse_json(data, _LONGEST_META)
+    except ValueError:
         content = None
     kinds = {"left": str, "crc32": dict}
-    if not isinstance(content, dict) or any(not isinstance(content.get(k), t) for k, t in kinds.items()):
+    is_pair = isinstance(content, dict) and all(isinstance(content.get(k), t) for k, t in kinds.items())
+    if not is_pair or not PurePosixPath(content["left"]).name:
         raise DataError(
             source, f"{len(data)} bytes", "is not the JSON of a pair", "restore the shard, or pack it again"
         )

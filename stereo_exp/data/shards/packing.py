@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from stereo_exp.base import VERSION, ArgumentError, DataError, Meter, UserError, write_text
+from stereo_exp.base import VERSION, ArgumentError, DataError, Meter, UserError, parse_json, write_text
 from stereo_exp.data.shards.disparity import find_truth
 from stereo_exp.data.shards.format import INDEX_NAME, ShardEntry, ShardIndex, find_codec
 from stereo_exp.data.shards.write import SkippedPair, write_shard
@@ -196,7 +196,7 @@ class _Run:
     def _records(self) -> Iterator[tuple[str, tuple[ShardEntry, list[SkippedPair]]]]:
         for name in _shard_names(self.wanted):
             try:
-                record = json.loads((self.progress / f"{name}.json").read_bytes())
+                record = parse_json((self.progress / f"{name}.json").read_bytes())
                 entry = ShardEntry(**record["entry"])
                 skipped = [SkippedPair(**pair) for pair in record["skipped"]]
             except (OSError, ValueError, KeyError, TypeError):

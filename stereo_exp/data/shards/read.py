@@ -33,6 +33,7 @@ from stereo_exp.geometry import StereoSample, check_disparity, check_views, zero
 
 
 _BLOCK = tarfile.BLOCKSIZE
+_LARGEST_MEMBER, _MOST_MEMBERS = 1 << 30, 1_000_000
 FIX = "restore the shard from its source, or pack it again"
 
 
@@ -48,7 +49,8 @@ def scan_tar(descriptor: int, size: int, source: object) -> dict[str, tuple[int,
         Member name -> (offset of its first byte, number of bytes), in the order of the file.
 
     Raises:
-        DataError: a header is damaged, a member is no plain file, or the file ends inside a member.
+        DataError: a header is damaged, a member is no plain file or larger than any of ours, or the file ends inside a
+            member.
     """
     members: dict[str, tuple[int, int]] = {}
     offset = 0
@@ -60,6 +62,9 @@ def scan_tar(descriptor: int, size: int, source: object) -> dict[str, tuple[int,
         except (tarfile.HeaderError, UnicodeDecodeError):
             raise DataError(source, f"byte {offset}", "the tar is cut short or damaged there", FIX) from None
         start = offset + _BLOCK
+        if header.size > _LARGEST_MEMBER or len(members) >= _MOST_MEMBERS:
+            rule = f"a shard has at most {_MOST_MEMBERS} members of {_LARGEST_MEMBER >> 20} MB"
+            raise DataError(source, header.name, rule, FIX)
         if not header.isreg() or header.size < 0 or start + header.size > size:
             raise DataError(source, header.name, "must be a plain file that lies wholly in the tar", FIX)
         members[header.name] = (start, header.size)

@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
 
-from stereo_exp.base import ArgumentError, DataError, UserError, replacing
+from stereo_exp.base import ArgumentError, DataError, replacing
 from stereo_exp.data.shards.format import INDEX_NAME
+from stereo_exp.data.shards.transport import TransferError, transfer
 
 # A folder of fetched shards with a limit on its bytes: the least recently used go first.
 #
@@ -93,7 +94,7 @@ def is_deleted(descriptor: int) -> bool:
     return os.fstat(descriptor).st_nlink == 0
 
 
-_CHUNK = 1 << 20
+_LARGEST_INDEX = 1 << 26  # bytes
 _HASH_CHARS = 12
 _ATTEMPTS = 5
 
@@ -123,7 +124,11 @@ class RemoteFolder:
     def url(self, name: str) -> str:
         """The URL of one file."""
         path = f"{self.split}/{name}"
-        return self.root.replace("{}", path) if self.root.startswith("pipe:") else f"{self.root.rstrip('/')}/{path}"
+        if self.root.startswith("pipe:"):
+            return self.root.replace("{}", path)
+        # A signed address carries its signature behind the path.
+        place, mark, query = self.root.partition("?")
+        return f"{place.rstrip('/')}/{path}{mark}{query}"
 
     def fetch_index(self) -> Path:
         """Fetch `index.json` anew, so that a set that was packed again is noticed; returns its local path."""
@@ -159,29 +164,29 @@ class RemoteFolder:
             return path if _size(path) == num_bytes else self._download(name, num_bytes, sha256)
 
     def _download(self, name: str, num_bytes: int | None, sha256: str | None) -> Path:
-        from webdataset import gopen  # brings torch
-
         path, url = self.folder / name, self.url(name)
-        digest = hashlib.sha256()
+        found, digest = 0, hashlib.sha256()
         fix = "check the address, and that the folder was made by data_tools.pack"
+
+        def take(pieces: Iterator[bytes]) -> None:
+            nonlocal found, digest
+            found, digest = 0, hashlib.sha256()
+            with temporary.open("r+b") as target:
+                for piece in pieces:
+                    digest.update(piece)
+                    found += target.write(piece)
+                target.truncate(max(found, num_bytes or 0))
+
         try:
             with replacing(path) as temporary:
                 self.cache.reserve(temporary, num_bytes or 0)
-                found = 0
-                with gopen(url, "rb") as source, temporary.open("r+b") as target:
-                    while chunk := source.read(_CHUNK):
-                        digest.update(chunk)
-                        found += target.write(chunk)
+                transfer(url, num_bytes or _LARGEST_INDEX, take)
                 if found == 0 or (num_bytes is not None and found != num_bytes):
                     raise DataError(url, f"{found} bytes", f"the index says {num_bytes or 'more than none'}", fix)
                 if sha256 is not None and digest.hexdigest() != sha256:
                     raise DataError(url, f"sha256 {digest.hexdigest()}", f"the index says {sha256}", fix)
-        except (OSError, ValueError) as error:
-            if isinstance(error, UserError):
-                raise
-            # webdataset says of a command that failed no more than its arguments and "exit N".
-            exit_code = re.search(r"\bexit (\d+)", str(error))
-            why = f"the command ended with exit code {exit_code[1]}" if exit_code else str(error)
+        except (OSError, TransferError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise DataError(url, None, f"cannot be fetched into {self.folder} ({why})", fix) from None
         log.info("fetched %s (%.1f MB)", url, path.stat().st_size / 1e6)
         return path

@@ -225,7 +225,7 @@ def _names(pairs: Sequence[PairFiles]) -> dict[str, tuple[int, ...]]:
     for index, pair in enumerate(pairs):
         parts = pair.left.parts
         for start in range(len(parts)):
-            name = _plain("/".join(parts[start:]))
+            name = str(PurePosixPath(*parts[start:]))
             names[name] = (*names.get(name, ()), index)
     return names | {_plain(pair.key): (index,) for index, pair in enumerate(pairs)}
 

@@ -7,7 +7,7 @@ import glob
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,9 @@ class PairsSource(FilesSource):
         self.scale, self.default_calibration = scale, calibration
 
     def disparity(self, pair: PairFiles, path: Path, size: tuple[int, int]) -> np.ndarray:
-        return read_disparity(path, self.scale)
+        values = read_disparity(path, self.scale)
+        # What cameras' own tools write for unknown; sets with a rule of their own have a source of their own.
+        return np.where(np.isnan(values), np.float32(np.inf), values) if np.isnan(values).any() else values
 
     def calibration(self, pair: PairFiles) -> Calibration | None:
         assert isinstance(pair, OwnPair)
@@ -81,7 +83,7 @@ def find_pairs(root: Path, left: str, right: str, disparity: str | None = None) 
         if pattern is not None:
             check_pattern(name, pattern, left)
     pairs = []
-    for path in sorted(root.glob("".join(p if p in ("*", "**/") else glob.escape(p) for p in _WILDCARD.split(left)))):
+    for path in sorted(_candidates(root, left)):
         name = path.relative_to(root).as_posix()
         found = _regex(left).fullmatch(name)
         # Archives made on a Mac carry a hidden twin of every file, which only a wildcard can mean by mistake.
@@ -102,6 +104,30 @@ def find_pairs(root: Path, left: str, right: str, disparity: str | None = None) 
     if disparity is not None:
         _some_exist("disparity", disparity, [pair.disparity for pair in pairs])
     return pairs
+
+
+def _candidates(root: Path, pattern: str) -> Iterator[Path]:
+    """Files that may match; `**/` goes through linked folders, too, as `*` does, and once round a loop."""
+    if "**/" not in pattern:
+        parts = (part if part == "*" else glob.escape(part) for part in _WILDCARD.split(pattern))
+        yield from root.glob("".join(parts))
+        return
+    waiting: list[tuple[Path, frozenset[tuple[int, int]]]] = [(root, frozenset())]
+    while waiting:
+        folder, above = waiting.pop()
+        try:
+            found = folder.stat()
+            entries = list(folder.iterdir())
+        except OSError:
+            continue
+        place = (found.st_dev, found.st_ino)
+        if place in above:
+            continue
+        for entry in entries:
+            if entry.is_dir():
+                waiting.append((entry, above | {place}))
+            else:
+                yield entry
 
 
 def check_pattern(argument: str, pattern: str, left: str) -> None:
@@ -186,7 +212,7 @@ def _pair(place: str, header: list[str], row: list[str], base: Path) -> OwnPair:
         raise DataError(place, ",".join(row), f"must have {len(header)} cells like the first line", "mend the line")
     cells = dict(zip(header, row, strict=True))
     for name in ("left", "right"):
-        if not cells[name]:
+        if Path(cells[name]).name in ("", ".."):
             raise DataError(place, ",".join(row), f"names no {name} image", "mend the line")
     if any("\0" in cell for cell in row):
         raise DataError(place, repr(",".join(row)), "has a NUL character in it", "mend the line")

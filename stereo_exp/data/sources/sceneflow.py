@@ -99,7 +99,7 @@ def read_pair_list(path: Path, render_pass: str = "finalpass") -> PairList:
 
 
 def pair_key(left: str) -> str:
-    """What a pair is called: its left image's path without the suffix."""
+    """What a pair is called: the path of its left image, which has a name, without the suffix."""
     return str(PurePosixPath(left).with_suffix(""))
 
 
@@ -117,7 +117,8 @@ def _parse(text: str, path: Path, rewrite: bool) -> Iterator[Pair]:
             )
         for field in fields:
             # A list from elsewhere must not reach outside the data set's folder.
-            if PurePosixPath(field).is_absolute() or ".." in PurePosixPath(field).parts:
+            place = PurePosixPath(field)
+            if place.is_absolute() or ".." in place.parts or not place.name or "\0" in field:
                 raise DataError(
                     f"{path} line {number}",
                     field,

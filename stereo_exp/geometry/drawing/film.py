@@ -9,7 +9,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from stereo_exp.base import UserError
+from stereo_exp.base import UserError, create_beside
 from stereo_exp.geometry.drawing.colours import color_map, color_table
 from stereo_exp.geometry.drawing.scales import Scale
 from stereo_exp.geometry.drawing.text import draw_text, measure_text
@@ -37,7 +37,7 @@ class Film:
         self._begin: float | None = None
         self._frame: np.ndarray | None = None
         self._count = 0
-        self._temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
+        self._temporary: Path | None = None
         self._writer: cv2.VideoWriter | None = None
         self._size: tuple[int, int] | None = None
 
@@ -67,8 +67,10 @@ class Film:
         if self._writer is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._size = size
+            self._temporary = create_beside(self.path, self.path.suffix)
             self._writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter.fourcc(*_CODEC), self.rate, size)
             if not self._writer.isOpened():
+                self._temporary.unlink(missing_ok=True)
                 raise UserError(self.path, None, "OpenCV cannot write this film", "give another folder")
         if size != self._size:
             raise ValueError(f"a frame of {left.shape[1]}x{left.shape[0]} px in a film of another size")
@@ -95,7 +97,10 @@ class Film:
     ) -> None:
         if self._writer is not None:
             self._writer.release()
-            self._temporary.replace(self.path)
+        if self._temporary is not None:
+            if self._count:
+                self._temporary.replace(self.path)
+            self._temporary.unlink(missing_ok=True)
 
 
 def _draw_legend(picture: np.ndarray, scale: Scale) -> None:

@@ -5,7 +5,6 @@ An integer image holds disparity times a scale factor, rounded; 0 stands for "un
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 
@@ -13,7 +12,9 @@ import cv2
 import numpy as np
 
 from stereo_exp.base import RESTORE_OR_SKIP, DataError, write_bytes
+from stereo_exp.geometry.formats.declared import check_declared
 from stereo_exp.geometry.formats.image import check_png, encode_png
+from stereo_exp.geometry.formats.npy import parse_npy, parse_npz, read_npz_names
 from stereo_exp.geometry.formats.pfm import decode_pfm
 
 # KITTI's, and what most tools mean by a 16-bit disparity PNG.
@@ -34,10 +35,11 @@ def decode_grey(data: bytes, source: object = "image") -> np.ndarray:
     Raises:
         DataError: not an image, truncated or damaged, or of several channels.
     """
+    has_size = check_declared(data, source, RESTORE_OR_SKIP)
     if data.startswith(_PNG_SIGNATURE):
         check_png(data, source)
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if has_size else None
     except cv2.error:
         pixels = None
     if pixels is None:
@@ -156,21 +158,22 @@ def read_disparity(path: Path, scale: float | None = None) -> np.ndarray:
 def decode_npy(data: bytes, source: object = "NPY") -> np.ndarray:
     """Decode an `.npy` file of H×W real numbers, or of 1×H×W or H×W×1, to float32 H×W; else `DataError`."""
     try:
-        values = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except Exception:  # a damaged header is parsed as Python: NumPy raises a dozen kinds, tokenize's among them
-        raise DataError(source, f"{len(data)} bytes", "is not a whole .npy array", RESTORE_OR_SKIP) from None
+        values = parse_npy(data)
+    except ValueError as error:
+        rule = f"is not a whole .npy array ({error})"
+        raise DataError(source, f"{len(data)} bytes", rule, RESTORE_OR_SKIP) from None
     return _map(values, source)
 
 
 def decode_npz(data: bytes, source: object = "NPZ") -> np.ndarray:
     """Decode the disparity of an `.npz` archive as `decode_npy` does a file."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            names = list(archive.files)
-            chosen = names if len(names) == 1 else [name for name in _NPZ_NAMES if name in names][:1]
-            values = archive[chosen[0]] if chosen else None
-    except Exception:  # zipfile's, zlib's and all of the above
-        raise DataError(source, f"{len(data)} bytes", "is not a whole .npz archive", RESTORE_OR_SKIP) from None
+        names = read_npz_names(data)
+        chosen = names if len(names) == 1 else [name for name in _NPZ_NAMES if name in names][:1]
+        values = parse_npz(data, chosen[0]) if chosen else None
+    except ValueError as error:
+        rule = f"is not a whole .npz archive ({error})"
+        raise DataError(source, f"{len(data)} bytes", rule, RESTORE_OR_SKIP) from None
     if values is None:
         raise DataError(
             source,

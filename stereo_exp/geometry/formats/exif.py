@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Literal
+
 import numpy as np
 
 _TAG = 0x0112
+_BYTES_OF_TYPE = {3: 2, 4: 4}
 _JPEG, _PNG, _TIFF = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", (b"II*\0", b"MM\0*")
 _START_OF_SCAN, _END_OF_IMAGE, _APP1 = 0xDA, b"\xff\xd9", 0xE1
 _WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))
@@ -19,7 +23,7 @@ def read_orientation(data: bytes) -> int:
     if data.startswith(_TIFF):
         block = data
     elif data.startswith(_JPEG):
-        parts = (part for kind, part, _ in _segments(data) if kind == _APP1 and part.startswith(b"Exif\0\0"))
+        parts = (part for kind, part, _ in jpeg_segments(data) if kind == _APP1 and part.startswith(b"Exif\0\0"))
         block = next(parts, b"")[6:]
     elif data.startswith(_PNG):
         block = _png_chunk(data, b"eXIf")
@@ -39,11 +43,11 @@ def turn_upright(image: np.ndarray, orientation: int) -> np.ndarray:
 
 def is_whole_jpeg(data: bytes) -> bool:
     """Whether the scan of a JPEG ends: some releases of OpenCV fill with grey what a cut file lacks, without a word."""
-    segments = _segments(data)
+    segments = jpeg_segments(data)
     return bool(segments) and segments[-1][0] == _START_OF_SCAN and data.find(_END_OF_IMAGE, segments[-1][2]) >= 0
 
 
-def _segments(data: bytes) -> list[tuple[int, bytes, int]]:
+def jpeg_segments(data: bytes) -> list[tuple[int, bytes, int]]:
     """Marker, content and end of each segment of a JPEG's header, up to its first scan."""
     found, at = [], 2
     while at + 4 <= len(data) and data[at] == 0xFF:
@@ -72,19 +76,24 @@ def _png_chunk(data: bytes, wanted: bytes) -> bytes:
 
 
 def _orientation_of(block: bytes) -> int:
-    """Of the first directory of a TIFF."""
-    order = {b"II*\0": "little", b"MM\0*": "big"}.get(block[:4])
+    found = tiff_numbers(block, (_TAG,)).get(_TAG, 1)
+    return found if 1 <= found <= 8 else 1
+
+
+def tiff_numbers(block: bytes, tags: Collection[int]) -> dict[int, int]:
+    """Tag -> its number, of those that stand in the first directory of a TIFF as one number of 16 or 32 bits."""
+    order: Literal["little", "big"] | None = {b"II*\0": "little", b"MM\0*": "big"}.get(block[:4])  # type: ignore[assignment]
     if order is None or len(block) < 8:
-        return 1
-    little = order == "little"
+        return {}
+    sure = order
 
     def number(at: int, size: int) -> int:
-        return int.from_bytes(block[at : at + size], "little" if little else "big")
+        return int.from_bytes(block[at : at + size], sure)
 
     first = number(4, 4)
+    found: dict[int, int] = {}
     for i in range(min(number(first, 2), 512)):
         entry = first + 2 + 12 * i
-        if number(entry, 2) == _TAG:
-            found = number(entry + 8, 2)
-            return found if 1 <= found <= 8 else 1
-    return 1
+        if (tag := number(entry, 2)) in tags:
+            found.setdefault(tag, number(entry + 8, _BYTES_OF_TYPE.get(number(entry + 2, 2), 2)))
+    return found

@@ -10,24 +10,27 @@ import cv2
 import numpy as np
 
 from stereo_exp.base import RESTORE_OR_SKIP, DataError
+from stereo_exp.geometry.formats.declared import check_declared
 from stereo_exp.geometry.formats.exif import is_whole_jpeg
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Colour type -> channels: grey, RGB, grey with alpha, RGB with alpha.
 _PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
-_LAST_PNG_FILTER, _MOST_PNG_BYTES = 4, 1 << 30
+_LAST_PNG_FILTER = 4
 # The stored grid is what the epipolar lines refer to: an orientation tag must not turn one view of a pair.
 _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 _FLAGS_OF_SAMPLES = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
+_SMALLER = "give a smaller one"
 
 
 def decode_rgb(data: bytes, source: object = "image") -> np.ndarray:
     """Decode an image file to uint8 H×W×3 in RGB order; grey images repeat their channel.
 
     Raises:
-        DataError: not an image, or truncated or damaged. For a PNG every chunk's CRC is checked here, because
-            some OpenCV releases hand out what they could decode of a broken file.
+        DataError: not an image, of more pixels than any has (`declared.MOST_PIXELS`), or truncated or damaged. For a
+            PNG every chunk's CRC is checked here, because some OpenCV releases hand out what they could decode of a
+            broken file.
     """
     return cv2.cvtColor(_decode(data, _FLAGS, source), cv2.COLOR_BGR2RGB)
 
@@ -43,11 +46,12 @@ def decode_samples(data: bytes, source: object = "image") -> np.ndarray:
 
 
 def _decode(data: bytes, flags: int, source: object) -> np.ndarray:
+    has_size = check_declared(data, source, _SMALLER)
     if data.startswith(_PNG_SIGNATURE):
         check_png(data, source)
     is_cut = data.startswith(_JPEG_SIGNATURE) and not is_whole_jpeg(data)
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data and not is_cut else None
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if has_size and not is_cut else None
     except cv2.error:
         pixels = None
     if pixels is None:
@@ -95,6 +99,7 @@ def png_size(data: bytes, source: object = "PNG") -> tuple[int, int]:
     """
     if not data.startswith(_PNG_SIGNATURE):
         raise DataError(source, f"{len(data)} bytes", "is not a PNG", RESTORE_OR_SKIP)
+    check_declared(data, source, _SMALLER)
     header, packed = b"", []
     for kind, content in _chunks(data, source):
         if kind == b"IHDR":
@@ -104,7 +109,7 @@ def png_size(data: bytes, source: object = "PNG") -> tuple[int, int]:
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
     channels = _PNG_CHANNELS.get(header[9]) if len(header) == 13 and header[8] == 8 and header[12] == 0 else None
     stride = 1 + width * (channels or 0)
-    if channels is None or width == 0 or not 0 < height * stride <= _MOST_PNG_BYTES:
+    if channels is None or width == 0 or height == 0:
         return decode_rgb(data, source).shape[:2]
     inflate = zlib.decompressobj()
     try:

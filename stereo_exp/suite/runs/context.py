@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from stereo_exp.base import UserError, write_text
+from stereo_exp.base import MaskingFormatter, UserError, mask_all, write_text
 from stereo_exp.config import FURTHEST_STAGE, NETWORK, Quant, Root, keys_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,13 @@ RUN_FILE = "run.json"
 LOG_FILE = "stereo_exp.log"
 REPORT_FILE = "report.json"
 """The last thing that a run leaves: one without it did not come to its end."""
+
+RECORDED = "recorded"
+"""The option of every group that stands for what a replayed run had there."""
+RECORDED_OVERRIDES: list[str] = []
+"""What was typed for the run that is replayed, if one is."""
+ADDED_OVERRIDES: list[str] = []
+"""What was not typed at all: how Hydra is told of the replayed values."""
 
 
 @dataclass(frozen=True)
@@ -45,24 +52,25 @@ class RunContext:
         """The context of the Hydra job that is running; writes the resolved config into its folder."""
         folder = Path(hydra.runtime.output_dir)
         sweep = folder.parent if hydra.mode is not None and hydra.mode.name == "MULTIRUN" else None
-        context = cls(config, folder, list(hydra.overrides.task), sweep)
+        context = cls(config, folder, _with_recorded(hydra.overrides.task), sweep)
         context.write_config()
         return context
 
     def write_config(self) -> None:
         """Leave the resolved config and what was typed in the run's folder."""
-        write_text(self.dir / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(asdict(self.config))), durable=True)
+        write_text(self.dir / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(self.config_dict())), durable=True)
         facts = {
             "name": self.config.name,
             "task": self.config.task,
             "stage": self.config.stage,
-            "overrides": self.overrides,
+            "overrides": mask_all(self.overrides),
         }
         write_text(self.dir / RUN_FILE, json.dumps(facts, indent=1) + "\n", durable=True)
 
     def config_dict(self) -> dict[str, Any]:
-        """The resolved config as plain dictionaries and lists."""
-        return asdict(self.config)
+        """The resolved config as plain dictionaries and lists, secrets masked: it goes into records only."""
+        masked: dict[str, Any] = mask_all(asdict(self.config))
+        return masked
 
     @property
     def asked_stage(self) -> str | None:
@@ -113,10 +121,15 @@ class OwnFiles:
         return path
 
 
+def _with_recorded(overrides: Iterable[str]) -> list[str]:
+    """What was typed for a run, and where it replays another, for that one before."""
+    return [*RECORDED_OVERRIDES, *(each for each in overrides if each not in ADDED_OVERRIDES)]
+
+
 def open_log(folder: Path) -> logging.FileHandler:
     """The run's own log file, in the format that Hydra's logging has for it, too: conf/hydra/job_logging."""
     file = logging.FileHandler(folder / LOG_FILE)
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    file.setFormatter(MaskingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     return file
 
 
@@ -130,9 +143,11 @@ def compose_run(overrides: list[str]) -> RunContext:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from stereo_exp.config import bind, conf_dir, from_hydra, load_plugins
+    from stereo_exp.config import bind, conf_dir, from_hydra, keep_numbers_as_typed, load_plugins
+    from stereo_exp.suite.runs.replay import prepare_replay
 
     load_plugins(overrides)
+    overrides = prepare_replay(keep_numbers_as_typed(overrides))
     # Hydra 1.4 warns when version_base is given, 1.3 when it is missing.
     version_base: Any = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
     try:
@@ -143,7 +158,7 @@ def compose_run(overrides: list[str]) -> RunContext:
         raise from_hydra(error, overrides) from None
     OmegaConf.set_struct(composed, False)
     composed.pop("hydra")
-    return RunContext(bind(composed), folder.absolute(), overrides)
+    return RunContext(bind(composed), folder.absolute(), _with_recorded(overrides))
 
 
 def chain_of(overrides: Iterable[str]) -> list[str]:

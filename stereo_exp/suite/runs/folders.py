@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import overload
 
-from stereo_exp.base import UserError
+from stereo_exp.base import UserError, parse_json
 from stereo_exp.config import STAGES, TASK, Quant, Root, keys_of
 from stereo_exp.runtime import FULL, MANIFEST, Manifest, read_manifest
 from stereo_exp.suite.runs.context import RUN_FILE, RunContext, chain_of, is_about
@@ -58,8 +57,8 @@ def _started(folder: Path) -> float:
 def _chain(folder: Path) -> list[str]:
     """What it shares with the other stages; of a damaged file an empty list, which is no chain of a sweep's."""
     try:
-        return chain_of(json.loads((folder / RUN_FILE).read_text())["overrides"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return chain_of(parse_json((folder / RUN_FILE).read_bytes())["overrides"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         log.warning("left out: %s is damaged", folder / RUN_FILE)
         return []
 

@@ -16,7 +16,16 @@ from typing import Any
 import torch
 from torch import distributed as dist
 
-from stereo_exp.base import PLUGINS, Terminated, UserError, die_with_parent, find_stopped, follow_parent, hear_signals
+from stereo_exp.base import (
+    PLUGINS,
+    MaskingFormatter,
+    Terminated,
+    UserError,
+    die_with_parent,
+    find_stopped,
+    follow_parent,
+    hear_signals,
+)
 from stereo_exp.config import load_again
 from stereo_exp.suite.runs.context import RunContext, open_log
 from stereo_exp.suite.runs.process import Process
@@ -28,7 +37,7 @@ def to_file_and_console(run_dir: Path, quiet: bool) -> None:
     """Set up the root logger of a spawned process; a quiet one reports warnings only."""
     file = open_log(run_dir)
     console = logging.StreamHandler(sys.stderr)
-    console.setFormatter(logging.Formatter("%(message)s"))
+    console.setFormatter(MaskingFormatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, handlers=[console, file], force=True)
 
 

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from stereo_exp.base import UserError, write_text
+from stereo_exp.base import UserError, mask, write_text
 from stereo_exp.suite.runs.context import REPORT_FILE, RunContext
 
 _SHARES = ("d1", "bad")
@@ -81,14 +81,14 @@ def finish(context: RunContext, result: dict[str, Any], begin: float) -> dict[st
 
 
 def _json_value(value: Any) -> Any:
-    """NaN has no place in JSON; paths become strings."""
+    """NaN has no place in JSON; paths become strings, and secrets in URLs are masked."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {k: _json_value(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_json_value(v) for v in value]
-    return value if isinstance(value, (str, int, bool, type(None))) else str(value)
+    return value if isinstance(value, (int, bool, type(None))) else mask(str(value))
 
 
 def _table(report: dict[str, Any]) -> Table:

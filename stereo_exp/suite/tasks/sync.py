@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from stereo_exp.base import Meter, UserError
+from stereo_exp.base import Meter, UserError, parse_json, parse_yaml
 from stereo_exp.config import bind
 from stereo_exp.suite.runs.context import CONFIG_FILE, RUN_FILE, RunContext
 from stereo_exp.suite.track.base import METRICS_FILE, read_metrics
@@ -35,7 +33,7 @@ def run(context: RunContext) -> dict[str, Any]:
     with Meter("sync", len(folders)) as meter:
         for folder in folders:
             try:
-                found = bring_over(_context_of(folder), store, read_metrics(folder))
+                found = bring_over(_context_of(folder, config.root), store, read_metrics(folder))
             except UserError as error:
                 log.warning("left out %s: %s", folder, error)
                 left_out += 1
@@ -65,17 +63,17 @@ def _folders(context: RunContext) -> list[Path]:
     return sorted(found, key=lambda folder: (folder / METRICS_FILE).stat().st_mtime)
 
 
-def _context_of(folder: Path) -> RunContext:
-    """A run as its folder has it.
+def _context_of(folder: Path, root: str) -> RunContext:
+    """A run as its folder has it, below our root: its own may be a place on another machine.
 
     Raises:
         UserError: its files are damaged, or of a version whose keys were others.
     """
     try:
-        config = yaml.safe_load((folder / CONFIG_FILE).read_text())
-        overrides = [str(each) for each in json.loads((folder / RUN_FILE).read_text())["overrides"]]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, yaml.YAMLError) as error:
+        config = parse_yaml((folder / CONFIG_FILE).read_text())
+        overrides = [str(each) for each in parse_json((folder / RUN_FILE).read_bytes())["overrides"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(folder, None, f"is no whole run ({error})", "leave it") from None
     if not isinstance(config, dict):
         raise UserError(folder / CONFIG_FILE, None, "is no configuration", "leave it")
-    return RunContext(bind(config), folder.resolve(), overrides)
+    return RunContext(replace(bind(config), root=root), folder.resolve(), overrides)

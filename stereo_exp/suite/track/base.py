@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stereo_exp.base import group
+from stereo_exp.base import group, parse_json
 
 if TYPE_CHECKING:
     from stereo_exp.suite.runs.context import RunContext
@@ -154,14 +154,14 @@ class JsonLines(Tracker):
 
 
 def read_metrics(run_dir: Path) -> Iterator[dict[str, Any]]:
-    """The records of a run, without lines that are none: cut short by a kill, or damaged."""
+    """The records of a run, numbers by name; what a kill or damage made of others, lines and values, is left out."""
     path = Path(run_dir) / METRICS_FILE
     if not path.is_file():
         return
     for line in path.read_text(errors="replace").splitlines():
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
+            record = parse_json(line)
+        except ValueError:
             continue
-        if isinstance(record, dict) and isinstance(record.get("step"), int):
-            yield record
+        if isinstance(record, dict) and type(record.get("step")) is int:
+            yield {key: value for key, value in record.items() if value is None or type(value) in (int, float)}

@@ -9,13 +9,13 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from stereo_exp.base import UserError, write_text
+from stereo_exp.base import UserError, mask, parse_json, write_text
 from stereo_exp.suite.runs.context import CONFIG_FILE
 from stereo_exp.suite.track.base import Tracker
 from stereo_exp.suite.track.sender import Refused, Sender
@@ -145,8 +145,9 @@ class Store:
         database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{database}.lock", timeout=_START_SECONDS):
             _check_schema(database)
-            made = self._make(tracking_uri=self.uri)
-            made.search_experiments(max_results=1)
+            with _quoted(database) as path:
+                made = self._make(tracking_uri=f"sqlite:///{path}")
+                made.search_experiments(max_results=1)
             return made
 
     def begin(self, context: RunContext) -> str:
@@ -154,7 +155,7 @@ class Store:
         client = self._client
         experiment = self._experiment(context)
         run_id: str = client.create_run(experiment, run_name=_run_name(context), tags=_tags(context)).info.run_id
-        place = {"uri": self.uri, "run_id": run_id, "host": socket.gethostname(), "pid": os.getpid()}
+        place = {"uri": mask(self.uri), "run_id": run_id, "host": socket.gethostname(), "pid": os.getpid()}
         write_text(context.dir / PLACE_FILE, json.dumps(place) + "\n")
         self._log_params(run_id, context)
         return run_id
@@ -298,8 +299,23 @@ def _tags(context: RunContext) -> dict[str, str]:
         "stereo_exp.task": config.task,
         "stereo_exp.stage": config.stage,
         "stereo_exp.run_dir": str(context.dir),
-        "stereo_exp.overrides": " ".join(context.overrides),
+        "stereo_exp.overrides": mask(" ".join(context.overrides)),
     }
+
+
+@contextmanager
+def _quoted(database: Path) -> Iterator[str]:
+    """A database file as SQLAlchemy reads it out of a URI: a folder may be called `a%20b` or `who?`.
+
+    MLflow makes the folder by the quoted name, which nobody needs.
+    """
+    quoted = str(database).replace("%", "%25").replace("?", "%3F")
+    stray = Path(quoted).parent
+    is_new = not stray.exists()
+    yield quoted
+    if is_new:
+        with suppress(OSError):
+            stray.rmdir()
 
 
 def _flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -322,7 +338,7 @@ def bring_over(context: RunContext, store: Store, records: Iterable[Mapping[str,
     """
     place = _place(context.dir)
     run_id = place.get("run_id")
-    if place.get("uri") != store.uri or not isinstance(run_id, str) or not store.has(run_id):
+    if place.get("uri") != mask(store.uri) or not isinstance(run_id, str) or not store.has(run_id):
         run_id = store.begin(context)
         place = {}
     known: dict[str, set[int]] = {}
@@ -348,8 +364,8 @@ def bring_over(context: RunContext, store: Store, records: Iterable[Mapping[str,
 
 def _place(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / PLACE_FILE).read_text())
-    except (OSError, ValueError, RecursionError):
+        found = parse_json((folder / PLACE_FILE).read_bytes())
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
