@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from stereo_exp.base import CheckpointError
 
@@ -15,6 +17,7 @@ __all__ = [
     "PUBLISHED",
     "RELEASE",
     "RELEASES",
+    "RELIABILITY",
     "SLIM",
     "SLIM_EXPANSION",
     "find_compiled_release",
@@ -22,6 +25,7 @@ __all__ = [
     "find_network",
     "find_release",
     "locate_compiled",
+    "read_reliability",
     "resolve_checkpoint",
 ]
 
@@ -39,6 +43,9 @@ FURTHEST_RELEASE = "int_infer"
 SLIM_EXPANSION = (0.5, 1.0, 1.5, 2.0, 2.0)
 """Its `model.backbone.expansion`, which tells it from the published one."""
 FOLDER = Path(__file__).resolve().parent
+RELIABILITY = FOLDER / "reliability.json"
+"""Of each released network at each of its stages: what its confidence is worth (`stereo_exp.geometry.Reliability`), and
+the SHA-256 of the checkpoint that it was counted on."""
 COMPILED = "compiled"
 """Folder beside the weights, with a compiled folder for each int8 network."""
 
@@ -81,6 +88,21 @@ def find_release(stage: str, key: str, network: str = PUBLISHED, value: str = RE
             f"install the package again, or give {key}=FILE",
         )
     return path
+
+
+def read_reliability(network: str = PUBLISHED, stage: str = FURTHEST_RELEASE) -> dict[str, Any] | None:
+    """The table of a released network at a stage, as its file has it; None: it is not there.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    try:
+        found: dict[str, Any] | None = json.loads(RELIABILITY.read_text()).get(network, {}).get(stage)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(RELIABILITY, None, f"cannot be read ({error})", "install the package again") from None
+    return found
 
 
 def resolve_checkpoint(value: str, stage: str, key: str, network: str = PUBLISHED) -> Path:
