@@ -44,10 +44,10 @@ from stereo_exp.shapes import WEIGHTS, render_scene, sample_scene
 from stereo_exp.suite import count_reliability
 from stereo_exp.weights import (
     FOLDER,
+    FURTHEST_RELEASE,
     PUBLISHED,
     RELEASES,
     RELIABILITY,
-    find_compiled_release,
     find_name,
     locate_compiled,
     read_reliability,
@@ -84,7 +84,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fit", action="store_true", help="make the tables of all released networks")
     parser.add_argument("--network", choices=RELEASES, default=PUBLISHED, help="which one is measured")
-    parser.add_argument("--pairs", type=int, default=80, metavar="N", help="rendered pairs of each of two sizes")
+    parser.add_argument("--pairs", type=int, default=32, metavar="N", help="rendered pairs of each of two sizes")
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="folder for diagrams")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N pairs of each set, for trying")
     add_data_option(parser)
@@ -102,28 +102,32 @@ def rendered_pairs(seed: int, count: int) -> Iterator[StereoSample]:
 
 def open_release(network: str, stage: str) -> StereoModel:
     """A released network: the integers compiled, the floats in torch."""
-    return load(find_name(network) if stage == "int_infer" else FOLDER / RELEASES[network][stage])
+    return load(find_name(network) if stage == FURTHEST_RELEASE else FOLDER / RELEASES[network][stage])
 
 
 def fit(count: int) -> None:
-    """Make the tables of all released networks, and put them where they are read."""
-    tables: dict[str, dict[str, Any]] = {}
+    """Make the tables of all released networks, and put each where it is read as soon as it is there."""
+    pairs = list(rendered_pairs(FIT_SEED, count))
+    origin = f"rendered scenes of {' and '.join(f'{height}x{width}' for height, width in SIZES)}"
     for network, files in RELEASES.items():
-        tables[network] = {}
-        for stage, file in files.items():
+        for stage in reversed(files):
             with open_release(network, stage) as model:
-                found = count_reliability(
-                    model.maps, rendered_pairs(FIT_SEED, count), model.manifest.sizing, model.manifest.multiple,
-                    f"rendered scenes of {' and '.join(f'{h}x{w}' for h, w in SIZES)}", total=2 * count,
-                )  # fmt: skip
+                sizing, multiple = model.manifest.sizing, model.manifest.multiple
+                found = count_reliability(model.maps, pairs, sizing, multiple, origin, total=len(pairs))
             assert found is not None
-            tables[network][stage] = {"checkpoint_sha256": sha256_of(FOLDER / file), **found.to_json()}
-    write_text(RELIABILITY, json.dumps(tables, indent=1) + "\n")
-    for network, stages in tables.items():
+            _put(network, stage, found)
+
+
+def _put(network: str, stage: str, found: Reliability) -> None:
+    """A table into the file of all of them, and into the manifest of the compiled integers."""
+    tables = json.loads(RELIABILITY.read_text()) if RELIABILITY.exists() else {}
+    entry = {"checkpoint_sha256": sha256_of(FOLDER / RELEASES[network][stage]), **found.to_json()}
+    tables.setdefault(network, {})[stage] = entry
+    write_text(RELIABILITY, json.dumps(tables, indent=1, sort_keys=True) + "\n")
+    if stage == FURTHEST_RELEASE:
         path = locate_compiled(FOLDER, network) / MANIFEST
-        manifest = read_manifest(find_compiled_release(network))
-        write_text(path, replace(manifest, reliability=Reliability.from_json(stages["int_infer"])).to_json())
-    print(f"written: {RELIABILITY}, and the manifests of {', '.join(tables)}")
+        write_text(path, replace(read_manifest(path), reliability=found).to_json())
+    print(f"{network}, {stage}: written")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -131,7 +135,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     sets, absent = open_sets(options.data)
     for name, reason in absent.items():
         logging.warning("left out: %s (%s)", name, reason)
-    count = options.pairs // 2
+    count = options.pairs
     found: dict[str, tuple[Callable[[], Iterable[StereoSample]], int]] = {
         RENDERED: (lambda: rendered_pairs(HELD_OUT_SEED, count), 2 * count)
     }
@@ -143,7 +147,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         assert facts is not None
         with open_release(options.network, stage) as model:
             rules = {label: Rule(sizing=model.manifest.sizing, reliability=Reliability.from_json(facts))}
-            if stage == "int_infer":
+            if stage == FURTHEST_RELEASE:
                 rules[f"{label}, refined"] = replace(rules[label], refine=True)
             for name, (source, pairs) in found.items():
                 results[name] |= _measure(model, rules, source(), min(pairs, options.limit or pairs), name)

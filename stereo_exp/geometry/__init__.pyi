@@ -2,7 +2,7 @@ from .boards import Board, Calibrated, calibrate_rig, draw_coverage
 from .calibration.datasets import read_kitti_calib, read_middlebury_calib
 from .calibration.read import Cameras, describe_cameras, fit_cameras, is_likely, read_calibration
 from .calibration.write import encode_camera, encode_rig
-from .counting import ConfidenceMetrics, ReliabilityCounter
+from .counting import THRESHOLDS, ConfidenceMetrics, ReliabilityCounter
 from .drawing.bars import Series, draw_bars
 from .drawing.colours import color_map
 from .drawing.diagram import draw_reliability
@@ -58,6 +58,7 @@ __all__ = [
     "MM_PER_M",
     "PNG_SCALE",
     "RIGHT_PX",
+    "THRESHOLDS",
     "UNKNOWN",
     "Board",
     "Calibrated",

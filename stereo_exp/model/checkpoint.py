@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from stereo_exp.base import CheckpointError, previous_generation, write_bytes, write_generation
 from stereo_exp.geometry import Reliability, Sizing
 from stereo_exp.model.former import rename, rename_tensors, update
+from stereo_exp.weights import find_reliability
 
 FORMAT = "stereo_exp/2"
 FORMER = "stereo_exp/1"
@@ -224,12 +225,15 @@ def sizing_entry(start: Checkpoint | None) -> dict[str, Any]:
 
 
 def reliability_of(checkpoint: Checkpoint) -> Reliability | None:
-    """What the confidence of a checkpoint's weights is worth; None where its JSON says nothing.
+    """What the confidence of a checkpoint's weights is worth; None where its JSON says nothing and it is none of those
+    that are released.
 
     Raises:
         CheckpointError: what it says is no such thing.
     """
     found = checkpoint.meta.get(RELIABILITY)
+    if found is None and checkpoint.path is not None:
+        found = find_reliability(checkpoint.path)
     try:
         return None if found is None else Reliability.from_json(found)
     except ValueError as error:
@@ -239,7 +243,8 @@ def reliability_of(checkpoint: Checkpoint) -> Reliability | None:
 
 def reliability_entry(start: Checkpoint | None) -> dict[str, Any]:
     """What the JSON of a checkpoint says of it, whose weights are those of `start` or nearly so: the same."""
-    return {} if start is None or start.meta.get(RELIABILITY) is None else {RELIABILITY: start.meta[RELIABILITY]}
+    found = None if start is None else reliability_of(start)
+    return {} if found is None else {RELIABILITY: found.to_json()}
 
 
 def lineage_of(start: Checkpoint | None) -> list[dict[str, Any]]:

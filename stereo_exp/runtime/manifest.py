@@ -188,7 +188,7 @@ def with_reliability(manifest: Manifest) -> Manifest:
     if facts is None:
         return manifest
     if not is_released:
-        told = "confidence: no table comes with these weights, that of %s (%s) serves; stage=calib with truth makes one"
+        told = "confidence: no table comes with these weights, that of %s (%s) serves until calibration makes one"
         log.info(told, find_name(network), stage)
     return replace(manifest, reliability=Reliability.from_json(facts))
 

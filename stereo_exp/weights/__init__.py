@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = [
     "find_name",
     "find_network",
     "find_release",
+    "find_reliability",
     "locate_compiled",
     "read_reliability",
     "resolve_checkpoint",
@@ -103,6 +105,17 @@ def read_reliability(network: str = PUBLISHED, stage: str = FURTHEST_RELEASE) ->
     except (OSError, ValueError) as error:
         raise CheckpointError(RELIABILITY, None, f"cannot be read ({error})", "install the package again") from None
     return found
+
+
+def find_reliability(checkpoint: Path) -> dict[str, Any] | None:
+    """The table of a released checkpoint; None: it is no such file, or not the one that was counted on."""
+    for network, files in RELEASES.items():
+        for stage, file in files.items():
+            if checkpoint.resolve() == FOLDER / file:
+                found = read_reliability(network, stage)
+                sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+                return found if found is not None and found.get("checkpoint_sha256") == sha256 else None
+    return None
 
 
 def resolve_checkpoint(value: str, stage: str, key: str, network: str = PUBLISHED) -> Path:
