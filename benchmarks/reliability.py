@@ -18,7 +18,7 @@ import argparse
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -135,22 +135,21 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     sets, absent = open_sets(options.data)
     for name, reason in absent.items():
         logging.warning("left out: %s (%s)", name, reason)
-    count = options.pairs
-    found: dict[str, tuple[Callable[[], Iterable[StereoSample]], int]] = {
-        RENDERED: (lambda: rendered_pairs(HELD_OUT_SEED, count), 2 * count)
-    }
-    found |= {each.name: (each.__iter__, len(each)) for each in sets}
-    results: dict[str, dict[str, Any]] = {name: {"pairs": pairs} for name, (_, pairs) in found.items()}
+    found: dict[str, Collection[StereoSample]] = {RENDERED: list(rendered_pairs(HELD_OUT_SEED, options.pairs))}
+    found |= {each.name: list(each) for each in sets}
+    results: dict[str, dict[str, Any]] = {name: {"pairs": len(pairs)} for name, pairs in found.items()}
     checkpoints: dict[str, Any] = {}
     for stage, label in STAGES.items():
         facts = read_reliability(options.network, stage)
-        assert facts is not None
+        if facts is None:
+            logging.warning("left out: %s (no table yet; --fit makes one)", label)
+            continue
         with open_release(options.network, stage) as model:
             rules = {label: Rule(sizing=model.manifest.sizing, reliability=Reliability.from_json(facts))}
             if stage == FURTHEST_RELEASE:
                 rules[f"{label}, refined"] = replace(rules[label], refine=True)
-            for name, (source, pairs) in found.items():
-                results[name] |= _measure(model, rules, source(), min(pairs, options.limit or pairs), name)
+            for name, pairs in found.items():
+                results[name] |= _measure(model, rules, pairs, min(len(pairs), options.limit or len(pairs)), name)
         checkpoints[label] = {"sha256": sha256_of(FOLDER / RELEASES[options.network][stage])}
     if options.pictures is not None:
         _draw(results, options.pictures)
@@ -210,8 +209,8 @@ def render_goals(report: Mapping[str, Any]) -> str:
             rows.append([f"ECE, {row}", name, f"{bound:.2f}", f"{scores['ece']:.3f}", _met(scores["ece"] <= bound)])
         for at, found in scores["thresholds"].items():
             if "right" in found:
-                missing = float(at) - found["right"]
-                rows.append([f"kept at {at}: below it by, {row}", name, f"{MOST_BROKEN:.2f}", f"{missing:.3f}",
+                missing = found["promised"] - found["right"]
+                rows.append([f"kept at {at}: right below promised by, {row}", name, f"{MOST_BROKEN:.2f}", f"{missing:.3f}",
                              _met(missing <= MOST_BROKEN)])  # fmt: skip
     return table(["goal", "set", "at most", "found", "met"], rows)
 

@@ -167,12 +167,7 @@ class Rule:
         seen = self.choose_size(size, multiple, within)
         ratio = seen[1] / size[1]
         disparity, sureness = predict_at(network, left, right, seen, self.refine)
-        found = self.judge(disparity, sureness, ratio)
-        if maxdisp is not None:
-            reach = maxdisp / ratio
-            found = replace(found, reach=Reach(reach), beyond=find_beyond(left, right, reach))
-        if found.beyond is not None:
-            found = replace(found, confidence=np.where(found.beyond, np.float32(0), found.confidence))
+        found = self.judge(disparity, sureness, ratio, None if maxdisp is None else (left, right, maxdisp))
         trusted = found.confidence >= self.min_confidence
         if self.left_right:
             # Seen in a mirror, the right view is the left one.
@@ -181,20 +176,35 @@ class Rule:
             trusted &= find_consistent(disparity, of_right[:, ::-1])
         return replace(found, trusted=trusted)
 
-    def judge(self, disparity: np.ndarray, sureness: np.ndarray, ratio: float = 1.0) -> Prediction:
-        """A prediction with the confidence that the network's own sureness is worth.
+    def judge(
+        self,
+        disparity: np.ndarray,
+        sureness: np.ndarray,
+        ratio: float = 1.0,
+        seen: tuple[np.ndarray, np.ndarray, int] | None = None,
+    ) -> Prediction:
+        """A prediction with the confidence that the network's own sureness is worth; all of it is trusted.
 
         Args:
             disparity: float32 H×W px.
             sureness: float32 H×W in 0…1, as the network says it.
             ratio: see `Curve.look_up`.
+            seen: both views, uint8 H×W×3, and the network's range, px as it sees them: what may lie beyond it has no
+                confidence. None: nobody looks for that.
         """
+        confidence, errors = sureness, None
+        if self.reliability is not None:
+            right, error = self.reliability.tables(ratio, self.refine)
+            levels = to_levels(sureness)
+            confidence, errors = look_up(right, levels), Errors(levels, error)
+        reach, beyond = Reach(np.inf), None
+        if seen is not None:
+            reach = Reach(seen[2] / ratio)
+            beyond = find_beyond(seen[0], seen[1], reach.disparity)
+        if beyond is not None:
+            confidence = np.where(beyond, np.float32(0), confidence)
         trusted = np.ones(disparity.shape, bool)
-        if self.reliability is None:
-            return Prediction(disparity, sureness, trusted)
-        right, error = self.reliability.tables(ratio, self.refine)
-        levels = to_levels(sureness)
-        return Prediction(disparity, look_up(right, levels), trusted, errors=Errors(levels, error))
+        return Prediction(disparity, confidence, trusted, reach=reach, beyond=beyond, errors=errors)
 
 
 AS_GIVEN = Rule(scale=1.0)

@@ -186,6 +186,9 @@ def with_reliability(manifest: Manifest) -> Manifest:
     stage = stage if stage in RELEASES[network] else FURTHEST_RELEASE
     facts = read_reliability(network, stage)
     if facts is None:
+        is_released, network, stage = False, PUBLISHED, FURTHEST_RELEASE
+        facts = read_reliability(network, stage)
+    if facts is None:
         return manifest
     if not is_released:
         told = "confidence: no table comes with these weights, that of %s (%s) serves until calibration makes one"

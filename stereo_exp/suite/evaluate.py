@@ -115,7 +115,10 @@ def _predict_batch(predictor: Predictor, batch: StereoBatch) -> Iterator[Seen]:
             continue
         disparity, sure = (None if each is None else batch.crop(i, each).numpy() for each in (whole, sureness))
         assert disparity is not None
-        judgement = None if sure is None else predictor.rule.judge(disparity, np.ascontiguousarray(sure))
+        judgement = None
+        if sure is not None:
+            seen = sample.left, sample.right, predictor.maxdisp
+            judgement = predictor.rule.judge(disparity, np.ascontiguousarray(sure), seen=seen)
         yield Seen(index, sample, disparity, None, judgement)
 
 
