@@ -102,6 +102,7 @@ def predict(model: nn.Module, left: Tensor, right: Tensor) -> Tensor:
     return full_disparity(model(normalize(left), normalize(right)))
 
 
+@torch.no_grad()
 def predict_maps(model: nn.Module, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
     """`predict`, and the network's own sureness, float32 B×H×W in 0…1."""
     output = model(normalize(left), normalize(right))

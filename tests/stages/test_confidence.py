@@ -23,7 +23,7 @@ def test_the_calibrations_table_goes_on_to_the_integers(chain: Chain) -> None:
     assert tables["calib"]["origin"].startswith("dataset=shapes, training pairs, ")
 
 
-@pytest.mark.parametrize("name", ["float", "int_infer"])
+@pytest.mark.parametrize("name", [pytest.param("float", marks=pytest.mark.long), "int_infer"])
 def test_an_evaluation_compares_confidence_with_truth(chain: Chain, name: str) -> None:
     checkpoint = chain.reports[name]["checkpoint"]
     report = stage(chain.root, name, "task=eval", "eval.scale=1", f"checkpoint={checkpoint}").report
