@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from real.markdown import table
 from real.output import add_output_options, check_output_options, name_block, page_text, today, write_report
 from real.sets import add_data_option, open_sets
@@ -210,8 +211,8 @@ def render_goals(report: Mapping[str, Any]) -> str:
         for at, found in scores["thresholds"].items():
             if "right" in found:
                 missing = found["promised"] - found["right"]
-                rows.append([f"kept at {at}: right below promised by, {row}", name, f"{MOST_BROKEN:.2f}", f"{missing:.3f}",
-                             _met(missing <= MOST_BROKEN)])  # fmt: skip
+                goal = f"kept at {at}: right below promised by, {row}"
+                rows.append([goal, name, f"{MOST_BROKEN:.2f}", f"{missing:.3f}", _met(missing <= MOST_BROKEN)])
     return table(["goal", "set", "at most", "found", "met"], rows)
 
 
@@ -220,13 +221,17 @@ def _met(is_met: bool) -> str:
 
 
 def _draw(results: Mapping[str, Any], folder: Path) -> None:
+    """A diagram of every row; `reliability.png`, those of sets of several pairs side by side, a method below another."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, _, row, scores in _rows({"sets": results}):
+    sheet: dict[str, list[np.ndarray]] = {}
+    for name, pairs, row, scores in _rows({"sets": results}):
         file = re.sub(r"\W+", "_", f"{name}_{row}").strip("_").lower()
-        title = f"{name}, {row}: ECE {scores['ece']:.3f}"
-        write_bytes(
-            folder / f"{file}.png", encode_png(draw_reliability(scores["bins"], title, RIGHT_PX), compression=6)
-        )
+        picture = draw_reliability(scores["bins"], f"{name}, {row}: ECE {scores['ece']:.3f}", RIGHT_PX)
+        write_bytes(folder / f"{file}.png", encode_png(picture, compression=6))
+        if pairs >= MIN_PAIRS:
+            sheet.setdefault(row, []).append(picture)
+    whole = np.vstack([np.hstack(pictures) for pictures in sheet.values()])
+    write_bytes(folder / "reliability.png", encode_png(whole, compression=9))
 
 
 if __name__ == "__main__":

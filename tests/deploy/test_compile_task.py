@@ -125,7 +125,7 @@ def test_an_engine_that_is_not_installed(
 
 def test_confidence_of_the_compiled_graph_is_that_of_torch(floating: Network, tmp_path: Path) -> None:
     """The checkpoint's table goes into the manifest; plain, enlarged and refined it gives the same on the engine."""
-    rising = tuple(np.linspace(0.1, 0.9, 10).tolist())
+    rising = tuple(np.linspace(0.1, 0.9, 10).round(4).tolist())
     plain = Curve((0.0, 1.0), ((0.0,) * 10, rising), (9.0, 1.0))
     table = Reliability(plain, Curve((0.0, 1.0), ((0.1,) * 10, rising), (5.0, 0.5)), "two pairs")
     kept = floating.source.checkpoint
