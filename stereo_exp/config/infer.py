@@ -58,7 +58,9 @@ class Infer:
     refine: bool = False
     """Correct the network's disparity by semi-global matching: finer, with sharper outlines."""
     min_confidence: float = 0.0
-    """Drop pixels less sure than this, 0 to 1."""
+    """Drop pixels less sure than this, 0 to 1: confidence is the probability to be within 2 px."""
+    expected_error: bool = False
+    """Write by how much the disparity is wrong on average where the network is as sure as here, px."""
     every: bool = True
     """Write the maps of every pair of a sequence; false leaves the film and what the first pair gives."""
     points: bool = False

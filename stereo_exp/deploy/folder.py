@@ -22,7 +22,7 @@ from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.deploy.source import QuantisedTensor, Source
 from stereo_exp.deploy.surgery import quiet
-from stereo_exp.model import full_confidence, full_disparity, normalize, sizing_of
+from stereo_exp.model import full_confidence, full_disparity, normalize, reliability_of, sizing_of
 from stereo_exp.runtime import (
     ALIGN,
     FORMS,
@@ -111,6 +111,7 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
         tensors=tuple(tensors),
         multiple=source.multiple,
         sizing=sizing_of(source.checkpoint),
+        reliability=reliability_of(source.checkpoint),
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         folder=folder,

@@ -2,8 +2,10 @@ from .boards import Board, Calibrated, calibrate_rig, draw_coverage
 from .calibration.datasets import read_kitti_calib, read_middlebury_calib
 from .calibration.read import Cameras, describe_cameras, fit_cameras, is_likely, read_calibration
 from .calibration.write import encode_camera, encode_rig
+from .counting import THRESHOLDS, ConfidenceMetrics, ReliabilityCounter
 from .drawing.bars import Series, draw_bars
 from .drawing.colours import color_map
+from .drawing.diagram import draw_reliability
 from .drawing.film import Film
 from .drawing.panels import Panel, draw_panels, write_panels
 from .drawing.scales import (
@@ -34,13 +36,15 @@ from .occlusion import find_seen_by_both, right_disparity
 from .output import Output, SequenceWriter
 from .pair import Calibration, StereoSample, check_disparity, check_sample, check_sizes, check_views, zero_unknown
 from .points import depth, points_in_metres, write_ply
-from .prediction import MM_PER_M, PNG_SCALE, Prediction, write_map, write_picture
-from .rectified import RectifiedFrames
+from .prediction import MM_PER_M, PNG_SCALE, Errors, Prediction, write_map, write_picture
+from .reach import Reach
+from .rectified import RectifiedFrames, tell_unlikely
 from .rectify import Rectifier, Rig
 from .refine import refine_disparity
-from .results import Result
+from .reliability import RIGHT_PX, Reliability
+from .results import Result, Watch, tell_beyond
 from .sgbm import Sgbm, opencv_matcher
-from .sizing import AS_GIVEN, Rule, Sizing
+from .sizing import AS_GIVEN, Network, Rule, Sizing, predict_at
 from .temporal import Stability, TemporalFilter
 from .viewer.page import Viewer
 
@@ -56,21 +60,29 @@ __all__ = [
     "MM_PER_M",
     "MOST_PIXELS",
     "PNG_SCALE",
+    "RIGHT_PX",
+    "THRESHOLDS",
     "UNKNOWN",
     "Board",
     "Calibrated",
     "Calibration",
     "Cameras",
+    "ConfidenceMetrics",
+    "Errors",
     "Film",
     "Frames",
     "Image",
     "LeftOut",
     "LiveFrames",
+    "Network",
     "Output",
     "Panel",
     "Prediction",
+    "Reach",
     "RectifiedFrames",
     "Rectifier",
+    "Reliability",
+    "ReliabilityCounter",
     "Result",
     "Rig",
     "Rule",
@@ -84,6 +96,7 @@ __all__ = [
     "StereoSample",
     "TemporalFilter",
     "Viewer",
+    "Watch",
     "as_arrays",
     "as_pair",
     "calibrate_rig",
@@ -99,6 +112,7 @@ __all__ = [
     "draw_bars",
     "draw_coverage",
     "draw_panels",
+    "draw_reliability",
     "encode_camera",
     "encode_disparity_png",
     "encode_pfm",
@@ -120,6 +134,7 @@ __all__ = [
     "periodic_share",
     "png_size",
     "points_in_metres",
+    "predict_at",
     "random_crop",
     "read_calibration",
     "read_disparity",
@@ -134,6 +149,8 @@ __all__ = [
     "resize",
     "right_disparity",
     "round_up_size",
+    "tell_beyond",
+    "tell_unlikely",
     "to_grey",
     "valid_mask",
     "write_map",

@@ -48,6 +48,7 @@ class Output:
         no_depth: what a picture says where depth is not known.
         view: write a page to look around in.
         rerun: write a recording for the Rerun viewer, which must be installed.
+        expected_error: write by how much disparities are wrong on average, too.
         claim: gives the path of a file by its name below the folder, and refuses those that are somebody else's; None:
             whatever is there is written over.
     """
@@ -61,6 +62,7 @@ class Output:
     no_depth: str = "no depth: focal length and baseline are not known"
     view: bool = False
     rerun: bool = False
+    expected_error: bool = False
     claim: Callable[[str], Path] | None = None
     _fitted: Scale | None = field(default=None, init=False)
     _camera: bytes | None = field(default=None, init=False)
@@ -101,6 +103,8 @@ class Output:
         if result.depth is not None and result.calibration is not None:
             names |= {"depth_npy": "depth.npy", "depth_png": "depth_mm.png", "camera": "camera.json"}
             names |= {"points": "points.ply"} if self.points else {}
+        if (error := self._error_of(result)) is not None:
+            names["expected_error_png"] = "expected_error.png"
         if result.was_rectified:
             names |= {f"{view}_rectified": f"{view}_rectified.png" for view in ("left", "right")}
         names["picture"] = "panels.png"
@@ -109,6 +113,8 @@ class Output:
         for what in ("disparity_pfm", "disparity_png"):
             write_map(files[what], result.disparity, PNG_SCALE)
         write_map(files["confidence_png"], result.confidence, CONFIDENCE_SCALE)
+        if error is not None:
+            write_map(files["expected_error_png"], error, PNG_SCALE)
         if result.depth is not None and result.calibration is not None:
             write_map(files["depth_npy"], result.depth, MM_PER_M)
             self._write_depth(files["depth_png"], result)
@@ -128,6 +134,8 @@ class Output:
         key = result.sample.key
         if self.every:
             write_map(self.path(f"{key}_disparity.png"), result.disparity, PNG_SCALE)
+            if (error := self._error_of(result)) is not None:
+                write_map(self.path(f"{key}_expected_error.png"), error, PNG_SCALE)
             if result.was_rectified:
                 for view in ("left", "right"):
                     _write_view(self.path(f"{key}_{view}_rectified.png"), getattr(result.sample, view))
@@ -143,6 +151,13 @@ class Output:
             self._write_depth(self.path(f"{key}_depth_mm.png"), result)
             if self.points:
                 self._write_points(self.path(f"{key}_points.ply"), result)
+
+    def _error_of(self, result: Result) -> np.ndarray | None:
+        """Where it is asked for and known; a smaller error than 1/512 px would be unknown in a file, so it is that."""
+        if not self.expected_error or result.expected_error is None:
+            return None
+        error: np.ndarray = np.maximum(result.expected_error, np.float32(1 / PNG_SCALE))
+        return error
 
     def _write_depth(self, path: Path, result: Result) -> Path:
         assert result.depth is not None
@@ -190,7 +205,8 @@ class Views:
             path = self.files["recording"]
             self._recorder = self._stack.enter_context(Recorder(path, output.scale_of(result), output.max_depth))
         if self._viewer is not None and in_page:
-            self._viewer.add(sample.left, result.disparity, result.confidence, result.calibration, key=sample.key)
+            error = result.expected_error if output.expected_error else None
+            self._viewer.add(sample.left, result.disparity, result.confidence, result.calibration, error, sample.key)
         if self._recorder is not None:
             self._recorder.add(result)
 
@@ -216,7 +232,7 @@ class SequenceWriter:
         self.stability = Stability(change)
         self.count = 0
         self.first: dict[str, object] = {}
-        self.not_in_film = 0
+        self.not_in_film = self.num_beyond = 0
         self._stack = ExitStack()
         self._views = self._stack.enter_context(Views(output, output.folder.name, sequence=True))
         self._film: Film | None = None
@@ -240,6 +256,7 @@ class SequenceWriter:
         else:
             self.not_in_film += 1
         self.stability.update(result.sample.left, result.disparity)
+        self.num_beyond += result.num_beyond
         self.count += 1
 
     def __exit__(
@@ -255,6 +272,8 @@ class SequenceWriter:
         """What a report says: the first pair's figures, how many pairs, the film, how steady."""
         found = {**self.first, "num_pairs": self.count, "film": str(self.output.folder / "disparity.mp4")}
         found |= {name: str(path) for name, path in self._views.files.items()}
+        if "n_beyond_range" in found:
+            found["n_beyond_range"] = self.num_beyond
         if self.not_in_film:
             found["not_in_film"] = self.not_in_film
         return {**found, "stability": self.stability.compute()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,10 @@ import numpy as np
 from stereo_exp.base import write_bytes
 from stereo_exp.geometry.pair import Calibration
 
+LIKELY_DEPTHS = (0.05, 500.0)
+"""Medians of what stereo cameras look at, m."""
+_SPARSE = 4
+log = logging.getLogger(__name__)
 _VERTEX = np.dtype([("position", "<f4", 3), ("colour", "u1", 3)])
 _HEADER = """ply
 format binary_little_endian 1.0
@@ -91,3 +96,23 @@ def depth(disparity: np.ndarray, focal: float, baseline: float, doffs: float = 0
     with np.errstate(divide="ignore"):
         metres = focal * baseline / np.maximum(shifted, 0)
     return metres.astype(np.float32)
+
+
+def is_likely_depth(metres: np.ndarray) -> bool:
+    """Whether the median of a depth map is what cameras look at; one whose depths are all unknown is.
+
+    One pixel of 16 is looked at, for speed.
+    """
+    some = metres[..., ::_SPARSE, ::_SPARSE]
+    known = some[np.isfinite(some)]
+    return not known.size or bool(LIKELY_DEPTHS[0] <= np.median(known) <= LIKELY_DEPTHS[1])
+
+
+def tell_unlikely_depth(metres: np.ndarray, name: str = "") -> bool:
+    """Warn where half of a depth map lies nearer than 5 cm, or farther than 500 m; returns whether it did."""
+    if is_likely_depth(metres):
+        return False
+    median = float(np.median(metres[np.isfinite(metres)]))
+    told = "%sa median depth of %.3g m is unlikely: are focal length (px) and baseline (m) those of these images?"
+    log.warning(told, f"{name}: " if name else "", median)
+    return True

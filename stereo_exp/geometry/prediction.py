@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,27 @@ from stereo_exp.geometry.drawing.scales import Scale, fit_disparity
 from stereo_exp.geometry.formats.image import encode_png
 from stereo_exp.geometry.formats.pfm import write_pfm
 from stereo_exp.geometry.pair import Calibration
-from stereo_exp.geometry.points import depth
+from stereo_exp.geometry.points import depth, tell_unlikely_depth
+from stereo_exp.geometry.reach import Reach
+from stereo_exp.geometry.reliability import look_up
 from stereo_exp.geometry.viewer import Viewer
+
+
+@dataclass(frozen=True)
+class Errors:
+    """The expected errors of a pair before anybody asked for them.
+
+    Attributes:
+        levels: uint16 H×W, how sure the network is.
+        table: float32, the expected error of each level, px.
+    """
+
+    levels: np.ndarray
+    table: np.ndarray
+
+    def __call__(self) -> np.ndarray:
+        """float32 H×W px."""
+        return look_up(self.table, self.levels)
 
 
 @dataclass(frozen=True)
@@ -25,13 +46,44 @@ class Prediction:
     """float32 H×W px of the left view as it was given: its pixel (x, y) matches (x - disparity, y) of the right one.
     Refined, it may go beyond what the network can find."""
     confidence: np.ndarray
-    """float32 H×W in 0…1: the probability near the disparity."""
+    """float32 H×W in 0…1: the probability that the disparity is within 2 px; 0 where something may lie nearer than the
+    network can see. Without a table for the weights (`Rule.reliability`), the network's own sureness."""
     trusted: np.ndarray
     """bool H×W, pixels that every check passed; all of them where nothing was checked."""
     calibration: Calibration | None = None
     """Of the pair that the disparity belongs to, where the call was given one."""
     left: np.ndarray | None = field(default=None, repr=False, compare=False)
     """uint8 H×W×3 RGB, the left view that the disparity belongs to: rectified, where the call did that."""
+    reach: Reach = field(default=Reach(np.inf), compare=False)
+    """The largest disparity that the network can see at the size of this pair, px, and the depth there."""
+    beyond: np.ndarray | None = field(default=None, repr=False, compare=False)
+    """bool H×W, where something may lie nearer than that: both views match at a larger disparity alone. None: nowhere,
+    or nobody looked."""
+    errors: Errors | Sequence[Errors] | None = field(default=None, repr=False, compare=False)
+    """What `expected_error` is looked up in; of a batch one for each pair."""
+
+    @cached_property
+    def expected_error(self) -> np.ndarray:
+        """float32 H×W px: by how much the disparity is wrong on average where the network is as sure as here. Where
+        something may lie nearer than the range, what is missing to the range, at least.
+
+        Raises:
+            UserError: there is no table for the network's weights.
+        """
+        if self.errors is None:
+            rule = "the prediction says nothing of errors: there is no table for the network's weights"
+            raise ArgumentError("errors", None, rule, "predict with a network of a checkpoint or a compiled folder")
+        is_batch = not isinstance(self.errors, Errors)
+        found: np.ndarray = np.stack([each() for each in self.errors]) if is_batch else self.errors()  # type: ignore
+        if self.beyond is not None:
+            missing = np.maximum(self.reach.disparity - self.disparity[self.beyond], 0)
+            found[self.beyond] = np.maximum(found[self.beyond], missing)
+        return found
+
+    @property
+    def num_beyond(self) -> int:
+        """Pixels of `beyond`."""
+        return 0 if self.beyond is None else int(self.beyond.sum())
 
     def depth(
         self, focal: float | None = None, baseline: float | None = None, doffs: float | None = None
@@ -60,8 +112,9 @@ class Prediction:
             if not 0 < value < np.inf:
                 raise ArgumentError(name, value, "must be positive", f"give {{{name}}} a positive number")
         assert focal is not None and baseline is not None
-        metres = depth(self.disparity, focal, baseline, doffs or 0.0)
-        return np.where(self.trusted, metres, np.float32(np.inf))
+        metres = np.where(self.trusted, depth(self.disparity, focal, baseline, doffs or 0.0), np.float32(np.inf))
+        tell_unlikely_depth(metres)
+        return metres
 
     def view(
         self,
@@ -102,9 +155,11 @@ class Prediction:
         shown = np.where(self.trusted, self.disparity, unknown)
         batch = shown.ndim == 3
         with Viewer(path, Path(path).stem, sequence=batch) as viewer:
-            frames = zip(views, shown, self.confidence, strict=True) if batch else [(views, shown, self.confidence)]
-            for index, (view, disparity, confidence) in enumerate(frames):
-                viewer.add(view, disparity, confidence, known, key=str(index) if batch else "")
+            error = None if self.errors is None else self.expected_error
+            for index in range(len(shown) if batch else 1):
+                at = index if batch else ...
+                found = None if error is None else error[at]
+                viewer.add(views[at], shown[at], self.confidence[at], known, found, str(index) if batch else "")
         return Path(path)
 
 

@@ -113,5 +113,10 @@ def tell_cameras(calibration: Calibration, is_rectified: bool) -> None:
     """What depth will rest on, in the log; a warning where nobody builds such cameras."""
     how = "rectified to" if is_rectified else "taken as rectified,"
     log.info("calibration: %s %s", how, describe_cameras(calibration))
+    tell_unlikely(calibration)
+
+
+def tell_unlikely(calibration: Calibration) -> None:
+    """A warning where nobody builds cameras of such a baseline."""
     if not is_likely(calibration):
         log.warning("a baseline of %g m is unlikely: in what unit are the calibration's lengths?", calibration.baseline)

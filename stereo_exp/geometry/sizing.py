@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,11 +15,13 @@ import numpy as np
 from stereo_exp.base import MAX_SCALE, USUAL_SIZE
 from stereo_exp.geometry.images import resize
 from stereo_exp.geometry.occlusion import find_consistent
-from stereo_exp.geometry.prediction import Prediction
+from stereo_exp.geometry.prediction import Errors, Prediction
+from stereo_exp.geometry.reach import Reach, find_beyond
 from stereo_exp.geometry.refine import refine_disparity
+from stereo_exp.geometry.reliability import Reliability, look_up, to_levels
 
 Maps = tuple[np.ndarray, np.ndarray]
-"""Disparity in px of the views that it belongs to, and confidence, both float32 H×W."""
+"""Disparity in px of the views that it belongs to, and the network's sureness, both float32 H×W."""
 Network = Callable[[np.ndarray, np.ndarray], Maps]
 """From two views, uint8 H×W×3, to maps of their size; it pads them to what it takes."""
 SLACK = 0.05
@@ -127,6 +129,7 @@ class Rule:
         left_right: predict the right view as well and distrust what disagrees.
         min_confidence: distrust what is below.
         sizing: of the network's weights.
+        reliability: of the network's weights: makes a probability of its sureness. None: the sureness is handed on.
     """
 
     scale: float | None = None
@@ -134,6 +137,7 @@ class Rule:
     left_right: bool = False
     min_confidence: float = 0.0
     sizing: Sizing = field(default_factory=Sizing)
+    reliability: Reliability | None = None
 
     def choose_size(
         self, size: tuple[int, int], multiple: int, within: tuple[int, int] | None = None
@@ -155,22 +159,57 @@ class Rule:
         right: np.ndarray,
         multiple: int,
         within: tuple[int, int] | None = None,
+        maxdisp: int | None = None,
     ) -> Prediction:
         """Predict one pair.
 
         Args:
             left, right: uint8 H×W×3 of a rectified pair.
             multiple, within: see `Sizing.choose_size`.
+            maxdisp: the network's range, px as it sees them; None: what lies beyond it is not looked for.
         """
-        seen = self.choose_size(left.shape[:2], multiple, within)
-        disparity, confidence = predict_at(network, left, right, seen, self.refine)
-        trusted = confidence >= self.min_confidence
+        size = left.shape[:2]
+        seen = self.choose_size(size, multiple, within)
+        ratio = seen[1] / size[1]
+        disparity, sureness = predict_at(network, left, right, seen, self.refine)
+        found = self.judge(disparity, sureness, ratio, None if maxdisp is None else (left, right, maxdisp))
+        trusted = found.confidence >= self.min_confidence
         if self.left_right:
             # Seen in a mirror, the right view is the left one.
             first, second = (np.ascontiguousarray(view[:, ::-1]) for view in (right, left))
             of_right, _ = predict_at(network, first, second, seen, self.refine)
             trusted &= find_consistent(disparity, of_right[:, ::-1])
-        return Prediction(disparity, confidence, trusted)
+        return replace(found, trusted=trusted)
+
+    def judge(
+        self,
+        disparity: np.ndarray,
+        sureness: np.ndarray,
+        ratio: float = 1.0,
+        seen: tuple[np.ndarray, np.ndarray, int] | None = None,
+    ) -> Prediction:
+        """A prediction with the confidence that the network's own sureness is worth; all of it is trusted.
+
+        Args:
+            disparity: float32 H×W px.
+            sureness: float32 H×W in 0…1, as the network says it.
+            ratio: see `Curve.look_up`.
+            seen: both views, uint8 H×W×3, and the network's range, px as it sees them: what may lie beyond it has no
+                confidence. None: nobody looks for that.
+        """
+        confidence, errors = sureness, None
+        if self.reliability is not None:
+            right, error = self.reliability.tables(ratio, self.refine)
+            levels = to_levels(sureness)
+            confidence, errors = look_up(right, levels), Errors(levels, error)
+        reach, beyond = Reach(np.inf), None
+        if seen is not None:
+            reach = Reach(seen[2] / ratio)
+            beyond = find_beyond(seen[0], seen[1], reach.disparity)
+        if beyond is not None:
+            confidence = np.where(beyond, np.float32(0), confidence)
+        trusted = np.ones(disparity.shape, bool)
+        return Prediction(disparity, confidence, trusted, reach=reach, beyond=beyond, errors=errors)
 
 
 AS_GIVEN = Rule(scale=1.0)

@@ -1,6 +1,7 @@
 from .checkpoint import (
     BEST,
     LAST,
+    RELIABILITY,
     SIZING,
     Checkpoint,
     lineage_of,
@@ -10,6 +11,8 @@ from .checkpoint import (
     locate_newest,
     optimizer_tensors,
     read_meta,
+    reliability_entry,
+    reliability_of,
     restore_optimizer,
     save_checkpoint,
     sizing_entry,
@@ -21,7 +24,7 @@ from .cost_volume import correlation_volume
 from .former import GRAPH, rename_pattern
 from .layers import ExpandingUnit, PyramidBackbone, conv_bn
 from .losses import Loss
-from .network import StereoNetwork, Trunk, predict
+from .network import StereoNetwork, Trunk, predict, predict_maps
 from .readout import NEIGHBOURS, PIXELS, Logits, Regression, StereoOutput, full_confidence, full_disparity
 from .warp import WARP
 
@@ -31,6 +34,7 @@ __all__ = [
     "LAST",
     "NEIGHBOURS",
     "PIXELS",
+    "RELIABILITY",
     "SIZING",
     "WARP",
     "YUV_FROM_RGB",
@@ -55,8 +59,11 @@ __all__ = [
     "normalize",
     "optimizer_tensors",
     "predict",
+    "predict_maps",
     "profile",
     "read_meta",
+    "reliability_entry",
+    "reliability_of",
     "rename_pattern",
     "restore_optimizer",
     "save_checkpoint",

@@ -22,8 +22,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from stereo_exp.base import CheckpointError, parse_json, previous_generation, write_bytes, write_generation
-from stereo_exp.geometry import Sizing
+from stereo_exp.geometry import Reliability, Sizing
 from stereo_exp.model.former import rename, rename_tensors, update
+from stereo_exp.weights import find_reliability
 
 FORMAT = "stereo_exp/2"
 FORMER = "stereo_exp/1"
@@ -39,6 +40,8 @@ _META_KEYS: dict[str, type | UnionType] = {
 _DIGEST = "sha256"
 SIZING = "sizing"
 """Where the JSON holds the figures of `Sizing`; absent: its defaults."""
+RELIABILITY = "reliability"
+"""Where the JSON holds what the weights' confidence is worth, as `Reliability.to_json` has it; absent: not counted."""
 BEST, LAST = "checkpoints/best.safetensors", "checkpoints/last.safetensors"
 log = logging.getLogger(__name__)
 _PICKLE_MAGICS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x1f\x8b")
@@ -219,6 +222,29 @@ def sizing_of(checkpoint: Checkpoint | None) -> Sizing:
 def sizing_entry(start: Checkpoint | None) -> dict[str, Any]:
     """What the JSON of a checkpoint says of the size, whose weights came from `start`: what that one says."""
     return {} if start is None or start.meta.get(SIZING) is None else {SIZING: asdict(sizing_of(start))}
+
+
+def reliability_of(checkpoint: Checkpoint) -> Reliability | None:
+    """What the confidence of a checkpoint's weights is worth; None where its JSON says nothing and it is none of those
+    that are released.
+
+    Raises:
+        CheckpointError: what it says is no such thing.
+    """
+    found = checkpoint.meta.get(RELIABILITY)
+    if found is None and checkpoint.path is not None:
+        found = find_reliability(checkpoint.path)
+    try:
+        return None if found is None else Reliability.from_json(found)
+    except ValueError as error:
+        rule, fix = f"its {RELIABILITY} is damaged ({error})", "copy the checkpoint again or use another one"
+        raise CheckpointError(checkpoint.path, None, rule, fix) from None
+
+
+def reliability_entry(start: Checkpoint | None) -> dict[str, Any]:
+    """What the JSON of a checkpoint says of it, whose weights are those of `start` or nearly so: the same."""
+    found = None if start is None else reliability_of(start)
+    return {} if found is None else {RELIABILITY: found.to_json()}
 
 
 def lineage_of(start: Checkpoint | None) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stereo_exp.model.colour import normalize
-from stereo_exp.model.readout import Logits, Matched, Regression, StereoOutput, full_disparity
+from stereo_exp.model.readout import Logits, Matched, Regression, StereoOutput, full_confidence, full_disparity
 
 
 class Trunk(nn.Module):
@@ -100,3 +100,10 @@ def predict(model: nn.Module, left: Tensor, right: Tensor) -> Tensor:
         float32 B×H×W in px. In float32 throughout: evaluation must not depend on what autocast a machine has.
     """
     return full_disparity(model(normalize(left), normalize(right)))
+
+
+@torch.no_grad()
+def predict_maps(model: nn.Module, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """`predict`, and the network's own sureness, float32 B×H×W in 0…1."""
+    output = model(normalize(left), normalize(right))
+    return full_disparity(output), full_confidence(output)

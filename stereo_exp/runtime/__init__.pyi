@@ -26,6 +26,7 @@ from .manifest import (
     file_entry,
     read_manifest,
     sha256_of,
+    with_reliability,
 )
 from .model import MAPS, StereoModel, depth
 
@@ -63,5 +64,6 @@ __all__ = [
     "pin_cores",
     "read_manifest",
     "sha256_of",
+    "with_reliability",
     "write_profile",
 ]

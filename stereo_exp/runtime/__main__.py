@@ -178,6 +178,7 @@ def _output(options: argparse.Namespace, pairs: RectifiedFrames) -> Output:
         pairs.frames.rate,
         view=options.view,
         rerun=options.rerun,
+        expected_error=options.expected_error,
     )
 
 
@@ -276,6 +277,7 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--temporal", action="store_true", help="average over time where nothing moves")
     how.add_argument("--tile", type=_size, help="HxW: compute in overlapping tiles of this size")
     what = made.add_argument_group("what a folder gets")
+    what.add_argument("--expected-error", action="store_true", help="by how much disparities are wrong on average, px")
     what.add_argument("--points", action="store_true", help="point clouds (PLY) where depth is known")
     what.add_argument("--max-depth", type=float, help="points farther away than this, in m, are left out of them")
     what.add_argument("--view", action="store_true", help="a page to look around in: view.html")

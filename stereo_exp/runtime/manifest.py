@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from stereo_exp.base import ArgumentError, UserError, mask_all, parse_json
-from stereo_exp.geometry import Sizing
+from stereo_exp.geometry import Reliability, Sizing
+from stereo_exp.weights import FURTHEST_RELEASE, NAMES, PUBLISHED, RELEASES, find_name, read_reliability
 
+log = logging.getLogger(__name__)
 FORMAT = "stereo_exp.compiled/1"
 MANIFEST = "manifest.json"
 FULL, TRUNK, ALIGN = "full", "trunk", "align"
 FORMS = {
-    FULL: "uint8 B×H×W×3 RGB left, right -> disparity float32 B×H×W px, confidence float32 B×H×W in 0…1",
+    FULL: "uint8 B×H×W×3 RGB left, right -> disparity float32 B×H×W px, confidence float32 B×H×W in 0…1, as "
+    "the network says it: `reliability` makes a probability of it",
     TRUNK: "uint8 left, right -> disparity logits B×D×h×w, superpixel logits B×neighbours×H×W: unrounded accumulators",
     ALIGN: "the trunk with every quantised activation as one more output, as integers",
 }
@@ -112,6 +116,8 @@ class Manifest:
     """What the network's height and width must be multiples of, px."""
     sizing: Sizing = field(default_factory=Sizing)
     """The size that the network likes to see pairs at; folders from before it was written down have the defaults."""
+    reliability: Reliability | None = None
+    """What the confidence of the `full` form is worth; None: nobody counted it on these weights."""
     input: InputEntry = field(default_factory=InputEntry)
     outputs: tuple[str, ...] = ("disparity", "confidence")
     """Of the `full` form."""
@@ -140,6 +146,7 @@ class Manifest:
         """The text of the file."""
         facts = asdict(self)
         del facts["folder"]
+        facts["reliability"] = None if self.reliability is None else self.reliability.to_json()
         facts["engines"] = {
             e: {f: _dense(entry) for f, entry in forms.items()} for e, forms in facts["engines"].items()
         }
@@ -176,6 +183,27 @@ def read_manifest(folder: Path | str, check_files: bool = True) -> Manifest:
             for entry in forms.values():
                 check_file(manifest.folder, entry)
     return manifest
+
+
+def with_reliability(manifest: Manifest) -> Manifest:
+    """A manifest that says what confidence is worth: where nobody counted it on these weights, as counted on released
+    ones, which a line of the log says."""
+    if manifest.reliability is not None:
+        return manifest
+    name, stage = manifest.model.name, manifest.model.stage
+    is_released = name in NAMES and stage in RELEASES[NAMES[name]]
+    network = NAMES[name] if is_released else PUBLISHED
+    stage = stage if stage in RELEASES[network] else FURTHEST_RELEASE
+    facts = read_reliability(network, stage)
+    if facts is None:
+        is_released, network, stage = False, PUBLISHED, FURTHEST_RELEASE
+        facts = read_reliability(network, stage)
+    if facts is None:
+        return manifest
+    if not is_released:
+        told = "confidence: no table comes with these weights, that of %s (%s) serves until calibration makes one"
+        log.info(told, find_name(network), stage)
+    return replace(manifest, reliability=Reliability.from_json(facts))
 
 
 def file_entry(folder: Path, path: str, weights: str | None = None) -> FileEntry:
@@ -221,6 +249,8 @@ def _from_json(facts: Mapping[str, Any], folder: Path) -> Manifest:
     values["outputs"] = tuple(facts["outputs"])
     values["multiple"] = _natural(facts.get("multiple", _FORMER_MULTIPLE))
     values["sizing"] = Sizing(**facts.get("sizing", {}))
+    table = facts.get("reliability")
+    values["reliability"] = None if table is None else Reliability.from_json(table)
     found = Manifest(**{**values, "folder": folder})
     texts = (*found.outputs, *found.input.names, *found.versions.items(), *found.engines, found.created)
     if not all(isinstance(each, str | tuple) for each in texts) or type(found.opt) is not int:

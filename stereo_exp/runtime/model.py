@@ -19,8 +19,10 @@ import numpy as np
 from stereo_exp.base import MAX_SCALE, USUAL_SIZE, ArgumentError
 from stereo_exp.geometry import (
     Calibration,
+    Errors,
     Image,
     Prediction,
+    Reach,
     Rectifier,
     Rig,
     Rule,
@@ -32,10 +34,12 @@ from stereo_exp.geometry import (
     pad_edges,
     read_calibration,
     round_up_size,
+    tell_beyond,
+    tell_unlikely,
 )
 from stereo_exp.geometry import depth as depth  # offered beside the model
 from stereo_exp.runtime.engines import AUTO, Engine, load_engine
-from stereo_exp.runtime.manifest import FULL, Manifest, read_manifest
+from stereo_exp.runtime.manifest import FULL, Manifest, read_manifest, with_reliability
 from stereo_exp.runtime.tiles import SEAM, Blend, plan
 
 Frame = tuple[Image, Image] | StereoSample
@@ -100,7 +104,7 @@ class StereoModel:
         device: str | None = None,
     ) -> None:
         # The form's file is checked when the engine loads it; the others need not be there on a device.
-        manifest = read_manifest(folder, check_files=False)
+        manifest = with_reliability(read_manifest(folder, check_files=False))
         _check_in_flight(in_flight)
         self._take(manifest, load_engine(manifest, FULL, engine, threads, in_flight, device=device), in_flight)
 
@@ -178,7 +182,10 @@ class StereoModel:
             sizing=self.manifest.sizing,
         )
         found = self.predict(first, second, rule, options.get("tile"))
-        return replace(found, calibration=calibration, left=first)
+        found = replace(found, calibration=calibration, left=first, reach=Reach.of(found.reach.disparity, calibration))
+        if found.num_beyond:
+            tell_beyond(found.num_beyond, found.disparity.size, found.reach)
+        return found
 
     def _batch(self, left: np.ndarray, right: np.ndarray, **options: Unpack[Options]) -> Prediction:
         if left.ndim != right.ndim or len(left) != len(right) or not len(left):
@@ -188,32 +195,48 @@ class StereoModel:
         disparity, confidence, trusted, first = (
             np.stack([getattr(pair, name) for pair in pairs]) for name in (*MAPS, "trusted", "left")
         )
-        return Prediction(disparity, confidence, trusted, pairs[0].calibration, first)
+        beyond = None
+        if any(pair.num_beyond for pair in pairs):
+            beyond = np.stack([np.zeros(trusted.shape[1:], bool) if p.beyond is None else p.beyond for p in pairs])
+        errors = [pair.errors for pair in pairs if isinstance(pair.errors, Errors)]
+        known = pairs[0].calibration
+        return Prediction(disparity, confidence, trusted, known, first, pairs[0].reach, beyond, errors or None)
 
     def _rectified(
         self, left: np.ndarray, right: np.ndarray, calib: str | Path | Sequence[str | Path] | Calibration | Rig
     ) -> tuple[np.ndarray, np.ndarray, Calibration]:
         """Both views with their rows side by side, and the cameras that they then belong to."""
-        size = (left.shape[1], left.shape[0])
+        size, is_new = (left.shape[1], left.shape[0]), False
         with self._lock:
             # One file is read once, and the look-up tables of one rig are made once.
             if self._cameras is None or self._cameras[1] != size or not _is_same(self._cameras[0], calib):
                 found = calib if isinstance(calib, Calibration | Rig) else read_calibration(calib)
                 fitted = fit_cameras(found, size)
                 self._cameras = calib, size, Rectifier(fitted) if isinstance(fitted, Rig) else fitted
-            cameras = self._cameras[2]
-            if isinstance(cameras, Calibration):
-                return left, right, cameras
-            left, right = cameras(left, right)
-            assert cameras.calibration is not None
-            return left, right, cameras.calibration
+                is_new = True
+            known: Calibration | Rectifier | None = self._cameras[2]
+            if isinstance(known, Rectifier):
+                left, right = known(left, right)
+                known = known.calibration
+            assert isinstance(known, Calibration)
+            if is_new:
+                tell_unlikely(known)
+            return left, right, known
 
     def predict(self, left: Image, right: Image, rule: Rule, tile: tuple[int, int] | None = None) -> Prediction:
         """What `rule` makes of one rectified pair with this model; the rest as for `__call__`."""
         views = as_pair(left, right)
         if rule.scale is not None and not 0 < rule.scale <= MAX_SCALE:
             raise ArgumentError("scale", rule.scale, f"must be above 0 and at most {MAX_SCALE:g}", "try {scale}=0.5")
-        return rule(partial(self._maps, tile=tile), *views, self.manifest.multiple, self.manifest.size)
+        if rule.reliability is None:
+            rule = replace(rule, reliability=self.manifest.reliability)
+        maps = partial(self._maps, tile=tile)
+        return rule(maps, *views, self.manifest.multiple, self.manifest.size, self.maxdisp)
+
+    def maps(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the network itself says of two views, uint8 H×W×3, as they are: disparity in px and its own sureness in
+        0…1, both float32 H×W; `Manifest.reliability` makes a probability of that."""
+        return self._maps(left, right, None)
 
     def enlargement(self, size: tuple[int, int]) -> float:
         """By how much `scale=None` enlarges the width of images of (height, width), and so their disparities: no more

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from stereo_exp.geometry import RectifiedFrames, Result, Rule, StereoSample, TemporalFilter
+from stereo_exp.geometry import RectifiedFrames, Result, Rule, StereoSample, TemporalFilter, Watch
 from stereo_exp.runtime.model import StereoModel
 
 T = TypeVar("T")
@@ -92,13 +92,14 @@ def predict_sequence(
         pace: takes the times.
     """
     pace = Pace() if pace is None else pace
-    is_live = pairs.frames.is_live
+    is_live, watch = pairs.frames.is_live, Watch()
     known: Iterator[tuple[StereoSample, Any]] = ((sample, pairs.calibration) for sample in pairs)
     for sample, calibration in known if is_live else read_ahead(known, _AHEAD):
         begun = time.monotonic()
         prediction = model.predict(sample.left, sample.right, rule, tile)
         result = Result.of(sample, prediction, calibration, pairs.was_rectified, steady)
         pace.add(sample.time if is_live else None, begun)
+        watch(result)
         yield result
 
 

@@ -2,6 +2,7 @@ from .build import build_loss, build_network, quantize_network
 from .datasets import open_split
 from .door import compose, create_network, load, open_dataset, run
 from .networks import Predictor
+from .reliability import count_reliability
 from .restore import count_costs, restore_model
 from .runs.context import RunContext
 from .runs.process import Process
@@ -26,6 +27,7 @@ __all__ = [
     "choose",
     "compose",
     "count_costs",
+    "count_reliability",
     "create_network",
     "dispatch",
     "load",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
 from stereo_exp.base import UserError, arguments, build, group
 from stereo_exp.config import NUM_STAGES, STRIDES, Infer
-from stereo_exp.geometry import Rule, Sizing, round_up_size
+from stereo_exp.geometry import Reliability, Rule, Sizing, round_up_size
 
 if TYPE_CHECKING:
     from stereo_exp.config import Eval, Loss, Model, Observer, Quant, Target
@@ -66,16 +66,19 @@ def quantize_network(network: StereoNetwork, quant: Quant, stored: Any = None) -
     return build_quantized(network, target, observer, quant.lift, quant.lift_bits, stored)
 
 
-def build_rule(asked: Eval | Infer, sizing: Sizing, as_given: bool = False) -> Rule:
+def build_rule(
+    asked: Eval | Infer, sizing: Sizing, as_given: bool = False, reliability: Reliability | None = None
+) -> Rule:
     """How pairs are predicted, of an `eval` or `infer` node.
 
     Args:
         sizing: what comes with the weights.
         as_given: pairs are seen as they are where the node does not say.
+        reliability: what the weights' confidence is worth; None: as `Rule` has it.
     """
     scale = 1.0 if as_given and asked.scale is None else asked.scale
     least = asked.min_confidence if isinstance(asked, Infer) else 0.0
-    return Rule(scale, asked.refine, asked.left_right, least, sizing)
+    return Rule(scale, asked.refine, asked.left_right, least, sizing, reliability)
 
 
 def eval_facts(rule: Rule) -> dict[str, Any]:

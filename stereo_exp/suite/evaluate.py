@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stereo_exp.base import Meter
-from stereo_exp.geometry import AS_GIVEN, Rule, Stability, StereoMetrics, StereoSample, TemporalFilter
+from stereo_exp.geometry import (
+    AS_GIVEN,
+    ConfidenceMetrics,
+    Prediction,
+    Rule,
+    Stability,
+    StereoMetrics,
+    StereoSample,
+    TemporalFilter,
+)
 from stereo_exp.suite.runs.process import Process
 
 if TYPE_CHECKING:
@@ -40,6 +49,8 @@ class Seen:
     """float32 H×W px."""
     trusted: np.ndarray | None = None
     """bool H×W, pixels that the left-right check passed; None where nothing was checked."""
+    prediction: Prediction | None = None
+    """With confidence and expected error; None: the rule does not say what they are worth."""
 
 
 def predict_split(
@@ -85,19 +96,30 @@ def predict_split(
 
 
 def _predict_batch(predictor: Predictor, batch: StereoBatch) -> Iterator[Seen]:
-    from stereo_exp.model import predict
+    from stereo_exp.model import predict, predict_maps
 
-    whole = None
+    whole = sureness = None
+    judged = predictor.rule.reliability is not None
     if predictor.module is not None and len(batch) and all(predictor.takes_whole(size) for size in batch.sizes):
-        views = (view.to(predictor.device) for view in (batch.left, batch.right))
-        whole = predict(predictor.module, *views).cpu()
+        views = [view.to(predictor.device) for view in (batch.left, batch.right)]
+        if judged:
+            whole, sureness = (each.cpu() for each in predict_maps(predictor.module, *views))
+        else:
+            whole = predict(predictor.module, *views).cpu()
     for i, index in enumerate(batch.indices):
         sample = batch.sample(i)
-        if whole is not None:
-            yield Seen(index, sample, batch.crop(i, whole).numpy())
-        else:
+        if whole is None:
             found = predictor(sample)
-            yield Seen(index, sample, found.disparity, found.trusted if predictor.rule.left_right else None)
+            trusted = found.trusted if predictor.rule.left_right else None
+            yield Seen(index, sample, found.disparity, trusted, found if judged else None)
+            continue
+        disparity, sure = (None if each is None else batch.crop(i, each).numpy() for each in (whole, sureness))
+        assert disparity is not None
+        judgement = None
+        if sure is not None:
+            seen = sample.left, sample.right, predictor.maxdisp
+            judgement = predictor.rule.judge(disparity, np.ascontiguousarray(sure), seen=seen)
+        yield Seen(index, sample, disparity, None, judgement)
 
 
 class Scores:
@@ -108,11 +130,22 @@ class Scores:
         sets: names of the sets of a mixture; empty for a single one.
         set_of: which of them a pair belongs to, by its number.
         checked: predictions come with what a left-right check made of them.
+        judged: they come with what their confidence is worth.
     """
 
-    def __init__(self, maxdisp: int, sets: Sequence[str], set_of: Callable[[int], str], checked: bool = False) -> None:
+    def __init__(
+        self,
+        maxdisp: int,
+        sets: Sequence[str],
+        set_of: Callable[[int], str],
+        checked: bool = False,
+        judged: bool = False,
+    ) -> None:
+        self._judged = judged
         self.all = StereoMetrics(maxdisp, checked)
         self.by_set = {name: StereoMetrics(maxdisp, checked) for name in sets}
+        # Of all pairs, and of each set; empty where nobody says what confidence is worth.
+        self._confidence: dict[str | None, ConfidenceMetrics] = {}
         self._set_of = set_of
 
     def add(self, seen: Seen) -> None:
@@ -120,6 +153,10 @@ class Scores:
         sample = seen.sample
         for metrics in self._of(seen.index):
             metrics.update(seen.disparity, sample.disparity, sample.noc, seen.trusted)
+        if seen.prediction is not None and sample.disparity is not None:
+            maps = seen.prediction.confidence, seen.disparity, sample.disparity, seen.prediction.expected_error
+            for name in (None, *([self._set_of(seen.index)] if self.by_set else [])):
+                self._confidence.setdefault(name, ConfidenceMetrics()).update(*maps)
 
     def skip(self, index: int | None = None) -> None:
         """One pair that is not scored; its set counts it too where its number is known."""
@@ -133,13 +170,24 @@ class Scores:
         """Take in what the other processes saw; each pair must have been given to exactly one."""
         for metrics in (self.all, *self.by_set.values()):
             metrics.totals = process.total(metrics.totals, device)
+        if self._judged:
+            for name in (None, *self.by_set):
+                of_name = self._confidence.setdefault(name, ConfidenceMetrics())
+                of_name.totals = process.total(of_name.totals, device)
 
     def compute(self) -> dict[str, Any]:
-        """See `StereoMetrics.compute`; of a mixture also those of each data set, under `sets` by its name."""
-        scores: dict[str, Any] = dict(self.all.compute())
+        """See `StereoMetrics.compute`; of a mixture also those of each data set, under `sets` by its name.
+
+        Where confidence is judged also `ece`, and what it comes of under `confidence`: see `ConfidenceMetrics.compute`.
+        """
+        scores: dict[str, Any] = {**self.all.compute(), **self._judge(None)}
         if self.by_set:
-            scores["sets"] = {name: metrics.compute() for name, metrics in self.by_set.items()}
+            scores["sets"] = {name: {**of.compute(), **self._judge(name)} for name, of in self.by_set.items()}
         return scores
+
+    def _judge(self, name: str | None) -> dict[str, Any]:
+        found = self._confidence[name].compute() if name in self._confidence else {}
+        return {"ece": found.pop("ece"), "confidence": found} if found else {}
 
 
 class Evaluation(NamedTuple):
@@ -168,7 +216,7 @@ def evaluate(
             has seen others.
     """
     maxdisp: int = model.maxdisp  # type: ignore[assignment]
-    scores = Scores(maxdisp, splits.test_sets, splits.test_set_of, rule.left_right)
+    scores = Scores(maxdisp, splits.test_sets, splits.test_set_of, rule.left_right, rule.reliability is not None)
     first: list[Seen] = []
     if not splits.test_has_truth:
         log.warning("no pair of the test split has truth: predictions are not scored")
@@ -218,7 +266,7 @@ def flatten(scores: Mapping[str, Any], prefix: str) -> dict[str, float]:
         if key == "sets":
             for name, of_set in value.items():
                 out |= flatten(of_set, f"{prefix}/{name}")
-        else:
+        elif key != "confidence":
             out[f"{prefix}/{key}"] = value
     return out
 

@@ -30,6 +30,7 @@ from stereo_exp.runtime import (
     list_compiled_engines,
     load_engine,
     read_manifest,
+    with_reliability,
 )
 from stereo_exp.suite.runs.folders import COMPILED_FOLDER, find_compiled_of
 from stereo_exp.weights import FURTHEST_RELEASE, NAMES, RELEASE, find_compiled_release, find_name, find_release
@@ -154,7 +155,7 @@ def open_network(
     if name != TORCH:
         assert chosen.compiled is not None
         loaded = load_engine(chosen.compiled, FULL, name, threads, in_flight, device=device)
-        return StereoModel.of_engine(chosen.compiled, loaded, in_flight)
+        return StereoModel.of_engine(with_reliability(chosen.compiled), loaded, in_flight)
     if machine is not None and device is None:
         _check_torch(f"engine={TORCH}")
         from stereo_exp.suite.train.device import choose
@@ -208,7 +209,7 @@ def _open_torch(chosen: Chosen, device: str | None, threads: int | None, in_flig
     _check_torch(f"engine={TORCH}")
     import torch
 
-    from stereo_exp.model import sizing_of
+    from stereo_exp.model import reliability_of, sizing_of
     from stereo_exp.suite.restore import restore_model
     from stereo_exp.suite.train.device import keep_float32
 
@@ -220,6 +221,7 @@ def _open_torch(chosen: Chosen, device: str | None, threads: int | None, in_flig
     keep_float32()
     network, checkpoint = restore_model(chosen.checkpoint, where)
     manifest = _uncompiled(network, sizing_of(checkpoint), chosen.name, chosen.stage, str(chosen.checkpoint))
+    manifest = with_reliability(replace(manifest, reliability=reliability_of(checkpoint)))
     return StereoModel.of_engine(manifest, TorchEngine(network, where), in_flight)
 
 
@@ -301,6 +303,10 @@ class Predictor:
     def maxdisp(self) -> int:
         """The network's range, px."""
         return self._stereo.maxdisp
+
+    def maps(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the network says of two views H×W×3 as they are: disparity in px and its own sureness, float32 H×W."""
+        return self._stereo.maps(left, right)
 
     def __call__(self, sample: StereoSample) -> Prediction:
         """Predict one pair; its truth, if any, is not looked at."""

@@ -16,10 +16,12 @@ from stereo_exp.base import write_bytes
 from stereo_exp.geometry import (
     DIFFERENCE,
     ERROR,
+    RIGHT_PX,
     Panel,
     Series,
     StereoSample,
     draw_bars,
+    draw_reliability,
     encode_png,
     fit_disparity,
     valid_mask,
@@ -98,6 +100,20 @@ def draw_against_float(
     ]
     heading = f"{sample.key}: integer against float, mean |difference| {np.abs(difference).mean():.3f} px"
     return write_panels(path, panels, heading=heading), difference
+
+
+def draw_confidence(context: RunContext, scores: dict[str, Any]) -> list[Path]:
+    """The reliability diagram of an evaluation, of a mixture one for each set besides; none where nothing is judged."""
+    parts = {"": scores, **{f"_{name}": part for name, part in scores.get("sets", {}).items()}}
+    files: list[Path] = []
+    for suffix, part in parts.items():
+        bins = part.get("confidence", {}).get("bins")
+        if bins:
+            path = context.dir / "pictures" / f"reliability{re.sub(r'[^0-9A-Za-z]+', '_', suffix)}.png"
+            name = f"{suffix[1:] or context.config.dataset.name}, expected calibration error {part['ece']:.3f}"
+            write_bytes(path, encode_png(draw_reliability(bins, name, RIGHT_PX), compression=6))
+            files.append(path)
+    return files
 
 
 def draw_noise(path: Path, records: list[dict[str, Any]]) -> Path:

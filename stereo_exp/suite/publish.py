@@ -16,7 +16,7 @@ from typing import Any
 from stereo_exp.base import CheckpointError, exit_on_user_error, write_text
 from stereo_exp.config import MAX_OPT, TASK, Root, bind, keys_of
 from stereo_exp.geometry import Sizing
-from stereo_exp.model import SIZING, Checkpoint, load_checkpoint, save_checkpoint
+from stereo_exp.model import RELIABILITY, SIZING, Checkpoint, load_checkpoint, save_checkpoint
 from stereo_exp.runtime import ENGINES, FULL, MANIFEST, Manifest, sha256_of
 from stereo_exp.suite.restore import load_source, network_difference, network_of, restore
 from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, find_name, find_network, locate_compiled
@@ -76,7 +76,7 @@ def strip_meta(meta: Mapping[str, Any], commit: str | None) -> dict[str, Any]:
     config["dataset"] = _without_places(config["dataset"])
     # As it was, not with today's defaults for keys that it did not have; but it must bind.
     bind(config)
-    kept = ("stage", "step", "num_steps", "version", "torch", "scores", SIZING)
+    kept = ("stage", "step", "num_steps", "version", "torch", "scores", SIZING, RELIABILITY)
     # A chain that starts here begins at the released file: `lineage_of` adds that; what lies before is history.
     links = [part for link in meta.get("lineage", []) for part in (*link.get("history", []), link)]
     history = [{key: link.get(key) for key in ("stage", "step", "epe")} for link in links]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from stereo_exp.base import CheckpointError
 
@@ -15,13 +18,16 @@ __all__ = [
     "PUBLISHED",
     "RELEASE",
     "RELEASES",
+    "RELIABILITY",
     "SLIM",
     "SLIM_EXPANSION",
     "find_compiled_release",
     "find_name",
     "find_network",
     "find_release",
+    "find_reliability",
     "locate_compiled",
+    "read_reliability",
     "resolve_checkpoint",
 ]
 
@@ -39,6 +45,9 @@ FURTHEST_RELEASE = "int_infer"
 SLIM_EXPANSION = (0.5, 1.0, 1.5, 2.0, 2.0)
 """Its `model.backbone.expansion`, which tells it from the published one."""
 FOLDER = Path(__file__).resolve().parent
+RELIABILITY = FOLDER / "reliability.json"
+"""Of each released network at each of its stages: what its confidence is worth (`stereo_exp.geometry.Reliability`), and
+the SHA-256 of the checkpoint that it was counted on."""
 COMPILED = "compiled"
 """Folder beside the weights, with a compiled folder for each int8 network."""
 
@@ -81,6 +90,32 @@ def find_release(stage: str, key: str, network: str = PUBLISHED, value: str = RE
             f"install the package again, or give {key}=FILE",
         )
     return path
+
+
+def read_reliability(network: str = PUBLISHED, stage: str = FURTHEST_RELEASE) -> dict[str, Any] | None:
+    """The table of a released network at a stage, as its file has it; None: it is not there.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    try:
+        found: dict[str, Any] | None = json.loads(RELIABILITY.read_text()).get(network, {}).get(stage)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(RELIABILITY, None, f"cannot be read ({error})", "install the package again") from None
+    return found
+
+
+def find_reliability(checkpoint: Path) -> dict[str, Any] | None:
+    """The table of a released checkpoint; None: it is no such file, or not the one that was counted on."""
+    for network, files in RELEASES.items():
+        for stage, file in files.items():
+            if checkpoint.resolve() == FOLDER / file:
+                found = read_reliability(network, stage)
+                sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+                return found if found is not None and found.get("checkpoint_sha256") == sha256 else None
+    return None
 
 
 def resolve_checkpoint(value: str, stage: str, key: str, network: str = PUBLISHED) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -18,11 +19,15 @@ from stereo_exp.base.errors import UserError
 from stereo_exp.config import deploy as schema
 from stereo_exp.data.loader import collate
 from stereo_exp.deploy import engines
+from stereo_exp.deploy.folder import Options, build
 from stereo_exp.geometry.pair import StereoSample
+from stereo_exp.geometry.reliability import Curve, Reliability
+from stereo_exp.geometry.sizing import Rule
 from stereo_exp.model.colour import normalize
 from stereo_exp.model.network import predict
-from stereo_exp.runtime.manifest import read_manifest
+from stereo_exp.runtime.manifest import FULL, read_manifest
 from stereo_exp.runtime.model import StereoModel
+from stereo_exp.suite.networks import Predictor
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.tasks import dispatch
 
@@ -116,3 +121,25 @@ def test_an_engine_that_is_not_installed(
     )
     with pytest.raises(UserError, match=message):
         dispatch(make_context(*settings(floating.path, "float", f"compile.engines=[{engine}]")))
+
+
+def test_confidence_of_the_compiled_graph_is_that_of_torch(floating: Network, tmp_path: Path) -> None:
+    """The checkpoint's table goes into the manifest; plain, enlarged and refined it gives the same on the engine."""
+    rising = tuple(np.linspace(0.1, 0.9, 10).round(4).tolist())
+    plain = Curve((0.0, 1.0), ((0.0,) * 10, rising), (9.0, 1.0))
+    table = Reliability(plain, Curve((0.0, 1.0), ((0.1,) * 10, rising), (5.0, 0.5)), "two pairs")
+    kept = floating.source.checkpoint
+    meta = {**kept.meta, "reliability": table.to_json()}
+    source = replace(floating.source, checkpoint=replace(kept, meta=meta))
+    options = Options(("onnxruntime",), 0, None, None, (FULL,))
+    assert build(source, tmp_path, options, floating.exported).manifest.reliability == table
+    assert read_manifest(tmp_path).reliability == table
+    left, right = views(0)
+    with StereoModel(tmp_path, "onnxruntime", threads=1) as model:
+        for scale, refine in ((1.0, False), (2.0, False), (1.0, True), (0.5, True)):
+            rule = Rule(scale, refine, reliability=table)
+            wanted = Predictor(source.model, torch.device("cpu"), rule)(StereoSample("x", left, right))
+            found = model(left, right, scale=scale, refine=refine)
+            np.testing.assert_allclose(found.confidence, wanted.confidence, atol=2e-4)
+            np.testing.assert_allclose(found.expected_error, wanted.expected_error, atol=2e-3)
+            assert np.ptp(found.confidence) > 0

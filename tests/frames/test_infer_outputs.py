@@ -125,3 +125,22 @@ def test_mistakes(words: list[str], told: str, tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.png").write_bytes(encode_png(texture(0)))
     assert told in run_in_process("task=infer", *words).error_line
+
+
+def test_the_range_is_told_and_the_expected_error_written(infer: Callable[..., dict], tmp_path: Path) -> None:
+    for name, start in (("l", 0), ("r", 8)):
+        view = np.ascontiguousarray(cv2.GaussianBlur(texture(3), (0, 0), 2)[:, start : start + WIDTH])
+        (tmp_path / f"{name}.png").write_bytes(encode_png(view))
+    pair = ("infer.left=l.png", "infer.right=r.png", "infer.focal=100", "infer.baseline=0.12")
+    report = infer(*pair, "infer.expected_error=true")
+    assert report["range_px"] == 192
+    assert report["nearest_m"] == pytest.approx(100 * 0.12 / 192, abs=1e-4)
+    assert report["n_beyond_range"] == 0
+    written = cv2.imread(report["files"]["expected_error_png"], cv2.IMREAD_UNCHANGED)
+    assert written.shape == (HEIGHT, WIDTH)
+    assert written.dtype == np.uint16
+    # Between a tenth of a px and the whole range.
+    assert 25 < np.median(written) < 192 * 256
+    small = infer(*pair, "infer.scale=2", "infer.out=enlarged")
+    assert small["range_px"] == 96
+    assert "expected_error_png" not in small["files"]

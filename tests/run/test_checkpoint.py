@@ -20,6 +20,7 @@ from torch import nn
 from stereo_exp.base.errors import CheckpointError
 from stereo_exp.config import bind
 from stereo_exp.config.marks import first_difference
+from stereo_exp.geometry.reliability import LIMITS, Curve, Reliability
 from stereo_exp.geometry.sizing import Sizing
 from stereo_exp.model.checkpoint import (
     FORMAT,
@@ -27,6 +28,8 @@ from stereo_exp.model.checkpoint import (
     load_weights,
     optimizer_tensors,
     read_meta,
+    reliability_entry,
+    reliability_of,
     restore_optimizer,
     save_checkpoint,
     sizing_entry,
@@ -75,6 +78,25 @@ def test_a_size_that_is_none_is_told(tmp_path: Path, wrong: Any) -> None:
     save_checkpoint(path, {**META, "sizing": wrong}, _parts())
     with pytest.raises(CheckpointError, match="no sizing"):
         sizing_of(load_checkpoint(path))
+
+
+def test_what_confidence_is_worth_travels_with_the_weights(tmp_path: Path) -> None:
+    path, row = tmp_path / "c.safetensors", (0.5,) * len(LIMITS)
+    table = Reliability(Curve((0.25, 0.75), (row, row), (3.0, 1.0)), None, "two pairs")
+    save_checkpoint(path, {**META, "reliability": table.to_json()}, _parts())
+    assert reliability_of(load_checkpoint(path)) == table
+    assert reliability_entry(load_checkpoint(path)) == {"reliability": table.to_json()}
+    save_checkpoint(path, META, _parts())
+    assert reliability_of(load_checkpoint(path)) is None
+    assert reliability_entry(load_checkpoint(path)) == reliability_entry(None) == {}
+
+
+@pytest.mark.parametrize("wrong", [{}, {"plain": 3}, [1, 2], 7, "x"])
+def test_a_table_of_confidence_that_is_none_is_told(tmp_path: Path, wrong: Any) -> None:
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, {**META, "reliability": wrong}, _parts())
+    with pytest.raises(CheckpointError, match="its reliability is damaged"):
+        reliability_of(load_checkpoint(path))
 
 
 def test_round_trip(tmp_path: Path) -> None:

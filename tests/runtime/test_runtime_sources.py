@@ -55,7 +55,16 @@ def rig(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("layout", ["side", "top"])
 def test_a_film_with_both_views_and_a_calibration(compiled: Path, tmp_path: Path, rig: Path, layout: str) -> None:
     out = tmp_path / "res"
-    words = [film(tmp_path / "f.avi", 5, layout), "-o", out, "--calib", rig, "--points", "--temporal"]
+    words = [
+        film(tmp_path / "f.avi", 5, layout),
+        "-o",
+        out,
+        "--calib",
+        rig,
+        "--points",
+        "--temporal",
+        "--expected-error",
+    ]
     done = run(compiled, *words, "--layout", layout, "--min-confidence", 0.01)
     facts = facts_of(done)
     assert (facts["num_pairs"], facts["dropped"], facts["unpaired"]) == (5, 0, 0)
@@ -65,7 +74,9 @@ def test_a_film_with_both_views_and_a_calibration(compiled: Path, tmp_path: Path
     shown = cv2.VideoCapture(str(out / "disparity.mp4"))
     assert (shown.get(cv2.CAP_PROP_FPS), shown.get(cv2.CAP_PROP_FRAME_COUNT)) == (25, 5)
     names = {path.name for path in out.iterdir()}
-    for what in ("disparity.png", "depth_mm.png", "points.ply", "left_rectified.png", "right_rectified.png"):
+    assert (facts["range_px"], facts["n_beyond_range"]) == (32, 0)
+    files = ("disparity.png", "depth_mm.png", "points.ply", "expected_error.png", "left_rectified.png")
+    for what in (*files, "right_rectified.png"):
         assert {f"{i:06d}_{what}" for i in range(5)} <= names
     disparity = cv2.imread(str(out / "000003_disparity.png"), cv2.IMREAD_UNCHANGED)[8:-8, 40:-8] / 256
     depth = cv2.imread(str(out / "000003_depth_mm.png"), cv2.IMREAD_UNCHANGED)[8:-8, 40:-8]

@@ -37,6 +37,11 @@ def test_calibration_and_integers_need_images_only(chain: Chain, bare: list[str]
     # What needs no truth is there: noise of every layer, pictures.
     assert all(record["snr_db"] > 0 for record in calib["layers"])
     assert len(calib["pictures"]) == 2
+    # Confidence is by a table of other weights, which is said: there is no truth to count on.
+    assert calib["confidence_table"] == "that of released weights"
+    assert "reliability" not in read_meta(Path(calib["checkpoint"]))
+    told = "confidence: the pairs have no truth to count on; its table is that of released weights"
+    assert outcome.err.count(told) == 1
     assert math.isnan(read_meta(Path(calib["checkpoint"]))["scores"]["epe"])
     # Scales come from these images, not from those that the float network was trained on.
     assert [r["scale"] for r in calib["layers"]] != [r["scale"] for r in chain.reports["calib"]["layers"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from stereo_exp.geometry.calibration.content import find_value, squeeze_name, to
 from stereo_exp.geometry.pair import Calibration
 from stereo_exp.geometry.rectify import Projections, Rig, Size
 
+log = logging.getLogger(__name__)
 UNITS = {"m": 1.0, "cm": 1e-2, "mm": 1e-3}
 """Lengths in calibration files."""
 LIKELY = (0.001, 5.0)
@@ -44,6 +46,8 @@ _PLAIN_FIELDS = {
     "cy": ("cy", "cy0"),
     "doffs": ("doffs",),
 }
+_MODEL_FIELDS = ("cameramodel", "distortionmodel", "model")
+_FISHEYE_COEFFICIENTS = 4
 _MODELS = {"pinhole": False, "": False, "perspective": False, "radtan": False, "plumbbob": False, "none": False}
 _MODELS |= {"rationalpolynomial": False, "brownconrady": False, "fisheye": True, "equidistant": True, "equi": True}
 _MODELS |= {"kannalabrandt": True, "kannalabrandt4": True}
@@ -73,10 +77,14 @@ def build_opencv(fields: Mapping[str, Any], path: Path, unit: str | None) -> Cal
         read_matrix(_required(fields, f"matrix_{view}", path), f"matrix of the {view}", path) for view in _VIEWS
     ]
     is_fisheye = find_model(fields, path)
+    is_said = is_fisheye or any(fields.get(name) for name in _MODEL_FIELDS)
     bends = [_required(fields, f"distortion_{view}", path) for view in _VIEWS]
     distortions = [
         read_distortion(bend, f"distortion_{view}", path, is_fisheye) for bend, view in zip(bends, _VIEWS, strict=True)
     ]
+    if not is_said and distortions[0].size == _FISHEYE_COEFFICIENTS and any(bend.any() for bend in distortions):
+        told = "%s: four distortion coefficients and no camera_model: taken as a pinhole's k1 k2 p1 p2, not a fisheye's"
+        log.info(told, path)
     if not is_measured and given is not None:
         return rig_of_projections((matrices[0], matrices[1]), (distortions[0], distortions[1]), given, size, is_fisheye)
     rotation = read_rotation(_required(fields, "rotation", path), path)
@@ -189,7 +197,7 @@ def find_model(fields: Mapping[str, Any], path: Path, *names: str) -> bool:
         flag = find_value(fields, "fisheye", "fisheyemodel", "isfisheye")
         return flag is True or str(flag).lower() in ("1", "1.0", "true", "yes")
     is_fisheye = False
-    for name in names or ("cameramodel", "distortionmodel", "model"):
+    for name in names or _MODEL_FIELDS:
         said = squeeze_name(fields.get(name) or "")
         if said not in _MODELS:
             rule = f"must be one of pinhole, fisheye, and so on ({', '.join(sorted(filter(None, _MODELS)))})"

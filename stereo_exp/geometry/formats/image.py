@@ -20,6 +20,8 @@ _LAST_PNG_FILTER = 4
 # The stored grid is what the epipolar lines refer to: an orientation tag must not turn one view of a pair.
 _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 _FLAGS_OF_SAMPLES = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+_DARK = 16
+"""Grey levels of 255 that 12 bits reach in a file of 16."""
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _SMALLER = "give a smaller one"
 
@@ -30,9 +32,20 @@ def decode_rgb(data: bytes, source: object = "image") -> np.ndarray:
     Raises:
         DataError: not an image, of more pixels than any has (`declared.MOST_PIXELS`), or truncated or damaged. For a
             PNG every chunk's CRC is checked here, because some OpenCV releases hand out what they could decode of a
-            broken file.
+            broken file. Or samples of at most 12 bits in a file of 16, of which OpenCV would keep the upper 8.
     """
-    return cv2.cvtColor(_decode(data, _FLAGS, source), cv2.COLOR_BGR2RGB)
+    found = cv2.cvtColor(_decode(data, _FLAGS, source), cv2.COLOR_BGR2RGB)
+    if found.max(initial=0) < _DARK:
+        _check_bits(data, source)
+    return found
+
+
+def _check_bits(data: bytes, source: object) -> None:
+    """Refuse a picture whose samples of 16 bits use the lower 12 at most: of them 4 bits, or fewer, would be left."""
+    samples = decode_samples(data, source)
+    if samples.dtype == np.uint16 and 0 < (highest := int(samples.max())) < 256 * _DARK:
+        rule = f"has samples of 16 bits up to {highest}: a camera's 10 or 12 bits, of which nearly black would be left"
+        raise DataError(source, None, rule, "multiply its samples so that they reach 65535, or store 8 bits")
 
 
 def decode_samples(data: bytes, source: object = "image") -> np.ndarray:

@@ -11,12 +11,16 @@ import torch
 
 from stereo_exp.base import VERSION, UserError
 from stereo_exp.config import CalibScheme
+from stereo_exp.geometry import Reliability
 from stereo_exp.model import (
     BEST,
     GRAPH,
+    RELIABILITY,
     Checkpoint,
     lineage_of,
     load_checkpoint,
+    reliability_entry,
+    reliability_of,
     save_checkpoint,
     sizing_entry,
     sizing_of,
@@ -24,7 +28,9 @@ from stereo_exp.model import (
 from stereo_exp.quant import QuantisedStereoNet, describe
 from stereo_exp.suite.build import build_rule, eval_facts, quantize_network
 from stereo_exp.suite.evaluate import evaluate, find_failure, first_pairs, flatten
+from stereo_exp.suite.networks import Predictor
 from stereo_exp.suite.pictures import draw_noise, draw_test_pictures
+from stereo_exp.suite.reliability import count_reliability, describe_reliability
 from stereo_exp.suite.restore import restore
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_start
@@ -36,6 +42,8 @@ from stereo_exp.suite.train.device import choose
 log = logging.getLogger(__name__)
 # Pairs on which float and quantised tensors are compared, layer by layer.
 _NOISE_PAIRS = 2
+# Pairs, at most, on which it is counted what confidence is worth.
+_RELIABILITY_PAIRS = 64
 
 
 def train(context: RunContext) -> dict[str, Any]:
@@ -77,7 +85,9 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         pairs = calibrate(network, batches, min(scheme.num_batches, len(batches)))
         rule = build_rule(config.eval, sizing_of(start), as_given=True)
         scores, first = evaluate(network, splits, device, rule=rule, keep=config.eval.pictures)
-        checkpoint = save(context, network.state_dict(), start, scores, tracker.run_id, **{GRAPH: graph})
+        table = _count_reliability(context, network, splits, device, start)
+        more = {GRAPH: graph} if table is None else {GRAPH: graph, RELIABILITY: table.to_json()}
+        checkpoint = save(context, network.state_dict(), start, scores, tracker.run_id, **more)
         tracker.log(start.meta["step"], flatten(scores, "final"))
         layers = layer_noise(network, islice(splits.test(Process()), _NOISE_PAIRS))
         pictures = [draw_noise(context.dir / "pictures" / "layer_noise.png", layers)]
@@ -92,6 +102,7 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
             "observer": config.quant.observer.name,
             "num_calibration_pairs": pairs,
             **eval_facts(rule),
+            **describe_reliability(table, reliability_of(start)),
             **scores,
             **find_failure(scores, splits),
             "pictures": [str(p) for p in pictures],
@@ -100,6 +111,25 @@ def _calibrate(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         if config.quant.sensitivity:
             result["sensitivity"] = _rank(network, splits, config.quant.sensitivity_pairs)
     return result
+
+
+def _count_reliability(
+    context: RunContext, network: QuantisedStereoNet, splits: Splits, device: torch.device, start: Checkpoint
+) -> Reliability | None:
+    """What the confidence of the network is worth on the pairs that it was calibrated with, as far as they have truth:
+    every second one enlarged, where it is small."""
+    scheme, sizing = context.config.quant.stage, sizing_of(start)
+    assert isinstance(scheme, CalibScheme)
+    number = min(_RELIABILITY_PAIRS, scheme.batch_size * scheme.num_batches)
+    batches = splits.calibration(scheme.batch_size, -(-number // scheme.batch_size))
+    pairs = (batch.sample(i) for batch in batches for i in range(len(batch)))
+    predictor = Predictor(network, device)
+    name = f"dataset={context.config.dataset.name}, training pairs"
+    found = count_reliability(predictor.maps, pairs, sizing, network.multiple, name, (False, True), number)
+    if found is None:
+        told = describe_reliability(None, reliability_of(start))["confidence_table"]
+        log.warning("confidence: the pairs have no truth to count on; its table is %s", told)
+    return found
 
 
 def _rank(network: QuantisedStereoNet, splits: Splits, pairs: int) -> list[dict[str, Any]]:
@@ -140,6 +170,7 @@ def save(
         "scores": scores,
         "lineage": lineage_of(start),
         **sizing_entry(start),
+        **reliability_entry(start),
         **more,
     }
     save_checkpoint(path, meta, {"model": state})

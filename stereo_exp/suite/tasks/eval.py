@@ -9,7 +9,7 @@ from stereo_exp.model import read_meta
 from stereo_exp.suite.build import build_rule, eval_facts
 from stereo_exp.suite.evaluate import evaluate, find_failure, first_pairs, flatten, sequence_stability
 from stereo_exp.suite.networks import Chosen, TorchEngine, choose_network, network_facts, open_network
-from stereo_exp.suite.pictures import draw_test_pictures
+from stereo_exp.suite.pictures import draw_confidence, draw_test_pictures
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.launch import launch
 from stereo_exp.suite.runs.process import Process
@@ -37,14 +37,16 @@ def _evaluate(context: RunContext, process: Process, chosen: Chosen) -> dict[str
     meta: dict[str, Any] = {} if chosen.checkpoint is None else read_meta(chosen.checkpoint)
     with open_tracker(context, process.is_main) as tracker:
         tracker.tag(checkpoint=str(chosen.checkpoint), parent_run=meta.get("run_id"))
-        rule = build_rule(config.eval, model.manifest.sizing)
+        rule = build_rule(config.eval, model.manifest.sizing, reliability=model.manifest.reliability)
         scores, first = evaluate(network, splits, device, process, rule, config.eval.pictures)
         facts = {**network_facts(chosen, model), "dataset": config.dataset.name}
         result: dict[str, Any] = {**facts, **eval_facts(rule), **scores, **find_failure(scores, splits)}
+        if rule.reliability is not None:
+            result["confidence_table"] = rule.reliability.origin
         if process.is_main:
             tracker.log(meta.get("step", 0), flatten(scores, "test"))
             shown = first_pairs(network, splits, device, config.eval.pictures, rule, first)
-            pictures = draw_test_pictures(context, shown, model.maxdisp)
+            pictures = [*draw_test_pictures(context, shown, model.maxdisp), *draw_confidence(context, scores)]
             for picture in pictures:
                 tracker.artifact(picture)
             result["pictures"] = [str(p) for p in pictures]

@@ -23,6 +23,7 @@ from stereo_exp.geometry import (
     SequenceWriter,
     StereoSample,
     TemporalFilter,
+    Watch,
     encode_camera,
     example_pair,
     open_frames,
@@ -112,13 +113,16 @@ class Pairs(RectifiedFrames):
 def _predicted(pairs: Pairs, model: StereoModel, rule: Rule, config: Root) -> Iterator[Result]:
     temporal = config.temporal
     steady = TemporalFilter(temporal.weight, temporal.change, temporal.jump) if temporal.filter else None
+    watch = Watch()
     for index, sample in enumerate(pairs):
         seen = rule.choose_size(sample.size, model.manifest.multiple, model.manifest.size)
         if index == 0 and config.infer.scale is None and seen != sample.size:
             told = "%s: enlarged to %dx%d, because it is small; infer.scale=1 leaves it as it is"
             log.info(told, sample.key, seen[1], seen[0])
         prediction = model.predict(sample.left, sample.right, rule)
-        yield Result.of(sample, prediction, pairs.calibration, pairs.was_rectified, steady)
+        result = Result.of(sample, prediction, pairs.calibration, pairs.was_rectified, steady)
+        watch(result)
+        yield result
 
 
 def _output(out: OwnFiles, pairs: Pairs) -> Output:
@@ -133,6 +137,7 @@ def _output(out: OwnFiles, pairs: Pairs) -> Output:
         no_depth=_NO_CALIBRATION,
         view=config.view,
         rerun=config.rerun,
+        expected_error=config.expected_error,
         claim=out.claim,
     )
 
