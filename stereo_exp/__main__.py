@@ -14,6 +14,8 @@ from stereo_exp.config import bind, conf_dir, from_hydra, help_text, import_plug
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+LAUNCHED = "TORCHELASTIC_RUN_ID"
+"""Torch's launcher sets it for the processes that it starts."""
 _started = False
 
 
@@ -28,12 +30,32 @@ def job(config: DictConfig) -> float | None:
         from stereo_exp.suite import RunContext, dispatch, tell_folder
 
         context = RunContext.of_job(root, HydraConfig.get())
+        if (done := context.report_of_before()) is not None:
+            return done.get("epe")
+        context.write_config()
         tell_folder(context.dir)
         return dispatch(context).get("epe")
 
 
 def main() -> None:
-    """Compose the config from the command line and run the job, or the jobs of a sweep."""
+    """Compose the config from the command line and run the job, or the jobs of a sweep.
+
+    Of processes that torchrun started, the first one does; the others take part in its jobs.
+    """
+    if LAUNCHED not in os.environ:
+        _main([])
+        return
+    from stereo_exp.suite import follow, lead
+
+    if os.environ.get("RANK") != "0":
+        follow()
+    with lead() as leader:
+        _main(leader.again(sys.argv[1:]))
+
+
+def _main(more: list[str]) -> None:
+    """What is typed, and more of it."""
+    sys.argv = [*sys.argv, *more]
     if is_asked_for(sys.argv[1:]):
         with exit_on_user_error():
             import_plugins(sys.argv[1:])

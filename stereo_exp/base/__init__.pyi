@@ -8,10 +8,20 @@ from .errors import (
     DataError,
     UserError,
     exit_on_user_error,
+    tell_launcher,
     tell_missing_extras,
 )
 from .files import copy_file, previous_generation, replacing, write_bytes, write_generation, write_text
-from .process import Terminated, die_with_parent, find_stopped, follow_parent, hear_signals, hold_signals
+from .process import (
+    SIGNALS,
+    Terminated,
+    die_with_parent,
+    find_stopped,
+    follow_parent,
+    hear_signals,
+    hold_signals,
+    is_asked_to_stop,
+)
 from .progress import Meter
 from .registry import GROUPS, NOT_BUILT_FROM, PLUGINS, Group, Option, arguments, build, declare, group, option, outside
 
@@ -23,6 +33,7 @@ __all__ = [
     "NOT_BUILT_FROM",
     "PLUGINS",
     "RESTORE_OR_SKIP",
+    "SIGNALS",
     "USUAL_SIZE",
     "VERSION",
     "ArgumentError",
@@ -44,10 +55,12 @@ __all__ = [
     "group",
     "hear_signals",
     "hold_signals",
+    "is_asked_to_stop",
     "option",
     "outside",
     "previous_generation",
     "replacing",
+    "tell_launcher",
     "tell_missing_extras",
     "write_bytes",
     "write_generation",

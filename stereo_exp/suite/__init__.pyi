@@ -5,6 +5,7 @@ from .networks import Predictor
 from .restore import count_costs, restore_model
 from .runs.context import RunContext
 from .runs.process import Process
+from .runs.ranks import follow, lead
 from .runs.report import tell_folder
 from .tasks import dispatch
 from .track.base import Tracker, read_metrics
@@ -26,6 +27,8 @@ __all__ = [
     "count_costs",
     "create_network",
     "dispatch",
+    "follow",
+    "lead",
     "load",
     "open_dataset",
     "open_split",

@@ -39,15 +39,39 @@ class RunContext:
     """What was typed, `key=value` each."""
     sweep_dir: Path | None = None
     """The folder of the sweep that this run is a job of."""
+    restarted: bool = False
+    """Whether torch's launcher started its processes again: what they left in its folder is this run's."""
 
     @classmethod
     def of_job(cls, config: Root, hydra: HydraConf) -> RunContext:
-        """The context of the Hydra job that is running; writes the resolved config into its folder."""
+        """The context of the Hydra job that is running.
+
+        Raises:
+            UserError: the processes that torchrun started are not those of the config.
+        """
+        from stereo_exp.suite.runs.ranks import count_processes, current_leader, refuse_launcher
+
+        refuse_launcher(str(hydra.runtime.choices["hydra/launcher"]))
+        overrides = list(hydra.overrides.task)
+        config.machine.processes = count_processes(config.machine.processes, overrides)
         folder = Path(hydra.runtime.output_dir)
         sweep = folder.parent if hydra.mode is not None and hydra.mode.name == "MULTIRUN" else None
-        context = cls(config, folder, list(hydra.overrides.task), sweep)
-        context.write_config()
-        return context
+        leader = current_leader()
+        if leader is not None:
+            leader.keep_folder(str(sweep or folder))
+        return cls(config, folder, overrides, sweep, leader is not None and leader.folder is not None)
+
+    def report_of_before(self) -> dict[str, Any] | None:
+        """Of a job that was done before its sweep's processes were started again, its report."""
+        if not self.restarted or self.sweep_dir is None:
+            return None
+        try:
+            if json.loads((self.dir / RUN_FILE).read_text())["overrides"] != self.overrides:
+                return None
+            found: dict[str, Any] = json.loads((self.dir / REPORT_FILE).read_text())
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return found
 
     def write_config(self) -> None:
         """Leave the resolved config and what was typed in the run's folder."""

@@ -275,6 +275,9 @@ def find_resumable(context: RunContext) -> Path | None:
         CheckpointError: a folder was named that has no checkpoint or another configuration.
     """
     config = context.config
+    if context.restarted and (last := load_newest(context.dir / LAST)) is not None:
+        log.info("started again: going on from step %d of %s", last.meta["step"], context.dir)
+        return last.path
     if config.train.resume == "never":
         return None
     wanted = facts(config, RUN)
