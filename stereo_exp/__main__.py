@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from omegaconf.errors import OmegaConfBaseException
 
-from stereo_exp.base import UserError, exit_on_user_error
+from stereo_exp.base import UserError, exit_on_user_error, hear_signals
 from stereo_exp.config import bind, conf_dir, from_hydra, help_text, import_plugins, is_asked_for, load_plugins
 
 if TYPE_CHECKING:
+    from hydra.conf import HydraConf
     from omegaconf import DictConfig
 
 LAUNCHED = "TORCHELASTIC_RUN_ID"
@@ -23,18 +26,40 @@ def job(config: DictConfig) -> float | None:
     """One Hydra job: check the config, run the task, leave the report. Returns the EPE for sweepers."""
     global _started
     _started = True
-    with exit_on_user_error():
-        root = bind(config)
-        from hydra.core.hydra_config import HydraConfig
+    from hydra.core.hydra_config import HydraConfig
 
-        from stereo_exp.suite import RunContext, dispatch, tell_folder
+    hydra = HydraConfig.get()
+    if hydra.mode is None or hydra.mode.name != "MULTIRUN" or hydra.runtime.choices["hydra/launcher"] == "basic":
+        with exit_on_user_error():
+            return _job(config, hydra)
+    # Beside other jobs: what fails is told, and stands in the table at the sweep's end; the others go on.
+    from stereo_exp.config import load_again
 
-        context = RunContext.of_job(root, HydraConfig.get())
-        if (done := context.report_of_before()) is not None:
-            return done.get("epe")
-        context.write_config()
-        tell_folder(context.dir)
-        return dispatch(context).get("epe")
+    try:
+        load_again(config.plugins)
+        with hear_signals():
+            return _job(config, hydra)
+    except (UserError, SystemExit) as error:
+        if isinstance(error, UserError):
+            print(f"error: {error}", file=sys.stderr)
+        if hydra.runtime.choices["hydra/sweeper"] != "basic":
+            raise RuntimeError(str(error)) from None  # a sweeper that learns from results must know that there is none
+        return float("nan")
+
+
+def _job(config: DictConfig, hydra: HydraConf) -> float | None:
+    from stereo_exp.suite import RunContext, dispatch, leave_refused, tell_folder
+
+    try:
+        context = RunContext.of_job(bind(config), hydra)
+    except UserError as error:
+        leave_refused(config, hydra, error)
+        raise
+    if (done := context.report_of_before()) is not None:
+        return done.get("epe")
+    context.write_config()
+    tell_folder(context.dir)
+    return dispatch(context).get("epe")
 
 
 def main() -> None:
@@ -72,7 +97,7 @@ def _main(more: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # Hydra 1.4 warns when version_base is given, 1.3 when it is missing.
     version_base = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
-    with exit_on_user_error():
+    with exit_on_user_error(), _telling_sweep():
         load_plugins(sys.argv[1:])
         try:
             hydra.main(config_path=str(conf_dir()), config_name="config", **version_base)(job)()
@@ -91,6 +116,16 @@ def _main(more: list[str]) -> None:
             if wants_traceback or not str(error).startswith("Config group override"):
                 raise
             raise from_hydra(error, sys.argv[1:]) from None
+
+
+@contextmanager
+def _telling_sweep() -> Iterator[None]:
+    """A sweep ends with its table, however it ends."""
+    try:
+        yield
+    finally:
+        if (sweep := sys.modules.get("stereo_exp.suite.sweep")) is not None:
+            sweep.tell_sweep()
 
 
 if __name__ == "__main__":

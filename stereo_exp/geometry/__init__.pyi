@@ -17,7 +17,9 @@ from .drawing.scales import (
     Scale,
     fit_depth,
     fit_disparity,
+    place_ticks,
 )
+from .drawing.text import BLACK, GREY, draw_text, shorten_text
 from .epipolar import pair_geometry, require_views, to_grey
 from .example import example_pair
 from .formats.disparity import encode_disparity_png, read_disparity, read_disparity_png, read_grey
@@ -44,6 +46,7 @@ from .viewer.page import Viewer
 
 __all__ = [
     "AS_GIVEN",
+    "BLACK",
     "CONFIDENCE",
     "DEPTH_MAP",
     "DIFFERENCE",
@@ -51,6 +54,7 @@ __all__ = [
     "DISPARITY_MAP",
     "ERROR",
     "ERROR_MAP",
+    "GREY",
     "MM_PER_M",
     "PNG_SCALE",
     "UNKNOWN",
@@ -96,6 +100,7 @@ __all__ = [
     "draw_bars",
     "draw_coverage",
     "draw_panels",
+    "draw_text",
     "encode_camera",
     "encode_disparity_png",
     "encode_pfm",
@@ -114,6 +119,7 @@ __all__ = [
     "pad_edges",
     "pair_geometry",
     "periodic_share",
+    "place_ticks",
     "png_size",
     "points_in_metres",
     "random_crop",
@@ -130,6 +136,7 @@ __all__ = [
     "resize",
     "right_disparity",
     "round_up_size",
+    "shorten_text",
     "to_grey",
     "valid_mask",
     "write_map",

@@ -45,6 +45,7 @@ __all__ = [
     "Trunk",
     "conv_bn",
     "correlation_volume",
+    "counting",
     "full_confidence",
     "full_disparity",
     "lineage_of",

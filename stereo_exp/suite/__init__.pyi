@@ -3,7 +3,7 @@ from .datasets import open_split
 from .door import compose, create_network, load, open_dataset, run
 from .networks import Predictor
 from .restore import count_costs, restore_model
-from .runs.context import RunContext
+from .runs.context import RunContext, leave_refused
 from .runs.process import Process
 from .runs.ranks import follow, lead
 from .runs.report import tell_folder
@@ -29,6 +29,7 @@ __all__ = [
     "dispatch",
     "follow",
     "lead",
+    "leave_refused",
     "load",
     "open_dataset",
     "open_split",

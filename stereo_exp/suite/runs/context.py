@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,13 +78,7 @@ class RunContext:
     def write_config(self) -> None:
         """Leave the resolved config and what was typed in the run's folder."""
         write_text(self.dir / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(asdict(self.config))), durable=True)
-        facts = {
-            "name": self.config.name,
-            "task": self.config.task,
-            "stage": self.config.stage,
-            "overrides": self.overrides,
-        }
-        write_text(self.dir / RUN_FILE, json.dumps(facts, indent=1) + "\n", durable=True)
+        _write_facts(self.dir, asdict(self.config), self.overrides)
 
     def config_dict(self) -> dict[str, Any]:
         """The resolved config as plain dictionaries and lists."""
@@ -108,6 +104,25 @@ class RunContext:
     def chain(self) -> list[str]:
         """What tells this job's chain of a sweep from the others."""
         return chain_of(self.overrides)
+
+
+def _write_facts(folder: Path, config: Mapping[str, Any], overrides: list[str]) -> None:
+    facts = {key: config.get(key) for key in ("name", "task", "stage")}
+    write_text(folder / RUN_FILE, json.dumps({**facts, "overrides": overrides}, indent=1) + "\n", durable=True)
+
+
+def leave_refused(config: Mapping[str, Any], hydra: HydraConf, error: Exception) -> None:
+    """Of a sweep's job whose config does not hold: what was typed, and why it is nothing."""
+    if hydra.mode is not None and hydra.mode.name == "MULTIRUN":
+        folder = Path(hydra.runtime.output_dir)
+        _write_facts(folder, config, list(hydra.overrides.task))
+        leave_line(folder, f"error: {error}")
+
+
+def leave_line(folder: Path, line: str) -> None:
+    """Put why a run ended at the end of its log, whoever writes that."""
+    with suppress(OSError), (folder / LOG_FILE).open("a") as file:
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')},000 ERROR stereo_exp: {line}\n")
 
 
 class OwnFiles:

@@ -194,6 +194,7 @@ def _stage_before(
     candidates = [stage for stage in before if stage != context.config.stage]
     foreign: CheckpointError | None = None
     for stage in candidates:
+        _check_own(context, stage)
         try:
             found = _newest(context, stage, wanted)
         except CheckpointError as error:
@@ -205,6 +206,14 @@ def _stage_before(
         log.info("no %s checkpoint of name=%s", stage, context.config.name)
     last = candidates[-1]
     raise foreign or _none(context, last, "init_from", last == "float" and _release_fits(context, last))
+
+
+def _check_own(context: RunContext, stage: str) -> None:
+    """In a sweep, the chain's own job of a stage is the one to start from: another run's would be another network."""
+    own = own_chain(context, stage)
+    if own and not any(load_newest(run / BEST) for run in own):
+        rule = f"the {stage} job of this chain left no checkpoint in {own[0]}"
+        raise CheckpointError("init_from", "null", rule, "see the last line of its log, and run the sweep again")
 
 
 def _checkpoints(context: RunContext, stage: str, wanted: Callable[[Meta], bool]) -> Iterator[tuple[Meta, Path]]:

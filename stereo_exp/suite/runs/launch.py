@@ -24,7 +24,6 @@ from stereo_exp.suite.runs.ranks import (
     Worker,
     connect,
     current_leader,
-    is_launched,
     leave,
     may_tell,
     my_process,
@@ -117,8 +116,7 @@ def _enter(worker: Worker, context: RunContext, plugins: list[str], queue: Simpl
     code = 1
     try:
         with hear_signals() if process.is_main else _unheard():
-            result = take_part(worker, context, _JOB)
-        return result if process.is_main else None
+            return take_part(worker, context, _JOB)
     except UserError as error:
         if may_tell(store, _JOB):
             queue.put(("user error", error))
@@ -133,7 +131,7 @@ def _enter(worker: Worker, context: RunContext, plugins: list[str], queue: Simpl
     if process.is_main:
         store.set(f"{_JOB.partition('/')[0]}/ended", str(code))
     # torch takes seconds to leave a group whose others are still at work.
-    leave(code)
+    raise leave(code)
 
 
 @contextmanager

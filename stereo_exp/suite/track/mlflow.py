@@ -232,6 +232,32 @@ class Store:
         except Refused:
             return False
 
+    def list_runs(self, experiment: str) -> list[Any]:
+        """The runs of an experiment, oldest first.
+
+        Raises:
+            UserError: there is no such experiment.
+        """
+        found = self._ask(methodcaller("get_experiment_by_name", experiment))
+        if found is None:
+            names = sorted(each.name for each in self._client.search_experiments())
+            fix = f"give one of {', '.join(names)}"
+            raise UserError("report.experiment", experiment, f"is no experiment of {self.uri}", fix)
+        runs: list[Any] = []
+        token = None
+        while token is not None or not runs:
+            page = self._client.search_runs([found.experiment_id], page_token=token, order_by=["start_time ASC"])
+            runs += page
+            token = page.token
+            if not token:
+                break
+        return runs
+
+    def read_metric(self, run_id: str, key: str) -> list[tuple[int, float]]:
+        """A metric's values by step."""
+        history = self._ask(methodcaller("get_metric_history", run_id, key))
+        return sorted((metric.step, float(metric.value)) for metric in history)
+
     def list_steps(self, run_id: str, key: str) -> set[int]:
         """The steps of which a metric is recorded."""
         return {metric.step for metric in self._ask(methodcaller("get_metric_history", run_id, key))}

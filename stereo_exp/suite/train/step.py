@@ -63,7 +63,9 @@ def train_step(
     is_good = process.all_true(torch.isfinite(loss.detach() + norm))
     error = (final.detach() - truth).abs()[mask].sum()
     # Of all processes' pixels, as one process would tell it.
-    told, errors, pixels = process.mean(torch.stack([each.double() for each in (loss.detach(), error, mask.sum())])).tolist()
+    told, errors, pixels = process.mean(
+        torch.stack([each.double() for each in (loss.detach(), error, mask.sum())])
+    ).tolist()
     if not is_good:
         return StepResult("bad", told)
     optimiser.step()
