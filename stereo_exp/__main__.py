@@ -29,12 +29,18 @@ def job(config: DictConfig) -> float | None:
     from hydra.core.hydra_config import HydraConfig
 
     hydra = HydraConfig.get()
-    if hydra.mode is None or hydra.mode.name != "MULTIRUN" or hydra.runtime.choices["hydra/launcher"] == "basic":
+    engines = {hydra.runtime.choices[f"hydra/{each}"] for each in ("launcher", "sweeper")}
+    if hydra.mode is None or hydra.mode.name != "MULTIRUN" or engines == {"basic"}:
         with exit_on_user_error():
             return _job(config, hydra)
     # Beside other jobs: what fails is told, and stands in the table at the sweep's end; the others go on.
+    import multiprocessing
+
     from stereo_exp.config import load_again
 
+    if multiprocessing.get_start_method(allow_none=True) not in (None, *multiprocessing.get_all_start_methods()):
+        # joblib's own, which the processes that a job starts do not know.
+        multiprocessing.set_start_method(None, force=True)
     try:
         load_again(config.plugins)
         with hear_signals():

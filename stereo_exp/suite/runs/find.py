@@ -211,8 +211,8 @@ def _stage_before(
 def _check_own(context: RunContext, stage: str) -> None:
     """In a sweep, the chain's own job of a stage is the one to start from: another run's would be another network."""
     own = own_chain(context, stage)
-    if own and not any(load_newest(run / BEST) for run in own):
-        rule = f"the {stage} job of this chain left no checkpoint in {own[0]}"
+    if own and not any((run / REPORT_FILE).is_file() and load_newest(run / BEST) for run in own):
+        rule = f"the {stage} job of this chain did not come to its end: {own[0]}"
         raise CheckpointError("init_from", "null", rule, "see the last line of its log, and run the sweep again")
 
 
