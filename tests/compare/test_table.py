@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from job_folders import write_job
 
 from stereo_exp.base import UserError
 from stereo_exp.suite.compare.charts import place_curves, place_front
 from stereo_exp.suite.compare.records import DONE, FAILED, UNFINISHED, read_name, read_sweep
 from stereo_exp.suite.compare.table import find_front, list_chains, tabulate
-from stereo_exp.suite.runs.context import leave_line
+from stereo_exp.suite.runs.context import RunContext, leave_line
 
 
 def test_columns_are_what_differs_and_seeds_are_one_row(tmp_path: Path) -> None:
@@ -109,3 +111,13 @@ def test_chains_name_their_data_set(tmp_path: Path) -> None:
     write_job(tmp_path, 0, "stage=int_infer", report={"epe": 2.2, "chain": links})
     (chain,) = list_chains(tabulate(read_sweep(tmp_path)))
     assert (chain.dataset, chain.epe["float"], chain.epe["int_infer"], chain.against_float) == ("shapes", 2.0, 2.2, 1.1)
+
+
+def test_a_job_of_a_sweep_is_named_by_what_differs(tmp_path: Path, make_context: Callable[..., RunContext]) -> None:
+    job = make_context("optim.lr=0.1", "seed=1", "model/backbone=tiny", folder="sweep/1/0_float", in_sweep=True)
+    assert job.sweep_dir is not None
+    assert job.list_differing() == ["optim.lr=0.1", "seed=1", "model/backbone=tiny"]
+    task = ["optim.lr=0.1", "seed=1,2", "model/backbone=tiny,mixvargenet"]
+    (job.sweep_dir / "multirun.yaml").write_text(yaml.safe_dump({"hydra": {"overrides": {"task": task}}}))
+    assert job.list_differing() == ["seed=1", "model/backbone=tiny"]
+    assert make_context("optim.lr=0.1", "name=a").list_differing() == ["optim.lr=0.1"]

@@ -84,7 +84,7 @@ def measure_costs(config: Mapping[str, Any]) -> dict[str, Any]:
     network = build_network(bind_network(config).model).eval()
     size = round_up_size(USUAL_SIZE, network.multiple)
     total = profile(network, *size)["total"]
-    source = Source(Checkpoint({}, {}), network, export_trunk(fold_batchnorm(network)))
+    source = Source(Checkpoint({}, {}), network, export_trunk(fold_batchnorm(network)))  # type: ignore[arg-type]
     graph = export_trunk_onnx(source, OLDEST_OPSET, size, 1)
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     feed = {each.name: np.zeros((1, 3, *size), np.float32) for each in session.get_inputs()}

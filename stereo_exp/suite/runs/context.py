@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from stereo_exp.base import UserError, write_text
 from stereo_exp.config import FURTHEST_STAGE, NETWORK, Quant, Root, keys_of
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 # What says which network it is.
 _NETWORK = (*keys_of(Root, NETWORK), *(f"quant.{key}" for key in keys_of(Quant, NETWORK)))
+NOT_ABOUT = ("name", "stage", "task", "root", "tracker", "plugins", "machine.threads", "machine.patience", "overwrite",
+             "train.resume", "hydra")  # fmt: skip
+"""Keys that say where and for whom a run is, or have a place of their own; not what it is."""
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
 LOG_FILE = "stereo_exp.log"
@@ -100,6 +104,19 @@ class RunContext:
     def names_a_network(self) -> bool:
         """Whether what was typed says of which network a checkpoint must be."""
         return any(is_about(each, (*_NETWORK, "experiment")) for each in self.overrides)
+
+    def list_differing(self) -> list[str]:
+        """What was typed for this run and not for all jobs of its sweep alike; outside of one, all that was typed of
+        what the run is."""
+        typed = [word for word in self.overrides if not is_about(word, NOT_ABOUT)]
+        if self.sweep_dir is None:
+            return typed
+        try:
+            raw = OmegaConf.load(self.sweep_dir / "multirun.yaml").hydra.overrides.task
+            common = {word.partition("=")[0] for word in raw if not set(word.partition("=")[2]) & set(",(")}
+        except (OSError, AttributeError, ValueError, YAMLError):
+            common = set()  # of a sweeper that leaves none
+        return [word for word in typed if word.partition("=")[0] not in common]
 
     def chain(self) -> list[str]:
         """What tells this job's chain of a sweep from the others."""

@@ -55,8 +55,9 @@ def is_launched() -> bool:
 
 def my_process() -> Process:
     """This process, as the launcher's variables have it."""
-    number = {key: int(os.environ[key]) for key in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")}
-    return Process(*number.values(), joined=True)
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    rank, world_size, local_rank, local_size = (int(os.environ[name]) for name in names)
+    return Process(rank, world_size, local_rank, local_size, joined=True)
 
 
 def connect() -> TCPStore:
@@ -103,7 +104,7 @@ class Leader:
         plugins, job = json.dumps(list(PLUGINS)), pickle.dumps((worker, context))
         for rank in range(1, self.process.world_size):
             self.store.set(f"{self.id}/{self.count}/{rank}/plugins", plugins)
-            self.store.set(f"{self.id}/{self.count}/{rank}", job)
+            self.store.set(f"{self.id}/{self.count}/{rank}", job)  # type: ignore[arg-type]
         self.count += 1
         return f"{self.id}/{self.count - 1}"
 
@@ -111,7 +112,7 @@ class Leader:
         """No job comes any more."""
         self.store.set(f"{self.id}/ended", str(code))
         for rank in range(1, self.process.world_size):
-            self.store.set(f"{self.id}/{self.count}/{rank}", pickle.dumps(code))
+            self.store.set(f"{self.id}/{self.count}/{rank}", pickle.dumps(code))  # type: ignore[arg-type]
 
 
 _leader: Leader | None = None
@@ -197,7 +198,8 @@ def follow() -> NoReturn:
         if isinstance(job, int):
             leave(job)
         try:
-            take_part(*job, f"{leader}/{count}")
+            worker, context = job
+            take_part(worker, context, f"{leader}/{count}")
         except UserError as error:
             if may_tell(store, f"{leader}/{count}"):
                 print(f"error: {error}", file=sys.stderr, flush=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import sqlite3
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 _BATCH_METRICS, _BATCH_PARAMS = 500, 100
 # The UI shows params in a narrow column, and stores differ in the length they take.
 _LONG_PARAM = 250
+_LONG_NAME = 120
 _LONG_PARAMS_FILE = "long_params.txt"
 # How long a run waits for its store at its start, and at its end; of a batch system that kills, less.
 _START_SECONDS, _END_SECONDS, _KILLED_SECONDS = 15.0, 20.0, 3.0
@@ -169,6 +172,7 @@ class Store:
         run_id: str = client.create_run(experiment, run_name=_run_name(context), tags=_tags(context)).info.run_id
         keep_place(context.dir, self.uri, run_id)
         self._log_params(run_id, context)
+        self._log_dataset(run_id, context)
         return run_id
 
     def go_on(self, context: RunContext) -> str | None:
@@ -204,6 +208,17 @@ class Store:
             local = self.uri.startswith("sqlite:")
             location = (root.resolve() / "mlruns" / name).as_uri() if local else None
             return str(self._client.create_experiment(name, artifact_location=location))
+
+    def _log_dataset(self, run_id: str, context: RunContext) -> None:
+        """The data set as MLflow's own entity: its name, its settings as the source, and a digest of them."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        settings = json.dumps(context.config_dict()["dataset"], sort_keys=True, default=str)
+        digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
+        name, use = context.config.dataset.name, "training" if context.config.task == "train" else "evaluation"
+        entity = Dataset(name=name, digest=digest, source_type="stereo_exp", source=settings)
+        tags = [InputTag("mlflow.data.context", use)]
+        self._client.log_inputs(run_id, datasets=[DatasetInput(dataset=entity, tags=tags)])
 
     def _log_params(self, run_id: str, context: RunContext) -> None:
         from mlflow.entities import Param
@@ -336,8 +351,10 @@ def _check_schema(database: Path) -> None:
 
 
 def _run_name(context: RunContext) -> str:
-    config = context.config
-    return f"{config.task}-{config.stage}-{context.dir.name}"
+    """Task, stage, what tells it from the other runs, and its folder."""
+    config, typed = context.config, " ".join(context.list_differing())
+    shown = typed if len(typed) <= _LONG_NAME else f"{typed[: _LONG_NAME - 1]}…"
+    return " ".join(filter(None, (f"{config.task}-{config.stage}", shown, context.dir.name)))
 
 
 def _tags(context: RunContext) -> dict[str, str]:
