@@ -50,6 +50,8 @@ def test_failed_and_unfinished_jobs_have_their_last_line(tmp_path: Path) -> None
     write_job(tmp_path, 0, report={"epe": 1.0})
     broken = write_job(tmp_path, 1, "optim.lr=0.3", log="2026-01-01 INFO a: step 3\n")
     leave_line(broken, "error: optim.lr=0.3: training diverged")
+    with (broken / "stereo_exp.log").open("a") as file:
+        file.write("2026-01-01 00:00:00,000 INFO submitit: Exiting after successful completion\n")
     write_job(tmp_path, 2, "optim.lr=0.4", log="2026-01-01 INFO a: step 4\n")
     write_job(tmp_path, 3, "optim.lr=0.5", report={"failed": "nothing was learned"})
     found = {record.folder.name: (record.status, record.last) for record in read_sweep(tmp_path)}

@@ -25,6 +25,8 @@ _TAIL_BYTES = 4096
 # Where and for whom a run was, not what it was.
 _NOT_ABOUT = ("root", "tracker", "plugins", "machine.threads", "machine.patience", "overwrite", "train.resume")
 _ERROR = "ERROR"
+# A launcher goes on writing into a job's log when that has ended.
+_OF_OTHERS = (" INFO submitit: ", " WARNING submitit: ")
 
 
 @dataclass
@@ -160,4 +162,5 @@ def _last_line(path: Path) -> str:
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    own = (line.strip() for line in reversed(lines) if not any(each in line for each in _OF_OTHERS))
+    return next(filter(None, own), "")
