@@ -29,7 +29,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_job(folder, 6, "optim.lr=1", log="2026-01-01 ERROR stereo_exp: error: optim.lr=1: training diverged\n")
     table = tabulate(read_sweep(folder))
     for number, row in enumerate(table.rows):
-        row.latency_ms = 10.0 + 5 * number
+        row.latency_ms, row.parameters = 10.0 + 5 * number, 10**5 * (1 + number)
     write_files(folder, table, "Sweep of rates")
     return folder / PAGE_FILE
 
