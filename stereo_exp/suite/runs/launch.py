@@ -21,6 +21,7 @@ from stereo_exp.config import load_again
 from stereo_exp.suite.runs.context import RunContext, open_log
 from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.runs.ranks import (
+    LostProcess,
     Worker,
     connect,
     current_leader,
@@ -94,10 +95,11 @@ def _start(worker: Worker, context: RunContext) -> dict[str, Any]:
     except SignalException as stop:
         raise Terminated(stop.sigval) from None
     except ChildFailedError as failed:
-        if watch.error is not None:
-            raise watch.error from None
         rank, failure = failed.get_first_failure()
         code = failure.exitcode
+        # That one is gone is told best by how it ended.
+        if watch.error is not None and not (isinstance(watch.error, LostProcess) and code < 0):
+            raise watch.error from None
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         rule = f"process {rank} (pid {failure.pid}) was ended by {how}"
         raise UserError("machine.processes", number, rule, _GO_ON) from None

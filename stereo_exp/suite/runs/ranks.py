@@ -279,7 +279,7 @@ def _lost(process: Process, error: Exception) -> LostProcess:
     with suppress(KeyboardInterrupt):  # the launcher ends those that are left
         time.sleep(_LEAVE_SECONDS / 2)
     reason = str(error).splitlines()[0]
-    reason = reason[reason.find("] ") + 1 :].strip()[:120]
+    reason = reason[reason.find("] ") + 1 :].strip().partition(". ")[0][:120]
     rule = f"another process is gone ({reason})"
     return LostProcess("machine.processes", process.world_size, rule, "see its own lines; go on with train.resume=auto")
 
