@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf.errors import OmegaConfBaseException
 
-from stereo_exp.base import UserError, exit_on_user_error, mask_file
+from stereo_exp.base import UserError, exit_on_user_error, hear_signals, mask_file
 from stereo_exp.config import (
     bind,
     conf_dir,
@@ -25,8 +25,11 @@ from stereo_exp.config import (
 )
 
 if TYPE_CHECKING:
+    from hydra.conf import HydraConf
     from omegaconf import DictConfig
 
+LAUNCHED = "TORCHELASTIC_RUN_ID"
+"""Torch's launcher sets it for the processes that it starts."""
 _started = False
 
 
@@ -34,18 +37,49 @@ def job(config: DictConfig) -> float | None:
     """One Hydra job: check the config, run the task, leave the report. Returns the EPE for sweepers."""
     global _started
     _started = True
-    with exit_on_user_error():
-        from hydra.core.hydra_config import HydraConfig
+    from hydra.core.hydra_config import HydraConfig
 
-        hydra = HydraConfig.get()
-        _mask_records(Path(hydra.runtime.output_dir))
+    hydra = HydraConfig.get()
+    _mask_records(Path(hydra.runtime.output_dir))
+    engines = {hydra.runtime.choices[f"hydra/{each}"] for each in ("launcher", "sweeper")}
+    if hydra.mode is None or hydra.mode.name != "MULTIRUN" or engines == {"basic"}:
+        with exit_on_user_error():
+            return _job(config, hydra)
+    # Beside other jobs: what fails is told, and stands in the table at the sweep's end; the others go on.
+    import multiprocessing
+
+    from stereo_exp.config import load_again
+
+    if multiprocessing.get_start_method(allow_none=True) not in (None, *multiprocessing.get_all_start_methods()):
+        # joblib's own, which the processes that a job starts do not know.
+        multiprocessing.set_start_method(None, force=True)
+    try:
+        load_again(config.plugins)
+        with hear_signals():
+            return _job(config, hydra)
+    except (UserError, SystemExit) as error:
+        if isinstance(error, UserError):
+            print(f"error: {error}", file=sys.stderr)
+        if hydra.runtime.choices["hydra/sweeper"] != "basic":
+            raise RuntimeError(str(error)) from None  # a sweeper that learns from results must know that there is none
+        return float("nan")
+
+
+def _job(config: DictConfig, hydra: HydraConf) -> float | None:
+    from stereo_exp.suite import RunContext, check_sources, dispatch, leave_refused, tell_folder
+
+    try:
         root = bind(config)
-        from stereo_exp.suite import RunContext, check_sources, dispatch, tell_folder
-
         check_sources(root, hydra.overrides.task)
         context = RunContext.of_job(root, hydra)
-        tell_folder(context.dir)
-        return dispatch(context).get("epe")
+    except UserError as error:
+        leave_refused(config, hydra, error)
+        raise
+    if (done := context.report_of_before()) is not None:
+        return done.get("epe")
+    context.write_config()
+    tell_folder(context.dir)
+    return dispatch(context).get("epe")
 
 
 def _mask_records(folder: Path) -> None:
@@ -55,11 +89,28 @@ def _mask_records(folder: Path) -> None:
 
 
 def main() -> None:
-    """Compose the config from the command line and run the job, or the jobs of a sweep."""
+    """Compose the config from the command line and run the job, or the jobs of a sweep.
+
+    Of processes that torchrun started, the first one does; the others take part in its jobs.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A letter that the terminal has not is no reason to lose a report.
             stream.reconfigure(errors="replace")
+    if LAUNCHED not in os.environ:
+        _main([])
+        return
+    from stereo_exp.suite import follow, lead
+
+    if os.environ.get("RANK") != "0":
+        follow()
+    with lead() as leader:
+        _main(leader.again(sys.argv[1:]))
+
+
+def _main(more: list[str]) -> None:
+    """What is typed, and more of it."""
+    sys.argv = [*sys.argv, *more]
     if is_asked_for(sys.argv[1:]):
         with exit_on_user_error():
             import_plugins(sys.argv[1:])
@@ -76,7 +127,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # Hydra 1.4 warns when version_base is given, 1.3 when it is missing.
     version_base = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
-    with exit_on_user_error():
+    with exit_on_user_error(), _telling_sweep():
         load_plugins(sys.argv[1:])
         try:
             with _replaying():
@@ -112,6 +163,16 @@ def _replaying() -> Iterator[None]:
         yield
     finally:
         sys.argv = typed
+
+
+@contextmanager
+def _telling_sweep() -> Iterator[None]:
+    """A sweep ends with its table, however it ends."""
+    try:
+        yield
+    finally:
+        if (sweep := sys.modules.get("stereo_exp.suite.sweep")) is not None:
+            sweep.tell_sweep()
 
 
 if __name__ == "__main__":

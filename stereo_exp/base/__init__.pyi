@@ -9,6 +9,7 @@ from .errors import (
     DataError,
     UserError,
     exit_on_user_error,
+    tell_launcher,
     tell_missing_extras,
 )
 from .files import (
@@ -22,7 +23,16 @@ from .files import (
     write_text,
 )
 from .masking import MASK, MaskingFormatter, mask, mask_all, mask_file
-from .process import Terminated, die_with_parent, find_stopped, follow_parent, hear_signals, hold_signals
+from .process import (
+    SIGNALS,
+    Terminated,
+    die_with_parent,
+    find_stopped,
+    follow_parent,
+    hear_signals,
+    hold_signals,
+    is_asked_to_stop,
+)
 from .progress import Meter
 from .registry import GROUPS, NOT_BUILT_FROM, PLUGINS, Group, Option, arguments, build, declare, group, option, outside
 
@@ -35,6 +45,7 @@ __all__ = [
     "NOT_BUILT_FROM",
     "PLUGINS",
     "RESTORE_OR_SKIP",
+    "SIGNALS",
     "USUAL_SIZE",
     "VERSION",
     "ArgumentError",
@@ -58,6 +69,7 @@ __all__ = [
     "group",
     "hear_signals",
     "hold_signals",
+    "is_asked_to_stop",
     "mask",
     "mask_all",
     "mask_file",
@@ -68,6 +80,7 @@ __all__ = [
     "parse_yaml",
     "previous_generation",
     "replacing",
+    "tell_launcher",
     "tell_missing_extras",
     "write_bytes",
     "write_generation",

@@ -6,13 +6,17 @@ Everything else that is raised is a bug and keeps its traceback (exit code 1).
 from __future__ import annotations
 
 import errno
+import json
+import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from stereo_exp.base.masking import mask
 from stereo_exp.base.process import Terminated, hear_signals
@@ -119,6 +123,21 @@ def _one_line(value: object, limit: int | None = _MAX_VALUE_CHARS) -> str:
     return text
 
 
+def tell_launcher(line: str) -> None:
+    """Leave a line for torch's launcher, which shows it in its own report of what failed; nothing without one."""
+    file = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if file is not None:
+        told = {"message": line, "extraInfo": {"py_callstack": line, "timestamp": str(int(time.time()))}}
+        with suppress(OSError), Path(file).open("w") as out:
+            json.dump({"message": told}, out)
+
+
+def _end(line: str, code: int) -> NoReturn:
+    print(line, file=sys.stderr)
+    tell_launcher(line)
+    raise SystemExit(code) from None
+
+
 @contextmanager
 def exit_on_user_error() -> Iterator[None]:
     """Turn a `UserError` into its one line on standard error and exit code 2; a signal into one and 128 plus it."""
@@ -126,17 +145,14 @@ def exit_on_user_error() -> Iterator[None]:
         with hear_signals():
             yield
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(EXIT_USER_ERROR) from None
+        _end(f"error: {error}", EXIT_USER_ERROR)
     except OSError as error:
         if error.errno not in _FULL:
             raise
         where = error.filename2 or error.filename or "a file"
         fix = "free some space, or give another folder"
         told = UserError(where, None, f"cannot be written ({error.strerror})", fix)
-        print(f"error: {told}", file=sys.stderr)
-        raise SystemExit(EXIT_USER_ERROR) from None
+        _end(f"error: {told}", EXIT_USER_ERROR)
     except KeyboardInterrupt as stop:
         code = stop.code if isinstance(stop, Terminated) else 128 + signal.SIGINT
-        print("; ".join((f"stopped by {str(stop) or 'SIGINT'}", *getattr(stop, "__notes__", ()))), file=sys.stderr)
-        raise SystemExit(code) from None
+        _end("; ".join((f"stopped by {str(stop) or 'SIGINT'}", *getattr(stop, "__notes__", ()))), code)

@@ -16,7 +16,8 @@ from types import FrameType
 
 # A batch system's, a terminal's that closes, Ctrl-C, and Slurm's warning ahead of time.
 _NAMES = ("SIGTERM", "SIGHUP", "SIGINT", "SIGUSR1")
-_SIGNALS = [signal.Signals[name] for name in _NAMES if name in signal.Signals.__members__]
+SIGNALS = [signal.Signals[name] for name in _NAMES if name in signal.Signals.__members__]
+"""Those that ask a process to stop."""
 _PR_SET_PDEATHSIG = 1
 _PARENT_SECONDS = 0.5
 
@@ -72,7 +73,7 @@ def hear_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or _requests.pid == os.getpid():
         yield
         return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     mine = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
     _requests.pid, _requests.asked, _requests.told, _requests.held = os.getpid(), None, False, 0
     for number in mine:
@@ -96,12 +97,17 @@ def hold_signals() -> Iterator[None]:
     _requests.tell()
 
 
+def is_asked_to_stop() -> bool:
+    """Whether a signal has asked so already, heard or held."""
+    return _requests.asked is not None
+
+
 def follow_parent() -> None:
     """Of a worker: end with the parent, however that ends, and only by it.
 
     A terminal and a batch system signal the whole group; the parent finishes what it does and then ends its workers.
     """
-    for number in _SIGNALS:
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     die_with_parent()
 

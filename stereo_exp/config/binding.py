@@ -212,6 +212,9 @@ def register() -> None:
     store = ConfigStore.instance()
     if not _registered:
         store.store(name="schema", node=Root)
+        # Hydra's own callbacks are named by class; it is not a choice of the user's, and stands in no YAML.
+        sweep = {"sweep": {"_target_": "stereo_exp.suite.sweep.Sweep"}}
+        store.store(group="hydra/callbacks", name="stereo_exp", node=sweep, package="hydra.callbacks")
     for key, options in GROUPS.items():
         for name, option in options.items():
             if option.schema is not None and _registered.get((key, name)) is not option.schema:

@@ -27,6 +27,7 @@ TASKS = declare(
     align="stereo_exp.suite.tasks.align:run",
     bench="stereo_exp.suite.tasks.bench:run",
     sync="stereo_exp.suite.tasks.sync:run",
+    report="stereo_exp.suite.tasks.report:run",
 )
 STAGES = declare(
     "stage",
@@ -68,7 +69,7 @@ class Root:
     """Everything that a run is made of."""
 
     task: str = makes(TASK, default=MISSING)
-    """What is done: train, eval, infer, export, compile, align, bench, sync."""
+    """What is done: train, eval, infer, export, compile, align, bench, sync, report."""
     stage: str = makes(TASK, default=MISSING)
     """At which numeric stage the network stands: float, calib, qat, int_infer; auto, where nothing is trained: the
     furthest that there is."""
@@ -113,6 +114,7 @@ class Root:
     bench: Bench = makes(TASK, default_factory=Bench)
     align: Align = makes(TASK, default_factory=Align)
     sync: training.Sync = makes(TASK, default_factory=training.Sync)
+    report: training.Report = makes(TASK, default_factory=training.Report)
 
     def __post_init__(self) -> None:
         one_of("task", self.task, TASKS)

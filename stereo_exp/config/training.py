@@ -120,7 +120,8 @@ class Machine:
     precision: str = "auto"
     """Autocast: `fp32`, `bf16`, or `auto`, which takes bf16 where the device has instructions for it."""
     processes: int = 1
-    """Training processes, one for each GPU (or several on a CPU), started by the run itself."""
+    """Training processes, one for each GPU (or several on a CPU), started by the run itself; under torchrun those that
+    it started."""
     threads: int | None = free(None)
     """CPU threads of each process; None leaves torch its choice."""
     patience: float = free(600.0)
@@ -161,6 +162,17 @@ class NoTracker(Tracker):
 class Sync:
     run: str | None = None
     """Folder of the run whose records are brought over; None takes every run of this name."""
+
+
+@dataclass
+class Report:
+    sweep: str | None = None
+    """Folder of the sweep whose jobs are compared. None of the two: all runs of this name."""
+    experiment: str | None = None
+    """MLflow experiment whose runs are compared; of those whose folder is not here, what the store has."""
+    measure: bool = True
+    """Measure the latency of float networks that were not measured here yet, once for each structure; false tells what
+    is known."""
 
 
 # Schema of `loss`.

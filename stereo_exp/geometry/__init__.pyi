@@ -19,7 +19,9 @@ from .drawing.scales import (
     Scale,
     fit_depth,
     fit_disparity,
+    place_ticks,
 )
+from .drawing.text import BLACK, GREY, draw_text, shorten_text
 from .epipolar import pair_geometry, require_views, to_grey
 from .example import example_pair
 from .formats.declared import MOST_PIXELS
@@ -50,6 +52,7 @@ from .viewer.page import Viewer
 
 __all__ = [
     "AS_GIVEN",
+    "BLACK",
     "CONFIDENCE",
     "DEPTH_MAP",
     "DIFFERENCE",
@@ -57,6 +60,7 @@ __all__ = [
     "DISPARITY_MAP",
     "ERROR",
     "ERROR_MAP",
+    "GREY",
     "MM_PER_M",
     "MOST_PIXELS",
     "PNG_SCALE",
@@ -113,6 +117,7 @@ __all__ = [
     "draw_coverage",
     "draw_panels",
     "draw_reliability",
+    "draw_text",
     "encode_camera",
     "encode_disparity_png",
     "encode_pfm",
@@ -132,6 +137,7 @@ __all__ = [
     "pair_geometry",
     "parse_npy",
     "periodic_share",
+    "place_ticks",
     "png_size",
     "points_in_metres",
     "predict_at",
@@ -149,6 +155,7 @@ __all__ = [
     "resize",
     "right_disparity",
     "round_up_size",
+    "shorten_text",
     "tell_beyond",
     "tell_unlikely",
     "to_grey",

@@ -23,7 +23,7 @@ from .cost import profile
 from .cost_volume import correlation_volume
 from .former import GRAPH, rename_pattern
 from .layers import ExpandingUnit, PyramidBackbone, conv_bn
-from .losses import Loss
+from .losses import Loss, counting
 from .network import StereoNetwork, Trunk, predict, predict_maps
 from .readout import NEIGHBOURS, PIXELS, Logits, Regression, StereoOutput, full_confidence, full_disparity
 from .warp import WARP
@@ -49,6 +49,7 @@ __all__ = [
     "Trunk",
     "conv_bn",
     "correlation_volume",
+    "counting",
     "full_confidence",
     "full_disparity",
     "lineage_of",

@@ -9,7 +9,9 @@ told so directly than through twelve layers of aggregation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,6 +28,37 @@ if TYPE_CHECKING:
 
 Loss = Callable[["StereoOutput", "Tensor", "Tensor", "Tensor"], "Tensor"]
 """(network output, final disparity B×H×W px, truth B×H×W px, mask B×H×W bool) -> scalar."""
+
+# A mean over several processes' pixels. Their gradients are averaged, so that each divides its sum by the mean count.
+
+
+Count = Callable[["Tensor"], "Tensor"]
+_counts: ContextVar[Count | None] = ContextVar("counts", default=None)
+
+
+@contextmanager
+def counting(mean: Count | None) -> Iterator[None]:
+    """The losses in here are this process's share of a mean over what all processes count.
+
+    Args:
+        mean: of a one-element tensor over the processes; None: there is one process.
+    """
+    token = _counts.set(mean)
+    try:
+        yield
+    finally:
+        _counts.reset(token)
+
+
+def divide_by_count(total: Tensor, counted: Tensor) -> Tensor:
+    """A sum divided by the number of what is true in `counted`, of every process where `counting` says so; 0 where
+    nothing counts."""
+    count, mean = counted.sum(), _counts.get()
+    if mean is None:
+        return total / count.clamp(min=1)
+    of_all = mean(count)
+    return total / of_all.where(of_all > 0, 1).to(total.dtype)
+
 
 # `loss=smooth_l1`: the published loss of StereoNetPlus.
 
@@ -46,13 +79,12 @@ def smooth_l1(predictions: Sequence[Tensor], truth: Tensor, mask: Tensor, weight
     Returns:
         A scalar in px; 0 with zero gradient where the mask is empty.
     """
-    count = mask.sum().clamp(min=1)
     # Masked by replacement: no gather, and an empty mask costs no special case.
     known = truth.where(mask, 0)
     total = truth.new_zeros(())
     for weight, prediction in zip(weights, predictions, strict=True):
         error = F.smooth_l1_loss(prediction.where(mask, 0), known, reduction="sum")
-        total = total + weight * error / count
+        total = total + weight * divide_by_count(error, mask)
     return total
 
 
@@ -88,7 +120,7 @@ def matching_cross_entropy(logits: Tensor, truth: Tensor, stride: int) -> Tensor
     log_probability = F.log_softmax(logits.float(), dim=1)
     below, above = (log_probability.gather(1, (lower + i).unsqueeze(1)).squeeze(1) for i in (0, 1))
     entropy = -((1 - share) * below + share * above)
-    return entropy.where(mask, 0).sum() / mask.sum().clamp(min=1)
+    return divide_by_count(entropy.where(mask, 0).sum(), mask)
 
 
 CENTRE_SHARE = 0.8
@@ -139,7 +171,7 @@ def mode_cross_entropy(
         share = share.unsqueeze(1)
         target = (1 - share) * here + share * there
     entropy = -(target * F.log_softmax(logits.float(), dim=1)).sum(1)
-    return entropy.where(counts, 0).sum() / counts.sum().clamp(min=1)
+    return divide_by_count(entropy.where(counts, 0).sum(), counts)
 
 
 def _mode(position: Tensor, number: int, spread: float) -> Tensor:

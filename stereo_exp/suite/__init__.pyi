@@ -4,8 +4,9 @@ from .door import compose, create_network, load, open_dataset, run
 from .networks import Predictor
 from .reliability import count_reliability
 from .restore import count_costs, restore_model
-from .runs.context import RunContext
+from .runs.context import RunContext, leave_refused
 from .runs.process import Process
+from .runs.ranks import follow, lead
 from .runs.replay import check_sources, prepare_replay, refuse_foreign_config
 from .runs.report import tell_folder
 from .tasks import dispatch
@@ -30,6 +31,9 @@ __all__ = [
     "count_reliability",
     "create_network",
     "dispatch",
+    "follow",
+    "lead",
+    "leave_refused",
     "load",
     "open_dataset",
     "open_split",

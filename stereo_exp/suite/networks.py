@@ -33,6 +33,7 @@ from stereo_exp.runtime import (
     with_reliability,
 )
 from stereo_exp.suite.runs.folders import COMPILED_FOLDER, find_compiled_of
+from stereo_exp.suite.runs.process import Process
 from stereo_exp.weights import FURTHEST_RELEASE, NAMES, RELEASE, find_compiled_release, find_name, find_release
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def open_network(
     threads: int | None = None,
     in_flight: int = 1,
     machine: Machine | None = None,
-    rank: int = 0,
+    process: Process = Process(),  # noqa: B008 (immutable)
 ) -> StereoModel:
     """A chosen network on the engine that computes it; one line of the log names both and says why.
 
@@ -143,14 +144,14 @@ def open_network(
         threads: CPU threads of all pairs in flight together; None takes every core that this process may use.
         in_flight: pairs that are computed at once in sequences.
         machine: of a run: where torch computes, unless `device` says it.
-        rank: of this process among the run's; only the first one logs.
+        process: this one among the run's; only the first one logs.
 
     Raises:
         UserError: the engine is not installed, or the network is not there in its form.
     """
     name, why = _choose_engine(chosen, engine, device)
     because = f" ({chosen.why})" if chosen.why else ""
-    if rank == 0:
+    if process.is_main:
         log.info("network %s, stage %s%s; engine %s: %s", chosen.name, chosen.stage, because, name, why)
     if name != TORCH:
         assert chosen.compiled is not None
@@ -160,7 +161,7 @@ def open_network(
         _check_torch(f"engine={TORCH}")
         from stereo_exp.suite.train.device import choose
 
-        device = str(choose(machine, rank).device)
+        device = str(choose(machine, process).device)
     return _open_torch(chosen, device, threads, in_flight)
 
 

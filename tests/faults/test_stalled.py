@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import SimpleQueue
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,8 @@ def test_a_stopped_worker_does_not_keep_a_run_from_ending(reading: Callable[...,
 def test_a_stopped_training_process_is_named(caplog: pytest.LogCaptureFixture) -> None:
     child = start("http.server", "0")
     try:
-        watch = _Watch([os.getpid(), child.pid], patience=0.6)
+        watch = _Watch(SimpleQueue(), number=2, patience=0.6)
+        watch.pids = {0: os.getpid(), 1: child.pid}
         watch.look()
         os.kill(child.pid, signal.SIGSTOP)
         wait_until(lambda: find_stopped([child.pid]), 5)

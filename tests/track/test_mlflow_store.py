@@ -46,6 +46,10 @@ def test_metrics_params_tags_and_artifacts(tracked: MakeContext, client: Any, tm
     history = client.get_metric_history(run.info.run_id, "test/epe")
     assert [(m.step, m.value) for m in history] == EPE
     assert run.data.params["optim.lr"] == "0.25"
+    assert "optim.lr=0.25" in run.info.run_name
+    (given,) = run.inputs.dataset_inputs
+    assert given.dataset.name == "shapes"
+    assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "training"}
     assert run.data.params["model.backbone.name"] == "mixvargenet"
     tags = {k.removeprefix("stereo_exp."): v for k, v in run.data.tags.items() if k.startswith("stereo_exp.")}
     assert (tags["task"], tags["stage"], tags["parent_run"]) == ("train", "qat", "abc")

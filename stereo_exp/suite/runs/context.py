@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
+from yaml import YAMLError
 
-from stereo_exp.base import MaskingFormatter, UserError, mask_all, write_text
+from stereo_exp.base import MaskingFormatter, UserError, mask, mask_all, write_text
 from stereo_exp.config import FURTHEST_STAGE, NETWORK, Quant, Root, keys_of
 
 if TYPE_CHECKING:
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
 # What says which network it is.
 _NETWORK = (*keys_of(Root, NETWORK), *(f"quant.{key}" for key in keys_of(Quant, NETWORK)))
+NOT_ABOUT = ("name", "stage", "task", "root", "tracker", "plugins", "machine.threads", "machine.patience", "overwrite",
+             "train.resume", "hydra")  # fmt: skip
+"""Keys that say where and for whom a run is, or have a place of their own; not what it is."""
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
 LOG_FILE = "stereo_exp.log"
@@ -46,26 +52,44 @@ class RunContext:
     """What was typed, `key=value` each."""
     sweep_dir: Path | None = None
     """The folder of the sweep that this run is a job of."""
+    restarted: bool = False
+    """Whether torch's launcher started its processes again: what they left in its folder is this run's."""
 
     @classmethod
     def of_job(cls, config: Root, hydra: HydraConf) -> RunContext:
-        """The context of the Hydra job that is running; writes the resolved config into its folder."""
+        """The context of the Hydra job that is running.
+
+        Raises:
+            UserError: the processes that torchrun started are not those of the config.
+        """
+        from stereo_exp.suite.runs.ranks import count_processes, current_leader, refuse_launcher
+
+        refuse_launcher(str(hydra.runtime.choices["hydra/launcher"]))
+        overrides = _with_recorded(hydra.overrides.task)
+        config.machine.processes = count_processes(config.machine.processes, overrides)
         folder = Path(hydra.runtime.output_dir)
         sweep = folder.parent if hydra.mode is not None and hydra.mode.name == "MULTIRUN" else None
-        context = cls(config, folder, _with_recorded(hydra.overrides.task), sweep)
-        context.write_config()
-        return context
+        leader = current_leader()
+        if leader is not None:
+            leader.keep_folder(str(sweep or folder))
+        return cls(config, folder, overrides, sweep, leader is not None and leader.folder is not None)
+
+    def report_of_before(self) -> dict[str, Any] | None:
+        """Of a job that was done before its sweep's processes were started again, its report."""
+        if not self.restarted or self.sweep_dir is None:
+            return None
+        try:
+            if json.loads((self.dir / RUN_FILE).read_text())["overrides"] != mask_all(self.overrides):
+                return None
+            found: dict[str, Any] = json.loads((self.dir / REPORT_FILE).read_text())
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return found
 
     def write_config(self) -> None:
         """Leave the resolved config and what was typed in the run's folder."""
         write_text(self.dir / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(self.config_dict())), durable=True)
-        facts = {
-            "name": self.config.name,
-            "task": self.config.task,
-            "stage": self.config.stage,
-            "overrides": mask_all(self.overrides),
-        }
-        write_text(self.dir / RUN_FILE, json.dumps(facts, indent=1) + "\n", durable=True)
+        _write_facts(self.dir, asdict(self.config), self.overrides)
 
     def config_dict(self) -> dict[str, Any]:
         """The resolved config as plain dictionaries and lists, secrets masked: it goes into records only."""
@@ -89,9 +113,43 @@ class RunContext:
         """Whether what was typed says of which network a checkpoint must be."""
         return any(is_about(each, (*_NETWORK, "experiment")) for each in self.overrides)
 
+    def list_differing(self) -> list[str]:
+        """What was typed for this run and not for all jobs of its sweep alike; outside of one, all that was typed of
+        what the run is."""
+        typed = [word for word in self.overrides if not is_about(word, NOT_ABOUT)]
+        if self.sweep_dir is None:
+            return typed
+        try:
+            raw = OmegaConf.load(self.sweep_dir / "multirun.yaml").hydra.overrides.task
+            common = {word.partition("=")[0] for word in raw if not set(word.partition("=")[2]) & set(",(")}
+        except (OSError, AttributeError, ValueError, YAMLError):
+            common = set()  # of a sweeper that leaves none
+        return [word for word in typed if word.partition("=")[0] not in common]
+
     def chain(self) -> list[str]:
         """What tells this job's chain of a sweep from the others."""
         return chain_of(self.overrides)
+
+
+def _write_facts(folder: Path, config: Mapping[str, Any], overrides: list[str]) -> None:
+    facts = {key: config.get(key) for key in ("name", "task", "stage")}
+    write_text(
+        folder / RUN_FILE, json.dumps({**facts, "overrides": mask_all(overrides)}, indent=1) + "\n", durable=True
+    )
+
+
+def leave_refused(config: Mapping[str, Any], hydra: HydraConf, error: Exception) -> None:
+    """Of a sweep's job whose config does not hold: what was typed, and why it is nothing."""
+    if hydra.mode is not None and hydra.mode.name == "MULTIRUN":
+        folder = Path(hydra.runtime.output_dir)
+        _write_facts(folder, config, _with_recorded(hydra.overrides.task))
+        leave_line(folder, mask(f"error: {error}"))
+
+
+def leave_line(folder: Path, line: str) -> None:
+    """Put why a run ended at the end of its log, whoever writes that."""
+    with suppress(OSError), (folder / LOG_FILE).open("a") as file:
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')},000 ERROR stereo_exp: {line}\n")
 
 
 class OwnFiles:

@@ -194,6 +194,7 @@ def _stage_before(
     candidates = [stage for stage in before if stage != context.config.stage]
     foreign: CheckpointError | None = None
     for stage in candidates:
+        _check_own(context, stage)
         try:
             found = _newest(context, stage, wanted)
         except CheckpointError as error:
@@ -205,6 +206,14 @@ def _stage_before(
         log.info("no %s checkpoint of name=%s", stage, context.config.name)
     last = candidates[-1]
     raise foreign or _none(context, last, "init_from", last == "float" and _release_fits(context, last))
+
+
+def _check_own(context: RunContext, stage: str) -> None:
+    """In a sweep, the chain's own job of a stage is the one to start from: another run's would be another network."""
+    own = own_chain(context, stage)
+    if own and not any((run / REPORT_FILE).is_file() and load_newest(run / BEST) for run in own):
+        rule = f"the {stage} job of this chain did not come to its end: {own[0]}"
+        raise CheckpointError("init_from", "null", rule, "see the last line of its log, and run the sweep again")
 
 
 def _checkpoints(context: RunContext, stage: str, wanted: Callable[[Meta], bool]) -> Iterator[tuple[Meta, Path]]:
@@ -275,6 +284,9 @@ def find_resumable(context: RunContext) -> Path | None:
         CheckpointError: a folder was named that has no checkpoint or another configuration.
     """
     config = context.config
+    if context.restarted and (last := load_newest(context.dir / LAST)) is not None:
+        log.info("started again: going on from step %d of %s", last.meta["step"], context.dir)
+        return last.path
     if config.train.resume == "never":
         return None
     wanted = facts(config, RUN)

@@ -19,6 +19,12 @@ class Process:
 
     rank: int = 0
     world_size: int = 1
+    local_rank: int = 0
+    """Among those of this machine."""
+    local_size: int = 1
+    """Processes of this machine."""
+    joined: bool = False
+    """Whether torch.distributed joins them, be it a single one."""
 
     @property
     def is_main(self) -> bool:
@@ -27,7 +33,7 @@ class Process:
 
     def all_true(self, flag: Tensor) -> bool:
         """Whether a one-element bool tensor is true in every process."""
-        if self.world_size > 1:
+        if self.joined:
             import torch
             from torch import distributed
 
@@ -35,9 +41,24 @@ class Process:
             distributed.all_reduce(flag, distributed.ReduceOp.MIN)
         return bool(flag)
 
+    def any_true(self, flag: Tensor) -> bool:
+        """Whether a one-element bool tensor is true in some process."""
+        return not self.all_true(~flag)
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean over the processes of a tensor of one shape, float64; without gradient."""
+        import torch
+
+        value = value.detach().to(torch.float64)
+        if self.joined:
+            from torch import distributed
+
+            distributed.all_reduce(value)
+        return value / self.world_size
+
     def total(self, values: np.ndarray, device: torch.device) -> np.ndarray:
         """The sum of every process's `values`, float64 and of one shape; `device` is where processes talk."""
-        if self.world_size == 1:
+        if not self.joined:
             return values
         import torch
         from torch import distributed
@@ -49,14 +70,14 @@ class Process:
 
     def barrier(self) -> None:
         """Wait until every process is here."""
-        if self.world_size > 1:
+        if self.joined:
             from torch import distributed
 
             distributed.barrier()
 
     def broadcast(self, tensors: Iterable[Tensor]) -> None:
         """Give every process rank 0's values."""
-        if self.world_size > 1:
+        if self.joined:
             from torch import distributed
 
             for tensor in tensors:

@@ -40,7 +40,7 @@ def train(context: RunContext) -> dict[str, Any]:
 
 def _train(context: RunContext, process: Process, start_path: Path | None, resume: Path | None) -> dict[str, Any]:
     config = context.config
-    compute = choose(config.machine, process.rank)
+    compute = choose(config.machine, process)
     torch.manual_seed(config.seed)
     model = build_network(config.model)
     start = None if start_path is None else load_checkpoint(start_path)

@@ -33,7 +33,7 @@ def train(context: RunContext) -> dict[str, Any]:
 
 def _train(context: RunContext, process: Process, start_path: Path, resume: Path | None) -> dict[str, Any]:
     config = context.config
-    compute = choose(config.machine, process.rank)
+    compute = choose(config.machine, process)
     torch.manual_seed(config.seed)
     start = load_checkpoint(start_path)
     network = restore(start, config.quant)

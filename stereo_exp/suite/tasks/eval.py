@@ -28,7 +28,7 @@ def _evaluate(context: RunContext, process: Process, chosen: Chosen) -> dict[str
 
     config, engine = context.config, context.config.engine
     asked = engine.name, engine.device, engine.threads
-    model = open_network(chosen, *asked, machine=config.machine, rank=process.rank)
+    model = open_network(chosen, *asked, machine=config.machine, process=process)
     # In torch itself, pairs that the rule takes as they are go through the network in batches.
     is_torch = isinstance(model.engine, TorchEngine)
     network = model.engine.model if is_torch else model  # type: ignore[attr-defined]

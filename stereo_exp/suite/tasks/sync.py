@@ -25,7 +25,8 @@ def run(context: RunContext) -> dict[str, Any]:
     if config.tracker.name != "mlflow":
         rule, fix = "keeps no runs to bring records to", "add tracker=mlflow"
         raise UserError("tracker", config.tracker.name, rule, fix)
-    from stereo_exp.suite.track.mlflow import Store, bring_over
+    from stereo_exp.suite.track.mlflow import Store
+    from stereo_exp.suite.track.place import bring_over
 
     store = Store(config.tracker.uri)  # type: ignore[attr-defined]
     folders = _folders(context)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
-import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from stereo_exp.base import UserError, mask, parse_json, write_text
+from stereo_exp.base import UserError, mask, write_text
 from stereo_exp.suite.runs.context import CONFIG_FILE
 from stereo_exp.suite.track.base import Tracker
+from stereo_exp.suite.track.place import keep_place, read_place
 from stereo_exp.suite.track.sender import Refused, Sender
 
 if TYPE_CHECKING:
@@ -28,9 +29,8 @@ log = logging.getLogger(__name__)
 _BATCH_METRICS, _BATCH_PARAMS = 500, 100
 # The UI shows params in a narrow column, and stores differ in the length they take.
 _LONG_PARAM = 250
+_LONG_NAME = 120
 _LONG_PARAMS_FILE = "long_params.txt"
-PLACE_FILE = "mlflow.json"
-"""Of a run's folder: which run of which store it is."""
 # How long a run waits for its store at its start, and at its end; of a batch system that kills, less.
 _START_SECONDS, _END_SECONDS, _KILLED_SECONDS = 15.0, 20.0, 3.0
 # What no repetition mends.
@@ -50,7 +50,9 @@ class MLflowRun(Tracker):
     def __init__(self, context: RunContext) -> None:
         super().__init__(context)
         self.store = Store(context.config.tracker.uri)  # type: ignore[attr-defined]
-        self._sender = Sender(lambda records: self.store.log(self._id, records), f"MLflow ({self.store.uri})")
+        self._known: dict[str, set[int]] | None = None
+        """Of a run that goes on under its id: the steps that the store has, by metric."""
+        self._sender = Sender(self._send, f"MLflow ({self.store.uri})")
         self._sender.put(self._begin)
         left = self._sender.wait(_START_SECONDS)
         if isinstance(self._sender.error, UserError):
@@ -59,7 +61,18 @@ class MLflowRun(Tracker):
             log.warning("%s has not answered in %.0f s; going on without waiting", self.store.uri, _START_SECONDS)
 
     def _begin(self) -> None:
-        self.run_id = self.store.begin(self.context)
+        if self.context.restarted and (run_id := self.store.go_on(self.context)) is not None:
+            self._known = {}
+            self.run_id = run_id
+        else:
+            self.run_id = self.store.begin(self.context)
+
+    def _send(self, records: list[tuple[str, float, int, int]]) -> None:
+        if self._known is not None:
+            for key in {record[0] for record in records} - self._known.keys():
+                self._known[key] = self.store.list_steps(self._id, key)
+            records = [record for record in records if record[3] not in self._known[record[0]]]
+        self.store.log(self._id, records)
 
     @property
     def _id(self) -> str:
@@ -79,8 +92,11 @@ class MLflowRun(Tracker):
         self._sender.put(lambda: self.store.keep(self._id, path))
 
     def end_other(self, run_id: str | None) -> None:
-        if run_id is not None:
-            self._sender.put(lambda: self.store.end_if_running(run_id, "KILLED"))
+        def end() -> None:
+            if run_id is not None and run_id != self._id:
+                self.store.end_if_running(run_id, "KILLED")
+
+        self._sender.put(end)
 
     def finish(self, status: str) -> None:
         # Not report.json: it is written after the trackers are closed.
@@ -155,9 +171,19 @@ class Store:
         client = self._client
         experiment = self._experiment(context)
         run_id: str = client.create_run(experiment, run_name=_run_name(context), tags=_tags(context)).info.run_id
-        place = {"uri": mask(self.uri), "run_id": run_id, "host": socket.gethostname(), "pid": os.getpid()}
-        write_text(context.dir / PLACE_FILE, json.dumps(place) + "\n")
+        keep_place(context.dir, self.uri, run_id)
         self._log_params(run_id, context)
+        self._log_dataset(run_id, context)
+        return run_id
+
+    def go_on(self, context: RunContext) -> str | None:
+        """Open the run that the folder names again; returns its id, None where this store has no such run."""
+        place = read_place(context.dir)
+        run_id = place.get("run_id")
+        if place.get("uri") != mask(self.uri) or not isinstance(run_id, str) or not self.has(run_id):
+            return None
+        self._ask(methodcaller("update_run", run_id, status="RUNNING"))
+        keep_place(context.dir, self.uri, run_id)
         return run_id
 
     def _experiment(self, context: RunContext) -> str:
@@ -183,6 +209,17 @@ class Store:
             local = self.uri.startswith("sqlite:")
             location = (root.resolve() / "mlruns" / name).as_uri() if local else None
             return str(self._client.create_experiment(name, artifact_location=location))
+
+    def _log_dataset(self, run_id: str, context: RunContext) -> None:
+        """The data set as MLflow's own entity: its name, its settings as the source, and a digest of them."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        settings = json.dumps(context.config_dict()["dataset"], sort_keys=True, default=str)
+        digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
+        name, use = context.config.dataset.name, "training" if context.config.task == "train" else "evaluation"
+        entity = Dataset(name=name, digest=digest, source_type="stereo_exp", source=settings)
+        tags = [InputTag("mlflow.data.context", use)]
+        self._client.log_inputs(run_id, datasets=[DatasetInput(dataset=entity, tags=tags)])
 
     def _log_params(self, run_id: str, context: RunContext) -> None:
         from mlflow.entities import Param
@@ -232,6 +269,32 @@ class Store:
             return self._ask(methodcaller("get_run", run_id)) is not None
         except Refused:
             return False
+
+    def list_runs(self, experiment: str) -> list[Any]:
+        """The runs of an experiment, oldest first.
+
+        Raises:
+            UserError: there is no such experiment.
+        """
+        found = self._ask(methodcaller("get_experiment_by_name", experiment))
+        if found is None:
+            names = sorted(each.name for each in self._client.search_experiments())
+            fix = f"give one of {', '.join(names)}"
+            raise UserError("report.experiment", experiment, f"is no experiment of {self.uri}", fix)
+        runs: list[Any] = []
+        token = None
+        while token is not None or not runs:
+            page = self._client.search_runs([found.experiment_id], page_token=token, order_by=["start_time ASC"])
+            runs += page
+            token = page.token
+            if not token:
+                break
+        return runs
+
+    def read_metric(self, run_id: str, key: str) -> list[tuple[int, float]]:
+        """A metric's values by step."""
+        history = self._ask(methodcaller("get_metric_history", run_id, key))
+        return sorted((metric.step, float(metric.value)) for metric in history)
 
     def list_steps(self, run_id: str, key: str) -> set[int]:
         """The steps of which a metric is recorded."""
@@ -289,8 +352,10 @@ def _check_schema(database: Path) -> None:
 
 
 def _run_name(context: RunContext) -> str:
-    config = context.config
-    return f"{config.task}-{config.stage}-{context.dir.name}"
+    """Task, stage, what tells it from the other runs, and its folder."""
+    config, typed = context.config, " ".join(context.list_differing())
+    shown = typed if len(typed) <= _LONG_NAME else f"{typed[: _LONG_NAME - 1]}…"
+    return " ".join(filter(None, (f"{config.task}-{config.stage}", shown, context.dir.name)))
 
 
 def _tags(context: RunContext) -> dict[str, str]:
@@ -324,59 +389,3 @@ def _flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-# Bringing over what a run's own files have and a store does not.
-
-
-def bring_over(context: RunContext, store: Store, records: Iterable[Mapping[str, Any]]) -> int:
-    """Record in `store` what it lacks of a run that is over; returns how many numbers those were. Done again, none.
-
-    Args:
-        context: of the run.
-        records: its own, of `metrics.jsonl`.
-    """
-    place = _place(context.dir)
-    run_id = place.get("run_id")
-    if place.get("uri") != mask(store.uri) or not isinstance(run_id, str) or not store.has(run_id):
-        run_id = store.begin(context)
-        place = {}
-    known: dict[str, set[int]] = {}
-    now = int(time.time() * 1000)
-    missing = []
-    for record in records:
-        for key, value in record.items():
-            if key == "step" or not isinstance(value, (int, float)):
-                continue
-            if key not in known:
-                known[key] = store.list_steps(run_id, key)
-            if record["step"] not in known[key]:
-                missing.append((key, float(value), now, int(record["step"])))
-    store.log(run_id, missing)
-    kept = store.list_kept(run_id)
-    for path in (context.dir / CONFIG_FILE, *sorted((context.dir / "pictures").glob("*.png"))):
-        if path.is_file() and path.name not in kept:
-            store.keep(run_id, path)
-    if not _lives(place):
-        store.end_if_running(run_id, "FINISHED" if (context.dir / "report.json").is_file() else "KILLED")
-    return len(missing)
-
-
-def _place(folder: Path) -> dict[str, Any]:
-    try:
-        found = parse_json((folder / PLACE_FILE).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _lives(place: Mapping[str, Any]) -> bool:
-    """Whether the process that tracks the run is still there, as far as this machine knows."""
-    pid = place.get("pid")
-    if place.get("host") != socket.gethostname() or not isinstance(pid, int) or pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True

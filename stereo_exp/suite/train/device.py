@@ -9,6 +9,7 @@ import torch
 
 from stereo_exp.base import UserError
 from stereo_exp.config import Machine
+from stereo_exp.suite.runs.process import Process
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,8 @@ class Compute(NamedTuple):
         )
 
 
-def choose(config: Machine, rank: int = 0) -> Compute:
-    """Device and precision for the process `rank`; logs why.
+def choose(config: Machine, process: Process = Process()) -> Compute:  # noqa: B008 (immutable)
+    """Device and precision for a process of the run; the first one logs why.
 
     Raises:
         UserError: CUDA asked for where there is none, or more processes than GPUs.
@@ -38,20 +39,20 @@ def choose(config: Machine, rank: int = 0) -> Compute:
     if config.device == "cuda" and not has_cuda:
         raise UserError("machine.device", "cuda", "torch sees no CUDA device here", "use machine.device=cpu")
     use_cuda = has_cuda and config.device != "cpu"
-    if use_cuda and config.processes > torch.cuda.device_count():
+    if use_cuda and process.local_size > torch.cuda.device_count():
         raise UserError(
             "machine.processes",
-            config.processes,
-            f"there are {torch.cuda.device_count()} GPUs, and each process takes one",
+            process.local_size,
+            f"there are {torch.cuda.device_count()} GPUs here, and each process takes one",
             f"use machine.processes={torch.cuda.device_count()}",
         )
-    device = torch.device("cuda", rank) if use_cuda else torch.device("cpu")
+    device = torch.device("cuda", process.local_rank) if use_cuda else torch.device("cpu")
     if use_cuda:
         torch.cuda.set_device(device)
         torch.backends.cudnn.benchmark = True
         keep_float32()
     dtype, reason = _autocast(config.precision, device)
-    if rank == 0:
+    if process.is_main:
         name = torch.cuda.get_device_name(device) if use_cuda else f"CPU, {torch.get_num_threads()} threads"
         log.info("device %s (%s); %s", device, name, reason)
     return Compute(device, dtype)

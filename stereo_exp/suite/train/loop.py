@@ -92,7 +92,7 @@ class Trainer:
         config = context.config
         self.maxdisp: int = model.maxdisp  # type: ignore[assignment]
         self.model = model.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if process.world_size > 1 and compute.device.type == "cuda":
+        if process.joined and compute.device.type == "cuda":
             self.model = nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
         self.loss = build_loss(config.loss)
         self.optimiser = build_optimizer(config.optim, self.model)
@@ -104,7 +104,7 @@ class Trainer:
         if resume is not None:
             self._restore(resume)
         self.parallel: nn.Module = self.model
-        if process.world_size > 1:
+        if process.joined:
             self.parallel = nn.parallel.DistributedDataParallel(self.model)
         if config.train.compile:
             self.parallel = torch.compile(self.parallel)  # type: ignore[assignment]
@@ -341,6 +341,8 @@ def run_training(
         if start is not None:
             tracker.tag(init_from=str(start.path), parent_run=start.meta["run_id"])
         last = None if resume is None else load_checkpoint(resume)
+        if context.restarted and last is None:
+            tracker.replay([])  # what was recorded before anything was saved comes again
         trainer = Trainer(context, model, splits, compute, process, tracker, last, start, before_step)
         progress = trainer.fit()
         process.barrier()

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from stereo_exp.data import StereoBatch
 from stereo_exp.geometry import valid_mask
-from stereo_exp.model import Loss, full_disparity, normalize
+from stereo_exp.model import Loss, counting, full_disparity, normalize
 from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.train.device import Compute
 
@@ -46,27 +46,30 @@ def train_step(
     truth = batch.disparity.to(device, non_blocking=True)
     mask = valid_mask(truth, maxdisp)
     # Agreed upon by all processes: one that stood aside alone would leave the others waiting for its gradients.
-    has_pixels = mask.any() if mask.numel() else torch.zeros((), dtype=torch.bool, device=device)
-    if not process.all_true(has_pixels):
+    has_pairs = torch.tensor(mask.numel() > 0, device=device)
+    if not process.all_true(has_pairs) or not process.any_true(mask.any()):
         return StepResult("empty")
     left, right = (normalize(v.to(device, non_blocking=True)) for v in (batch.left, batch.right))
     left, right = (v.contiguous(memory_format=torch.channels_last) for v in (left, right))
     with compute.precision():
         output = model(left, right)
     final = full_disparity(output)
-    loss = loss_function(output, final, truth, mask)
+    with counting(process.mean if process.joined else None):
+        loss = loss_function(output, final, truth, mask)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     limit = grad_clip if grad_clip is not None else float("inf")
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), limit)
-    if not process.all_true(torch.isfinite(loss.detach() + norm)):
-        return StepResult("bad", loss.item())
+    is_good = process.all_true(torch.isfinite(loss.detach() + norm))
+    error = (final.detach() - truth).abs()[mask].sum()
+    # Of all processes' pixels, as one process would tell it.
+    told, errors, pixels = process.mean(
+        torch.stack([each.double() for each in (loss.detach(), error, mask.sum())])
+    ).tolist()
+    if not is_good:
+        return StepResult("bad", told)
     optimiser.step()
-    return StepResult("done", loss.item(), float(_epe(final.detach(), truth, mask)))
-
-
-def _epe(final: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
-    return (final - truth).abs()[mask].mean()
+    return StepResult("done", told, errors / pixels)
 
 
 # How fast training goes, and how much of the time it waits for data.

@@ -1,0 +1,81 @@
+"""Which run of which MLflow store a folder is, and bringing over what that store lacks of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stereo_exp.base import mask, parse_json, write_text
+from stereo_exp.suite.runs.context import CONFIG_FILE, REPORT_FILE
+
+if TYPE_CHECKING:
+    from stereo_exp.suite.runs.context import RunContext
+    from stereo_exp.suite.track.mlflow import Store
+
+PLACE_FILE = "mlflow.json"
+"""Of a run's folder: which run of which store it is."""
+
+
+def bring_over(context: RunContext, store: Store, records: Iterable[Mapping[str, Any]]) -> int:
+    """Record in `store` what it lacks of a run that is over; returns how many numbers those were. Done again, none.
+
+    Args:
+        context: of the run.
+        records: its own, of `metrics.jsonl`.
+    """
+    place = read_place(context.dir)
+    run_id = place.get("run_id")
+    if place.get("uri") != mask(store.uri) or not isinstance(run_id, str) or not store.has(run_id):
+        run_id = store.begin(context)
+        place = {}
+    known: dict[str, set[int]] = {}
+    now = int(time.time() * 1000)
+    missing = []
+    for record in records:
+        for key, value in record.items():
+            if key == "step" or not isinstance(value, (int, float)):
+                continue
+            if key not in known:
+                known[key] = store.list_steps(run_id, key)
+            if record["step"] not in known[key]:
+                missing.append((key, float(value), now, int(record["step"])))
+    store.log(run_id, missing)
+    kept = store.list_kept(run_id)
+    for path in (context.dir / CONFIG_FILE, *sorted((context.dir / "pictures").glob("*.png"))):
+        if path.is_file() and path.name not in kept:
+            store.keep(run_id, path)
+    if not _lives(place):
+        store.end_if_running(run_id, "FINISHED" if (context.dir / REPORT_FILE).is_file() else "KILLED")
+    return len(missing)
+
+
+def keep_place(folder: Path, uri: str, run_id: str) -> None:
+    """Leave in a run's folder which run of which store it is (secrets masked), and who tracks it."""
+    place = {"uri": mask(uri), "run_id": run_id, "host": socket.gethostname(), "pid": os.getpid()}
+    write_text(folder / PLACE_FILE, json.dumps(place) + "\n")
+
+
+def read_place(folder: Path) -> dict[str, Any]:
+    """What `keep_place` left; empty where it is not there, or damaged."""
+    try:
+        found = parse_json((folder / PLACE_FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _lives(place: Mapping[str, Any]) -> bool:
+    """Whether the process that tracks the run is still there, as far as this machine knows."""
+    pid = place.get("pid")
+    if place.get("host") != socket.gethostname() or not isinstance(pid, int) or pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
