@@ -150,8 +150,8 @@ class Engine:
     """auto, the fastest that is installed; torch; openvino; onnxruntime. The last two compute compiled networks, as the
     releases are."""
     device: str | None = None
-    """Where, as the engine calls it: cpu or cuda of torch and ONNX Runtime, CPU, GPU or NPU of OpenVINO. None: of torch
-    a GPU where there is one, of the others the processor."""
+    """Where, as the engine calls it: cpu or cuda of torch; CPU, GPU or NPU of OpenVINO; cpu, cuda, tensorrt, coreml or
+    directml of ONNX Runtime. None: of torch a GPU where there is one, of the others the processor."""
     threads: int | None = None
     """CPU threads of all pairs in flight together; None takes every core."""
 

@@ -162,15 +162,20 @@ class Aligned:
         manifest: the compiled folder.
         engine: one that it was compiled for.
         threads: CPU threads; None takes every core.
+        device: of the engine; None: the processor.
 
     Raises:
         UserError: the engine is not installed, or a file is missing or was changed.
     """
 
-    def __init__(self, manifest: Manifest, engine: str, threads: int | None) -> None:
+    def __init__(self, manifest: Manifest, engine: str, threads: int | None, device: str | None = None) -> None:
         self._manifest = manifest
-        self._full, self._trunk = (load_engine(manifest, form, engine, threads) for form in (FULL, TRUNK))
-        self._inside: Engine | None = load_engine(manifest, ALIGN, engine, threads) if manifest.tensors else None
+        self._full, self._trunk = (
+            load_engine(manifest, form, engine, threads, device=device) for form in (FULL, TRUNK)
+        )
+        self._inside: Engine | None = (
+            load_engine(manifest, ALIGN, engine, threads, device=device) if manifest.tensors else None
+        )
         self.result = Comparison(
             engine,
             {t.name: Count() for t in manifest.tensors},
