@@ -1,6 +1,7 @@
 from .boards import Board, Calibrated, calibrate_rig, draw_coverage
 from .calibration.datasets import read_kitti_calib, read_middlebury_calib
 from .calibration.read import Cameras, describe_cameras, fit_cameras, is_likely, read_calibration
+from .calibration.robots import build_camera_infos
 from .calibration.write import encode_camera, encode_rig
 from .drawing.bars import Series, draw_bars
 from .drawing.colours import color_map
@@ -23,6 +24,7 @@ from .example import example_pair
 from .formats.disparity import encode_disparity_png, read_disparity, read_disparity_png, read_grey
 from .formats.image import decode_rgb, encode_png, png_size, read_rgb
 from .formats.pfm import decode_pfm, encode_pfm, read_pfm
+from .frames.bags import read_info, to_rgb
 from .frames.base import Frames, LeftOut
 from .frames.live import LiveFrames
 from .frames.opening import kind_of, open_frames
@@ -83,6 +85,7 @@ __all__ = [
     "Viewer",
     "as_arrays",
     "as_pair",
+    "build_camera_infos",
     "calibrate_rig",
     "check_disparity",
     "check_sample",
@@ -121,6 +124,7 @@ __all__ = [
     "read_disparity",
     "read_disparity_png",
     "read_grey",
+    "read_info",
     "read_kitti_calib",
     "read_middlebury_calib",
     "read_pfm",
@@ -131,6 +135,7 @@ __all__ = [
     "right_disparity",
     "round_up_size",
     "to_grey",
+    "to_rgb",
     "valid_mask",
     "write_map",
     "write_panels",

@@ -28,6 +28,7 @@ from .manifest import (
     sha256_of,
 )
 from .model import MAPS, StereoModel, depth
+from .ros import MessageStereo
 
 __all__ = [
     "ALIGN",
@@ -43,6 +44,7 @@ __all__ = [
     "FileEntry",
     "Load",
     "Manifest",
+    "MessageStereo",
     "ModelEntry",
     "OperatorTime",
     "Progress",
