@@ -173,13 +173,16 @@ class Aligned:
         self._full, self._trunk = (
             load_engine(manifest, form, engine, threads, device=device) for form in (FULL, TRUNK)
         )
+        has_integers = manifest.model.target is not None
+        # ExecuTorch has none: of it the logits are compared, into which every integer goes.
+        has_inside = bool(manifest.tensors) and ALIGN in manifest.engines[engine]
         self._inside: Engine | None = (
-            load_engine(manifest, ALIGN, engine, threads, device=device) if manifest.tensors else None
+            load_engine(manifest, ALIGN, engine, threads, device=device) if has_inside else None
         )
         self.result = Comparison(
             engine,
-            {t.name: Count() for t in manifest.tensors},
-            {name: Count() for name in LOGITS} if manifest.tensors else {},
+            {t.name: Count() for t in manifest.tensors} if has_inside else {},
+            {name: Count() for name in LOGITS} if has_integers else {},
             StereoMetrics(manifest.model.maxdisp),
         )
 
@@ -190,6 +193,7 @@ class Aligned:
             for tensor in self._manifest.tensors:
                 integers = inside[tensor.output].astype(np.int32) - tensor.zero_point
                 self.result.tensors[tensor.name].add(integers, wanted.integers[tensor.name])
+        if self.result.logits:
             trunk = _run(self._trunk, left, right)
             for name, logits in zip(LOGITS, wanted.logits, strict=True):
                 self.result.logits[name].add(trunk[name], logits)

@@ -30,6 +30,7 @@ ENGINES = declare(
     "engine",
     openvino="stereo_exp.runtime.engines.openvino:OpenVinoEngine",
     onnxruntime="stereo_exp.runtime.engines.onnxruntime:OnnxRuntimeEngine",
+    executorch="stereo_exp.runtime.engines.executorch:ExecuTorchEngine",
 )
 
 
