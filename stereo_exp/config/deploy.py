@@ -8,7 +8,9 @@ from stereo_exp.base import USUAL_SIZE, UserError, outside
 from stereo_exp.config.rules import at_least, image_size, one_of, positive
 
 FORMS = ("network", "full")
-ENGINES = ("onnxruntime", "openvino", "openexplorer")
+ENGINES = ("onnxruntime", "openvino", "executorch", "openexplorer")
+VIEWS = ("together", "apart")
+BIASES = ("integer", "float")
 OPSETS = (11, 23)
 # Below this a graph needs a fixed size, and has no `full` form.
 OPEN_OPSET = 18
@@ -24,6 +26,12 @@ class Export:
     takes. `full`: uint8 RGB images N×H×W×3 in, disparity in px and confidence out."""
     opset: int = 21
     """ONNX operator set."""
+    views: str = "together"
+    """`together` on the batch axis, which is faster; `apart`: every operator twice, for runtimes without batches (ncnn)
+    or with fixed ones (LiteRT). Takes a fixed size and batch."""
+    biases: str = "integer"
+    """Of quantised networks: `integer`, as they are, int32; `float`: the same values in float32, as TensorRT wants
+    them."""
     size: list[int] | None = None
     """Height and width, rounded up to what the network takes; None leaves them open."""
     batch: int | None = None
@@ -37,11 +45,15 @@ class Export:
 
     def __post_init__(self) -> None:
         one_of("export.form", self.form, FORMS)
+        one_of("export.views", self.views, VIEWS)
+        one_of("export.biases", self.biases, BIASES)
         if not OPSETS[0] <= self.opset <= OPSETS[1]:
             raise UserError("export.opset", self.opset, f"must be {OPSETS[0]} to {OPSETS[1]}", "try export.opset=21")
         image_size("export.size", self.size)
         if self.opset < OPEN_OPSET:
             self._check_old()
+        if self.views == "apart":
+            self._check_fixed("views=apart needs a fixed one")
         if self.batch is not None:
             at_least("export.batch", self.batch, 1)
         if self.tolerance is not None:
@@ -52,10 +64,13 @@ class Export:
         if self.form == "full":
             rule = f"the full form needs operator set {OPEN_OPSET} or later"
             raise UserError("export.opset", self.opset, rule, "try export.opset=21 or export.form=network")
+        self._check_fixed(f"operator sets below {OPEN_OPSET} need a fixed one")
+
+    def _check_fixed(self, rule: str) -> None:
         if self.size is None or self.batch is None:
             key = "export.size" if self.size is None else "export.batch"
             value = f"[{USUAL_SIZE[0]},{USUAL_SIZE[1]}]" if self.size is None else "1"
-            raise UserError(key, "null", f"operator sets below {OPEN_OPSET} need a fixed one", f"add {key}={value}")
+            raise UserError(key, "null", rule, f"add {key}={value}")
 
     def check_stage(self, stage: str) -> None:
         """A quantised network needs operators that early sets lack.
@@ -106,7 +121,7 @@ class Compile:
     exact, 1 float work between integers is left out, 2 also operators that the engines are faster with, 3 also
     operators of the engine's own."""
     engines: list[str] = field(default_factory=lambda: ["onnxruntime", "openvino"])
-    """What to compile for: onnxruntime, openvino, openexplorer."""
+    """What to compile for: onnxruntime, openvino, executorch (of a fixed size), openexplorer."""
     size: list[int] | None = None
     """Height and width, rounded up to what the network takes; None leaves them open."""
     batch: int | None = None
@@ -139,7 +154,7 @@ class Compile:
 
 
 MODES = ("perf", "fps", "latency", "accuracy")
-RUN_ENGINES = ("auto", "openvino", "onnxruntime")
+RUN_ENGINES = ("auto", "openvino", "onnxruntime", "executorch")
 
 
 @dataclass
@@ -147,11 +162,11 @@ class Engine:
     """What computes the network."""
 
     name: str = "auto"
-    """auto, the fastest that is installed; torch; openvino; onnxruntime. The last two compute compiled networks, as the
-    releases are."""
+    """auto, the fastest that is installed; torch; openvino; onnxruntime; executorch. The last three compute compiled
+    networks, as the releases are but for executorch."""
     device: str | None = None
-    """Where, as the engine calls it: cpu or cuda of torch and ONNX Runtime, CPU, GPU or NPU of OpenVINO. None: of torch
-    a GPU where there is one, of the others the processor."""
+    """Where, as the engine calls it: cpu or cuda of torch; CPU, GPU or NPU of OpenVINO; cpu, cuda, tensorrt, coreml or
+    directml of ONNX Runtime. None: of torch a GPU where there is one, of the others the processor."""
     threads: int | None = None
     """CPU threads of all pairs in flight together; None takes every core."""
 

@@ -3,6 +3,7 @@ from .engines import ENGINES, TOOL_CHAINS, check_installed
 from .folder import Options, build, save_program
 from .forms import full_form, network_form, trunk_form
 from .onnx_export import OLDEST_OPSET, export_trunk_onnx, with_fake_weights
+from .portable import with_float_biases, with_views_apart
 from .report.estimate import JSON_FILE, PAGE_FILE, Figures, describe_device, measure_device, write_report
 from .source import QuantisedTensor, Source
 from .surgery import lower
@@ -33,5 +34,7 @@ __all__ = [
     "summary",
     "trunk_form",
     "with_fake_weights",
+    "with_float_biases",
+    "with_views_apart",
     "write_report",
 ]

@@ -162,19 +162,27 @@ class Aligned:
         manifest: the compiled folder.
         engine: one that it was compiled for.
         threads: CPU threads; None takes every core.
+        device: of the engine; None: the processor.
 
     Raises:
         UserError: the engine is not installed, or a file is missing or was changed.
     """
 
-    def __init__(self, manifest: Manifest, engine: str, threads: int | None) -> None:
+    def __init__(self, manifest: Manifest, engine: str, threads: int | None, device: str | None = None) -> None:
         self._manifest = manifest
-        self._full, self._trunk = (load_engine(manifest, form, engine, threads) for form in (FULL, TRUNK))
-        self._inside: Engine | None = load_engine(manifest, ALIGN, engine, threads) if manifest.tensors else None
+        self._full, self._trunk = (
+            load_engine(manifest, form, engine, threads, device=device) for form in (FULL, TRUNK)
+        )
+        has_integers = manifest.model.target is not None
+        # ExecuTorch has none: of it the logits are compared, into which every integer goes.
+        has_inside = bool(manifest.tensors) and ALIGN in manifest.engines[engine]
+        self._inside: Engine | None = (
+            load_engine(manifest, ALIGN, engine, threads, device=device) if has_inside else None
+        )
         self.result = Comparison(
             engine,
-            {t.name: Count() for t in manifest.tensors},
-            {name: Count() for name in LOGITS} if manifest.tensors else {},
+            {t.name: Count() for t in manifest.tensors} if has_inside else {},
+            {name: Count() for name in LOGITS} if has_integers else {},
             StereoMetrics(manifest.model.maxdisp),
         )
 
@@ -185,6 +193,7 @@ class Aligned:
             for tensor in self._manifest.tensors:
                 integers = inside[tensor.output].astype(np.int32) - tensor.zero_point
                 self.result.tensors[tensor.name].add(integers, wanted.integers[tensor.name])
+        if self.result.logits:
             trunk = _run(self._trunk, left, right)
             for name, logits in zip(LOGITS, wanted.logits, strict=True):
                 self.result.logits[name].add(trunk[name], logits)

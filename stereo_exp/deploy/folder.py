@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from stereo_exp.base import VERSION, Meter, replacing, write_text
-from stereo_exp.deploy.engines import ENGINES
+from stereo_exp.deploy.engines import ENGINES, FROM_TORCH
 from stereo_exp.deploy.forms import UNROLLED, full_form, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
@@ -80,6 +80,10 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
         trunk = trunk_form(exported)
         for engine in options.engines:
             write = ENGINES[engine].load()
+            if engine in FROM_TORCH:
+                engines[engine], changes[engine] = write(source, folder, options.forms, options.size), {}
+                meter.advance(len(options.forms), engine=engine)
+                continue
             plain, changes[engine] = rewrite(trunk, engine, options.opt)
             unrolled = engine in UNROLLED and options.opt >= UNROLLED[engine]
             whole = full_form(plain, source.regression, unrolled)

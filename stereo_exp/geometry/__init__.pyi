@@ -1,6 +1,7 @@
 from .boards import Board, Calibrated, calibrate_rig, draw_coverage
 from .calibration.datasets import read_kitti_calib, read_middlebury_calib
 from .calibration.read import Cameras, describe_cameras, fit_cameras, is_likely, read_calibration
+from .calibration.robots import build_camera_infos
 from .calibration.write import encode_camera, encode_rig
 from .counting import THRESHOLDS, ConfidenceMetrics, ReliabilityCounter
 from .drawing.bars import Series, draw_bars
@@ -29,6 +30,7 @@ from .formats.disparity import encode_disparity_png, read_disparity, read_dispar
 from .formats.image import decode_rgb, encode_png, png_size, read_rgb
 from .formats.npy import parse_npy
 from .formats.pfm import decode_pfm, encode_pfm, read_pfm
+from .frames.bags import read_info, to_rgb
 from .frames.base import Frames, LeftOut
 from .frames.live import LiveFrames
 from .frames.opening import kind_of, open_frames
@@ -103,6 +105,7 @@ __all__ = [
     "Watch",
     "as_arrays",
     "as_pair",
+    "build_camera_infos",
     "calibrate_rig",
     "check_disparity",
     "check_sample",
@@ -146,6 +149,7 @@ __all__ = [
     "read_disparity",
     "read_disparity_png",
     "read_grey",
+    "read_info",
     "read_kitti_calib",
     "read_middlebury_calib",
     "read_pfm",
@@ -159,6 +163,7 @@ __all__ = [
     "tell_beyond",
     "tell_unlikely",
     "to_grey",
+    "to_rgb",
     "valid_mask",
     "write_map",
     "write_panels",

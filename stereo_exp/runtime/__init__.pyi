@@ -29,6 +29,7 @@ from .manifest import (
     with_reliability,
 )
 from .model import MAPS, StereoModel, depth
+from .ros import MessageStereo
 
 __all__ = [
     "ALIGN",
@@ -44,6 +45,7 @@ __all__ = [
     "FileEntry",
     "Load",
     "Manifest",
+    "MessageStereo",
     "ModelEntry",
     "OperatorTime",
     "Progress",

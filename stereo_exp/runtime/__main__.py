@@ -268,7 +268,7 @@ def parser() -> argparse.ArgumentParser:
     cameras.add_argument("--doffs", type=float, default=0.0, help="difference of the principal points in px")
     how = made.add_argument_group("how pairs are predicted")
     how.add_argument("--engine", default=AUTO, help=f"{AUTO} (default), {', '.join(ENGINES)}")
-    how.add_argument("--device", help="what the engine calls it: CPU, GPU, NPU; cpu, cuda")
+    how.add_argument("--device", help="what the engine calls it: CPU, GPU, NPU; cpu, cuda, tensorrt, coreml, directml")
     how.add_argument("--threads", type=int, help="CPU threads (default: every core)")
     how.add_argument("--scale", type=float, help="resize the images by this first (default: enlarge what is small)")
     how.add_argument("--refine", action="store_true", help="correct it by semi-global matching: finer, sharper")

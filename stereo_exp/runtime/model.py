@@ -89,7 +89,8 @@ class StereoModel:
         threads: CPU threads of all pairs in flight together; None takes every core that this process may use.
         in_flight: pairs that `submit` and sequences compute at once. One is fastest for a single pair, several give
             more pairs a second.
-        device: what the engine calls it: CPU, GPU or NPU of OpenVINO, cpu or cuda of ONNX Runtime; None: the processor.
+        device: what the engine calls it: CPU, GPU or NPU of OpenVINO; cpu, cuda, tensorrt, coreml or directml of ONNX
+            Runtime; None: the processor.
 
     Raises:
         UserError: no compiled folder, a file that was changed, or an engine that is not installed.

@@ -32,8 +32,9 @@ def load(
             `release-stereonetplus`); a checkpoint; the folder of a run; or a compiled folder.
         engine: `auto`, the fastest that is installed: of a compiled network `openvino` or `onnxruntime`, else `torch`;
             or one of these.
-        device: where, as the engine calls it: `cpu` or `cuda` of torch and ONNX Runtime, `CPU`, `GPU` or `NPU` of
-            OpenVINO. None: of torch a GPU where there is one, of the others the processor.
+        device: where, as the engine calls it: `cpu` or `cuda` of torch; `CPU`, `GPU` or `NPU` of OpenVINO; `cpu`,
+            `cuda`, `tensorrt`, `coreml` or `directml` of ONNX Runtime. None: of torch a GPU where there is one, of the
+            others the processor.
         threads: CPU threads of all pairs in flight together; None takes every core that this process may use.
         in_flight: pairs of a sequence that are computed at once. One is fastest for a single pair, several give more
             pairs a second.

@@ -200,7 +200,9 @@ def _choose_engine(chosen: Chosen, engine: str, device: str | None) -> tuple[str
         if chosen.checkpoint is not None and find_spec(TORCH) is not None:
             return TORCH, missing
         raise ArgumentError("engine", engine, missing, f"pip install {there[0]}")
-    return choose_engine(chosen.compiled), f"the fastest that is installed of {', '.join((*there, TORCH))}"
+    return choose_engine(
+        chosen.compiled, AUTO, device
+    ), f"the fastest that is installed of {', '.join((*there, TORCH))}"
 
 
 def _open_torch(chosen: Chosen, device: str | None, threads: int | None, in_flight: int) -> StereoModel:

@@ -20,13 +20,17 @@ ENGINES = declare(
     "compile.engines",
     onnxruntime="stereo_exp.deploy.engines:write",
     openvino="stereo_exp.deploy.engines.openvino:write",
+    executorch="stereo_exp.deploy.engines.executorch:write",
 )
+FROM_TORCH = ("executorch",)
+"""Their files come from the graph of torch: `write(source, folder, forms, size)` leaves every form that they have."""
 TOOL_CHAINS = declare("compile.tool_chains", openexplorer="stereo_exp.deploy.engines.openexplorer:write")
 # Package -> the extra that brings it; what an engine's files and the report beside them are written with.
 _EXPORT = {"jinja2": "export", "onnx": "export", "onnx_ir": "export", "onnxscript": "export"}
 _NEEDS = {
     "onnxruntime": _EXPORT,
     "openvino": {**_EXPORT, "openvino": "openvino"},
+    "executorch": {**_EXPORT, "executorch": "executorch"},
     "openexplorer": _EXPORT,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from importlib import import_module
 from importlib.util import find_spec
 
 from stereo_exp.base import ArgumentError, UserError, declare
@@ -29,14 +30,19 @@ ENGINES = declare(
     "engine",
     openvino="stereo_exp.runtime.engines.openvino:OpenVinoEngine",
     onnxruntime="stereo_exp.runtime.engines.onnxruntime:OnnxRuntimeEngine",
+    executorch="stereo_exp.runtime.engines.executorch:ExecuTorchEngine",
 )
 
 
-def choose_engine(manifest: Manifest, name: str = AUTO) -> str:
+def choose_engine(manifest: Manifest, name: str = AUTO, device: str | None = None) -> str:
     """The engine to use: the one named, or with `auto` the first that is installed and that the folder is for.
 
+    Args:
+        device: `auto` leaves out engines that do not find it here.
+
     Raises:
-        UserError: there is no such engine, it is not installed, or the folder was not compiled for it.
+        UserError: there is no such engine, it is not installed, or the folder was not compiled for it; or with `auto`
+            none of them finds the device.
     """
     if name != AUTO:
         if name not in ENGINES:
@@ -49,11 +55,23 @@ def choose_engine(manifest: Manifest, name: str = AUTO) -> str:
     compiled = list_compiled_engines(manifest)
     if not compiled:
         raise UserError(manifest.folder, None, "was compiled for no engine that runs here", "compile it again")
-    found = next((engine for engine in compiled if is_installed(engine)), None)
-    if found is None:
+    installed = [engine for engine in compiled if is_installed(engine)]
+    if not installed:
         _check_installed(compiled[0])
         raise AssertionError("an engine is installed that was not found")
-    return found
+    return installed[0] if device is None else _with_device(installed, device)
+
+
+def _with_device(engines: list[str], device: str) -> str:
+    found = {name: import_module(f"{__name__}.{name}").list_devices() for name in engines if ENGINES[name].is_ours}
+    for name, devices in found.items():
+        kinds = {part for each in devices for part in (each.lower(), each.partition(".")[0].lower())}
+        if {device.lower(), device.lower().partition(":")[0], device.lower().removesuffix(".0")} & kinds:
+            return name
+    there = "; ".join(f"{name} {', '.join(devices)}" for name, devices in found.items())
+    raise ArgumentError(
+        "device", device, f"no engine finds it here ({there})", "take one of these, or leave {device} out"
+    )
 
 
 def list_compiled_engines(manifest: Manifest) -> list[str]:
@@ -81,12 +99,13 @@ def load_engine(
         threads: CPU threads of all that is in flight together; None takes every core that this process may use.
         in_flight: pairs that may be computed at once.
         profiling: measure every operator; slower.
-        device: what the engine calls it: CPU, GPU or NPU of OpenVINO, cpu or cuda of ONNX Runtime; None: the processor.
+        device: what the engine calls it: CPU, GPU or NPU of OpenVINO; cpu, cuda, tensorrt, coreml or directml of ONNX
+            Runtime; None: the processor.
 
     Raises:
         UserError: see `choose_engine`; the file is missing, was changed, or the engine refuses it.
     """
-    name = choose_engine(manifest, engine)
+    name = choose_engine(manifest, engine, device)
     path = manifest.file(name, form)
     check_file(manifest.folder, manifest.engines[name][form])
     # Engines from outside need not know devices.

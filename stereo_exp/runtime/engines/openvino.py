@@ -37,10 +37,13 @@ class OpenVinoEngine:
             "PERF_COUNT": profiling,
         }
         core, device = openvino.Core(), device.upper()
-        if device.partition(".")[0] not in core.available_devices:
+        if not has_device(device, core.available_devices):
             there = ", ".join(core.available_devices)
             raise ArgumentError("device", device, f"OpenVINO finds {there} here", "try {device}=CPU")
-        on_cpu = device == "CPU"
+        on_cpu, on_npu = device == "CPU", device.startswith("NPU")
+        if on_npu:
+            # It knows float16 alone, and refuses to be told otherwise.
+            del settings["INFERENCE_PRECISION_HINT"]
         if on_cpu:
             settings |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": min(in_flight, threads)}
         in_bytes = not on_cpu or sums_bytes_exactly()
@@ -50,6 +53,9 @@ class OpenVinoEngine:
         try:
             model = core.read_model(str(path))
             fix_open_batch(model)
+            if on_npu and model.is_dynamic():
+                rule = "takes models of one size alone, and this one was compiled for any"
+                raise ArgumentError("device", device, rule, "compile it for the size of your images")
             if not in_bytes:
                 unmark_exact_sums(model)
             compiled = core.compile_model(model, device, settings)
@@ -89,6 +95,19 @@ class OpenVinoEngine:
         request.infer(dict(zip(self._inputs, (left, right), strict=True)), share_inputs=True)
         # The request's buffers are overwritten by its next run.
         return [request.get_output_tensor(i).data.copy() for i in range(len(self.outputs))]
+
+
+def list_devices() -> list[str]:
+    """What `device` may be here."""
+    import openvino
+
+    return list(openvino.Core().available_devices)
+
+
+def has_device(device: str, there: Sequence[str]) -> bool:
+    """Whether OpenVINO knows it: GPU is the first of GPU.0 and GPU.1, and GPU.0 is the only GPU."""
+    device = device.upper()
+    return any(device in (name, name.partition(".")[0], f"{name}.0") for name in there)
 
 
 def fix_open_batch(model: Any) -> None:

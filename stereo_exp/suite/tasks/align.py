@@ -47,7 +47,8 @@ def run(context: RunContext) -> dict[str, Any]:
         path = resolve_checkpoint(given, stage, "checkpoint")
         source = load_source(path)
     size = _size(config, manifest)
-    engines = [Aligned(manifest, name, context.config.engine.threads) for name in config.engines or manifest.engines]
+    where = context.config.engine
+    engines = [Aligned(manifest, name, where.threads, where.device) for name in config.engines or manifest.engines]
     reference, metrics = Reference(source), StereoMetrics(manifest.model.maxdisp)
     data = open_split(context.config.dataset, "test")
     with open_tracker(context) as tracker:

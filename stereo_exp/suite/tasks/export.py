@@ -74,12 +74,18 @@ def _export(source: Any, config: Export, size: tuple[int, int] | None) -> bytes:
         network_form,
         trunk_form,
         with_fake_weights,
+        with_float_biases,
+        with_views_apart,
     )
 
     config.check_stage(source.stage)
     trunk = export_trunk_onnx(source, max(config.opset, OLDEST_OPSET), size, config.batch)
     if source.float_weights:
         trunk = with_fake_weights(trunk, source.float_weights)
+    if config.biases == "float":
+        trunk = with_float_biases(trunk)
+    if config.views == "apart":
+        trunk = with_views_apart(trunk)
     if config.form == "full":
         model = full_form(trunk_form(trunk), source.regression)
     else:
