@@ -221,7 +221,7 @@ def _met(is_met: bool) -> str:
 
 
 def _draw(results: Mapping[str, Any], folder: Path) -> None:
-    """A diagram of every row; `reliability.png`, sets of several pairs side by side, a method below another."""
+    """A diagram of every row; in `reliability.png` those of sets of several pairs, a method below another."""
     folder.mkdir(parents=True, exist_ok=True)
     sheet: dict[str, list[np.ndarray]] = {}
     for name, pairs, row, scores in _rows({"sets": results}):
