@@ -158,9 +158,7 @@ def test_a_name_of_too_many_letters(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_terminal_that_knows_few_letters(tmp_path: Path) -> None:
-    script = (
-        "import sys; from stereo_exp.__main__ import main; sys.argv[1:] = ['--help']; main(); print('│ 1.5 px ·')"
-    )
+    script = "import sys; from stereo_exp.__main__ import main; sys.argv[1:] = ['--help']; main(); print('│ 1.5 px ·')"
     outcome = command(sys.executable, "-c", script, cwd=tmp_path, PYTHONIOENCODING="ascii")
     assert outcome.code == 0, outcome.err
     assert "1.5 px" in outcome.out
