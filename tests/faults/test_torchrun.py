@@ -243,7 +243,7 @@ def test_a_sweep_goes_job_by_job_and_a_mistake_is_one_line(tmp_path: Path) -> No
     for wrong, told in (
         (("model.maxdisp=100",), "error: model.maxdisp=100: "),
         (("machine.processes=3",), "error: machine.processes=3: torchrun started 2 processes"),
-        ((f"init_from={tmp_path / 'none'}",), "error: init_from="),
+        ((f"init_from={tmp_path / 'none'}",), f"error: {tmp_path / 'none'}: "),
     ):
         process = torchrun(tmp_path, *words, *wrong)
         out, err = end_of(process)
