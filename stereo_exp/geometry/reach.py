@@ -66,7 +66,7 @@ def find_beyond(left: np.ndarray, right: np.ndarray, range_px: float) -> np.ndar
     height, width = left.shape[:2]
     cell = range_px / _CELLS
     size = round(width / cell), round(height / cell)
-    if cell < 1 or width <= range_px or min(size) < _BLOCK:
+    if cell < 1 or width <= range_px or min(size) <= _BLOCK:
         return None
     number = -(-int(min(_CELLS * _FARTHER, size[0])) // _GROUP) * _GROUP
     rows = max(1, min(_ROWS, round(cell / 2)))

@@ -105,9 +105,10 @@ class StereoModel:
         device: str | None = None,
     ) -> None:
         # The form's file is checked when the engine loads it; the others need not be there on a device.
-        manifest = with_reliability(read_manifest(folder, check_files=False))
+        manifest = read_manifest(folder, check_files=False)
         _check_in_flight(in_flight)
-        self._take(manifest, load_engine(manifest, FULL, engine, threads, in_flight, device=device), in_flight)
+        loaded = load_engine(manifest, FULL, engine, threads, in_flight, device=device)
+        self._take(with_reliability(manifest), loaded, in_flight)
 
     @classmethod
     def of_engine(cls, manifest: Manifest, engine: Engine, in_flight: int = 1) -> Self:

@@ -12,7 +12,9 @@ from small_models import Network, images
 
 from stereo_exp.base import ArgumentError
 from stereo_exp.deploy import Aligned, Limits, Options, Reference, build, summary
+from stereo_exp.deploy.engines.executorch import _normalize as colours
 from stereo_exp.deploy.engines.executorch import fold_constants
+from stereo_exp.model import normalize
 from stereo_exp.runtime import Load, load_engine, measure_perf
 
 SIZE = (64, 96)
@@ -33,6 +35,14 @@ def test_folded_constants_are_the_same_bits(pow2: Network) -> None:
     assert len(biases) > 10 and {bias.op for bias in biases} == {"get_attr"}
     # The source is as it was.
     assert not any(name.endswith("_float") for name, _ in trunk.named_buffers())
+
+
+def test_colours_without_a_shift_are_the_same_bits() -> None:
+    every = torch.arange(256, dtype=torch.uint8)
+    rgb = torch.stack([every, every.flip(0), every.roll(85)])[None, :, None]
+    some = torch.randint(0, 256, (1, 3, 64, 256), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    for image in (rgb, some):
+        assert torch.equal(colours(image), normalize(image))
 
 
 def test_a_size_is_asked_for(pow2: Network, tmp_path: Path) -> None:

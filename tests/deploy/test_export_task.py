@@ -111,7 +111,7 @@ MISTAKES = [
     ("export.tolerance=0", r"export\.tolerance=0"),
     ("compile.opt=4", r"compile\.opt=4: must be 0 to 3"),
     ("compile.engines=[]", r"compile\.engines=\[\]: needs at least one"),
-    ("compile.engines=[tensorrt]", r"compile\.engines=tensorrt: must be among onnxruntime, openvino, openexplorer"),
+    ("compile.engines=[tensorrt]", r"compile\.engines=tensorrt: must be among onnxruntime, openvino, executorch, openexplorer"),
     ("compile.batch=0", r"compile\.batch=0"),
     ("compile.device.int8_tops=1", r"compile\.device\.float32_gflops=null: .*all three"),
 ]

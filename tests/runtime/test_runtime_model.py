@@ -37,7 +37,8 @@ def sureness_of(found: Prediction) -> np.ndarray:
 
 
 def test_every_registered_engine_is_tested() -> None:
-    assert set(REGISTERED) == set(ENGINES)
+    # ExecuTorch runs programs of one size, and in an environment of its own: tests/deploy/test_executorch.py.
+    assert set(REGISTERED) == {*ENGINES, "executorch"}
 
 
 @pytest.mark.parametrize("disparity", [0, 5, 30])

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
 from stereo_exp.base import ArgumentError, write_bytes
 from stereo_exp.deploy.source import Source
 from stereo_exp.deploy.surgery import quiet
-from stereo_exp.model import Logits, full_confidence, full_disparity, normalize
+from stereo_exp.model import YUV_FROM_RGB, Logits, full_confidence, full_disparity
 from stereo_exp.runtime import FULL, TRUNK, FileEntry, file_entry
 
 NAME = "executorch"
@@ -54,11 +55,19 @@ class _Form(nn.Module):
         self.trunk, self.regression = trunk, regression
 
     def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, ...]:
-        logits = Logits(*self.trunk(*(normalize(view.permute(0, 3, 1, 2)) for view in (left, right))))
+        logits = Logits(*self.trunk(*(_normalize(view.permute(0, 3, 1, 2)) for view in (left, right))))
         if self.regression is None:
             return logits.disparity, logits.superpixel
         output = self.regression(logits)
         return full_disparity(output), full_confidence(output)
+
+
+def _normalize(rgb: Tensor) -> Tensor:
+    """`stereo_exp.model.normalize` without a shift, which ExecuTorch has no kernel for: multiples of 1/256, floored, are
+    exact in float32."""
+    weights = torch.tensor(YUV_FROM_RGB, dtype=torch.float32).view(3, 3, 1, 1) / 256
+    middle = torch.tensor([128.0, 0.0, 0.0]).view(1, 3, 1, 1)
+    return (torch.floor(F.conv2d(rgb.to(torch.float32), weights) + 0.5) - middle) / 128
 
 
 def _lower(module: nn.Module, size: tuple[int, int]) -> bytes:
