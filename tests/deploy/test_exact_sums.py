@@ -132,6 +132,7 @@ def test_not_a_bit_of_the_network_changes(pow2: Network, tmp_path: Path) -> None
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.long
 def test_the_runtime_takes_the_marks_out_where_they_only_cost(
     pow2: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ def opset_of(model: onnx.ModelProto) -> int:
     return next(o.version for o in model.opset_import if o.domain == "")
 
 
+@pytest.mark.long
 def test_float_in_an_early_operator_set(make_context: Make, floating: Network, pairs: list[str]) -> None:
     fixed = ["export.opset=11", "export.size=[64,96]", "export.batch=1"]
     report = export(make_context, floating.path, "float", pairs, *fixed)
@@ -111,7 +112,10 @@ MISTAKES = [
     ("export.tolerance=0", r"export\.tolerance=0"),
     ("compile.opt=4", r"compile\.opt=4: must be 0 to 3"),
     ("compile.engines=[]", r"compile\.engines=\[\]: needs at least one"),
-    ("compile.engines=[tensorrt]", r"compile\.engines=tensorrt: must be among onnxruntime, openvino, executorch, openexplorer"),
+    (
+        "compile.engines=[tensorrt]",
+        r"compile\.engines=tensorrt: must be among onnxruntime, openvino, executorch, openexplorer",
+    ),
     ("compile.batch=0", r"compile\.batch=0"),
     ("compile.device.int8_tops=1", r"compile\.device\.float32_gflops=null: .*all three"),
 ]

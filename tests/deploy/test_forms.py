@@ -100,6 +100,7 @@ def test_manifest_names_every_quantised_tensor(compiled: dict[str, Manifest], po
     assert set(compiled["float"].engines["openvino"]) == {FULL, TRUNK}
 
 
+@pytest.mark.long
 def test_program_loads_without_this_package(tmp_path: Path, pow2: Network) -> None:
     import subprocess
     import sys

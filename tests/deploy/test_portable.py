@@ -124,6 +124,7 @@ def test_what_cannot_be_taken_apart(pow2: Network) -> None:
         with_views_apart(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]))
 
 
+@pytest.mark.long
 def test_exported_with_both(make_context: Callable[..., RunContext], pow2: Network, pairs: list[str]) -> None:
     options = ["export.views=apart", "export.biases=float", "export.size=[64,96]", "export.batch=1"]
     words = [*SMALL, "task=export", "stage=calib", f"checkpoint={pow2.path}", *pairs, *options]

@@ -137,6 +137,7 @@ def test_colours_in_bytes_are_those_of_training_for_every_colour(pow2: Network) 
         assert torch.equal(found, wanted)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [None, (64, 96)], ids=["open", "fixed"])
 def test_colours_of_four_pixels_together_where_the_width_is_fixed(
     pow2: Network, size: tuple[int, int] | None, tmp_path: Path

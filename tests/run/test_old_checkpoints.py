@@ -39,6 +39,7 @@ def test_disparity_is_what_it_was(stage: str, tmp_path: Path, monkeypatch: pytes
     assert np.abs(found - wanted).max() <= of["tolerance_px"]
 
 
+@pytest.mark.long
 def test_int_infer_compiles_to_the_same_disparity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its stored graph names modules of before; what is compiled has today's, and the numbers of before."""
     monkeypatch.chdir(tmp_path)

@@ -206,6 +206,7 @@ def test_both_are_one_network_with_the_default_configuration(make_context: Make)
         find_checkpoint(make_context(f"stage={stage}", "checkpoint=release"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("network", weights.RELEASES)
 def test_the_tool_makes_what_it_reads(network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From a run's checkpoint: paths, stores and ids go, recipe and weights stay, to the last bit."""

@@ -129,6 +129,7 @@ def test_a_stream_may_be_left(model: StereoModel) -> None:
     assert model(*shifted_pair(32, 64, 1)).disparity.shape == (32, 64)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("size", [(40, 90), (64, 128), (100, 300)])
 def test_a_model_of_one_size_and_batch_takes_every_size(tmp_path: Path, engine: str, size: tuple[int, int]) -> None:
@@ -232,6 +233,7 @@ def test_depth() -> None:
     assert depth(np.array([[5.0]]), 1000, 0.1, doffs=5.0) == 10
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("size", "batch", "found"),
     [((64, 128), None, [1, 64, 128, 3]), ((64, 128), 2, [2, 64, 128, 3]), (None, None, [-1, -1, -1, 3])],
@@ -247,6 +249,7 @@ def test_openvino_fixes_the_batch_where_it_is_all_that_is_open(
     assert [[d.get_length() if d.is_static else -1 for d in port.partial_shape] for port in model.inputs] == [found] * 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [(64, 128), None])
 def test_what_openvino_computes_does_not_depend_on_what_is_open(tmp_path: Path, size: tuple[int, int] | None) -> None:
     fixed, other = (

@@ -63,8 +63,10 @@ class _Form(nn.Module):
 
 
 def _normalize(rgb: Tensor) -> Tensor:
-    """`stereo_exp.model.normalize` without a shift, which ExecuTorch has no kernel for: multiples of 1/256, floored, are
-    exact in float32."""
+    """`stereo_exp.model.normalize` without a shift, which ExecuTorch has no kernel for.
+
+    Multiples of 1/256, floored, are exact in float32.
+    """
     weights = torch.tensor(YUV_FROM_RGB, dtype=torch.float32).view(3, 3, 1, 1) / 256
     middle = torch.tensor([128.0, 0.0, 0.0]).view(1, 3, 1, 1)
     return (torch.floor(F.conv2d(rgb.to(torch.float32), weights) + 0.5) - middle) / 128
