@@ -59,6 +59,12 @@ def test_a_file_can_be_read_in_one_sitting() -> None:
     assert {str(path): count for path in FILES if (count := num_lines(path)) > 400} == {}
 
 
+def test_no_two_modules_of_tests_have_one_name() -> None:
+    """pytest imports them by their names alone, and would leave the second one out."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
 def test_every_folder_of_code_says_what_it_offers() -> None:
     assert [path.parent for path in FILES if not (path.parent / "__init__.py").is_file()] == []
 

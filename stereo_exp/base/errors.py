@@ -27,6 +27,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 # A check that the user asked for (task=align) found what it looks for; the report says what.
 EXIT_CHECK_FAILED = 1
 _MAX_VALUE_CHARS = 160
+# Of everything else: a name out of a damaged file may have any length, a path of several folders must be whole.
+_MAX_TEXT_CHARS = 600
 # The fix for a file of a data set that cannot be used.
 RESTORE_OR_SKIP = "restore the file from its source, or leave the pair out"
 # How the texts of an `ArgumentError` name an argument: `{left}`.
@@ -46,7 +48,8 @@ class UserError(ValueError):
     def __init__(self, key: object, value: object, rule: str, fix: str) -> None:
         self.key, self.value, self.rule, self.fix = str(key), value, rule, fix
         shown = "" if value is None else f"={_one_line(value)}"
-        super().__init__(f"{_one_line(self.key, None)}{shown}: {_one_line(rule, None)}; {_one_line(fix, None)}")
+        key, says, todo = (_one_line(text, _MAX_TEXT_CHARS) for text in (self.key, rule, fix))
+        super().__init__(f"{key}{shown}: {says}; {todo}")
 
     def __reduce__(self) -> tuple[object, ...]:
         # A worker process hands its exception over by pickling it; the default would pass one argument.
@@ -116,9 +119,9 @@ def tell_missing_extras() -> Iterator[None]:
         raise UserError(missing, None, "is not installed, and this needs it", fix) from None
 
 
-def _one_line(value: object, limit: int | None = _MAX_VALUE_CHARS) -> str:
+def _one_line(value: object, limit: int = _MAX_VALUE_CHARS) -> str:
     text = mask(" ".join(str(value).split()))
-    if limit is not None and len(text) > limit:
+    if len(text) > limit:
         text = text[: limit - 1] + "…"
     return text
 

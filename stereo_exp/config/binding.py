@@ -145,11 +145,16 @@ def list_chosen_nodes() -> list[tuple[str, Group]]:
 
 def _nodes_in_dicts(plain: Mapping[str, Any]) -> Iterator[tuple[str, Group, Any]]:
     """(place, group, option) of what has a name of its own: the parts of a mixture, augmentations."""
-    dataset = plain.get("dataset") or {}
-    for name, part in ((dataset.get("parts") or {}) if dataset.get("name") == "mix" else {}).items():
+    dataset = _dict_of(plain.get("dataset"))
+    for name, part in _dict_of(dataset.get("parts") if dataset.get("name") == "mix" else None).items():
         yield f"dataset.parts.{name}", group("dataset"), part.get("name") if isinstance(part, Mapping) else part
-    for name in plain.get("augment") or {}:
+    for name in _dict_of(plain.get("augment")):
         yield f"augment.{name}", group("augment"), name
+
+
+def _dict_of(value: Any) -> Mapping[str, Any]:
+    """A node; nothing where a file has something else there, which merging with the schema refuses."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _known(options: Group, key: str, name: Any, fix: str, plugins: list[str]) -> Option:

@@ -37,6 +37,8 @@ _META_KEYS: dict[str, type | UnionType] = {
     "config": dict,
     "run_id": str | None,
 }
+# What may be there besides; links of a chain are dictionaries.
+_MORE_KEYS: dict[str, type] = {"scores": dict, "lineage": list, "history": list}
 _DIGEST = "sha256"
 SIZING = "sizing"
 """Where the JSON holds the figures of `Sizing`; absent: its defaults."""
@@ -182,6 +184,7 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
     try:
         meta = parse_json(metadata["json"])
         missing = [key for key, kind in _META_KEYS.items() if not isinstance(meta[key], kind)]
+        missing += [key for key, kind in _MORE_KEYS.items() if not _holds(meta.get(key), kind)]
     except KeyError as error:
         missing = [str(error.args[0])]
     except (TypeError, ValueError):
@@ -194,6 +197,13 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
     if metadata["format"] == FORMER:
         meta, tensors = update(meta, map(rename, names)), rename_tensors(tensors)
     return Checkpoint(meta, tensors, path)
+
+
+def _holds(value: Any, kind: type) -> bool:
+    """Whether an entry that may be missing is of its kind, and a list of dictionaries."""
+    return value is None or (
+        isinstance(value, kind) and (kind is dict or all(isinstance(each, dict) for each in value))
+    )
 
 
 def _older(path: Path) -> str:
@@ -254,16 +264,17 @@ def lineage_of(start: Checkpoint | None) -> list[dict[str, Any]]:
         return []
     meta = start.meta
     history = {"history": meta["history"]} if meta.get("history") else {}
+    dataset = meta["config"].get("dataset")
     entry = {
         "stage": meta["stage"],
-        "epe": meta.get("scores", {}).get("epe"),
-        "dataset": meta["config"].get("dataset", {}).get("name"),
+        "epe": (meta.get("scores") or {}).get("epe"),
+        "dataset": dataset.get("name") if isinstance(dataset, dict) else None,
         "step": meta["step"],
         "run_id": meta["run_id"],
         "checkpoint": str(start.path),
         **history,
     }
-    return [*meta.get("lineage", []), entry]
+    return [*(meta.get("lineage") or []), entry]
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint, prefix: str = "model") -> None:

@@ -78,7 +78,7 @@ def strip_meta(meta: Mapping[str, Any], commit: str | None) -> dict[str, Any]:
     bind(config)
     kept = ("stage", "step", "num_steps", "version", "torch", "scores", SIZING, RELIABILITY)
     # A chain that starts here begins at the released file: `lineage_of` adds that; what lies before is history.
-    links = [part for link in meta.get("lineage", []) for part in (*link.get("history", []), link)]
+    links = [part for link in meta.get("lineage") or [] for part in (*(link.get("history") or []), link)]
     history = [{key: link.get(key) for key in ("stage", "step", "epe")} for link in links]
     return {
         **{key: meta[key] for key in kept if key in meta},

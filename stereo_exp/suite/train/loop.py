@@ -284,7 +284,7 @@ class Trainer:
         before = checkpoint.path.parent.parent
         # Every process looks, for all must know what to beat: of a damaged best, the one before it or anything.
         best = load_newest(before / BEST)
-        self.progress.best_epe = None if best is None else best.meta.get("scores", {}).get("epe")
+        self.progress.best_epe = None if best is None else (best.meta.get("scores") or {}).get("epe")
         if not self.process.is_main:
             return
         self.tracker.tag(resumed_from=checkpoint.meta["run_id"])
