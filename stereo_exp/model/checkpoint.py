@@ -201,9 +201,9 @@ def _read(path: Path, with_tensors: bool) -> Checkpoint:
 
 def _holds(value: Any, kind: type) -> bool:
     """Whether an entry that may be missing is of its kind, and a list of dictionaries."""
-    return value is None or (
-        isinstance(value, kind) and (kind is dict or all(isinstance(each, dict) for each in value))
-    )
+    if value is None or not isinstance(value, kind):
+        return value is None
+    return not isinstance(value, list) or all(isinstance(each, dict) for each in value)
 
 
 def _older(path: Path) -> str:
