@@ -21,6 +21,9 @@ from stereo_exp.model import WARP, Regression
 
 OLDEST_OPSET = 18
 """The earliest operator set that torch's exporter writes."""
+_EXAMPLE = (4, 13)
+"""Height and width in multiples of the network's, where they stay open. So wide that a row has several blocks of a
+volume (`model.cost_volume.BLOCK`) at any stride: the exporter takes what counts 1 in the example for 1 everywhere."""
 
 
 def export_onnx(
@@ -39,7 +42,7 @@ def export_onnx(
         size: height and width; None leaves them open.
         batch: None leaves it open.
     """
-    height, width = size or (4 * multiple, 5 * multiple)
+    height, width = size or tuple(side * multiple for side in _EXAMPLE)
     example = tuple(torch.zeros(batch or 2, 3, height, width) for _ in inputs)
     open_axes: dict[int, torch.export.Dim] = {}
     if batch is None:

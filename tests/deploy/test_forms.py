@@ -9,16 +9,20 @@ import onnxruntime
 import pytest
 import torch
 from small_models import Network, images
+from small_networks import small_config
 
-from stereo_exp.deploy.folder import FullForm, Options, build
+from stereo_exp.deploy.folder import OPSET, FullForm, Options, build
 from stereo_exp.deploy.forms import full_form, trunk_form
-from stereo_exp.deploy.onnx_export import integers_name
+from stereo_exp.deploy.onnx_export import export_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
+from stereo_exp.deploy.source import LOGITS, VIEWS
 from stereo_exp.model.colour import normalize
 from stereo_exp.model.readout import full_confidence, full_disparity
+from stereo_exp.quant.trunk import TwoMaps
 from stereo_exp.runtime.engines import load_engine
 from stereo_exp.runtime.engines.onnxruntime import exact_options
 from stereo_exp.runtime.manifest import ALIGN, FULL, TRUNK, Manifest
+from stereo_exp.suite.build import build_network
 
 ENGINES = ("onnxruntime", "openvino")
 SIZES = [(1, 32, 32), (2, 64, 96), (1, 160, 128)]
@@ -56,6 +60,22 @@ def test_full_form(
     # Where a candidate lies just at the border of what counts as near, float noise decides.
     wrong = np.abs(confidence - full_confidence(output).numpy()) > 1e-4
     assert wrong.mean() < 0.01
+
+
+@pytest.mark.parametrize("head", ["quarter", "quarter_tiny"])
+def test_a_volume_in_blocks_has_as_many_as_a_row_needs(head: str) -> None:
+    """Open in its size, on either side of the one that it was exported with."""
+    words = ("model/backbone=residual", "model/neck=decoder", f"model/head={head}")
+    network = build_network(small_config(*words).model).eval()
+    exported = export_onnx(TwoMaps(*network.parts), VIEWS, LOGITS, OPSET, network.multiple)
+    session = onnxruntime.InferenceSession(exported.SerializeToString(), providers=["CPUExecutionProvider"])
+    for width in (1, 6, 7, 13, 26):
+        views = [normalize(torch.from_numpy(v).permute(0, 3, 1, 2)) for v in images(64, 32 * width)]
+        with torch.no_grad():
+            wanted = TwoMaps(*network.parts).eval()(*views)
+        found = session.run(None, dict(zip(VIEWS, (view.numpy() for view in views), strict=True)))
+        for ours, theirs in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("unrolled", [False, True])
