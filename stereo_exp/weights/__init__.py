@@ -108,10 +108,11 @@ def read_reliability(network: str = PUBLISHED, stage: str = FURTHEST_RELEASE) ->
 
 
 def find_reliability(checkpoint: Path) -> dict[str, Any] | None:
-    """The table of a released checkpoint; None: it is no such file, or not the one that was counted on."""
+    """The table of a released checkpoint, wherever a copy of it lies; None: it is none, or not the one that was counted
+    on."""
     for network, files in RELEASES.items():
         for stage, file in files.items():
-            if checkpoint.resolve() == FOLDER / file:
+            if checkpoint.name == file:
                 found = read_reliability(network, stage)
                 sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
                 return found if found is not None and found.get("checkpoint_sha256") == sha256 else None
