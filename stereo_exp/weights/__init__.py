@@ -112,7 +112,7 @@ def find_reliability(checkpoint: Path) -> dict[str, Any] | None:
     on."""
     for network, files in RELEASES.items():
         for stage, file in files.items():
-            if checkpoint.name == file:
+            if checkpoint.name == file and checkpoint.is_file():
                 found = read_reliability(network, stage)
                 sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
                 return found if found is not None and found.get("checkpoint_sha256") == sha256 else None

@@ -84,6 +84,10 @@ def test_every_released_checkpoint_has_its_table(network: str) -> None:
 def test_a_table_of_other_weights_is_not_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = weights.RELEASES[weights.PUBLISHED]["float"]
     assert weights.find_reliability(tmp_path / file) is None
+    (tmp_path / file).write_bytes((weights.FOLDER / file).read_bytes())
+    assert weights.find_reliability(tmp_path / file) == weights.read_reliability(stage="float"), "a copy is the same"
+    (tmp_path / file).write_bytes(b"other weights")
+    assert weights.find_reliability(tmp_path / file) is None
     facts = json.loads(weights.RELIABILITY.read_text())
     facts[weights.PUBLISHED]["float"]["checkpoint_sha256"] = "0" * 64
     (tmp_path / "reliability.json").write_text(json.dumps(facts))
