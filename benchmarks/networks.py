@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -88,7 +88,9 @@ def _run_one(words: Sequence[str]) -> None:
     folder, engine, threads, height, width = words
     left, right = np.random.default_rng(0).integers(0, 256, (2, 1, int(height), int(width), 3), np.uint8)
     load_engine(read_manifest(Path(folder)), FULL, engine, int(threads)).run(left, right)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
+    # Not getrusage: its peak is that of the process which started this one, where that was larger.
+    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    print(int(peak) * 1024 / 1e6)
 
 
 def _table(rows: dict[str, dict[str, Any]], engines: Sequence[str]) -> str:
@@ -100,7 +102,11 @@ def _table(rows: dict[str, dict[str, Any]], engines: Sequence[str]) -> str:
         cells = [f"`{name}`", f"{row['parameters'] / 1e6:.2f}", f"{row['gmac']:.1f}"]
         for engine in engines:
             ms = row["ms"][engine]
-            cells += [f"{ms:.1f}", f"{ms / rows[BASE]['ms'][engine]:.2f}", f"{row['mb'][engine]:.0f}"]
+            cells += [
+                f"{ms:.1f}",
+                f"{ms / rows[BASE]['ms'][engine]:.2f}",
+                "–" if row["mb"][engine] is None else f"{row['mb'][engine]:.0f}",
+            ]
         lines.append(cells)
     return table(head, lines)
 
