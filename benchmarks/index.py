@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import tempfile
 import time
 from pathlib import Path
 
+from real.peak import read_peak
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +33,7 @@ def simulate(folder: Path, pairs: int, samples_per_shard: int) -> None:
 
 def peak_mb() -> float:
     """Largest resident size of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return read_peak() / 2**20
 
 
 def main() -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
+
+from real.peak import read_peak
 
 SIZES = ((544, 960), (1088, 1920))
 SMALL = 32, 64
@@ -31,7 +32,7 @@ def measure(network: str, engine: str, height: int, width: int) -> int:
     with se.load(network, engine, threads=2) as model:
         # One tile as large as the pair: nothing is tiled however little memory is free.
         model(left, right, scale=1, tile=(height, width))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return read_peak()
 
 
 def peak(network: str, engine: str, size: tuple[int, int]) -> int:

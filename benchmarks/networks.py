@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 from real.markdown import table
 from real.output import add_output_options, page_text, today, write_report
+from real.peak import read_peak
 
 from stereo_exp.runtime import ENGINES, FULL, is_installed, load_engine, read_manifest
 
@@ -88,9 +88,7 @@ def _run_one(words: Sequence[str]) -> None:
     folder, engine, threads, height, width = words
     left, right = np.random.default_rng(0).integers(0, 256, (2, 1, int(height), int(width), 3), np.uint8)
     load_engine(read_manifest(Path(folder)), FULL, engine, int(threads)).run(left, right)
-    # Not getrusage: its peak is that of the process which started this one, where that was larger.
-    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    print(int(peak) * 1024 / 1e6)
+    print(read_peak() / 1e6)
 
 
 def _table(rows: dict[str, dict[str, Any]], engines: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf.errors import OmegaConfBaseException
 
-from stereo_exp.base import UserError, exit_on_user_error, hear_signals, mask_file
+from stereo_exp.base import LAUNCHED, UserError, exit_on_user_error, hear_signals, mask_file
 from stereo_exp.config import (
     bind,
     conf_dir,
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from hydra.conf import HydraConf
     from omegaconf import DictConfig
 
-LAUNCHED = "TORCHELASTIC_RUN_ID"
-"""Torch's launcher sets it for the processes that it starts."""
 _started = False
 
 

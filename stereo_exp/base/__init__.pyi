@@ -24,6 +24,7 @@ from .files import (
 )
 from .masking import MASK, MaskingFormatter, mask, mask_all, mask_file
 from .process import (
+    LAUNCHED,
     SIGNALS,
     Terminated,
     die_with_parent,
@@ -40,6 +41,7 @@ __all__ = [
     "EXIT_CHECK_FAILED",
     "EXIT_USER_ERROR",
     "GROUPS",
+    "LAUNCHED",
     "MASK",
     "MAX_SCALE",
     "NOT_BUILT_FROM",

@@ -16,6 +16,8 @@ from types import FrameType
 
 # A batch system's, a terminal's that closes, Ctrl-C, and Slurm's warning ahead of time.
 _NAMES = ("SIGTERM", "SIGHUP", "SIGINT", "SIGUSR1")
+LAUNCHED = "TORCHELASTIC_RUN_ID"
+"""Torch's elastic launcher sets it for the processes that it starts."""
 SIGNALS = [signal.Signals[name] for name in _NAMES if name in signal.Signals.__members__]
 """Those that ask a process to stop."""
 _PR_SET_PDEATHSIG = 1

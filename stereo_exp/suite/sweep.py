@@ -15,7 +15,6 @@ from stereo_exp.base import EXIT_USER_ERROR
 from stereo_exp.config import STAGES
 
 log = logging.getLogger(__name__)
-CALLBACK = f"{__name__}.Sweep"
 BASIC = "basic"
 _BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 _folder: Path | None = None

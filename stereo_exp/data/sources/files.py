@@ -11,6 +11,7 @@ import numpy as np
 
 from stereo_exp.base import RESTORE_OR_SKIP, ArgumentError, DataError, UserError
 from stereo_exp.data.source import StereoSource
+from stereo_exp.data.sources.lists import read_list
 from stereo_exp.geometry import (
     Calibration,
     StereoSample,
@@ -197,12 +198,7 @@ def select(pairs: Sequence[PairFiles], list_file: Path | None) -> Sequence[PairF
     """
     if list_file is None:
         return pairs
-    try:
-        lines = Path(list_file).read_bytes().decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise DataError(list_file, None, f"cannot be read ({error.strerror})", "name an existing list file") from None
-    except UnicodeDecodeError as error:
-        raise DataError(list_file, f"byte {error.start}", "a list file is UTF-8 text", "save it as UTF-8") from None
+    lines = read_list(list_file)[1].splitlines()
     names = _names(pairs)
     chosen = []
     for number, line in enumerate(lines, 1):

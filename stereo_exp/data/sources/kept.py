@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from stereo_exp.base import ArgumentError, DataError
+from stereo_exp.base import ArgumentError
 from stereo_exp.data.order import Shuffle
 from stereo_exp.data.source import StereoSource
+from stereo_exp.data.sources.lists import read_list
 from stereo_exp.geometry import StereoSample
 
 log = logging.getLogger(__name__)
@@ -74,11 +75,6 @@ def read_keys(list_file: Path) -> frozenset[str]:
     Raises:
         DataError: it cannot be read.
     """
-    try:
-        lines = Path(list_file).read_bytes().decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise DataError(list_file, None, f"cannot be read ({error.strerror})", "name an existing list file") from None
-    except UnicodeDecodeError as error:
-        raise DataError(list_file, f"byte {error.start}", "a list file is UTF-8 text", "save it as UTF-8") from None
+    lines = read_list(list_file)[1].splitlines()
     names = (line.partition("\t")[0].strip() for line in lines if not line.startswith("#"))
     return frozenset(name for name in names if name)

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from stereo_exp.base import ArgumentError, DataError
 from stereo_exp.data.source import StereoSource
+from stereo_exp.data.sources.lists import read_list
 from stereo_exp.geometry import StereoSample, check_disparity, check_views, read_pfm, read_rgb, zero_unknown
 
 RENDER_PASSES = ("finalpass", "cleanpass")
@@ -85,13 +86,7 @@ def find_pair_list(
 def read_pair_list(path: Path, render_pass: str = "finalpass") -> PairList:
     """Read a list file; see `find_pair_list`."""
     path = Path(path)
-    try:
-        data = path.read_bytes()
-        text = data.decode("utf-8-sig")
-    except OSError as error:
-        raise DataError(path, None, f"cannot be read ({error.strerror})", "name an existing list file") from None
-    except UnicodeDecodeError as error:
-        raise DataError(path, f"byte {error.start}", "a list file is UTF-8 text", "save it as UTF-8") from None
+    data, text = read_list(path)
     pairs = tuple(_parse(text, path, rewrite=render_pass == "cleanpass"))
     if not pairs:
         raise DataError(path, None, "the list names no pairs", "name a list file with three paths a line")

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from stereo_exp.base import (
     EXIT_USER_ERROR,
+    LAUNCHED,
     PLUGINS,
     SIGNALS,
     UserError,
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from stereo_exp.suite.runs.context import RunContext
 
 log = logging.getLogger(__name__)
-RUN_ID = "TORCHELASTIC_RUN_ID"
-"""The launcher sets it for whatever it starts."""
 _FOLDER, _LEADER = "stereo_exp/folder", "stereo_exp/leader"
 _CONNECT_SECONDS, _POLL_SECONDS = 60.0, 0.1
 # A process that was asked to stop waits so long for the first one to save.
@@ -50,7 +49,7 @@ Worker = Callable[["RunContext", Process], dict[str, Any]]
 
 def is_launched() -> bool:
     """Whether torch's launcher started this process, as one of the run's."""
-    return RUN_ID in os.environ and "RANK" in os.environ
+    return LAUNCHED in os.environ and "RANK" in os.environ
 
 
 def my_process() -> Process:
