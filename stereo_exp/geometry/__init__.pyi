@@ -39,6 +39,7 @@ from .metrics import StereoMetrics, periodic_share, valid_mask
 from .occlusion import find_seen_by_both, right_disparity
 from .output import Output, SequenceWriter
 from .pair import Calibration, StereoSample, check_disparity, check_sample, check_sizes, check_views, zero_unknown
+from .places import PLACES, PlaceMetrics
 from .points import depth, points_in_metres, write_ply
 from .prediction import MM_PER_M, PNG_SCALE, Errors, Prediction, write_map, write_picture
 from .reach import Reach
@@ -65,6 +66,7 @@ __all__ = [
     "GREY",
     "MM_PER_M",
     "MOST_PIXELS",
+    "PLACES",
     "PNG_SCALE",
     "RIGHT_PX",
     "THRESHOLDS",
@@ -83,6 +85,7 @@ __all__ = [
     "Network",
     "Output",
     "Panel",
+    "PlaceMetrics",
     "Prediction",
     "Reach",
     "RectifiedFrames",

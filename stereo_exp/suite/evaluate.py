@@ -16,6 +16,7 @@ from stereo_exp.base import Meter
 from stereo_exp.geometry import (
     AS_GIVEN,
     ConfidenceMetrics,
+    PlaceMetrics,
     Prediction,
     Rule,
     Stability,
@@ -131,6 +132,7 @@ class Scores:
         set_of: which of them a pair belongs to, by its number.
         checked: predictions come with what a left-right check made of them.
         judged: they come with what their confidence is worth.
+        placed: errors are told apart by where they lie, too.
     """
 
     def __init__(
@@ -140,8 +142,10 @@ class Scores:
         set_of: Callable[[int], str],
         checked: bool = False,
         judged: bool = False,
+        placed: bool = False,
     ) -> None:
         self._judged = judged
+        self._places = PlaceMetrics(maxdisp) if placed else None
         self.all = StereoMetrics(maxdisp, checked)
         self.by_set = {name: StereoMetrics(maxdisp, checked) for name in sets}
         # Of all pairs, and of each set; empty where nobody says what confidence is worth.
@@ -153,6 +157,8 @@ class Scores:
         sample = seen.sample
         for metrics in self._of(seen.index):
             metrics.update(seen.disparity, sample.disparity, sample.noc, seen.trusted)
+        if self._places is not None:
+            self._places.update(seen.disparity, sample)
         if seen.prediction is not None and sample.disparity is not None:
             maps = seen.prediction.confidence, seen.disparity, sample.disparity, seen.prediction.expected_error
             for name in (None, *([self._set_of(seen.index)] if self.by_set else [])):
@@ -170,6 +176,8 @@ class Scores:
         """Take in what the other processes saw; each pair must have been given to exactly one."""
         for metrics in (self.all, *self.by_set.values()):
             metrics.totals = process.total(metrics.totals, device)
+        if self._places is not None:
+            self._places.totals = process.total(self._places.totals, device)
         if self._judged:
             for name in (None, *self.by_set):
                 of_name = self._confidence.setdefault(name, ConfidenceMetrics())
@@ -179,8 +187,11 @@ class Scores:
         """See `StereoMetrics.compute`; of a mixture also those of each data set, under `sets` by its name.
 
         Where confidence is judged also `ece`, and what it comes of under `confidence`: see `ConfidenceMetrics.compute`.
+        Where errors are told apart, `places`: see `PlaceMetrics.compute`.
         """
         scores: dict[str, Any] = {**self.all.compute(), **self._judge(None)}
+        if self._places is not None:
+            scores["places"] = self._places.compute()
         if self.by_set:
             scores["sets"] = {name: {**of.compute(), **self._judge(name)} for name, of in self.by_set.items()}
         return scores
@@ -205,6 +216,7 @@ def evaluate(
     process: Process = Process(),  # noqa: B008 (immutable)
     rule: Rule = AS_GIVEN,
     keep: int = 0,
+    placed: bool = False,
 ) -> Evaluation:
     """The metrics of `model` over the test split, see `Scores.compute`. Every process gets the same.
 
@@ -214,9 +226,12 @@ def evaluate(
         rule: how pairs are predicted.
         keep: so many of the first pairs are handed out with their predictions; of several processes none are, for each
             has seen others.
+        placed: tell errors apart by where they lie, too.
     """
     maxdisp: int = model.maxdisp  # type: ignore[assignment]
-    scores = Scores(maxdisp, splits.test_sets, splits.test_set_of, rule.left_right, rule.reliability is not None)
+    scores = Scores(
+        maxdisp, splits.test_sets, splits.test_set_of, rule.left_right, rule.reliability is not None, placed
+    )
     first: list[Seen] = []
     if not splits.test_has_truth:
         log.warning("no pair of the test split has truth: predictions are not scored")
@@ -266,6 +281,8 @@ def flatten(scores: Mapping[str, Any], prefix: str) -> dict[str, float]:
         if key == "sets":
             for name, of_set in value.items():
                 out |= flatten(of_set, f"{prefix}/{name}")
+        elif key == "places":
+            out |= {f"{prefix}/{place}/{name}": each for place, of in value.items() for name, each in of.items()}
         elif key != "confidence":
             out[f"{prefix}/{key}"] = value
     return out

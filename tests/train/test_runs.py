@@ -313,6 +313,13 @@ def test_eval_tells_the_stability_of_a_sequence(root: Path, trained: dict) -> No
     assert report["stability"]["filtered"]["n_changes"] == report["n_images"] - 1
 
 
+def test_eval_tells_where_the_error_lies(root: Path, trained: dict) -> None:
+    report = run(root, "name=trained", "task=eval", "eval.places=true", "eval.pictures=0")
+    assert set(report["places"]) == {"border", "occluded", "edge", "bare", "other"}
+    mean = sum(of["pixels_share"] * of["epe"] for of in report["places"].values() if of["pixels_share"])
+    assert mean == pytest.approx(report["epe_px"])
+
+
 def test_infer_on_the_example_and_eval_on_the_real_pair(root: Path, trained: dict) -> None:
     # Found by name: the newest of those that other tests left, all of the same weights.
     inferred = run(root, "name=trained", "task=infer")

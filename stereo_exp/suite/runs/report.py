@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,6 +22,7 @@ _SHARES = ("d1", "bad")
 # Columns of words, flush left.
 _TEXTS = ("name", "stage", "kind", "kernel", "engine", "first_difference")
 _SET_COLUMNS = ("n_images", "epe", "epe_noc", "d1", "bad1", "bad2", "bad3")
+_PLACE_COLUMNS = ("pixels_share", "error_share", "bad2_share", "epe", "bad2")
 
 
 class _Folder(logging.Filter):
@@ -130,7 +131,9 @@ def _add_column(table: Table, name: str) -> None:
 
 def _tables(report: dict[str, Any]) -> Iterator[Table]:
     if report.get("sets"):
-        yield _sets_table(report["sets"])
+        yield _rows_table("by data set", "set", _SET_COLUMNS, report["sets"])
+    if report.get("places"):
+        yield _rows_table("where the error lies", "place", _PLACE_COLUMNS, report["places"])
     for key, (title, columns, shown) in _LISTS.items():
         rows = report.get(key)
         if not isinstance(rows, list) or not rows:
@@ -152,15 +155,15 @@ def _cell(key: str, value: Any) -> str:
     return _shown(key, value)
 
 
-def _sets_table(sets: dict[str, dict[str, Any]]) -> Table:
-    """One row for each data set of a mixture: EPE in px, the others in %."""
-    table = Table(title="by data set", title_justify="left")
-    keys = [key for key in _SET_COLUMNS if any(key in scores for scores in sets.values())]
-    table.add_column("set", overflow="fold")
+def _rows_table(title: str, name: str, columns: Iterable[str], rows: dict[str, dict[str, Any]]) -> Table:
+    """One row for each of `rows`, of the columns that at least one has: EPE in px, the others in %."""
+    table = Table(title=title, title_justify="left")
+    keys = [key for key in columns if any(key in scores for scores in rows.values())]
+    table.add_column(name, overflow="fold")
     for key in keys:
         _add_column(table, key)
-    for name, scores in sets.items():
-        table.add_row(escape(name), *(_shown(key, scores.get(key)).split()[0] for key in keys))
+    for label, scores in rows.items():
+        table.add_row(escape(label), *(_shown(key, scores.get(key)).split()[0] for key in keys))
     return table
 
 

@@ -38,7 +38,7 @@ def _evaluate(context: RunContext, process: Process, chosen: Chosen) -> dict[str
     with open_tracker(context, process.is_main) as tracker:
         tracker.tag(checkpoint=str(chosen.checkpoint), parent_run=meta.get("run_id"))
         rule = build_rule(config.eval, model.manifest.sizing, reliability=model.manifest.reliability)
-        scores, first = evaluate(network, splits, device, process, rule, config.eval.pictures)
+        scores, first = evaluate(network, splits, device, process, rule, config.eval.pictures, config.eval.places)
         facts = {**network_facts(chosen, model), "dataset": config.dataset.name}
         result: dict[str, Any] = {**facts, **eval_facts(rule), **scores, **find_failure(scores, splits)}
         if rule.reliability is not None:
