@@ -50,7 +50,7 @@ class Eval:
     stability: bool = False
     """The test split is a sequence: also tell how much disparity changes where the image does not."""
     places: bool = False
-    """Also tell where the error lies: at the border, in occluded places, at depth edges, on bare surfaces, elsewhere."""
+    """Also tell where the error lies: the border, occluded places, depth edges, bare surfaces, or elsewhere."""
     scale: float | None = makes(RUN, default=None)
     """Resize a pair by this before the network sees it, and the result back; figures are always of the size of the
     truth. None: `task=eval` and `bench.mode=accuracy` enlarge small pairs as `infer` does, by the rule that comes with

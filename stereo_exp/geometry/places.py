@@ -112,8 +112,8 @@ class PlaceMetrics:
         self._sums = np.asarray(values, np.float64).reshape(self._sums.shape)
 
     def compute(self) -> dict[str, dict[str, float]]:
-        """Place -> what it makes up of all pixels, of the error and of bad-2 (`pixels_share`, `error_share`, `bad2_share`,
-        0-1), and its own `epe` in px and `bad2`. NaN where there is nothing to divide by.
+        """Place -> what it makes up of all pixels, of the error and of bad-2 (`pixels_share`, `error_share` and
+        `bad2_share`, 0-1), and its own `epe` in px and `bad2`. NaN where there is nothing to divide by.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
             shares = self._sums / self._sums.sum(axis=1, keepdims=True)
