@@ -18,7 +18,7 @@ import argparse
 import json
 import logging
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,8 +73,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with exit_on_user_error():
         if options.fit:
-            fit(options.pairs)
+            fit(options.pairs, list(RELEASES) if options.network is None else [options.network])
             return
+        options.network = options.network or PUBLISHED
         check_output_options(options, name_block(BLOCK, options.network))
         report = measure(options)
         text = page_text(report, render(report), render_thresholds(report))
@@ -83,8 +84,8 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fit", action="store_true", help="make the tables of all released networks")
-    parser.add_argument("--network", choices=RELEASES, default=PUBLISHED, help="which one is measured")
+    parser.add_argument("--fit", action="store_true", help="make the tables of the released networks")
+    parser.add_argument("--network", choices=RELEASES, help=f"fit: this one alone; measured: default {PUBLISHED}")
     parser.add_argument("--pairs", type=int, default=32, metavar="N", help="rendered pairs of each of two sizes")
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="folder for diagrams")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N pairs of each set, for trying")
@@ -106,12 +107,12 @@ def open_release(network: str, stage: str) -> StereoModel:
     return load(find_name(network) if stage == FURTHEST_RELEASE else FOLDER / RELEASES[network][stage])
 
 
-def fit(count: int) -> None:
-    """Make the tables of all released networks, and put each where it is read as soon as it is there."""
+def fit(count: int, networks: Sequence[str]) -> None:
+    """Make the tables of released networks, and put each where it is read as soon as it is there."""
     pairs = list(rendered_pairs(FIT_SEED, count))
     origin = f"rendered scenes of {' and '.join(f'{height}x{width}' for height, width in SIZES)}"
-    for network, files in RELEASES.items():
-        for stage in reversed(files):
+    for network in networks:
+        for stage in reversed(RELEASES[network]):
             with open_release(network, stage) as model:
                 sizing, multiple = model.manifest.sizing, model.manifest.multiple
                 found = count_reliability(model.maps, pairs, sizing, multiple, origin, total=len(pairs))
@@ -167,7 +168,7 @@ def _measure(
                 found = model.predict(sample.left, sample.right, rule)
                 assert sample.disparity is not None
                 metrics[row].update(found.confidence, found.disparity, sample.disparity, found.expected_error)
-            meter.advance(**{row: f"{of.compute()['ece']:.3f}" for row, of in metrics.items()})
+            meter.advance(1, **{row: f"{of.compute()['ece']:.3f}" for row, of in metrics.items()})
     return {row: of.compute() for row, of in metrics.items()}
 
 

@@ -28,7 +28,7 @@ TRAINING = (
 )
 """Of every training."""
 NETWORKS = {
-    "stereonetplus": "model=stereonetplus optim=adamw optim.lr=2e-3 loss.weight=10 loss.volumes=0.3",
+    "stereonetplus": "model=stereonetplus optim=adamw optim.lr=1e-3 loss.weight=10 loss.volumes=1",
     "quarternet": "model=quarternet optim=adamw optim.lr=2e-3 loss.weight=4 loss.volumes=1",
 }
 """What each is trained with besides: the rates and weights that as many trials found best (docs/log.md)."""
