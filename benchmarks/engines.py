@@ -29,7 +29,7 @@ import numpy as np
 from real.markdown import table
 from real.output import add_output_options, page_text, today, write_report
 
-from stereo_exp.weights import PUBLISHED, SLIM, find_network, resolve_checkpoint
+from stereo_exp.weights import PUBLISHED, SLIM, resolve_checkpoint
 
 BLOCK = "speed"
 BASE = "torch eager float32"
@@ -140,10 +140,12 @@ def _compiled(folder: Path) -> tuple[str, str]:
     """Stage of a compiled folder, and which of the released networks it is nearest to."""
     from stereo_exp.model import read_meta
     from stereo_exp.runtime import read_manifest
+    from stereo_exp.suite import nearest_release, network_of
 
     model = read_manifest(folder, check_files=False).model
     path = resolve_checkpoint(model.checkpoint, model.stage, "checkpoint")
-    return model.stage, find_network(read_meta(path)["config"]["model"]["backbone"].get("expansion"))
+    network = network_of(read_meta(path))
+    return model.stage, nearest_release(network.model, network.quant)
 
 
 def _builders(options: argparse.Namespace) -> dict[str, Builder]:

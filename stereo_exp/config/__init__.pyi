@@ -5,7 +5,7 @@ from .deploy import MAX_OPT, Align, Bench, Device, Engine, Export
 from .grammar import assign, keep_numbers_as_typed, quote
 from .help import help_text, is_asked_for
 from .infer import Infer, Temporal
-from .marks import NETWORK, RUN, TASK, facts, first_difference, keys_of, narrows
+from .marks import NETWORK, RUN, TASK, facts, find_differences, first_difference, keys_of, narrows
 from .messages import from_hydra
 from .model import Model, widen
 from .parts import NUM_STAGES, STRIDES, Aggregation, Backbone, Neck, Readout, Upsampling, Volume
@@ -73,6 +73,7 @@ __all__ = [
     "bind_network",
     "conf_dir",
     "facts",
+    "find_differences",
     "first_difference",
     "from_hydra",
     "help_text",

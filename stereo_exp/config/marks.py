@@ -6,7 +6,7 @@ these are equal; they decide which numbers come out. `task`: what is done with a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -66,15 +66,18 @@ def keys_of(schema: type, mark: str) -> list[str]:
     return [each.name for each in fields(schema) if mark in each.metadata.get(_MAKES, ())]
 
 
-def first_difference(a: Any, b: Any, key: str = "") -> tuple[str, Any, Any] | None:
-    """The first key at which two configs differ, with both values; a `name`, which says what else there is, first."""
+def find_differences(a: Any, b: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The keys at which two configs differ, with both values; a `name`, which says what else there is, first."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         for name in sorted(a.keys() | b.keys(), key=lambda each: (each != "name", each)):
-            found = first_difference(a.get(name), b.get(name), f"{key}.{name}" if key else name)
-            if found is not None:
-                return found
-        return None
-    return None if a == b else (key, a, b)
+            yield from find_differences(a.get(name), b.get(name), f"{key}.{name}" if key else name)
+    elif a != b:
+        yield key, a, b
+
+
+def first_difference(a: Any, b: Any) -> tuple[str, Any, Any] | None:
+    """The first of `find_differences`."""
+    return next(find_differences(a, b), None)
 
 
 def _without_free(value: Any) -> Any:

@@ -16,10 +16,10 @@ from typing import Any
 from stereo_exp.base import CheckpointError, exit_on_user_error, write_text
 from stereo_exp.config import MAX_OPT, TASK, Root, bind, keys_of
 from stereo_exp.geometry import Sizing
-from stereo_exp.model import RELIABILITY, SIZING, Checkpoint, load_checkpoint, save_checkpoint
+from stereo_exp.model import RELIABILITY, SIZING, Checkpoint, load_checkpoint, read_meta, save_checkpoint
 from stereo_exp.runtime import ENGINES, FULL, MANIFEST, Manifest, sha256_of
 from stereo_exp.suite.restore import load_source, network_difference, network_of, restore
-from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, find_name, find_network, locate_compiled
+from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES, find_name, locate_compiled
 
 # What a run does with the network, which says nothing about the weights; these keys a released file still has.
 _KEPT = ("task", "stage", "init_from", "checkpoint", "dataset")
@@ -56,10 +56,12 @@ def publish(
             key, there, here = difference
             rule = f"its {key} is {here}, that of the float network {there}"
             raise CheckpointError(sources[stage], None, rule, "give two checkpoints of one chain")
-    found = find_network(getattr(original.backbone, "expansion", None))
-    if found != network:
-        rule = f"is of the {found} network, not of the {network} one"
-        raise CheckpointError(sources["float"], None, rule, f"say --network {found}")
+    for other, its in RELEASES.items():
+        path = FOLDER / its["float"]
+        is_there = other != network and path.is_file()
+        if is_there and network_difference(read_meta(path), original, networks["float"].quant, "float") is None:
+            rule = f"is of the {other} network, not of the {network} one"
+            raise CheckpointError(sources["float"], None, rule, f"say --network {other}")
     written = {}
     for stage, checkpoint in checkpoints.items():
         written[stage] = folder / files[stage]

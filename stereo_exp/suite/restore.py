@@ -11,12 +11,23 @@ from torch import nn
 from torch.fx import GraphModule
 
 from stereo_exp.base import CheckpointError, UserError
-from stereo_exp.config import NETWORK, MissingPlugin, Model, Network, Quant, bind_network, facts, first_difference
+from stereo_exp.config import (
+    NETWORK,
+    MissingPlugin,
+    Model,
+    Network,
+    Quant,
+    bind_network,
+    facts,
+    find_differences,
+    first_difference,
+)
 from stereo_exp.deploy import QuantisedTensor, Source
 from stereo_exp.geometry import round_up_size
-from stereo_exp.model import GRAPH, Checkpoint, load_checkpoint, load_weights
+from stereo_exp.model import GRAPH, Checkpoint, load_checkpoint, load_weights, read_meta
 from stereo_exp.quant import fold_batchnorm, trunk_of
 from stereo_exp.suite.build import build_network, build_target, quantize_network
+from stereo_exp.weights import FOLDER, PUBLISHED, RELEASES
 
 
 def network_of(meta: Mapping[str, Any]) -> Network:
@@ -146,6 +157,19 @@ def network_difference(
     except UserError as error:
         return error.key, None, error.value
     return first_difference(network_facts(model, quant, stage), network_facts(theirs.model, theirs.quant, stage))
+
+
+def nearest_release(model: Model, quant: Quant) -> str:
+    """The released network, of `RELEASES`, that differs from a configured one by the fewest keys; of equally near ones
+    the first. One whose float file is missing has no say.
+    """
+    wanted, distances = network_facts(model, quant, "float"), {}
+    for name, files in RELEASES.items():
+        if (path := FOLDER / files["float"]).is_file():
+            theirs = network_of(read_meta(path))
+            there = network_facts(theirs.model, theirs.quant, "float")
+            distances[name] = sum(1 for _ in find_differences(wanted, there))
+    return min(distances, key=distances.__getitem__, default=PUBLISHED)
 
 
 def check_same_network(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,8 @@ __all__ = [
     "RELEASES",
     "RELIABILITY",
     "SLIM",
-    "SLIM_EXPANSION",
     "find_compiled_release",
     "find_name",
-    "find_network",
     "find_release",
     "find_reliability",
     "locate_compiled",
@@ -42,19 +39,12 @@ NAMES = {RELEASE: PUBLISHED, "release-stereonetplus": PUBLISHED, "release-slim":
 """What users type -> network. `release` is the one that is taken unless another is named."""
 FURTHEST_RELEASE = "int_infer"
 """The stage that a release is taken at unless another is asked for; at this one it comes compiled."""
-SLIM_EXPANSION = (0.5, 1.0, 1.5, 2.0, 2.0)
-"""Its `model.backbone.expansion`, which tells it from the published one."""
 FOLDER = Path(__file__).resolve().parent
 RELIABILITY = FOLDER / "reliability.json"
 """Of each released network at each of its stages: what its confidence is worth (`stereo_exp.geometry.Reliability`), and
 the SHA-256 of the checkpoint that it was counted on."""
 COMPILED = "compiled"
 """Folder beside the weights, with a compiled folder for each int8 network."""
-
-
-def find_network(expansion: object) -> str:
-    """The released network that a configured one is nearest to: the slim one if it is that, else the published one."""
-    return SLIM if isinstance(expansion, Sequence) and tuple(expansion) == SLIM_EXPANSION else PUBLISHED
 
 
 def find_name(network: str) -> str:

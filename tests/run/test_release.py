@@ -19,6 +19,7 @@ from stereo_exp.model.checkpoint import BEST, lineage_of, load_checkpoint, read_
 from stereo_exp.model.former import GRAPH
 from stereo_exp.suite.publish import main as make_release
 from stereo_exp.suite.publish import publish
+from stereo_exp.suite.restore import nearest_release, network_difference, network_of
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_checkpoint, find_start
 
@@ -59,8 +60,15 @@ def test_which_release_a_chain_begins_at(make_context: Make, words: tuple[str, .
     assert find_start(make_context(*words, "name=a", "init_from=release")) == path
 
 
-def test_the_slim_network_is_what_its_option_composes(make_context: Make) -> None:
-    assert tuple(make_context(SLIM).config.model.backbone.expansion) == weights.SLIM_EXPANSION
+@pytest.mark.parametrize("network", weights.RELEASES)
+def test_every_release_is_nearest_to_itself(network: str) -> None:
+    theirs = network_of(read_meta(weights.FOLDER / weights.RELEASES[network]["float"]))
+    assert nearest_release(theirs.model, theirs.quant) == network
+
+
+def test_the_option_of_the_slim_network_composes_the_released_one(make_context: Make) -> None:
+    config = make_context(SLIM).config
+    assert network_difference(read_meta(SLIM_FLOAT), config.model, config.quant) is None
 
 
 def test_only_float_training_narrows(make_context: Make) -> None:

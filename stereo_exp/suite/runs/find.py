@@ -11,7 +11,7 @@ from typing import Any
 from stereo_exp.base import CheckpointError, UserError
 from stereo_exp.config import RUN, STAGES, MissingPlugin, Root, bind, facts, first_difference, widen
 from stereo_exp.model import BEST, LAST, load_newest, locate_newest, read_meta
-from stereo_exp.suite.restore import check_same_network, network_difference, network_of
+from stereo_exp.suite.restore import check_same_network, nearest_release, network_difference, network_of
 from stereo_exp.suite.runs.context import REPORT_FILE, RunContext
 from stereo_exp.suite.runs.folders import command_for, own_chain, runs_of
 from stereo_exp.weights import (
@@ -22,7 +22,6 @@ from stereo_exp.weights import (
     RELEASE,
     RELEASES,
     find_name,
-    find_network,
     find_release,
     resolve_checkpoint,
 )
@@ -256,7 +255,7 @@ def _release_fits(context: RunContext, stage: str) -> bool:
 
 def _release_of(context: RunContext) -> str:
     """Which of the released networks is meant where this one is configured."""
-    return find_network(getattr(context.config.model.backbone, "expansion", None))
+    return nearest_release(context.config.model, context.config.quant)
 
 
 def _none(context: RunContext, stage: str, key: str, or_release: bool) -> CheckpointError:
