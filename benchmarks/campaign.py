@@ -6,8 +6,8 @@
 CHECKPOINT is best.safetensors of a run, or a release's name; nothing of the sets is trained on. The rule that picks a
 candidate was written before the first run: the lowest score. A score is the mean over pairs, so that a set of one pair
 has no more weight than its pair, of half log EPE / SGBM's EPE + half log bad-2 / SGBM's bad-2, as a ratio; SGBM's
-figures are those of docs/results/accuracy.json. A line of the same weights replaces the one before. The last line is
-JSON.
+figures are those of docs/results/accuracy.json. A line of the same weights replaces the one before. With `--fill`
+hidden places take what lies behind (`infer.fill=true`); that is a line of its own. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> None:
         references = read_references(options.accuracy)
         lines = read_log(options.log)
         line = measure(options, references)
-        lines = [each for each in lines if each["sha256"] != line["sha256"]] + [line]
+        lines = [each for each in lines if _identity(each) != _identity(line)] + [line]
         print(render(lines) + "\n")
         if options.log is not None:
             write_text(options.log, json.dumps(lines, indent=1) + "\n")
@@ -60,6 +60,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("checkpoint", help="a file, or the name of a release")
     parser.add_argument("--name", required=True, help="of the candidate")
     parser.add_argument("--pairs", type=int, required=True, help="that it has seen in training")
+    parser.add_argument("--fill", action="store_true", help="as infer.fill=true predicts")
     parser.add_argument("--note", default="", help="what was decided, and why")
     parser.add_argument("--log", type=Path, metavar="FILE", help="JSON of all lines; this one is added")
     parser.add_argument("--write", type=Path, metavar="PAGE", help=f"page with <!-- {BLOCK} --> and <!-- /{BLOCK} -->")
@@ -103,17 +104,22 @@ def read_log(path: Path | None) -> list[dict[str, Any]]:
     return lines
 
 
+def _identity(line: Mapping[str, Any]) -> tuple[str, bool]:
+    return line["sha256"], line.get("filled", False)
+
+
 def measure(options: argparse.Namespace, references: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     """A line of the log."""
     device = torch.device(options.device)
     path = resolve_checkpoint(options.checkpoint, FURTHEST_RELEASE, "checkpoint")
     model, checkpoint = restore_model(path, device)
-    predict = Predictor(model, device, Rule(sizing=sizing_of(checkpoint)))
+    predict = Predictor(model, device, Rule(sizing=sizing_of(checkpoint), fill=options.fill))
     sets, absent = open_sets(options.data)
     scores = {each.name: evaluate(predict, each, options.limit) for each in sets}
     return {
         "name": options.name, "pairs_seen": options.pairs, "note": options.note, "stage": checkpoint.meta["stage"],
-        "sha256": sha256_of(path), "commit": checkpoint.meta.get("commit"), "score": score(scores, references),
+        "sha256": sha256_of(path), "filled": options.fill, "commit": checkpoint.meta.get("commit"),
+        "score": score(scores, references),
         "sets": scores, "absent": absent, **today(),
     }  # fmt: skip
 
@@ -148,6 +154,10 @@ def score(scores: Mapping[str, Mapping[str, Any]], references: Mapping[str, Mapp
     return math.exp(sum(w * each for w, each in zip(weights, logs, strict=True)) / sum(weights))
 
 
+def _label(line: Mapping[str, Any]) -> str:
+    return f"{line['name']}, {line['stage']}{', filled' * line.get('filled', False)}"
+
+
 def render(lines: Sequence[Mapping[str, Any]]) -> str:
     """Two tables in Markdown: what every candidate scored, and where its error lies."""
     names = list(dict.fromkeys(name for line in lines for name in line["sets"]))
@@ -158,15 +168,15 @@ def render(lines: Sequence[Mapping[str, Any]]) -> str:
             f"{line['sets'][n]['epe']:.2f} / {100 * line['sets'][n]['bad2']:.1f}" if n in line["sets"] else "–"
             for n in names
         ]
-        label = f"{line['name']}, {line['stage']}"
+        label = _label(line)
         rows.append([line["date"], label, f"{line['pairs_seen']:,}", f"{line['score']:.3f}", *cells])
     shares = []
     for line in lines:
         if PLACED in line["sets"]:
             places = line["sets"][PLACED]["places"]
             cells = [f"{100 * places[p]['error_share']:.0f} %, {places[p]['epe']:.1f} px" for p in PLACES]
-            shares.append([f"{line['name']}, {line['stage']}", *cells])
-    notes = [f"- {line['name']}, {line['stage']}: {line['note']}" for line in lines if line["note"]]
+            shares.append([_label(line), *cells])
+    notes = [f"- {_label(line)}: {line['note']}" for line in lines if line["note"]]
     parts = [table(head, rows), f"Where the error on {PLACED} lies, as a share of it, and its mean there:"]
     parts += [table(["candidate", *PLACES], shares)] if shares else []
     return "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])

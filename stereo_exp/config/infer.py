@@ -57,6 +57,8 @@ class Infer:
     that comes with the weights: to about as many pixels as 544×960 has, by 2 at most."""
     refine: bool = False
     """Correct the network's disparity by semi-global matching: finer, with sharper outlines."""
+    fill: bool = False
+    """Give what the right camera cannot see, and what the network is not sure of, the disparity of what lies behind."""
     min_confidence: float = 0.0
     """Drop pixels less sure than this, 0 to 1: confidence is the probability to be within 2 px."""
     expected_error: bool = False

@@ -57,6 +57,8 @@ class Eval:
     the weights; `task=train` evaluates pairs as they are, at every stage. The report says which, as `eval_scale`."""
     refine: bool = makes(RUN, default=False)
     """Evaluate what `infer.refine=true` gives: the network's disparity, corrected by semi-global matching."""
+    fill: bool = makes(RUN, default=False)
+    """Evaluate what `infer.fill=true` gives: hidden places take the disparity of what lies behind."""
     left_right: bool = makes(RUN, default=False)
     """Evaluate what `infer.left_right=true` trusts, too: its share (`trusted`) and the metrics of that part
     (`_trusted`); the others stay those of all pixels, as they are predicted. Twice the time."""

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from stereo_exp.base import MAX_SCALE, USUAL_SIZE
+from stereo_exp.geometry.filling import fill_hidden
 from stereo_exp.geometry.images import resize
 from stereo_exp.geometry.occlusion import find_consistent
 from stereo_exp.geometry.prediction import Errors, Prediction
@@ -126,6 +127,8 @@ class Rule:
             disparities are finer, of a range shorter by as much, and cost its square in time. None: `sizing` decides.
         refine: correct the disparity by semi-global matching, of the enlarged views where the pair is enlarged, else of
             those given; see `stereo_exp.geometry.refine`.
+        fill: what the right camera cannot see takes the disparity of what lies behind; see
+            `stereo_exp.geometry.filling`. Ahead of `refine`.
         left_right: predict the right view as well and distrust what disagrees.
         min_confidence: distrust what is below.
         sizing: of the network's weights.
@@ -134,6 +137,7 @@ class Rule:
 
     scale: float | None = None
     refine: bool = False
+    fill: bool = False
     left_right: bool = False
     min_confidence: float = 0.0
     sizing: Sizing = field(default_factory=Sizing)
@@ -149,7 +153,7 @@ class Rule:
 
     def is_plain(self, size: tuple[int, int], multiple: int) -> bool:
         """Whether all that comes of a pair of `size` is the network's own answer to the pair as it is."""
-        is_more = self.refine or self.left_right or bool(self.min_confidence)
+        is_more = self.refine or self.fill or self.left_right or bool(self.min_confidence)
         return not is_more and self.choose_size(size, multiple) == size
 
     def __call__(
@@ -171,13 +175,14 @@ class Rule:
         size = left.shape[:2]
         seen = self.choose_size(size, multiple, within)
         ratio = seen[1] / size[1]
-        disparity, sureness = predict_at(network, left, right, seen, self.refine)
+        answer = _filled(network) if self.fill else network
+        disparity, sureness = predict_at(answer, left, right, seen, self.refine)
         found = self.judge(disparity, sureness, ratio, None if maxdisp is None else (left, right, maxdisp))
         trusted = found.confidence >= self.min_confidence
         if self.left_right:
             # Seen in a mirror, the right view is the left one.
             first, second = (np.ascontiguousarray(view[:, ::-1]) for view in (right, left))
-            of_right, _ = predict_at(network, first, second, seen, self.refine)
+            of_right, _ = predict_at(answer, first, second, seen, self.refine)
             trusted &= find_consistent(disparity, of_right[:, ::-1])
         return replace(found, trusted=trusted)
 
@@ -214,6 +219,16 @@ class Rule:
 
 AS_GIVEN = Rule(scale=1.0)
 """The network's own answer to every pair as it is."""
+
+
+def _filled(network: Network) -> Network:
+    """The network, with what the right camera cannot see filled."""
+
+    def fill(left: np.ndarray, right: np.ndarray) -> Maps:
+        disparity, sureness = network(left, right)
+        return fill_hidden(disparity, sureness), sureness
+
+    return fill
 
 
 def predict_at(network: Network, left: np.ndarray, right: np.ndarray, seen: tuple[int, int], refine: bool) -> Maps:

@@ -80,6 +80,7 @@ def _run(options: argparse.Namespace) -> None:
         rule = Rule(
             options.scale,
             options.refine,
+            options.fill,
             options.left_right,
             options.min_confidence,
             sizing=model.manifest.sizing,
@@ -272,6 +273,7 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--threads", type=int, help="CPU threads (default: every core)")
     how.add_argument("--scale", type=float, help="resize the images by this first (default: enlarge what is small)")
     how.add_argument("--refine", action="store_true", help="correct it by semi-global matching: finer, sharper")
+    how.add_argument("--fill", action="store_true", help="what only one camera sees: what lies behind, no guess")
     how.add_argument("--left-right", action="store_true", help="drop what the two views disagree on; twice the time")
     how.add_argument("--min-confidence", type=float, default=0.0, help="drop pixels less sure than this, 0 to 1")
     how.add_argument("--temporal", action="store_true", help="average over time where nothing moves")

@@ -56,6 +56,8 @@ class Options(TypedDict, total=False):
     refine: bool
     """Correct the disparity by semi-global matching: finer, with sharper outlines; see `stereo_exp.geometry.refine`.
     OpenCV does that, on as many threads as `cv2.setNumThreads` says."""
+    fill: bool
+    """Give what the right camera cannot see the disparity of what lies behind; see `stereo_exp.geometry.filling`."""
     left_right: bool
     """Predict the right view as well and distrust what disagrees: `Prediction.trusted`. Twice the time."""
     tile: tuple[int, int] | None
@@ -180,6 +182,7 @@ class StereoModel:
         rule = Rule(
             options.get("scale"),
             options.get("refine", False),
+            options.get("fill", False),
             options.get("left_right", False),
             sizing=self.manifest.sizing,
         )

@@ -78,7 +78,7 @@ def build_rule(
     """
     scale = 1.0 if as_given and asked.scale is None else asked.scale
     least = asked.min_confidence if isinstance(asked, Infer) else 0.0
-    return Rule(scale, asked.refine, asked.left_right, least, sizing, reliability)
+    return Rule(scale, asked.refine, asked.fill, asked.left_right, least, sizing, reliability)
 
 
 def eval_facts(rule: Rule) -> dict[str, Any]:
