@@ -9,6 +9,7 @@ from stereo_exp.config.rules import at_least, image_size, one_of, positive
 
 FORMS = ("network", "full")
 ENGINES = ("onnxruntime", "openvino", "executorch", "openexplorer")
+CONFIDENCES = ("probability", "sureness")
 VIEWS = ("together", "apart")
 BIASES = ("integer", "float")
 OPSETS = (11, 23)
@@ -24,6 +25,9 @@ class Export:
     form: str = "network"
     """`network`: normalised images N×3×H×W in, coarse disparity and superpixel weights out, what a chip's tool chain
     takes. `full`: uint8 RGB images N×H×W×3 in, disparity in px and confidence out."""
+    confidence: str = "probability"
+    """Of `form=full`: `probability`, that the disparity is within 2 px, as the runtime and `infer` say it of pairs that
+    are not enlarged; `sureness`, the network's own, which it is where there is no table for the weights."""
     opset: int = 21
     """ONNX operator set."""
     views: str = "together"
@@ -45,6 +49,7 @@ class Export:
 
     def __post_init__(self) -> None:
         one_of("export.form", self.form, FORMS)
+        one_of("export.confidence", self.confidence, CONFIDENCES)
         one_of("export.views", self.views, VIEWS)
         one_of("export.biases", self.biases, BIASES)
         if not OPSETS[0] <= self.opset <= OPSETS[1]:

@@ -14,11 +14,12 @@ from onnx import compose, helper, numpy_helper, parser
 from stereo_exp.deploy.onnx_export import export_readout
 from stereo_exp.deploy.pixels import CONFIDENCE, DISPARITY, Pixels, offset_constants
 from stereo_exp.deploy.source import LOGITS, VIEWS
+from stereo_exp.geometry import LEVELS, Reliability
 from stereo_exp.model import YUV_FROM_RGB, Regression
 
 NETWORK_OUTPUTS = ("unfolded", "weights")
-IMAGES, READOUT, PIXELS, REGRESSION = "images", "readout", "pixels", "regression"
-"""How nodes before and behind the trunk are named: `images/…`, `readout/…`, `pixels/…`, `regression/…`."""
+IMAGES, READOUT, PIXELS, REGRESSION, JUDGEMENT = "images", "readout", "pixels", "regression", "judgement"
+"""How nodes before and behind the trunk are named: `images/…`, and so on."""
 UNROLLED = {"onnxruntime": 2}
 """Engines that are faster with the last softmax plane by plane, and from which `compile.opt` on they get it."""
 _HEADER = '<ir_version: {ir}, opset_import: ["" : {opset}]>'
@@ -129,6 +130,31 @@ def full_form(trunk: onnx.ModelProto, regression: Regression, unrolled: bool = F
     pixels = Pixels(regression, unrolled, block)
     tail = _graph(trunk, pixels.text, pixels.constants, PIXELS, (DISPARITY, CONFIDENCE))
     return _join_regression(trunk, tail, regression, PIXELS, ("low", "near"))
+
+
+_JUDGEMENT = """
+judgement (float[N, H, W] sureness) => (float[N, H, W] confidence) {
+    scaled = Mul (sureness, levels)
+    level = Cast <to = 6> (scaled)
+    confidence = Gather (table, level)
+}
+"""
+
+
+def judged_form(full: onnx.ModelProto, reliability: Reliability) -> onnx.ModelProto:
+    """`full_form` whose confidence is what `stereo_exp.runtime` says: the probability to be within 2 px, of a pair that
+    is seen as it is given.
+
+    Args:
+        reliability: of the network's weights.
+    """
+    table, _ = reliability.tables(1.0, refined=False)
+    constants = {"levels": np.asarray(LEVELS, np.float32), "table": table}
+    tail = _graph(full, _JUDGEMENT, constants, JUDGEMENT, (CONFIDENCE,))
+    sure = onnx.ModelProto()
+    sure.CopyFrom(full)
+    _rename(sure.graph, CONFIDENCE, "sureness")
+    return _joined(sure, tail, [("sureness", f"{JUDGEMENT}/sureness")], kept=[DISPARITY])
 
 
 def _without_last_shuffle(trunk: onnx.ModelProto, stride: int) -> tuple[onnx.ModelProto, int]:

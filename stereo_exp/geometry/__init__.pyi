@@ -46,7 +46,7 @@ from .reach import Reach
 from .rectified import RectifiedFrames, tell_unlikely
 from .rectify import Rectifier, Rig
 from .refine import refine_disparity
-from .reliability import RIGHT_PX, Reliability
+from .reliability import LEVELS, RIGHT_PX, Reliability
 from .results import Result, Watch, tell_beyond
 from .sgbm import Sgbm, opencv_matcher
 from .sizing import AS_GIVEN, Network, Rule, Sizing, predict_at
@@ -64,6 +64,7 @@ __all__ = [
     "ERROR",
     "ERROR_MAP",
     "GREY",
+    "LEVELS",
     "MM_PER_M",
     "MOST_PIXELS",
     "PLACES",

@@ -12,10 +12,12 @@ from small_models import Network, images
 from small_networks import small_config
 
 from stereo_exp.deploy.folder import OPSET, FullForm, Options, build
-from stereo_exp.deploy.forms import full_form, trunk_form
+from stereo_exp.deploy.forms import full_form, judged_form, trunk_form
 from stereo_exp.deploy.onnx_export import export_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.deploy.source import LOGITS, VIEWS
+from stereo_exp.geometry.reliability import LIMITS, Curve, Reliability
+from stereo_exp.geometry.sizing import Rule
 from stereo_exp.model.colour import normalize
 from stereo_exp.model.readout import full_confidence, full_disparity
 from stereo_exp.quant.trunk import TwoMaps
@@ -60,6 +62,24 @@ def test_full_form(
     # Where a candidate lies just at the border of what counts as near, float noise decides.
     wrong = np.abs(confidence - full_confidence(output).numpy()) > 1e-4
     assert wrong.mean() < 0.01
+
+
+def test_the_graph_judges_as_the_runtime_does(pow2: Network) -> None:
+    """The same table, to the bit, of a pair that is seen as it is."""
+    rows = tuple(tuple(min(1.0, share + i / 40) for i in range(len(LIMITS))) for share in (0.05, 0.3, 0.55))
+    reliability = Reliability(Curve((0.1, 0.5, 0.9), rows, (6.0, 2.0, 0.5)), None, "nothing")
+    model = full_form(trunk_form(pow2.exported), pow2.source.regression)
+    feed = dict(zip(("left", "right"), images(64, 96, 2), strict=True))
+    found = {}
+    for name, graph in (("sure", model), ("judged", judged_form(model, reliability))):
+        session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+        assert [output.name for output in session.get_outputs()] == ["disparity", "confidence"]
+        found[name] = session.run(["disparity", "confidence"], feed)
+    np.testing.assert_array_equal(found["judged"][0], found["sure"][0])
+    for disparity, sureness, probability in zip(*found["sure"], found["judged"][1], strict=True):
+        wanted = Rule(1.0, reliability=reliability).judge(disparity, sureness).confidence
+        np.testing.assert_array_equal(probability, wanted)
+    assert len(np.unique(found["judged"][1])) > 10
 
 
 @pytest.mark.parametrize("head", ["quarter", "quarter_tiny"])

@@ -70,6 +70,7 @@ def _export(source: Any, config: Export, size: tuple[int, int] | None) -> bytes:
         OLDEST_OPSET,
         export_trunk_onnx,
         full_form,
+        judged_form,
         lower,
         network_form,
         trunk_form,
@@ -77,6 +78,7 @@ def _export(source: Any, config: Export, size: tuple[int, int] | None) -> bytes:
         with_float_biases,
         with_views_apart,
     )
+    from stereo_exp.model import reliability_of
 
     config.check_stage(source.stage)
     trunk = export_trunk_onnx(source, max(config.opset, OLDEST_OPSET), size, config.batch)
@@ -88,6 +90,9 @@ def _export(source: Any, config: Export, size: tuple[int, int] | None) -> bytes:
         trunk = with_views_apart(trunk)
     if config.form == "full":
         model = full_form(trunk_form(trunk), source.regression)
+        reliability = reliability_of(source.checkpoint)
+        if config.confidence == "probability" and reliability is not None:
+            model = judged_form(model, reliability)
     else:
         model = network_form(trunk, source.regression)
     if config.opset < OLDEST_OPSET:
