@@ -9,6 +9,7 @@ from .runs.process import Process
 from .runs.ranks import follow, lead
 from .runs.replay import check_sources, prepare_replay, refuse_foreign_config
 from .runs.report import tell_folder
+from .sweep import check_objectives, read_scores
 from .tasks import dispatch
 from .track.base import Tracker, read_metrics
 from .train.device import Compute, choose
@@ -24,6 +25,7 @@ __all__ = [
     "build_loss",
     "build_network",
     "build_optimizer",
+    "check_objectives",
     "check_sources",
     "choose",
     "compose",
@@ -40,6 +42,7 @@ __all__ = [
     "prepare_replay",
     "quantize_network",
     "read_metrics",
+    "read_scores",
     "refuse_foreign_config",
     "restore_model",
     "run",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 from command_line import command
 from in_process import Outcome
 
@@ -59,3 +61,19 @@ def test_optuna_gets_the_epe(tmp_path: Path) -> None:
     best = float(results.read_text().partition("best_value: ")[2].split()[0])
     assert best == min(float(row["epe"]) for row in rows)
     assert len({row["optim.lr"] for row in rows}) == 2
+
+
+def test_optuna_weighs_epe_against_latency(tmp_path: Path) -> None:
+    """Two structures, measured once each; no trial of the front is beaten by another in both."""
+    needs("hydra_optuna_sweeper")
+    words = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "objectives=[epe,latency_ms]")
+    outcome, rows = sweep(tmp_path, *words, "model.neck.channels=choice(8,16)")
+    assert outcome.code == 0, outcome.err[-3000:]
+    (results,) = tmp_path.glob("a/sweep/*/optimization_results.yaml")
+    front = [tuple(each["values"]) for each in yaml.safe_load(results.read_text())["solutions"]]
+    known = json.loads((tmp_path / "costs.json").read_text())
+    assert 1 <= len(known) <= 2
+    assert {latency for _, latency in front} <= {each["latency_ms"] for each in known.values()}
+    scores = {(float(row["epe"]), float(row["latency_ms"])) for row in rows}
+    assert set(front) <= scores
+    assert not any(a[0] < b[0] and a[1] < b[1] for a in scores for b in front)
