@@ -93,8 +93,8 @@ class Root:
     """Let `infer.out=` and exports write over files that another run, or somebody else, left in their folder."""
     objectives: list[str] = makes(TASK, default_factory=lambda: ["epe"])
     """What a sweeper that learns gets of each job: figures of its evaluation (`epe`, `epe_noc`, `d1`, `bad1`, `bad2`,
-    `bad3`) and of its structure (`latency_ms` of the exported float network, `gmac`, `parameters`). Several are a tuple,
-    each made small unless `hydra.sweeper.direction` says otherwise."""
+    `bad3`) and of its structure (`latency_ms` of the exported float network, `gmac`, `parameters`). Several are a
+    tuple, each made small unless `hydra.sweeper.direction` says otherwise."""
     allow_pipe: bool = makes(TASK, default=False)
     """Use a `pipe:` command or a URL that comes out of a file: of the run that `replay=` names, or of `--config-dir`.
     Only the command line can say so."""

@@ -1,5 +1,5 @@
-"""What happens around the jobs of a sweep: their order where they run side by side, what a sweeper hears of each, and the
-table at the end."""
+"""What happens around the jobs of a sweep: their order where they run side by side, what a sweeper hears of each, and
+the table at the end."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def needs(plugin: str) -> None:
 
 def sweep(root: Path, *words: str) -> tuple[Outcome, list[dict[str, str]]]:
     """What a sweep said, and the rows of its table."""
-    outcome = command(sys.executable, "-m", "stereo_exp", "-m", *SMALL, f"root={root}", *words, cwd=root, timeout=560)
+    outcome = command(sys.executable, "-m", "stereo_exp", "-m", *SMALL, f"root={root}", *words, cwd=root, timeout=1800)
     (table,) = root.glob("a/sweep/*/runs.csv")
     with table.open() as file:
         return outcome, list(csv.DictReader(file))
