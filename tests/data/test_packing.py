@@ -347,7 +347,7 @@ def test_a_part_that_was_killed_is_packed_again_and_the_whole_completes_the_rest
     (folder / "shard-000000.tar").write_bytes(b"half")  # not what its record says
     (folder / ".shard-000001.tar.0123.tmp").write_bytes(b"left by a kill")
     done = (folder / "shard-000002.tar").stat().st_mtime_ns
-    with pytest.raises(UserError, match="samples_per_shard=3: .*was packed with 2"):
+    with pytest.raises(UserError, match=r"samples_per_shard=3: .*was packed with 2"):
         pack(root, tmp_path / "out", "train", samples_per_shard=3, part=Part(2, 2))
     assert pack(root, tmp_path / "out", "train", samples_per_shard=2, part=Part(2, 2)).num_missing == 1
     assert pack(root, tmp_path / "out", "train", samples_per_shard=2).num_missing == 0
