@@ -43,11 +43,22 @@ def job(config: DictConfig) -> float | tuple[float, ...] | None:
     if hydra.mode is None or hydra.mode.name != "MULTIRUN" or engines == {"basic"}:
         with exit_on_user_error():
             return _job(config, hydra)
-    # Beside other jobs: what fails is told, and stands in the table at the sweep's end; the others go on.
+    from stereo_exp.suite import run_chain
+
+    scores: float | tuple[float, ...] | None = run_chain(_job_beside_others, config)
+    return scores
+
+
+def _job_beside_others(config: DictConfig) -> float | tuple[float, ...] | None:
+    """What fails is told, and stands in the table at the sweep's end; the others go on."""
     import multiprocessing
+
+    from hydra.core.hydra_config import HydraConfig
 
     from stereo_exp.config import load_again
 
+    hydra = HydraConfig.get()
+    _mask_records(Path(hydra.runtime.output_dir))
     if multiprocessing.get_start_method(allow_none=True) not in (None, *multiprocessing.get_all_start_methods()):
         # joblib's own, which the processes that a job starts do not know.
         multiprocessing.set_start_method(None, force=True)

@@ -1,4 +1,5 @@
 from .build import build_loss, build_network, quantize_network
+from .chains import run_chain
 from .datasets import open_split
 from .door import compose, create_network, load, open_dataset, run
 from .networks import Predictor
@@ -46,6 +47,7 @@ __all__ = [
     "refuse_foreign_config",
     "restore_model",
     "run",
+    "run_chain",
     "tell_folder",
     "train_step",
 ]

@@ -1,4 +1,4 @@
-"""What happens around the jobs of a sweep: their order where they run side by side, what a sweeper hears of each, and
+"""What happens around the jobs of a sweep: their chains where they run side by side, what a sweeper hears of each, and
 the table at the end."""
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from stereo_exp.base import EXIT_USER_ERROR, UserError
-from stereo_exp.config import COSTS, STAGES
+from stereo_exp.config import COSTS
+from stereo_exp.suite.chains import make_chains
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
@@ -34,7 +35,7 @@ class Sweep(Callback):
     """Hydra calls it when a sweep begins."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Note where the sweep writes; jobs that run side by side come stage by stage."""
+        """Note where the sweep writes; of jobs that run side by side those of a chain are one."""
         global _folder, _root
         _folder = Path(str(config.hydra.sweep.dir)).absolute()
         _root = Path(str(OmegaConf.select(config, "root")))
@@ -45,7 +46,7 @@ class Sweep(Callback):
             # A failed job stops the sweep.
             config.hydra.sweeper.max_batch_size = 1
         else:
-            _order_stages(config)
+            make_chains(config)
 
 
 def _set_directions(config: DictConfig) -> None:
@@ -102,27 +103,6 @@ def read_scores(context: RunContext, report: Mapping[str, Any], hydra: HydraConf
 def runs_in_turn(config: DictConfig) -> bool:
     """Whether each job of a sweep ends before the next begins, in this process."""
     return str(config.hydra.runtime.choices.get("hydra/launcher")) == BASIC
-
-
-def _order_stages(config: DictConfig) -> None:
-    """A batch for each stage, in the order of a chain: no job waits for another in a slot that this one needs."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    parsed = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
-    sweeps = {each.get_key_element(): each for each in parsed if each.is_sweep_override()}
-    if "stage" not in sweeps or not all(each.is_discrete_sweep() for each in sweeps.values()):
-        return
-    stages = sorted(sweeps["stage"].sweep_string_iterator(), key=_place)
-    jobs = math.prod(len(list(each.sweep_string_iterator())) for key, each in sweeps.items() if key != "stage")
-    others = [word for word in config.hydra.overrides.task if word.partition("=")[0] != "stage"]
-    with open_dict(config):
-        config.hydra.overrides.task = [f"stage={','.join(stages)}", *others]
-        config.hydra.sweeper.max_batch_size = jobs
-
-
-def _place(stage: str) -> int:
-    names = list(STAGES)
-    return names.index(stage) if stage in names else len(names)
 
 
 def tell_sweep() -> None:

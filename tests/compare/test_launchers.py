@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,6 +51,29 @@ def test_a_chain_stays_one_and_a_failed_job_stops_no_other(tmp_path: Path, launc
     for stage in ("float", "calib"):
         assert found[stage, "3"]["status"] == "failed"
         assert found[stage, "3"]["last"].startswith("error: loss.modes=3: ")
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_what_is_behind_a_failed_job_ends_within_ten_seconds(tmp_path: Path, launcher: str) -> None:
+    """Whatever the other chain does meanwhile; in one line that names the job that failed."""
+    plugin, slots = LAUNCHERS[launcher]
+    needs(plugin)
+    words = (f"hydra/launcher={launcher}", slots, "stage=calib,float", "train.resume=never,/nowhere")
+    outcome, rows = sweep(tmp_path, *words)
+    assert outcome.code == 2, outcome.err[-3000:]
+    assert sorted((row["stage"], row["status"]) for row in rows) == [
+        ("calib", "done"), ("calib", "failed"), ("float", "done"), ("float", "failed"),
+    ]  # fmt: skip
+    (folder,) = tmp_path.glob("a/sweep/*")
+    ends = {}
+    for name in ("1_float", "3_calib"):
+        (line,) = [each for each in (folder / name / "stereo_exp.log").read_text().splitlines() if " ERROR " in each]
+        when, _, told = line.partition(",000 ERROR stereo_exp: error: ")
+        ends[name] = datetime.strptime(when, "%Y-%m-%d %H:%M:%S"), told
+    assert "/nowhere" in ends["1_float"][1]
+    assert f"the float job of this chain did not come to its end: {folder / '1_float'}" in ends["3_calib"][1]
+    assert 0 <= (ends["3_calib"][0] - ends["1_float"][0]).total_seconds() <= 10
+    assert "Traceback" not in outcome.err
 
 
 def test_optuna_gets_the_epe(tmp_path: Path) -> None:
