@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -95,6 +96,8 @@ def _run_stage(task: TaskFunction, mine: Any, stage: str, further: int) -> None:
     with open_dict(config):
         config.hydra.job.num = mine.hydra.job.num + further
         config.hydra.job.id = mine.hydra.job.id
+        # Its name has the time at which the sweep began, which a job's own config would tell anew.
+        config.hydra.sweep.dir = str(Path(mine.hydra.runtime.output_dir).parent)
     done = run_job(
         task,
         config,

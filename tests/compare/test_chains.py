@@ -51,7 +51,7 @@ def swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list
     return run
 
 
-def test_each_chain_is_one_job_with_its_stages_in_their_order(swept: Callable[..., list[Seen]]) -> None:
+def test_each_chain_is_one_job_with_its_stages_in_their_order(swept: Callable[..., list[Seen]], tmp_path: Path) -> None:
     """However they are typed."""
     found = swept("stage=calib,qat,float", "model.backbone.width=0.25,0.5", seen=[])
     assert found == [
@@ -62,6 +62,8 @@ def test_each_chain_is_one_job_with_its_stages_in_their_order(swept: Callable[..
         (3, "calib", 0.5, "3_calib"),
         (5, "qat", 0.5, "5_qat"),
     ]
+    (folder,) = tmp_path.glob("a/sweep/*")
+    assert {each.name for each in folder.iterdir() if each.is_dir()} == {name for *_, name in found}
 
 
 def test_what_is_behind_a_stage_that_fails_runs_at_once_and_its_error_is_not_lost(
