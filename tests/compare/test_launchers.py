@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import time
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,6 +54,14 @@ def test_a_chain_stays_one_and_a_failed_job_stops_no_other(tmp_path: Path, launc
         assert found[stage, "3"]["last"].startswith("error: loss.modes=3: ")
 
 
+def slowness() -> float:
+    """How many times as long as alone a second of work takes on this machine now: others may use it."""
+    began, end = time.monotonic(), time.process_time() + 0.5
+    while time.process_time() < end:
+        pass
+    return max(1.0, (time.monotonic() - began) / 0.5)
+
+
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_what_is_behind_a_failed_job_ends_within_ten_seconds(tmp_path: Path, launcher: str) -> None:
     """Whatever the other chain does meanwhile; in one line that names the job that failed."""
@@ -72,7 +81,7 @@ def test_what_is_behind_a_failed_job_ends_within_ten_seconds(tmp_path: Path, lau
         ends[name] = datetime.strptime(when, "%Y-%m-%d %H:%M:%S"), told
     assert "/nowhere" in ends["1_float"][1]
     assert f"the float job of this chain did not come to its end: {folder / '1_float'}" in ends["3_calib"][1]
-    assert 0 <= (ends["3_calib"][0] - ends["1_float"][0]).total_seconds() <= 10
+    assert 0 <= (ends["3_calib"][0] - ends["1_float"][0]).total_seconds() <= 10 * slowness()
     assert "Traceback" not in outcome.err
 
 
