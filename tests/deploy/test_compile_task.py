@@ -151,17 +151,15 @@ def test_what_is_compiled_is_a_registered_model(make_context: Make, floating: Ne
     mlflow = pytest.importorskip("mlflow")
     pyfunc = pytest.importorskip("mlflow.pyfunc")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    words = [
-        word for word in settings(floating.path, "float", "compile.engines=[onnxruntime]") if "tracker" not in word
-    ]
+    words = settings(floating.path, "float", "compile.engines=[onnxruntime]")
+    words.remove("tracker=none")
     context = make_context(*words, "tracker=mlflow", f"tracker.uri={uri}", "tracker.model=mine")
     dispatch(context)
+    left, right = images(64, 96, 2)
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(uri)
     try:
-        found = pyfunc.load_model("models:/mine/1").predict(
-            dict(zip(("left", "right"), images(64, 96, 2), strict=True))
-        )
+        found = pyfunc.load_model("models:/mine/1").predict({"left": left, "right": right})
     finally:
         mlflow.set_tracking_uri(before)
     with StereoModel(context.dir) as model:
