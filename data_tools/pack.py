@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from stereo_exp.base import UserError, exit_on_user_error
+from stereo_exp.base import ArgumentError, Part, UserError, exit_on_user_error
 from stereo_exp.data import SKIPPED_NAME, pack
 
 __all__ = ["main", "pack"]
@@ -41,6 +41,11 @@ def _parser() -> argparse.ArgumentParser:
         "--truth", default="npy", help="npy: any WebDataset reader opens it (default); deflated: smaller, as exact"
     )
     parser.add_argument(
+        "--part",
+        default="1/1",
+        help="K/N: pack the K-th of N parts only; the others may be packed at the same time, on other machines too",
+    )
+    parser.add_argument(
         "--on-error",
         default="raise",
         help="a missing or damaged file: raise (default) stops, skip leaves it out",
@@ -56,6 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise UserError(
                 "--pack-type", args.pack_type, "this tool writes webdataset shards only", "leave the flag out"
             )
+        try:
+            part = Part.parse(args.part)
+        except ArgumentError as error:
+            raise error.rename(lambda name: f"--{name}") from None
         start = time.monotonic()
         try:
             index = pack(
@@ -69,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 codec=args.codec,
                 truth=args.truth,
                 on_error=args.on_error,
+                part=part,
             )
         except KeyboardInterrupt as stop:
             stop.add_note("the same command goes on from the last whole shard")
@@ -80,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{'pairs':<8} {index.samples:,}")
     print(f"{'skipped':<8} {index.skipped:,}{f' (named in {folder / SKIPPED_NAME})' if index.skipped else ''}")
     print(f"{'shards':<8} {len(index.shards):,}, {num_bytes / 1e6:,.1f} MB")
+    if index.num_missing:
+        print(f"{'missing':<8} {index.num_missing:,} shards of other parts; the last part writes the index")
     summary = {
         "folder": str(folder),
         "split": index.split,
@@ -87,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "skipped": index.skipped,
         "shards": len(index.shards),
         "bytes": num_bytes,
+        "missing": index.num_missing,
         "seconds": round(seconds, 3),
     }
     print(json.dumps(summary, separators=(",", ":")))

@@ -10,10 +10,11 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from stereo_exp.base import ArgumentError, Meter, UserError, exit_on_user_error, write_bytes
+from stereo_exp.base import WHOLE, ArgumentError, Meter, Part, UserError, exit_on_user_error, write_bytes
 from stereo_exp.geometry import encode_png
 from stereo_exp.shapes import (
     MESH_WEIGHTS,
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with exit_on_user_error():
         height, width = _size(options.size)
         scenes = _shares(options.scenes)
+        part = WHOLE if options.part is None else _part(options.part)
         if options.out is None and options.contact_sheet is None:
             raise UserError("--out", "missing", "a set needs a folder", "add --out DIR, or --contact-sheet FILE")
         shelf = None if options.models is None else _read_models(options.models)
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _sheet(options, height, width, scenes, meshes)
             return
         try:
-            with Meter("render", options.train + options.test) as meter:
+            with _Progress("render" if part.is_whole else f"render {part}") as progress:
                 report = render_dataset(
                     options.out,
                     train=options.train,
@@ -74,8 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     seed=options.seed,
                     scenes=scenes,
                     workers=options.workers,
-                    progress=lambda done, _: meter.advance(done - meter.done),
+                    progress=progress,
                     meshes=meshes,
+                    part=part,
                 )
         except KeyboardInterrupt as stop:
             stop.add_note("the same command completes the set")
@@ -92,6 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "seconds": round(report.seconds, 3),
             "pairs_per_second": round(report.pairs_per_second, 2),
         }
+        if not part.is_whole:
+            summary |= {"part": str(part), "waiting": report.waiting}
         if shelf is not None:
             summary |= {"models": len(shelf.sources), "models_skipped": len(shelf.skipped)}
         if album is not None:
@@ -111,6 +116,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", default="256x512", metavar="HxW", help="height x width (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the set (%(default)s)")
     parser.add_argument("--workers", type=int, default=None, metavar="W", help="processes (one for each core)")
+    parser.add_argument(
+        "--part",
+        metavar="K/N",
+        help="draw the K-th of N parts only; the others may be drawn at the same time, on other machines too",
+    )
     parser.add_argument(
         "--scenes",
         metavar="KIND=SHARE,..",
@@ -137,6 +147,27 @@ def _parser() -> argparse.ArgumentParser:
         "--contact-sheet", metavar="FILE", help="instead of a set, draw 16 of its scenes into one picture"
     )
     return parser
+
+
+def _part(text: str) -> Part:
+    try:
+        return Part.parse(text)
+    except ArgumentError as error:
+        raise error.rename(lambda name: f"--{name}") from None
+
+
+class _Progress(ExitStack):
+    """A meter that begins when it is known how much there is to do."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.title = title
+        self.meter: Meter | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self.meter is None:
+            self.meter = self.enter_context(Meter(self.title, total, done))
+        self.meter.advance(done - self.meter.done)
 
 
 def _read_models(folder: str) -> Shelf:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 _started = False
 
 
-def job(config: DictConfig) -> float | None:
-    """One Hydra job: check the config, run the task, leave the report. Returns the EPE for sweepers."""
+def job(config: DictConfig) -> float | tuple[float, ...] | None:
+    """One Hydra job: check the config, run the task, leave the report. Returns what sweepers judge it by."""
     global _started
     _started = True
     from hydra.core.hydra_config import HydraConfig
@@ -43,11 +43,22 @@ def job(config: DictConfig) -> float | None:
     if hydra.mode is None or hydra.mode.name != "MULTIRUN" or engines == {"basic"}:
         with exit_on_user_error():
             return _job(config, hydra)
-    # Beside other jobs: what fails is told, and stands in the table at the sweep's end; the others go on.
+    from stereo_exp.suite import run_chain
+
+    scores: float | tuple[float, ...] | None = run_chain(_job_beside_others, config)
+    return scores
+
+
+def _job_beside_others(config: DictConfig) -> float | tuple[float, ...] | None:
+    """What fails is told, and stands in the table at the sweep's end; the others go on."""
     import multiprocessing
+
+    from hydra.core.hydra_config import HydraConfig
 
     from stereo_exp.config import load_again
 
+    hydra = HydraConfig.get()
+    _mask_records(Path(hydra.runtime.output_dir))
     if multiprocessing.get_start_method(allow_none=True) not in (None, *multiprocessing.get_all_start_methods()):
         # joblib's own, which the processes that a job starts do not know.
         multiprocessing.set_start_method(None, force=True)
@@ -63,21 +74,30 @@ def job(config: DictConfig) -> float | None:
         return float("nan")
 
 
-def _job(config: DictConfig, hydra: HydraConf) -> float | None:
-    from stereo_exp.suite import RunContext, check_sources, dispatch, leave_refused, tell_folder
+def _job(config: DictConfig, hydra: HydraConf) -> float | tuple[float, ...] | None:
+    from stereo_exp.suite import (
+        RunContext,
+        check_objectives,
+        check_sources,
+        dispatch,
+        leave_refused,
+        read_scores,
+        tell_folder,
+    )
 
     try:
         root = bind(config)
         check_sources(root, hydra.overrides.task)
+        check_objectives(root.objectives, hydra)
         context = RunContext.of_job(root, hydra)
     except UserError as error:
         leave_refused(config, hydra, error)
         raise
     if (done := context.report_of_before()) is not None:
-        return done.get("epe")
+        return read_scores(context, done, hydra)
     context.write_config()
     tell_folder(context.dir)
-    return dispatch(context).get("epe")
+    return read_scores(context, dispatch(context), hydra)
 
 
 def _mask_records(folder: Path) -> None:

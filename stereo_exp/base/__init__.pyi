@@ -23,6 +23,7 @@ from .files import (
     write_text,
 )
 from .masking import MASK, MaskingFormatter, mask, mask_all, mask_file
+from .part import WHOLE, Part
 from .process import (
     LAUNCHED,
     SIGNALS,
@@ -50,6 +51,7 @@ __all__ = [
     "SIGNALS",
     "USUAL_SIZE",
     "VERSION",
+    "WHOLE",
     "ArgumentError",
     "CheckpointError",
     "DataError",
@@ -57,6 +59,7 @@ __all__ = [
     "MaskingFormatter",
     "Meter",
     "Option",
+    "Part",
     "Terminated",
     "UserError",
     "arguments",

@@ -12,10 +12,11 @@ from .parts import NUM_STAGES, STRIDES, Aggregation, Backbone, Neck, Readout, Up
 from .plugins import import_plugins, load_again, load_plugins, read_values
 from .quant import CalibScheme, IntScheme, Observer, QatScheme, Quant, Target
 from .rules import at_least, positive
-from .schema import FURTHEST_STAGE, STAGES, TASKS, Eval, Root
+from .schema import COSTS, FURTHEST_STAGE, STAGES, TASKS, Eval, Root
 from .training import Loss, Machine, Optim, Tracker
 
 __all__ = [
+    "COSTS",
     "FURTHEST_STAGE",
     "MAX_OPT",
     "NETWORK",

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from stereo_exp.base import UserError, option
-from stereo_exp.config.marks import widen_part
+from stereo_exp.config.marks import free, widen_part
 from stereo_exp.config.parts import (
     PARTS,
     STRIDES,
@@ -20,6 +20,9 @@ from stereo_exp.config.parts import (
     Upsampling,
     Volume,
 )
+from stereo_exp.config.rules import one_of
+
+UNFOLDINGS = ("convolution", "im2col")
 
 
 @dataclass
@@ -34,8 +37,12 @@ class Model:
     aggregation: Aggregation = MISSING
     upsampling: Upsampling = MISSING
     readout: Readout = MISSING
+    unfold: str = free("convolution")
+    """How a cell's neighbours become channels, to the same values: `convolution`, with fixed weights, as every export
+    has it; or `im2col`, torch's own unfold, which many chips lack."""
 
     def __post_init__(self) -> None:
+        one_of("model.unfold", self.unfold, UNFOLDINGS)
         self.aggregation.check(self.volume)
         self.upsampling.check(self.volume)
         step = self.volume.coarsest

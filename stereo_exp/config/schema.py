@@ -36,6 +36,9 @@ STAGES = declare(
     qat="stereo_exp.suite.stages.qat:train",
     int_infer="stereo_exp.suite.stages.int_infer:train",
 )
+SCORES = ("epe", "epe_noc", "d1", "bad1", "bad2", "bad3")
+COSTS = ("latency_ms", "gmac", "parameters")
+"""What a job may be judged by: of its evaluation, and of its network's structure."""
 FURTHEST_STAGE = "auto"
 """Stands for the furthest stage that there is, where a network is used and not trained."""
 # torch takes seeds of 64 bits; a signed integer is also what every store and file format takes.
@@ -92,6 +95,10 @@ class Root:
     no run of the default name is there yet; `infer` takes the release unless a name is given, too."""
     overwrite: bool = makes(TASK, default=False)
     """Let `infer.out=` and exports write over files that another run, or somebody else, left in their folder."""
+    objectives: list[str] = makes(TASK, default_factory=lambda: ["epe"])
+    """What a sweeper that learns gets of each job: figures of its evaluation (`epe`, `epe_noc`, `d1`, `bad1`, `bad2`,
+    `bad3`) and of its structure (`latency_ms` of the exported float network, `gmac`, `parameters`). Several are a
+    tuple, each made small unless `hydra.sweeper.direction` says otherwise."""
     allow_pipe: bool = makes(TASK, default=False)
     """Use a `pipe:` command or a URL that comes out of a file: of the run that `replay=` names, or of `--config-dir`.
     Only the command line can say so."""
@@ -124,6 +131,11 @@ class Root:
         one_of("task", self.task, TASKS)
         one_of("stage", self.stage, STAGES if self.task == "train" else (*STAGES, FURTHEST_STAGE))
         at_least("seed", self.seed, 0)
+        for name in self.objectives:
+            one_of("objectives", name, (*SCORES, *COSTS))
+        if not self.objectives or len(set(self.objectives)) != len(self.objectives):
+            rule = "must name at least one figure, and each once"
+            raise UserError("objectives", self.objectives, rule, "try objectives=[epe,latency_ms]")
         if self.seed >= _SEED_LIMIT:
             raise UserError("seed", self.seed, "must fit into 63 bits", "try seed=0")
         if not _NAME.fullmatch(self.name) or set(self.name) == {"."}:

@@ -150,6 +150,14 @@ class MLflowTracker(Tracker):
     """The tracking store, e.g. sqlite:///outputs/mlflow.db."""
     experiment: str = MISSING
     """MLflow experiment that takes the run."""
+    model: str | None = None
+    """Registered model of MLflow whose next version the end of a chain becomes, the network of `stage=int_infer` or the
+    folder of `task=compile`: `mlflow.pyfunc.load_model` opens it. null registers none."""
+
+    def __post_init__(self) -> None:
+        if self.model is not None and (not self.model.strip() or set(self.model) & set("/:")):
+            rule = "names a registered model of MLflow: not empty, and without / and :"
+            raise UserError("tracker.model", self.model, rule, "try tracker.model=stereo")
 
 
 @option("tracker", "none", "stereo_exp.suite.track.base:Tracker")

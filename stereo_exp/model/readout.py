@@ -161,6 +161,8 @@ class Regression(nn.Module):
 
     picks: Tensor
     beside: Tensor
+    unfolding = "convolution"
+    """How `unfold` does it, to the same values: `convolution`, or `im2col`."""
 
     def __init__(
         self,
@@ -202,6 +204,10 @@ class Regression(nn.Module):
             low = F.pad(low, (1, 0, 1, 0))
         elif self.neighbours == 9:
             low = F.pad(low, (1, 1, 1, 1), mode="replicate")
+        if self.unfolding == "im2col":
+            batch, _, height, width = low.shape
+            side = self.picks.shape[-1]
+            return F.unfold(low, side).view(batch, self.neighbours, height - side + 1, width - side + 1)
         return F.conv2d(low, self.picks)
 
     def find_peak(self, logits: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from stereo_exp.base import ArgumentError, UserError, follow_parent, parse_json, write_bytes, write_text
+from stereo_exp.base import WHOLE, ArgumentError, Part, UserError, follow_parent, parse_json, write_bytes, write_text
 from stereo_exp.geometry import encode_pfm, encode_png
 from stereo_exp.shapes.blocks import (
     ALL_KINDS,
@@ -159,6 +159,8 @@ class RenderReport:
     reused: int
     seconds: float
     workers: int
+    waiting: int = 0
+    """Pairs of other parts that are not there yet; while there are some, the lists are not written."""
 
     @property
     def pairs_per_second(self) -> float:
@@ -178,10 +180,12 @@ def render_dataset(
     workers: int | None = None,
     progress: Progress | None = None,
     meshes: MeshOptions = AS_USUAL,
+    part: Part = WHOLE,
 ) -> RenderReport:
     """Render *shapes* into `out`, or finish what an earlier run with the same parameters began.
 
-    The list files are written last: a folder that has them is whole.
+    The list files are written last: a folder that has them is whole. Of several parts whoever draws the last missing
+    pair writes them.
 
     Args:
         out: the set's folder; made when missing.
@@ -193,6 +197,8 @@ def render_dataset(
             are spawned, so a script that asks for them needs the usual `if __name__ == "__main__"`.
         progress: called in this process with (pairs done, pairs in all), first with those already there.
         meshes: what scenes of meshes are made with besides.
+        part: of the pairs, dealt out in runs of a few; other processes, also on other machines, draw the others into
+            the same folder, or into folders that are copied together.
 
     Raises:
         UserError: a parameter is out of range, or the folder holds another set or cannot be written.
@@ -207,8 +213,10 @@ def render_dataset(
     out = Path(out)
     try:
         _claim(out, parameters)
-        jobs = [("TRAIN", index) for index in range(train)] + [("TEST", index) for index in range(test)]
-        missing = [job for job in jobs if not all((out / path).exists() for path in pair_paths(*job))]
+        every = [("TRAIN", index) for index in range(train)] + [("TEST", index) for index in range(test)]
+        unit = BLOCK if has_meshes(shares) else _CHUNK
+        jobs = [job for job in every if part.holds(job[1] // unit)]
+        missing = _find_missing(out, jobs)
         done = len(jobs) - len(missing)
         if progress:
             progress(done, len(jobs))
@@ -219,18 +227,27 @@ def render_dataset(
                 done += count
                 if progress:
                     progress(done, len(jobs))
+        waiting = 0 if part.is_whole else len(_find_missing(out, every))
         for split, count in (("TRAIN", train), ("TEST", test)):
+            if waiting:
+                break
             lines = [pair_paths(split, index).line + "\n" for index in range(count)]
             write_text(out / LISTS[split], "".join(lines))
     except OSError as error:
         path = error.filename or out
         raise ArgumentError("out", path, f"cannot be written ({error.strerror})", "choose another folder") from None
-    return RenderReport(len(missing), len(jobs) - len(missing), time.perf_counter() - started, workers)
+    return RenderReport(len(missing), len(jobs) - len(missing), time.perf_counter() - started, workers, waiting)
+
+
+def _find_missing(out: Path, jobs: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    return [job for job in jobs if not all((out / path).exists() for path in pair_paths(*job))]
 
 
 def _claim(out: Path, parameters: Parameters) -> None:
     """Make `out` ours, or see that it already is, with these very parameters."""
     path, wanted = out / PARAMETERS, parameters.record()
+    # Looked for first: another part may claim the folder meanwhile, and then its record is there before its pairs.
+    foreign = [name for name in (ROOT, *LISTS.values()) if (out / name).exists()]
     if path.exists():
         try:
             found = parse_json(path.read_bytes())
@@ -243,10 +260,9 @@ def _claim(out: Path, parameters: Parameters) -> None:
                 rule = f"{out} was rendered with {key}={found.get(key)}"
                 raise ArgumentError(key, value, rule, "repeat that value, choose another folder, or delete this one")
         return
-    for name in (ROOT, *LISTS.values()):
-        if (out / name).exists():
-            rule = f"holds {name} but no {PARAMETERS}: it is not a shapes set and will not be overwritten"
-            raise ArgumentError("out", out, rule, "choose an empty folder")
+    if foreign:
+        rule = f"holds {foreign[0]} but no {PARAMETERS}: it is not a shapes set and will not be overwritten"
+        raise ArgumentError("out", out, rule, "choose an empty folder")
     write_text(path, json.dumps(wanted, indent=2) + "\n")
 
 

@@ -1,4 +1,5 @@
 from .build import build_loss, build_network, quantize_network
+from .chains import run_chain
 from .datasets import open_split
 from .door import compose, create_network, load, open_dataset, run
 from .networks import Predictor
@@ -9,6 +10,7 @@ from .runs.process import Process
 from .runs.ranks import follow, lead
 from .runs.replay import check_sources, prepare_replay, refuse_foreign_config
 from .runs.report import tell_folder
+from .sweep import check_objectives, read_scores
 from .tasks import dispatch
 from .track.base import Tracker, read_metrics
 from .train.device import Compute, choose
@@ -24,6 +26,7 @@ __all__ = [
     "build_loss",
     "build_network",
     "build_optimizer",
+    "check_objectives",
     "check_sources",
     "choose",
     "compose",
@@ -42,9 +45,11 @@ __all__ = [
     "prepare_replay",
     "quantize_network",
     "read_metrics",
+    "read_scores",
     "refuse_foreign_config",
     "restore_model",
     "run",
+    "run_chain",
     "tell_folder",
     "train_step",
 ]

@@ -41,7 +41,9 @@ def build_network(model: Model) -> StereoNetwork:
     readout = build("model/readout", model.readout, num_candidates=candidates)
     _check_last(model, upsampling, readout)
     trunk = (backbone, neck, volume, aggregation, upsampling, model.multiple)
-    return group("model")[model.name].load()(*trunk, readout, model.maxdisp)
+    network: StereoNetwork = group("model")[model.name].load()(*trunk, readout, model.maxdisp)
+    network.regression.unfolding = model.unfold
+    return network
 
 
 def build_target(target: Target) -> Any:

@@ -1,21 +1,31 @@
-"""What happens around the jobs of a sweep: their order where they run side by side, and the table at the end."""
+"""What happens around the jobs of a sweep: their chains where they run side by side, what a sweeper hears of each, and
+the table at the end."""
 
 from __future__ import annotations
 
 import logging
 import math
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from stereo_exp.base import EXIT_USER_ERROR
-from stereo_exp.config import STAGES
+from stereo_exp.base import EXIT_USER_ERROR, UserError
+from stereo_exp.config import COSTS
+from stereo_exp.suite.chains import make_chains
+
+if TYPE_CHECKING:
+    from hydra.conf import HydraConf
+
+    from stereo_exp.suite.runs.context import RunContext
 
 log = logging.getLogger(__name__)
 BASIC = "basic"
+EPE = "epe"
+_SMALL = "minimize"
 _BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 _folder: Path | None = None
 _root = Path()
@@ -25,43 +35,74 @@ class Sweep(Callback):
     """Hydra calls it when a sweep begins."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Note where the sweep writes; jobs that run side by side come stage by stage."""
+        """Note where the sweep writes; of jobs that run side by side those of a chain are one."""
         global _folder, _root
         _folder = Path(str(config.hydra.sweep.dir)).absolute()
         _root = Path(str(OmegaConf.select(config, "root")))
+        _set_directions(config)
         if config.hydra.sweeper._target_ != _BASIC_SWEEPER or config.hydra.sweeper.max_batch_size is not None:
             return
         if runs_in_turn(config):
             # A failed job stops the sweep.
             config.hydra.sweeper.max_batch_size = 1
         else:
-            _order_stages(config)
+            make_chains(config)
+
+
+def _set_directions(config: DictConfig) -> None:
+    """Of several objectives a sweeper that learns makes each small, unless it was told."""
+    number, sweeper = len(OmegaConf.select(config, "objectives") or ()), config.hydra.sweeper
+    if number > 1 and _list_directions(sweeper) == [_SMALL]:
+        sweeper.direction = [_SMALL] * number
+
+
+def _list_directions(sweeper: Any) -> list[str]:
+    """What a sweeper is to do with each value; none where it does not learn."""
+    told = OmegaConf.select(sweeper, "direction")
+    if told is None:
+        return []
+    return [str(getattr(each, "name", each)) for each in (told if isinstance(told, ListConfig) else [told])]
+
+
+def check_objectives(names: Sequence[str], hydra: HydraConf) -> None:
+    """Before anything is trained: does the sweeper take as many values as a job gives?
+
+    Raises:
+        UserError: it was told another number.
+    """
+    told = _list_directions(hydra.sweeper)
+    # A job is composed without what `_set_directions` did.
+    if told and len(told) != len(names) and told != [_SMALL]:
+        rule = f"are {len(told)} for {len(names)} objectives ({', '.join(names)})"
+        fix = f"try hydra.sweeper.direction=[{','.join([_SMALL] * len(names))}]"
+        raise UserError("hydra.sweeper.direction", f"[{','.join(told)}]", rule, fix)
+
+
+def read_scores(context: RunContext, report: Mapping[str, Any], hydra: HydraConf) -> float | tuple[float, ...] | None:
+    """What a job gives its sweeper: EPE; to one that learns what `objectives` names, a tuple where those are several.
+
+    Raises:
+        UserError: the run has no such figure.
+    """
+    names = context.config.objectives
+    if str(hydra.runtime.choices["hydra/sweeper"]) == BASIC or names == [EPE]:
+        return report.get(EPE)
+    found: dict[str, Any] = dict(report)
+    if set(names) & set(COSTS):
+        from stereo_exp.suite.compare.costs import CACHE_FILE, find_costs
+
+        found |= find_costs(context.config_dict(), Path(context.config.root) / CACHE_FILE)
+    for name in names:
+        if not isinstance(found.get(name), int | float) or not math.isfinite(found[name]):
+            rule, fix = f"the run has no such figure ({found.get(name)})", "name one that its report.json has"
+            raise UserError("objectives", name, rule, fix)
+    scores = tuple(float(found[name]) for name in names)
+    return scores if len(scores) > 1 else scores[0]
 
 
 def runs_in_turn(config: DictConfig) -> bool:
     """Whether each job of a sweep ends before the next begins, in this process."""
     return str(config.hydra.runtime.choices.get("hydra/launcher")) == BASIC
-
-
-def _order_stages(config: DictConfig) -> None:
-    """A batch for each stage, in the order of a chain: no job waits for another in a slot that this one needs."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    parsed = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
-    sweeps = {each.get_key_element(): each for each in parsed if each.is_sweep_override()}
-    if "stage" not in sweeps or not all(each.is_discrete_sweep() for each in sweeps.values()):
-        return
-    stages = sorted(sweeps["stage"].sweep_string_iterator(), key=_place)
-    jobs = math.prod(len(list(each.sweep_string_iterator())) for key, each in sweeps.items() if key != "stage")
-    others = [word for word in config.hydra.overrides.task if word.partition("=")[0] != "stage"]
-    with open_dict(config):
-        config.hydra.overrides.task = [f"stage={','.join(stages)}", *others]
-        config.hydra.sweeper.max_batch_size = jobs
-
-
-def _place(stage: str) -> int:
-    names = list(STAGES)
-    return names.index(stage) if stage in names else len(names)
 
 
 def tell_sweep() -> None:
@@ -76,7 +117,6 @@ def tell_sweep() -> None:
         return
     if sys.exc_info()[0] is not None and len(list(folder.glob("*/run.json"))) < 2:
         return  # what ended the first job has been told: there is nothing to compare
-    from stereo_exp.base import UserError
     from stereo_exp.suite.compare.records import DONE
     from stereo_exp.suite.tasks.report import summarize_sweep
 

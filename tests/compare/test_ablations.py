@@ -9,8 +9,9 @@ import pytest
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
-from stereo_exp.config import conf_dir, register
+from stereo_exp.config import NETWORK, conf_dir, facts, register
 from stereo_exp.config.schema import Root
+from stereo_exp.suite.build import build_network
 
 PRESETS = sorted(path.stem for path in (conf_dir() / "experiment").glob("ablation_*.yaml"))
 
@@ -25,7 +26,8 @@ def params_of(preset: str) -> dict[str, list[str]]:
 
 
 def test_there_are_some() -> None:
-    assert len(PRESETS) >= 3
+    names = {"backbone", "fusion", "head", "network", "superpixels", "unfold"}
+    assert {preset.removeprefix("ablation_") for preset in PRESETS} >= names
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -37,3 +39,10 @@ def test_every_value_is_another_network(preset: str, compose: Callable[..., Root
     assert {config.name for config in configs} == {preset}
     models = [config.model for config in configs]
     assert all(a != b for i, a in enumerate(models) for b in models[:i])
+
+
+def test_how_neighbours_are_unfolded_makes_no_other_network(compose: Callable[..., Root]) -> None:
+    """A checkpoint of one serves the other."""
+    one, other = (compose(f"model.unfold={each}") for each in ("convolution", "im2col"))
+    assert facts(one, NETWORK) == facts(other, NETWORK)
+    assert [build_network(config.model).regression.unfolding for config in (one, other)] == ["convolution", "im2col"]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,8 +17,10 @@ import webdataset
 from scene_folder import SPOILS, scene_names, spoil_missing, spoil_nan
 
 from stereo_exp.base.errors import DataError, UserError
+from stereo_exp.base.part import Part
 from stereo_exp.data.shards import packing
 from stereo_exp.data.shards import write as shard_file
+from stereo_exp.data.shards.format import ShardIndex
 from stereo_exp.data.shards.packing import pack
 from stereo_exp.data.shards.read import ShardSource
 from stereo_exp.data.sources.sceneflow import FolderSource
@@ -296,3 +299,93 @@ def test_a_full_disk_is_told_in_one_line(make_scenes, tmp_path, monkeypatch):
 def test_senseless_parameters_are_refused(make_scenes, tmp_path, arguments, rule):
     with pytest.raises(UserError, match=rule):
         pack(make_scenes(SIZES), tmp_path, **arguments)
+
+
+# In parts.
+
+
+def test_parts_together_are_the_whole_byte_for_byte(make_scenes, tmp_path):
+    """In any order, in any number, the last one writing the index."""
+    root = make_scenes(SIZES)
+    pack(root, tmp_path / "whole", "train", samples_per_shard=2)
+    wanted = contents(tmp_path / "whole/train")
+    assert [name for name in wanted if name.endswith(".tar")] == [f"shard-00000{i}.tar" for i in range(4)]
+    for total, order in ((2, (2, 1)), (3, (1, 3, 2)), (6, (6, 5, 4, 3, 2, 1))):
+        target = tmp_path / f"parts-{total}"
+        missing = []
+        for number in order:
+            assert not (target / "train/index.json").exists()
+            index = pack(root, target, "train", samples_per_shard=2, part=Part(number, total))
+            missing.append(index.num_missing)
+        assert missing == sorted(missing, reverse=True) and missing[-1] == 0
+        assert contents(target / "train") == wanted
+        assert ShardIndex.read(target / "train") == index
+        # One more, of any part, finds it done.
+        before = (target / "train/shard-000000.tar").stat().st_mtime_ns
+        assert pack(root, target, "train", samples_per_shard=2, part=Part(1, total)) == index
+        assert (target / "train/shard-000000.tar").stat().st_mtime_ns == before
+
+
+def test_parts_at_the_same_time(make_scenes, tmp_path):
+    root = make_scenes(SIZES)
+    pack(root, tmp_path / "whole", "train", samples_per_shard=1)
+    with ThreadPoolExecutor(3) as pool:
+        work = [
+            pool.submit(pack, root, tmp_path / "out", "train", samples_per_shard=1, part=Part(number, 3))
+            for number in (1, 2, 3)
+        ]
+        found = [each.result() for each in work]
+    assert 0 in [index.num_missing for index in found]
+    assert contents(tmp_path / "out/train") == contents(tmp_path / "whole/train")
+
+
+def test_a_part_that_was_killed_is_packed_again_and_the_whole_completes_the_rest(make_scenes, tmp_path):
+    root = make_scenes(SIZES)
+    folder = tmp_path / "out/train"
+    pack(root, tmp_path / "whole", "train", samples_per_shard=2)
+    pack(root, tmp_path / "out", "train", samples_per_shard=2, part=Part(1, 2))
+    (folder / "shard-000000.tar").write_bytes(b"half")  # not what its record says
+    (folder / ".shard-000001.tar.0123.tmp").write_bytes(b"left by a kill")
+    done = (folder / "shard-000002.tar").stat().st_mtime_ns
+    with pytest.raises(UserError, match=r"samples_per_shard=3: .*was packed with 2"):
+        pack(root, tmp_path / "out", "train", samples_per_shard=3, part=Part(2, 2))
+    assert pack(root, tmp_path / "out", "train", samples_per_shard=2, part=Part(2, 2)).num_missing == 1
+    assert pack(root, tmp_path / "out", "train", samples_per_shard=2).num_missing == 0
+    assert (folder / "shard-000002.tar").stat().st_mtime_ns == done
+    assert contents(folder) == contents(tmp_path / "whole/train")
+
+
+def test_the_whole_waits_for_parts_under_way(make_scenes, tmp_path, capsys, monkeypatch):
+    """Or it would take their half-written files for leftovers."""
+    root = make_scenes(SIZES)
+    began, go_on = threading.Event(), threading.Event()
+    real = packing.write_shard
+
+    def write(path, *arguments, **options):
+        began.set()
+        go_on.wait(30)
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(packing, "write_shard", write)
+    with ThreadPoolExecutor(2) as pool:
+        part = pool.submit(pack, root, tmp_path / "out", "train", samples_per_shard=4, part=Part(1, 2))
+        assert began.wait(30)
+        whole = pool.submit(pack, root, tmp_path / "out", "train", samples_per_shard=4)
+        time.sleep(1)
+        assert not whole.done()
+        go_on.set()
+        assert part.result().num_missing == 1 and whole.result().num_missing == 0
+    assert "waiting for another process" in capsys.readouterr().err
+
+
+def test_a_damaged_pair_of_a_part(make_scenes, tmp_path):
+    root = make_scenes(SIZES)
+    spoil_missing(root)  # of the first shard
+    pack(root, tmp_path / "whole", "train", samples_per_shard=3, on_error="skip")
+    for number in (1, 2):
+        pack(root, tmp_path / "out", "train", samples_per_shard=3, on_error="skip", part=Part(number, 2))
+    assert contents(tmp_path / "out/train") == contents(tmp_path / "whole/train")
+    with pytest.raises(DataError, match="line 2"):
+        pack(root, tmp_path / "out", "train", samples_per_shard=3, part=Part(1, 2))
+    # Now the shard is wanted whole: another part cannot end the set.
+    assert pack(root, tmp_path / "out", "train", samples_per_shard=3, part=Part(2, 2)).num_missing == 1

@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 import torch
 import yaml
-from small_models import SMALL, Network, views
+from small_models import SMALL, Network, images, views
 
 from stereo_exp.base.errors import UserError
 from stereo_exp.config import deploy as schema
@@ -143,3 +143,24 @@ def test_confidence_of_the_compiled_graph_is_that_of_torch(floating: Network, tm
             np.testing.assert_allclose(found.confidence, wanted.confidence, atol=2e-4)
             np.testing.assert_allclose(found.expected_error, wanted.expected_error, atol=2e-3)
             assert np.ptp(found.confidence) > 0
+
+
+@pytest.mark.long
+def test_what_is_compiled_is_a_registered_model(make_context: Make, floating: Network, tmp_path: Path) -> None:
+    """Of a run that is tracked: MLflow's own loader predicts what the folder does."""
+    mlflow = pytest.importorskip("mlflow")
+    pyfunc = pytest.importorskip("mlflow.pyfunc")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    words = settings(floating.path, "float", "compile.engines=[onnxruntime]")
+    words.remove("tracker=none")
+    context = make_context(*words, "tracker=mlflow", f"tracker.uri={uri}", "tracker.model=mine")
+    dispatch(context)
+    left, right = images(64, 96, 2)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    try:
+        found = pyfunc.load_model("models:/mine/1").predict({"left": left, "right": right})
+    finally:
+        mlflow.set_tracking_uri(before)
+    with StereoModel(context.dir) as model:
+        np.testing.assert_array_equal(found["disparity"], model(left, right).disparity)

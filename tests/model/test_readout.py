@@ -192,3 +192,20 @@ def test_a_pixel_mixes_its_cells_neighbours(neighbours: int, stride: int) -> Non
                 assert float(found[i, y, x]) == pytest.approx(wanted, abs=1e-4)
     assert coarse_disparity(output).shape == (2, height * stride, width * stride)
     assert output.disparity.equal(disparity) and output.confidence.equal(confidence)
+
+
+@pytest.mark.parametrize("neighbours", [1, 4, 9])
+def test_unfold_as_a_convolution_copies_what_unfold_copies(neighbours: int) -> None:
+    """Bit for bit; and so does what it hands back."""
+    regression = Regression(Expectation(4), 32, 8, neighbours)
+    found = []
+    for how in ("convolution", "im2col"):
+        regression.unfolding = how
+        low = torch.rand(2, 1, 5, 7, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        unfolded = regression.unfold(low)
+        (unfolded * torch.arange(unfolded.numel()).view_as(unfolded)).sum().backward()
+        assert low.grad is not None
+        found.append((unfolded.detach(), low.grad))
+    assert torch.equal(found[0][0], found[1][0])
+    assert found[0][0].shape == (2, neighbours, 5, 7)
+    torch.testing.assert_close(found[0][1], found[1][1])

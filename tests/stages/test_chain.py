@@ -80,6 +80,16 @@ def test_mlflow_keeps_the_lineage(chain: Chain) -> None:
         assert any(path.endswith(".png") or path == "pictures" for path in artifacts)
 
 
+def test_the_end_of_the_chain_is_a_registered_model(chain: Chain) -> None:
+    tracking = pytest.importorskip("mlflow.tracking")
+    client = tracking.MlflowClient(tracking_uri=f"sqlite:///{chain.root}/mlflow.db")
+    (version,) = client.search_model_versions()
+    last = chain.reports["int_infer"]
+    assert (version.name, version.tags["stage"]) == (last["name"], "int_infer")
+    assert float(version.tags["epe"]) == pytest.approx(last["epe"])
+    assert client.get_run(version.run_id).data.tags["stereo_exp.run_dir"] == last["run_dir"]
+
+
 def test_calibration_reports_every_tensor_worst_first(chain: Chain) -> None:
     layers = chain.reports["calib"]["layers"]
     assert len(layers) > 50

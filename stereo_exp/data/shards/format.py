@@ -182,6 +182,11 @@ class ShardIndex:
         """List lines left out of all shards."""
         return sum(shard.skipped for shard in self.shards)
 
+    @property
+    def num_missing(self) -> int:
+        """Shards that are still to be packed: of an index that was written, none."""
+        return -(-self.list_pairs // self.samples_per_shard) - len(self.shards)
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON object; the totals are written for people and other tools."""
         totals = {

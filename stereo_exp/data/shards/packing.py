@@ -2,23 +2,24 @@
 
 `target/<split>/` receives `shard-000000.tar ...`, then `skipped.txt` where pairs were left out, and last
 `index.json`. Until then `.progress/` keeps a record for each finished shard, by which a run that was killed
-goes on.
+goes on, and by which the last of several parts knows that all is there.
 """
 
 from __future__ import annotations
 
+import glob
 import json
 import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from stereo_exp.base import VERSION, ArgumentError, DataError, Meter, UserError, parse_json, write_text
+from stereo_exp.base import VERSION, WHOLE, ArgumentError, DataError, Meter, Part, UserError, parse_json, write_text
 from stereo_exp.data.shards.disparity import find_truth
 from stereo_exp.data.shards.format import INDEX_NAME, ShardEntry, ShardIndex, find_codec
 from stereo_exp.data.shards.write import SkippedPair, write_shard
@@ -27,6 +28,8 @@ from stereo_exp.data.sources.sceneflow import PairList, find_pair_list
 SKIPPED_NAME = "skipped.txt"
 _PROGRESS = ".progress"
 _LOCK_POLL_SECONDS = 1.0
+# Parts meet at the folder's lock for a moment, which is not worth a line.
+_QUIET_SECONDS = 0.5
 
 
 def pack(
@@ -41,6 +44,7 @@ def pack(
     codec: str = "png",
     truth: str = "npy",
     on_error: str = "raise",
+    part: Part = WHOLE,
 ) -> ShardIndex:
     """Pack one split; returns at once where it is packed already, and goes on where a run was killed.
 
@@ -60,9 +64,14 @@ def pack(
             `skip` leaves the pair out, counts it, and names it in `skipped.txt`. A later run with `raise`
             packs the shards with left-out pairs again.
 
+        part: of the shards, dealt out one by one. Other processes, also on other machines with the same folder, pack
+            the other parts of as many; a run of the whole waits for all of them. Whoever ends the last shard writes the
+            index.
+
     Returns:
-        The index, as written to `target/split/index.json`. Its bytes and the shards' depend only on the
-        source's files, the list and the parameters, not on workers, time or interruptions.
+        The index, as written to `target/split/index.json`; while shards of other parts are missing that is not there
+        yet, and what is returned has those that are (`ShardIndex.num_missing`). Its bytes and the shards' depend only
+        on the source's files, the list and the parameters, not on workers, parts, time or interruptions.
 
     Raises:
         DataError: a damaged file (with `raise`), or a damaged list.
@@ -91,41 +100,61 @@ def pack(
     )
     folder = Path(target) / split
     try:
-        with _locked(folder):
-            return _Run(Path(source), folder, pair_list, wanted, on_error).execute(num_workers)
+        with _alone(folder, part):
+            return _Run(Path(source), folder, pair_list, wanted, on_error, part).execute(num_workers)
     except OSError as error:  # the source's are DataErrors by now
         fix = "free some space or choose another target; a second run goes on from here"
         raise UserError(folder, None, f"cannot be written ({error.strerror})", fix) from None
 
 
 class _Run:
-    """One call of `pack`, with its folder locked."""
+    """One call of `pack`, with its folder, or its part of it, locked."""
 
-    def __init__(self, source: Path, folder: Path, pair_list: PairList, wanted: ShardIndex, on_error: str) -> None:
+    def __init__(
+        self, source: Path, folder: Path, pair_list: PairList, wanted: ShardIndex, on_error: str, part: Part
+    ) -> None:
         self.source, self.folder, self.pair_list, self.wanted = source, folder, pair_list, wanted
-        self.on_error = on_error
+        self.on_error, self.part = on_error, part
         self.progress = folder / _PROGRESS
         self.stop = Event()
 
     def execute(self, num_workers: int) -> ShardIndex:
-        records = self._resume()
+        with self._turn():
+            records = self._resume()
         if records is None:
             return ShardIndex.read(self.folder)
         names = _shard_names(self.wanted)
-        todo = [number for number, name in enumerate(names) if name not in records]
-        done_pairs = sum(len(self._pairs(number)) for number, name in enumerate(names) if name in records)
-        with Meter(f"pack {self.wanted.split}", len(self.pair_list), done_pairs) as meter:
+        mine = self.part.select(range(len(names)))
+        todo = [number for number in mine if names[number] not in records]
+        pairs = {number: len(self._pairs(number)) for number in mine}
+        done_pairs = sum(pairs[number] for number in mine if number not in todo)
+        title = f"pack {self.wanted.split}" + ("" if self.part.is_whole else f" {self.part}")
+        with Meter(title, sum(pairs.values()), done_pairs) as meter:
             pool = ThreadPoolExecutor(max(1, min(num_workers, len(todo))), thread_name_prefix="pack")
             try:
                 futures = [pool.submit(self._write, names[number], number, meter.advance) for number in todo]
                 for future in as_completed(futures):
-                    entry, skipped = future.result()
-                    records[entry.name] = (entry, skipped)
+                    future.result()
             finally:
                 # After an error, or Ctrl-C, shards that are half written stop at their next pair.
                 self.stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
-        return self._finish([records[name] for name in names])
+        with self._turn():
+            if not self.part.is_whole and (self.folder / INDEX_NAME).exists():
+                return ShardIndex.read(self.folder)  # another part was the last one, and found ours
+            records = dict(self._records())
+            if len(records) < len(names):
+                return replace(self.wanted, shards=tuple(entry for entry, _ in records.values()))
+            return self._finish([records[name] for name in names])
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Parts look at what all of them share one after the other; who has the whole folder has it already."""
+        if self.part.is_whole:
+            yield
+            return
+        with _lock(self.folder):
+            yield
 
     def _pairs(self, number: int) -> Any:
         size = self.wanted.samples_per_shard
@@ -178,9 +207,14 @@ class _Run:
         self.wanted.write(self.progress)
         for name in (INDEX_NAME, SKIPPED_NAME):
             (self.folder / name).unlink(missing_ok=True)
+        if self.part.is_whole:
+            self._remove_leftovers()
+        return dict(self._records())
+
+    def _remove_leftovers(self) -> None:
+        """What writers that were killed left: only while there are no others."""
         for leftover in (*self.folder.glob(".*.tmp"), *self.progress.glob(".*.tmp")):
             leftover.unlink()
-        return dict(self._records())
 
     def _refuse_other(self, found: ShardIndex) -> None:
         for key in ("list_sha256", "render_pass", "samples_per_shard", "codec", "truth"):
@@ -217,6 +251,7 @@ class _Run:
         if index.skipped:
             lines = (f"{pair.line}\t{pair.reason}\n" for _, skipped in records for pair in skipped)
             write_text(self.folder / SKIPPED_NAME, "".join(lines))
+        self._remove_leftovers()
         index.write(self.folder)
         shutil.rmtree(self.progress)
         return index
@@ -243,14 +278,27 @@ def _size(path: Path) -> int | None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One process packs into a folder at a time; others wait, then find it done. A kill frees the lock."""
+def _alone(folder: Path, part: Part) -> Iterator[None]:
+    """One process packs a part at a time, and nobody packs parts beside one that packs the whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        if part.is_whole:
+            for path in sorted(folder.parent.glob(f".{glob.escape(folder.name)}.part-*.lock")):
+                held.enter_context(_lock(folder, path.name))
+            held.enter_context(_lock(folder))
+        else:
+            held.enter_context(_lock(folder, f".{folder.name}.part-{part.number}-of-{part.total}.lock"))
+        yield
+
+
+@contextmanager
+def _lock(folder: Path, name: str = "") -> Iterator[None]:
+    """Others wait, then find done what this one does. A kill frees the lock."""
     from filelock import FileLock
 
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    lock = FileLock(folder.with_name(name or f".{folder.name}.lock"))
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_QUIET_SECONDS)
     except TimeoutError:
         print(f"waiting for another process that packs {folder}", file=sys.stderr)
         lock.acquire(poll_interval=_LOCK_POLL_SECONDS)

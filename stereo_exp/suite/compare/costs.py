@@ -41,16 +41,36 @@ def add_costs(rows: Sequence[Row], cache: Path, measure: bool) -> None:
         with Meter("cost of structures", len(missing)) as meter:
             for key, config in missing.items():
                 try:
-                    known[key] = measure_costs(config)
+                    known[key] = find_costs(config, cache)
                 except (UserError, ModuleNotFoundError) as error:
                     log.warning("a network's cost is not known: %s", error)
                 meter.advance()
-        write_text(cache, json.dumps(known, indent=1) + "\n")
     for row in rows:
         told = row.first.report.get("num_parameters") or row.first.report.get("parameters")
         found = known.get(keys.get(id(row), ""), {})
         row.parameters = found.get("parameters", told)
         row.latency_ms, row.gmac = found.get("latency_ms"), found.get("gmac")
+
+
+def find_costs(config: Mapping[str, Any], cache: Path) -> dict[str, Any]:
+    """`measure_costs` of a run's network, by the first who asks; of jobs at the same time one measures, one by one.
+
+    Args:
+        cache: the file of what is known already, and takes what was measured.
+
+    Raises:
+        UserError: a part of the network is not declared here.
+    """
+    from filelock import FileLock
+
+    key = _key(config["model"])
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache.with_suffix(".lock")):
+        known = _read(cache)
+        if key not in known:
+            known[key] = measure_costs(config)
+            write_text(cache, json.dumps(known, indent=1) + "\n")
+    return known[key]
 
 
 def _key(model: Mapping[str, Any]) -> str:

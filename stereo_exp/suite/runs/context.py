@@ -33,6 +33,8 @@ LOG_FILE = "stereo_exp.log"
 REPORT_FILE = "report.json"
 """The last thing that a run leaves: one without it did not come to its end."""
 
+_REQUEUED = "SLURM_RESTART_COUNT"
+"""How often Slurm has put a job back into its queue; not there at first."""
 RECORDED = "recorded"
 """The option of every group that stands for what a replayed run had there."""
 RECORDED_OVERRIDES: list[str] = []
@@ -53,7 +55,8 @@ class RunContext:
     sweep_dir: Path | None = None
     """The folder of the sweep that this run is a job of."""
     restarted: bool = False
-    """Whether torch's launcher started its processes again: what they left in its folder is this run's."""
+    """Whether torch's launcher started its processes again, or Slurm the job: what they left in its folder is this
+    run's."""
 
     @classmethod
     def of_job(cls, config: Root, hydra: HydraConf) -> RunContext:
@@ -72,10 +75,11 @@ class RunContext:
         leader = current_leader()
         if leader is not None:
             leader.keep_folder(str(sweep or folder))
-        return cls(config, folder, overrides, sweep, leader is not None and leader.folder is not None)
+        again = leader is not None and leader.folder is not None
+        return cls(config, folder, overrides, sweep, again or os.environ.get(_REQUEUED, "0") != "0")
 
     def report_of_before(self) -> dict[str, Any] | None:
-        """Of a job that was done before its sweep's processes were started again, its report."""
+        """Of a job of a sweep that was done before it was started again, its report."""
         if not self.restarted or self.sweep_dir is None:
             return None
         try:

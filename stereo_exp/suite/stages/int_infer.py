@@ -94,6 +94,7 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         scores, first = evaluate(network, splits, device, rule=rule, keep=wanted)
         checkpoint = save(context, integer_state(prepared), start, scores, tracker.run_id, **graph)
         tracker.log(start.meta["step"], flatten(scores, "final"))
+        tracker.register(checkpoint, stage=config.stage, epe=scores["epe"], dataset=config.dataset.name)
         shown = first_pairs(network, splits, device, config.eval.pictures, rule, first)
         pictures = draw_test_pictures(context, shown, network.maxdisp)
         lineage = lineage_of(start)

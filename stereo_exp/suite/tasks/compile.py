@@ -59,6 +59,9 @@ def run(context: RunContext) -> dict[str, Any]:
         if engines := [name for name in config.engines if name in ENGINES]:
             result |= _compile(context, source, engines, size, report_size)
             tracker.artifact(Path(result["report_html"]))
+            meta = source.checkpoint.meta
+            epe, dataset = (meta.get("scores") or {}).get("epe"), meta["config"]["dataset"]["name"]
+            tracker.register(context.dir / FOLDER, stage=found.stage, epe=epe, dataset=dataset)
     return result
 
 

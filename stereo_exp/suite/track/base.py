@@ -44,6 +44,9 @@ class Tracker:
     def artifact(self, path: Path) -> None:
         """Keep a file with the run."""
 
+    def register(self, network: Path, **tags: str | float | None) -> None:
+        """Keep a network, a checkpoint or a compiled folder, as a model that has a name; `tags` are said of it."""
+
     def end_other(self, run_id: str | None) -> None:
         """Another run, which this one goes on from, is over, and could not say so itself: KILLED."""
 
@@ -89,6 +92,10 @@ class Trackers(Tracker):
     def artifact(self, path: Path) -> None:
         for member in self.members:
             member.artifact(path)
+
+    def register(self, network: Path, **tags: str | float | None) -> None:
+        for member in self.members:
+            member.register(network, **tags)
 
     def end_other(self, run_id: str | None) -> None:
         for member in self.members:

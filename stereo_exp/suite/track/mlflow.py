@@ -6,18 +6,16 @@ import hashlib
 import json
 import logging
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
 from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from stereo_exp.base import UserError, mask, write_text
 from stereo_exp.suite.runs.context import CONFIG_FILE
 from stereo_exp.suite.track.base import Tracker
+from stereo_exp.suite.track.database import check_schema, quote_path, read_inode
 from stereo_exp.suite.track.place import keep_place, read_place
 from stereo_exp.suite.track.sender import Refused, Sender
 
@@ -91,6 +89,11 @@ class MLflowRun(Tracker):
     def artifact(self, path: Path) -> None:
         self._sender.put(lambda: self.store.keep(self._id, path))
 
+    def register(self, network: Path, **tags: str | float | None) -> None:
+        name = self.context.config.tracker.model  # type: ignore[attr-defined]
+        if name is not None:
+            self._sender.put(lambda: self.store.register(self._id, name, network, tags))
+
     def end_other(self, run_id: str | None) -> None:
         def end() -> None:
             if run_id is not None and run_id != self._id:
@@ -142,16 +145,16 @@ class Store:
         if self._database is None:
             self._made = self._made or self._make(tracking_uri=self.uri)
             return self._made
-        if self._made is not None and self._inode != _inode(self._database):
+        if self._made is not None and self._inode != read_inode(self._database):
             engine = getattr(getattr(self._made._tracking_client, "store", None), "engine", None)
             if engine is not None:
                 engine.dispose()
-            self._inode = _inode(self._database)
+            self._inode = read_inode(self._database)
             if self._inode is None:
                 raise FileNotFoundError(f"{self._database} is gone")
         if self._made is None:
             self._made = self._open_database(self._database)
-            self._inode = _inode(self._database)
+            self._inode = read_inode(self._database)
         return self._made
 
     def _open_database(self, database: Path) -> Any:
@@ -160,8 +163,8 @@ class Store:
 
         database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{database}.lock", timeout=_START_SECONDS):
-            _check_schema(database)
-            with _quoted(database) as path:
+            check_schema(database)
+            with quote_path(database) as path:
                 made = self._make(tracking_uri=f"sqlite:///{path}")
                 made.search_experiments(max_results=1)
             return made
@@ -254,6 +257,15 @@ class Store:
             raise Refused(f"{path} is not there to be kept")
         self._ask(methodcaller("log_artifact", run_id, str(path)))
 
+    def register(self, run_id: str, name: str, network: Path, tags: Mapping[str, Any]) -> None:
+        """Make a run's network the next version of a registered model; see `stereo_exp.suite.track.pyfunc`."""
+        from stereo_exp.suite.track.pyfunc import register
+
+        if not network.exists():
+            raise Refused(f"{network} is not there to be kept")
+        said = {key: str(value) for key, value in tags.items() if value is not None}
+        self._ask(lambda client: register(client, run_id, name, network, said))
+
     def end(self, run_id: str, status: str) -> None:
         """The run is over."""
         self._ask(methodcaller("set_terminated", run_id, status))
@@ -315,42 +327,6 @@ class Store:
             raise
 
 
-def _inode(path: Path) -> int | None:
-    try:
-        return path.stat().st_ino
-    except OSError:
-        return None
-
-
-def _check_schema(database: Path) -> None:
-    """MLflow brings the tables of an older version up to date by itself, after which that one cannot read them.
-
-    Raises:
-        RuntimeError: it would.
-        UserError: it is no database.
-    """
-    if not database.is_file() or not database.stat().st_size:
-        return
-    try:
-        from mlflow.store.db.utils import _get_latest_schema_revision
-    except ImportError:
-        return
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=1)) as opened:
-            tables = {name for (name,) in opened.execute("select name from sqlite_master where type='table'")}
-            if "alembic_version" not in tables:
-                return
-            found = [version for (version,) in opened.execute("select version_num from alembic_version")]
-    except sqlite3.OperationalError:
-        raise  # locked, or away: another time
-    except sqlite3.DatabaseError as error:
-        fix = "give another store or tracker=none"
-        raise UserError("tracker.uri", f"sqlite:///{database}", f"is no store of MLflow ({error})", fix) from None
-    if found != [_get_latest_schema_revision()]:
-        rule = f"its tables are of another version of MLflow ({', '.join(found)})"
-        raise RuntimeError(f"{rule}: back it up, then run: mlflow db upgrade sqlite:///{database}")
-
-
 def _run_name(context: RunContext) -> str:
     """Task, stage, what tells it from the other runs, and its folder."""
     config, typed = context.config, " ".join(context.list_differing())
@@ -366,21 +342,6 @@ def _tags(context: RunContext) -> dict[str, str]:
         "stereo_exp.run_dir": str(context.dir),
         "stereo_exp.overrides": mask(" ".join(context.overrides)),
     }
-
-
-@contextmanager
-def _quoted(database: Path) -> Iterator[str]:
-    """A database file as SQLAlchemy reads it out of a URI: a folder may be called `a%20b` or `who?`.
-
-    MLflow makes the folder by the quoted name, which nobody needs.
-    """
-    quoted = str(database).replace("%", "%25").replace("?", "%3F")
-    stray = Path(quoted).parent
-    is_new = not stray.exists()
-    yield quoted
-    if is_new:
-        with suppress(OSError):
-            stray.rmdir()
 
 
 def _flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -49,9 +49,28 @@ def bring_over(context: RunContext, store: Store, records: Iterable[Mapping[str,
     for path in (context.dir / CONFIG_FILE, *sorted((context.dir / "pictures").glob("*.png"))):
         if path.is_file() and path.name not in kept:
             store.keep(run_id, path)
+    _register(context, store, run_id)
     if not _lives(place):
         store.end_if_running(run_id, "FINISHED" if (context.dir / REPORT_FILE).is_file() else "KILLED")
     return len(missing)
+
+
+def _register(context: RunContext, store: Store, run_id: str) -> None:
+    """The network of a run that ended a chain, unless the store has it."""
+    report_path, name = context.dir / REPORT_FILE, getattr(context.config.tracker, "model", None)
+    if name is None or not report_path.is_file():
+        return
+    try:
+        report = parse_json(report_path.read_bytes())
+    except ValueError:
+        return
+    is_end = report.get("task") == "train" and report.get("stage") == "int_infer"
+    # Its path in the report may be one on another machine.
+    found = [Path(str(report.get(key, "")).replace("\\", "/")).name for key in ("checkpoint", "compiled")]
+    network = context.dir / (found[0] if is_end else found[1])
+    if (is_end or report.get("task") == "compile") and network != context.dir and network.exists():
+        tags = {"stage": report.get("stage"), "epe": report.get("epe"), "dataset": context.config.dataset.name}
+        store.register(run_id, name, network, tags)
 
 
 def keep_place(folder: Path, uri: str, run_id: str) -> None:
