@@ -1,7 +1,7 @@
 """`python docs/run_notebook.py`: runs docs/tour.ipynb from its first cell to its last, and stores what came out.
 
-A cell with the tag `not-stored` runs too, but what it says stays out of the file: times of one machine, for instance. Needs
-`stereo_exp[full,notebook]`. What the cells write goes to `outputs/tour`.
+A cell with the tag `not-stored` runs too, but what it says stays out of the file, for instance the times of one machine.
+Needs `stereo_exp[full,notebook]`. What the cells write goes to `outputs/tour`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A figure is written once, by what measured it: prose repeats none of the generated results, and no two pages the same."""
+"""A figure is written once, by what measured it: prose repeats no generated result, and no two pages the same figure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def prose(text: str) -> str:
 
 
 def figures(text: str) -> set[tuple[str, str]]:
-    """Number and unit of what is precise enough to come out of a measurement: three digits, two with a decimal point."""
+    """Number and unit of what is precise enough to be a measurement: three digits, or two with a decimal point."""
     found = {(number, "×" if unit == "times" else unit) for number, unit in FIGURE.findall(prose(text))}
     return {(number, unit) for number, unit in found if count_digits(number) >= (2 if "." in number else 3)} - {*MEANT}
 
