@@ -1,6 +1,6 @@
 """`python docs/run_notebook.py`: runs docs/tour.ipynb from its first cell to its last, and stores what came out.
 
-A cell with the tag `not-stored` runs too, but what it says stays out of the file, for instance the times of one machine.
+A cell with the tag `not-stored` runs too, but what it says stays out of the file, such as the times of one machine.
 Needs `stereo_exp[full,notebook]`. What the cells write goes to `outputs/tour`.
 """
 

@@ -1,4 +1,4 @@
-"""A figure is written once, by what measured it: prose repeats no generated result, and no two pages the same figure."""
+"""A figure is written once, by what measured it: prose repeats no generated result, and no two pages one figure."""
 
 from __future__ import annotations
 
