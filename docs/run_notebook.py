@@ -32,17 +32,23 @@ def execute(folder: Path) -> Any:
 def strip(notebook: Any) -> Any:
     """The same without what another run, or another machine, would say otherwise for no reason."""
     for cell in notebook.cells:
-        if NOT_STORED in cell.metadata.get("tags", ()):
-            cell.outputs = []
-        for output in cell.get("outputs", ()):
-            output.pop("execution_count", None)
+        if cell.cell_type != "code":
+            continue
+        cell.execution_count = None
+        kept: list[Any] = []
+        for output in () if NOT_STORED in cell.metadata.get("tags", ()) else cell.outputs:
             if output.output_type == "execute_result":
                 output.output_type = "display_data"
+            output.pop("execution_count", None)
             # How a picture is called in words: the address of an object.
             if len(output.get("data", ())) > 1:
                 output.data.pop("text/plain", None)
-        if cell.cell_type == "code":
-            cell.execution_count = None
+            # What is printed comes in parts, by chance.
+            if kept and output.output_type == kept[-1].output_type == "stream" and output.name == kept[-1].name:
+                kept[-1].text += output.text
+            else:
+                kept.append(output)
+        cell.outputs = kept
     notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python"}}
     return notebook
 

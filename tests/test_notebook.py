@@ -68,6 +68,8 @@ def test_what_is_stored_is_small_and_of_no_machine() -> None:
     assert len(pictures) >= 2
     assert sum(len(base64.b64decode("".join(picture))) for picture in pictures) <= PICTURES_MAX_BYTES
     assert not [output for output in outputs() if output["output_type"] == "error" or output.get("name") == "stderr"]
+    kinds = {kind for output in outputs() for kind in output.get("data", ())}
+    assert kinds == {"image/jpeg"}, "tables of a run hold its paths"
     assert not re.search(r"(?<![\w.<])/\w|\d ms\b", texts(outputs())), "no absolute path, no time"
     unstored = [cell for cell in NOTEBOOK["cells"] if SCRIPT["NOT_STORED"] in cell["metadata"].get("tags", ())]
     assert [cell["id"] for cell in unstored] == ["times"]
