@@ -16,6 +16,7 @@ OUTSIDE = {
     "notebook.md": "docs/tour.ipynb",
     "notice.md": "NOTICE",
     "readme.md": "README.md",
+    "security.md": "SECURITY.md",
 }
 """Pages of the site -> files of the repository."""
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")

@@ -18,7 +18,7 @@ from stereo_exp.config.schema import Root
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
 NOTEBOOK = DOCS / "tour.ipynb"
 PAGES = [*TOP, *sorted(DOCS.rglob("*.md")), NOTEBOOK, ROOT / "stereo_exp" / "weights" / "CARD.md"]
 if not PAGES[0].is_file():
