@@ -220,6 +220,16 @@ def release(session: nox.Session) -> None:
 
 
 @nox.session
+def notebook(session: nox.Session) -> None:
+    """docs/tour.ipynb runs from its first cell to its last; with `-- --store` what comes out is kept in it."""
+    pins = "-c", "constraints.txt", "-c", "constraints-notebook.txt"
+    session.install(*pins, "-e", ".[dev,notebook]")
+    if "--store" in session.posargs:
+        session.run("python", "docs/run_notebook.py")
+    session.run("pytest", "-n", "0", "-m", "long or not long", "tests/test_notebook.py")
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """The pages as a site in outputs/site, which opens and is searched from disk; a dead link is an error."""
     # Versions of its own: nothing of it is needed to develop or to use the package.

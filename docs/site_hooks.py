@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -12,8 +13,10 @@ OUTSIDE = {
     "card.md": "stereo_exp/weights/CARD.md",
     "changelog.md": "CHANGELOG.md",
     "contributing.md": "CONTRIBUTING.md",
+    "notebook.md": "docs/tour.ipynb",
     "notice.md": "NOTICE",
     "readme.md": "README.md",
+    "security.md": "SECURITY.md",
 }
 """Pages of the site -> files of the repository."""
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
@@ -27,8 +30,11 @@ def on_files(files: Any, config: Any) -> Any:
 
     for page, path in OUTSIDE.items():
         text = (ROOT / path).read_text("utf-8")
-        # A file that is no page stands as it is.
-        content = text if path.endswith(".md") else f"# {path}\n\n```text\n{text}\n```\n"
+        if path.endswith(".ipynb"):
+            content = write_notebook(json.loads(text), with_outputs=True)
+        else:
+            # A file that is no page stands as it is.
+            content = text if path.endswith(".md") else f"# {path}\n\n```text\n{text}\n```\n"
         files.append(File.generated(config, page, content=content))
     return files
 
@@ -42,6 +48,21 @@ def on_post_page(output: str, **_: Any) -> str:
     """Search from disk by a script of our own, where the theme would fetch one from the network."""
     script = (ROOT / "docs" / "search_from_disk.js").read_text("utf-8")
     return _FOREIGN.sub(lambda _: f"<script>\n{script}</script>", output)
+
+
+def write_notebook(notebook: dict[str, Any], with_outputs: bool = False) -> str:
+    """The cells of a notebook as a page, code in fences; with outputs, pictures lie in the page itself."""
+    parts = []
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", ()) if with_outputs else ():
+            if output["output_type"] == "stream":
+                parts.append(f"```text\n{''.join(output['text']).rstrip()}\n```")
+            for kind, data in output.get("data", {}).items():
+                if kind.startswith("image/"):
+                    parts.append(f"![what the cell shows](data:{kind};base64,{''.join(''.join(data).split())})")
+    return "\n\n".join(parts) + "\n"
 
 
 def point_links(markdown: str, page: str) -> str:

@@ -2,7 +2,9 @@
 
 import ast
 import importlib
+import json
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -16,14 +18,22 @@ from stereo_exp.config.schema import Root
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
-PAGES = [*TOP, *sorted(DOCS.rglob("*.md")), ROOT / "stereo_exp" / "weights" / "CARD.md"]
+TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
+NOTEBOOK = DOCS / "tour.ipynb"
+PAGES = [*TOP, *sorted(DOCS.rglob("*.md")), NOTEBOOK, ROOT / "stereo_exp" / "weights" / "CARD.md"]
 if not PAGES[0].is_file():
     pytest.skip("README.md is not beside the tests (they run from an installed wheel)", allow_module_level=True)
+write_notebook = runpy.run_path(str(DOCS / "site_hooks.py"))["write_notebook"]
+
+
+def read(page: Path) -> str:
+    """A page as Markdown; of the notebook all cells without what came out."""
+    text = page.read_text()
+    return write_notebook(json.loads(text)) if page.suffix == ".ipynb" else text
 
 
 def bash_lines(page: Path) -> list[str]:
-    blocks = re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL)
+    blocks = re.findall(r"```bash\n(.*?)```", read(page), re.DOTALL)
     return [line.strip() for block in blocks for line in block.splitlines() if line.strip()]
 
 
@@ -33,8 +43,13 @@ def entrypoint_commands() -> list[str]:
         if page.name == "plugins.md":
             continue  # needs the package that it builds: tests/config/test_plugin_page.py runs its commands
         for line in bash_lines(page):
-            commands += [c.strip() for c in line.split("&&") if re.search(r"-m stereo_exp(\s|$)", c)]
+            commands += [c.strip() for c in line.split("&&") if is_entrypoint(c)]
     return sorted(set(commands))
+
+
+def is_entrypoint(command: str) -> bool:
+    """Whether it is the program itself, by either of its names."""
+    return bool(re.search(r"(-m stereo_exp|^\s*stereo-exp)(\s|$)", command))
 
 
 def runtime_commands() -> list[str]:
@@ -45,7 +60,7 @@ def runtime_commands() -> list[str]:
 @pytest.mark.parametrize("command", entrypoint_commands())
 def test_commands_compose(command: str) -> None:
     words = shlex.split(command, comments=True)
-    arguments = words[words.index("stereo_exp") + 1 :]
+    arguments = words[next(i for i, word in enumerate(words) if word in ("stereo_exp", "stereo-exp")) + 1 :]
     overrides = [w for w in arguments if "=" in w or w.startswith("~")]
     flags = [w for w in arguments if w not in overrides]
     assert set(flags) <= {"-m", "--help", "--cfg", "job", "--resolve", "--info", "defaults-tree"}
@@ -77,17 +92,17 @@ def test_ci_runs_the_readmes_test_command() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+    for target in re.findall(r"\]\(([^)#]+)", read(page)):
         if "://" not in target:
             assert (page.parent / target).exists(), target
-    for target in re.findall(r"`((?:stereo_exp|data_tools|conf|benchmarks|tests|docs)/[\w./]+)`", page.read_text()):
+    for target in re.findall(r"`((?:stereo_exp|data_tools|conf|benchmarks|tests|docs)/[\w./]+)`", read(page)):
         assert (ROOT / target).exists(), target
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_to_a_section_find_its_heading(page: Path) -> None:
-    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
-        headings = re.findall(r"^#+ (.*)$", (page.parent / target if target else page).read_text(), re.MULTILINE)
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", read(page)):
+        headings = re.findall(r"^#+ (.*)$", read(page.parent / target if target else page), re.MULTILINE)
         assert anchor in map(slug, headings), f"{target}#{anchor}"
 
 
@@ -102,12 +117,13 @@ def test_the_readme_is_one_page() -> None:
 
 def test_every_page_is_linked_from_the_index() -> None:
     linked = {(DOCS / target).resolve() for target in re.findall(r"\]\(([^)#]+)", (DOCS / "index.md").read_text())}
-    assert [page for page in DOCS.rglob("*.md") if page != DOCS / "index.md" and page not in linked] == []
+    pages = [NOTEBOOK, *DOCS.rglob("*.md")]
+    assert [page for page in pages if page != DOCS / "index.md" and page not in linked] == []
 
 
 def current_text(page: Path) -> str:
     """What a page says of today: of the CHANGELOG's tables, not the column of what was before."""
-    text = page.read_text()
+    text = read(page)
     return re.sub(r"^( *\|)[^|]*\|", r"\1", text, flags=re.MULTILINE) if page.name == "CHANGELOG.md" else text
 
 
@@ -146,7 +162,7 @@ def is_there(dotted: str) -> bool:
 
 @pytest.mark.parametrize("page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=lambda p: p.name)
 def test_keys_that_a_page_names_are_there(page: Path) -> None:
-    prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    prose = re.sub(r"```.*?```", "", read(page), flags=re.DOTALL)
     nodes = "|".join(Root.__dataclass_fields__)
     named = set(re.findall(rf"`((?:{nodes})(?:\.[a-z_]+)+)(?:=[^`]*)?`", prose))
     files = {name for name in named if name.endswith((".html", ".json", ".csv", ".log"))}
@@ -162,7 +178,7 @@ def is_key(name: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_python_of_a_page_parses(page: Path) -> None:
-    for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+    for code in re.findall(r"```python\n(.*?)```", read(page), re.DOTALL):
         ast.parse(code)
 
 

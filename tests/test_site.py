@@ -57,6 +57,8 @@ def test_the_page_of_keys_is_true_to_the_schema() -> None:
     [
         ("index.md", "[a](tour.md#x)", "[a](tour.md#x)"),
         ("index.md", "[a](../CHANGELOG.md)", "[a](changelog.md)"),
+        ("results/speed.md", "[a](../tour.ipynb)", "[a](../notebook.md)"),
+        ("notebook.md", "[a](tour.md#x)", "[a](tour.md#x)"),
         ("howto/pairs.md", "[a](../data.md)", "[a](../data.md)"),
         ("results/accuracy.md", "![a](../images/x.jpg)", "![a](../images/x.jpg)"),
         ("results/accuracy.md", "[a](../../NOTICE)", "[a](../notice.md)"),
@@ -69,6 +71,19 @@ def test_the_page_of_keys_is_true_to_the_schema() -> None:
 )
 def test_links_of_the_repository_become_the_sites(page: str, link: str, there: str) -> None:
     assert HOOKS["point_links"](link, page) == there
+
+
+def test_a_notebook_becomes_a_page() -> None:
+    picture = {"output_type": "display_data", "data": {"image/png": "aGV5\n"}}
+    said = {"output_type": "stream", "name": "stdout", "text": ["1\n", "2\n"]}
+    cells = [
+        {"cell_type": "markdown", "source": ["# Title\n", "text"]},
+        {"cell_type": "code", "source": ["print(1)\n", "print(2)"], "outputs": [said, picture]},
+    ]
+    plain = "# Title\ntext\n\n```python\nprint(1)\nprint(2)\n```\n"
+    assert HOOKS["write_notebook"]({"cells": cells}) == plain
+    shown = "\n```text\n1\n2\n```\n\n![what the cell shows](data:image/png;base64,aGV5)\n"
+    assert HOOKS["write_notebook"]({"cells": cells}, with_outputs=True) == plain + shown
 
 
 @pytest.fixture(scope="module")
