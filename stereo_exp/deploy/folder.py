@@ -39,7 +39,8 @@ log = logging.getLogger(__name__)
 OPSET = 21
 COUNTED_LEVEL = 1
 _PACKAGES = (
-    "torch", "torchao", "onnx", "onnx-ir", "onnxscript", "onnxruntime", "openvino", "executorch", "ai-edge-litert"
+    "torch", "torchao", "onnx", "onnx-ir", "onnxscript", "onnxruntime", "openvino", "executorch", "ai-edge-litert",
+    "ncnn",
 )  # fmt: skip
 
 

@@ -37,8 +37,8 @@ def sureness_of(found: Prediction) -> np.ndarray:
 
 
 def test_every_registered_engine_is_tested() -> None:
-    # Those of one size run in environments of their own: tests/deploy/test_executorch.py, test_litert.py.
-    assert set(REGISTERED) == {*ENGINES, "executorch", "litert"}
+    # Those of one size run in environments of their own: tests/deploy/test_executorch.py and beside it.
+    assert set(REGISTERED) == {*ENGINES, "executorch", "litert", "ncnn"}
 
 
 @pytest.mark.parametrize("disparity", [0, 5, 30])

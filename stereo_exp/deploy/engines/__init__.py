@@ -22,8 +22,9 @@ ENGINES = declare(
     openvino="stereo_exp.deploy.engines.openvino:write",
     executorch="stereo_exp.deploy.engines.executorch:write",
     litert="stereo_exp.deploy.engines.litert:write",
+    ncnn="stereo_exp.deploy.engines.ncnn:write",
 )
-OF_ONE_SIZE = ("executorch", "litert")
+OF_ONE_SIZE = ("executorch", "litert", "ncnn")
 """Their files are for one size: `write(source, folder, forms, size)` leaves every form that they have."""
 TOOL_CHAINS = declare("compile.tool_chains", openexplorer="stereo_exp.deploy.engines.openexplorer:write")
 # Package -> the extra that brings it; what an engine's files and the report beside them are written with.

@@ -12,8 +12,9 @@ from pathlib import Path
 from stereo_exp.base import ArgumentError, write_bytes
 from stereo_exp.deploy.forms import full_form, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx
+from stereo_exp.deploy.sizes import fix_sizes
 from stereo_exp.deploy.source import Source
-from stereo_exp.deploy.tflite import fix_sizes, translate
+from stereo_exp.deploy.tflite import translate
 from stereo_exp.runtime import FULL, TRUNK, FileEntry, file_entry
 
 NAME = "litert"

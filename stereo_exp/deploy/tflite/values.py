@@ -40,7 +40,7 @@ class Values:
     """What of a graph is translated so far, and the program that it becomes.
 
     Args:
-        model: every size of which is known, see `stereo_exp.deploy.tflite.sizes`; nodes that become one operator are
+        model: every size of which is known, see `stereo_exp.deploy.sizes`; nodes that become one operator are
             changed.
     """
 

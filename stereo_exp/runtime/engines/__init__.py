@@ -32,6 +32,7 @@ ENGINES = declare(
     onnxruntime="stereo_exp.runtime.engines.onnxruntime:OnnxRuntimeEngine",
     executorch="stereo_exp.runtime.engines.executorch:ExecuTorchEngine",
     litert="stereo_exp.runtime.engines.litert:LiteRtEngine",
+    ncnn="stereo_exp.runtime.engines.ncnn:NcnnEngine",
 )
 # Engine -> the package that brings it and what that is imported as, where these are not the engine's name.
 _PACKAGES = {"litert": ("ai-edge-litert", "ai_edge_litert")}

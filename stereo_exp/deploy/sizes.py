@@ -1,4 +1,4 @@
-"""Graphs whose sizes are all known: TFLite's programs have no others."""
+"""Graphs whose sizes are all known, for engines whose programs are for one size."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ def fix_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         ValueError: a size stays open.
     """
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    for value in made.graph.output:
+        if _known(value.type.tensor_type) is None:
+            # Names of open axes are inferred anew.
+            value.type.tensor_type.ClearField("shape")
     while True:
-        inferred = shape_inference.infer_shapes(model, data_prop=True)
+        inferred = shape_inference.infer_shapes(made, data_prop=True)
         folded = _fold(inferred)
         if len(folded.graph.node) == len(inferred.graph.node):
             break
-        model = folded
+        made = folded
     graph = inferred.graph
     values = (*graph.value_info, *graph.output)
     sizes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
@@ -39,7 +45,6 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
     del made.graph.node[:], made.graph.value_info[:]
     constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     typed = {v.name: v.type.tensor_type for v in (*model.graph.value_info, *model.graph.input, *model.graph.output)}
-    outputs = {each.name for each in model.graph.output}
     for node in model.graph.node:
         feeds = {name: constants[name] for name in node.input if name in constants}
         if node.op_type == "Shape" and (size := _known(typed.get(node.input[0]))) is not None:
@@ -53,10 +58,6 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
         for name, value in zip(node.output, found, strict=True):
             constants[name] = np.asarray(value)
             made.graph.initializer.append(numpy_helper.from_array(constants[name], name))
-    # Sizes that were formulas are inferred anew.
-    for value in made.graph.output:
-        if value.name in outputs and _known(value.type.tensor_type) is None:
-            value.type.tensor_type.ClearField("shape")
     return made
 
 
