@@ -53,11 +53,11 @@ def main() -> None:
     lines = json.loads(options.json.read_text()) if options.json is not None and options.json.is_file() else {}
     for engine in options.engines:
         lines[engine] = measure(source, engine, size, options.frames)
-        print(engine, lines[engine], flush=True)
-    if options.json is not None:
-        write_text(options.json, json.dumps(lines, indent=1) + "\n")
-    if options.write is not None:
-        write_block(options.write, BLOCK, render(lines))
+        # At once: the next engine may fail.
+        if options.json is not None:
+            write_text(options.json, json.dumps(lines, indent=1) + "\n")
+        if options.write is not None:
+            write_block(options.write, BLOCK, render(lines))
     print(render(lines))
 
 

@@ -65,7 +65,9 @@ def test_an_operator_without_a_counterpart_is_named() -> None:
     with pytest.raises(ArgumentError, match=r"engines=litert: its writer knows no Erf"):
         translate(fix_sizes(graph("y = Erf (x)")))
     with pytest.raises(ArgumentError, match=r"knows no Conv with dilation"):
-        translate(fix_sizes(graph(f"{constant('w', WEIGHT)} y = Conv <dilations = [2, 2], pads = [2, 2, 2, 2]> (x, w)")))
+        translate(
+            fix_sizes(graph(f"{constant('w', WEIGHT)} y = Conv <dilations = [2, 2], pads = [2, 2, 2, 2]> (x, w)"))
+        )
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def type_number(schema: Any, dtype: str) -> int:
 def _buffer(schema: Any, data: bytes) -> Any:
     """A buffer that begins at a multiple of 16 bytes; the generated code would let it begin anywhere."""
 
-    class Aligned(schema.BufferT):  # type: ignore[misc]
+    class Aligned(schema.BufferT):
         def Pack(self, builder: Any) -> Any:
             vector = None
             if data:
