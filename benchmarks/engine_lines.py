@@ -25,10 +25,9 @@ from real.output import today
 
 from stereo_exp.base import write_text
 from stereo_exp.deploy import Aligned, Options, Reference, Source, build, summary
-from stereo_exp.geometry import pad_edges
-from stereo_exp.geometry.example import example_pair
+from stereo_exp.geometry import example_pair, pad_edges
 from stereo_exp.runtime import FULL, FileEntry, load_engine
-from stereo_exp.suite.restore import load_source
+from stereo_exp.suite import load_source
 from stereo_exp.weights import PUBLISHED, RELEASES, resolve_checkpoint
 
 BLOCK = "engine_lines"

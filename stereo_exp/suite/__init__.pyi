@@ -3,7 +3,7 @@ from .datasets import open_split
 from .door import compose, create_network, load, open_dataset, run
 from .networks import Predictor
 from .reliability import count_reliability
-from .restore import count_costs, restore_model
+from .restore import count_costs, load_source, restore_model
 from .runs.context import RunContext, leave_refused
 from .runs.process import Process
 from .runs.ranks import follow, lead
@@ -35,6 +35,7 @@ __all__ = [
     "lead",
     "leave_refused",
     "load",
+    "load_source",
     "open_dataset",
     "open_split",
     "prepare_replay",
