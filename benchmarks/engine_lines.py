@@ -119,7 +119,8 @@ def render(lines: Mapping[str, Mapping[str, Any]]) -> str:
         for line in known
     ]
     places = sorted({f"{line['date']}: {line['device']}, {'×'.join(map(str, line['size']))}" for line in known})
-    return f"{table(HEAD, rows)}\n\nMeasured {'; '.join(places)}."
+    shared = " Other programs ran on the same machine." if any(line["load"] > 1 for line in known) else ""
+    return f"{table(HEAD, rows)}\n\nMeasured {'; '.join(places)}.{shared}"
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ def test_a_table_keeps_the_order_and_rounds_no_difference_away() -> None:
     assert rows[2] == "| openvino | 1.2 | all | 3.0e-05 | 42 | 2.7 | 0.5 |"
     assert rows[3].startswith("| litert | 1.2 | 99.99 % |")
     assert rows[-1] == "Measured 2026-01-01: a processor, 544×960."
+    text = engine_lines.render({"litert": line("litert", load=3.0)})
+    assert text.endswith("544×960. Other programs ran on the same machine.")
 
 
 def test_both_files_of_a_form_are_counted(tmp_path: Path) -> None:
