@@ -25,8 +25,8 @@ def test_no_folder_of_code_lacks_its_init() -> None:
 
 
 def pinned() -> dict[str, str]:
-    beside = [f"constraints-{extra}.txt" for extra in ("render", "executorch", "notebook")]
-    files = (ROOT / name for name in ("constraints.txt", *beside))
+    files = [ROOT / "constraints.txt"]
+    files += [ROOT / f"constraints-{name}.txt" for name in ("render", "executorch", "litert", "ncnn", "notebook")]
     rows = [line.split("==") for path in files for line in path.read_text().splitlines() if "==" in line]
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in rows}
 

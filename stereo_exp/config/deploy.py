@@ -8,7 +8,7 @@ from stereo_exp.base import USUAL_SIZE, UserError, outside
 from stereo_exp.config.rules import at_least, image_size, one_of, positive
 
 FORMS = ("network", "full")
-ENGINES = ("onnxruntime", "openvino", "executorch", "openexplorer")
+ENGINES = ("onnxruntime", "openvino", "executorch", "litert", "ncnn", "openexplorer")
 CONFIDENCES = ("probability", "sureness")
 VIEWS = ("together", "apart")
 BIASES = ("integer", "float")
@@ -126,7 +126,8 @@ class Compile:
     exact, 1 float work between integers is left out, 2 also operators that the engines are faster with, 3 also
     operators of the engine's own."""
     engines: list[str] = field(default_factory=lambda: ["onnxruntime", "openvino"])
-    """What to compile for: onnxruntime, openvino, executorch (of a fixed size), openexplorer."""
+    """What to compile for: onnxruntime, openvino, executorch, litert and ncnn (of a fixed size),
+    openexplorer."""
     size: list[int] | None = None
     """Height and width, rounded up to what the network takes; None leaves them open."""
     batch: int | None = None
@@ -159,7 +160,7 @@ class Compile:
 
 
 MODES = ("perf", "fps", "latency", "accuracy")
-RUN_ENGINES = ("auto", "openvino", "onnxruntime", "executorch")
+RUN_ENGINES = ("auto", "openvino", "onnxruntime", "executorch", "litert", "ncnn")
 
 
 @dataclass
@@ -167,8 +168,8 @@ class Engine:
     """What computes the network."""
 
     name: str = "auto"
-    """auto, the fastest that is installed; torch; openvino; onnxruntime; executorch. The last three compute compiled
-    networks, as the releases are but for executorch."""
+    """auto, the fastest that is installed; torch; openvino; onnxruntime; executorch; litert; ncnn. All but the first
+    two compute compiled networks; the releases are compiled for openvino and onnxruntime."""
     device: str | None = None
     """Where, as the engine calls it: cpu or cuda of torch; CPU, GPU or NPU of OpenVINO; cpu, cuda, tensorrt, coreml or
     directml of ONNX Runtime. None: of torch a GPU where there is one, of the others the processor."""

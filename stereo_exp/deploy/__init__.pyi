@@ -1,5 +1,5 @@
 from .align import Aligned, Limits, Reference, measure, summary
-from .engines import ENGINES, FROM_TORCH, TOOL_CHAINS, check_installed
+from .engines import ENGINES, OF_ONE_SIZE, TOOL_CHAINS, check_installed
 from .folder import Options, build, save_program
 from .forms import full_form, judged_form, network_form, trunk_form
 from .onnx_export import OLDEST_OPSET, export_trunk_onnx, with_fake_weights
@@ -10,8 +10,8 @@ from .surgery import lower
 
 __all__ = [
     "ENGINES",
-    "FROM_TORCH",
     "JSON_FILE",
+    "OF_ONE_SIZE",
     "OLDEST_OPSET",
     "PAGE_FILE",
     "TOOL_CHAINS",

@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from stereo_exp.base import VERSION, Meter, replacing, write_text
-from stereo_exp.deploy.engines import ENGINES, FROM_TORCH
+from stereo_exp.deploy.engines import ENGINES, OF_ONE_SIZE
 from stereo_exp.deploy.forms import UNROLLED, full_form, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
@@ -38,7 +38,10 @@ from stereo_exp.runtime import (
 log = logging.getLogger(__name__)
 OPSET = 21
 COUNTED_LEVEL = 1
-_PACKAGES = ("torch", "torchao", "onnx", "onnx-ir", "onnxscript", "onnxruntime", "openvino")
+_PACKAGES = (
+    "torch", "torchao", "onnx", "onnx-ir", "onnxscript", "onnxruntime", "openvino", "executorch", "ai-edge-litert",
+    "ncnn",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
         trunk = trunk_form(exported)
         for engine in options.engines:
             write = ENGINES[engine].load()
-            if engine in FROM_TORCH:
+            if engine in OF_ONE_SIZE:
                 engines[engine], changes[engine] = write(source, folder, options.forms, options.size), {}
                 meter.advance(len(options.forms), engine=engine)
                 continue

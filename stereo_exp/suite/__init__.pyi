@@ -4,7 +4,7 @@ from .datasets import open_split
 from .door import compose, create_network, load, open_dataset, run
 from .networks import Predictor
 from .reliability import count_reliability
-from .restore import count_costs, nearest_release, network_of, restore_model
+from .restore import count_costs, load_source, nearest_release, network_of, restore_model
 from .runs.context import RunContext, leave_refused
 from .runs.process import Process
 from .runs.ranks import follow, lead
@@ -38,6 +38,7 @@ __all__ = [
     "lead",
     "leave_refused",
     "load",
+    "load_source",
     "nearest_release",
     "network_of",
     "open_dataset",

@@ -155,10 +155,10 @@ def compile_network(network: str, folder: Path = FOLDER) -> Manifest:
         CheckpointError: the checkpoint is missing or damaged.
         ArgumentError: a package that engines are written with is not installed.
     """
-    from stereo_exp.deploy import FROM_TORCH, Options, build, check_installed
+    from stereo_exp.deploy import OF_ONE_SIZE, Options, build, check_installed
 
     # Of one size is nothing that comes along: it serves whatever size there is.
-    engines = [name for name in ENGINES if ENGINES[name].is_ours and name not in FROM_TORCH]
+    engines = [name for name in ENGINES if ENGINES[name].is_ours and name not in OF_ONE_SIZE]
     for engine in engines:
         check_installed(engine)
     path, target = folder / RELEASES[network]["int_infer"], locate_compiled(folder, network)

@@ -114,7 +114,7 @@ MISTAKES = [
     ("compile.engines=[]", r"compile\.engines=\[\]: needs at least one"),
     (
         "compile.engines=[tensorrt]",
-        r"compile\.engines=tensorrt: must be among onnxruntime, openvino, executorch, openexplorer",
+        r"compile\.engines=tensorrt: must be among onnxruntime, openvino, executorch, litert, ncnn, openexplorer",
     ),
     ("compile.batch=0", r"compile\.batch=0"),
     ("compile.device.int8_tops=1", r"compile\.device\.float32_gflops=null: .*all three"),

@@ -37,8 +37,8 @@ def sureness_of(found: Prediction) -> np.ndarray:
 
 
 def test_every_registered_engine_is_tested() -> None:
-    # ExecuTorch runs programs of one size, and in an environment of its own: tests/deploy/test_executorch.py.
-    assert set(REGISTERED) == {*ENGINES, "executorch"}
+    # Those of one size run in environments of their own: tests/deploy/test_executorch.py and beside it.
+    assert set(REGISTERED) == {*ENGINES, "executorch", "litert", "ncnn"}
 
 
 @pytest.mark.parametrize("disparity", [0, 5, 30])

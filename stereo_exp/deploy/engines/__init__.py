@@ -21,9 +21,11 @@ ENGINES = declare(
     onnxruntime="stereo_exp.deploy.engines:write",
     openvino="stereo_exp.deploy.engines.openvino:write",
     executorch="stereo_exp.deploy.engines.executorch:write",
+    litert="stereo_exp.deploy.engines.litert:write",
+    ncnn="stereo_exp.deploy.engines.ncnn:write",
 )
-FROM_TORCH = ("executorch",)
-"""Their files come from the graph of torch: `write(source, folder, forms, size)` leaves every form that they have."""
+OF_ONE_SIZE = ("executorch", "litert", "ncnn")
+"""Their files are for one size: `write(source, folder, forms, size)` leaves every form that they have."""
 TOOL_CHAINS = declare("compile.tool_chains", openexplorer="stereo_exp.deploy.engines.openexplorer:write")
 # Package -> the extra that brings it; what an engine's files and the report beside them are written with.
 _EXPORT = {"jinja2": "export", "onnx": "export", "onnx_ir": "export", "onnxscript": "export"}
@@ -31,6 +33,7 @@ _NEEDS = {
     "onnxruntime": _EXPORT,
     "openvino": {**_EXPORT, "openvino": "openvino"},
     "executorch": {**_EXPORT, "executorch": "executorch"},
+    "litert": {**_EXPORT, "ai_edge_litert": "litert"},
     "openexplorer": _EXPORT,
 }
 

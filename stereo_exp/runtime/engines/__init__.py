@@ -31,7 +31,11 @@ ENGINES = declare(
     openvino="stereo_exp.runtime.engines.openvino:OpenVinoEngine",
     onnxruntime="stereo_exp.runtime.engines.onnxruntime:OnnxRuntimeEngine",
     executorch="stereo_exp.runtime.engines.executorch:ExecuTorchEngine",
+    litert="stereo_exp.runtime.engines.litert:LiteRtEngine",
+    ncnn="stereo_exp.runtime.engines.ncnn:NcnnEngine",
 )
+# Engine -> the package that brings it and what that is imported as, where these are not the engine's name.
+_PACKAGES = {"litert": ("ai-edge-litert", "ai_edge_litert")}
 
 
 def choose_engine(manifest: Manifest, name: str = AUTO, device: str | None = None) -> str:
@@ -137,11 +141,12 @@ def is_installed(name: str) -> bool:
     if not ENGINES[name].is_ours:
         return True  # its own constructor tells what it misses
     try:
-        return find_spec(name) is not None
+        return find_spec(_PACKAGES.get(name, (name, name))[1]) is not None
     except ImportError:
         return False
 
 
 def _check_installed(name: str) -> None:
     if not is_installed(name):
-        raise ArgumentError("engine", name, "is not installed", f"pip install {name} (the extra stereo_exp[{name}])")
+        package = _PACKAGES.get(name, (name, name))[0]
+        raise ArgumentError("engine", name, "is not installed", f"pip install {package} (the extra stereo_exp[{name}])")

@@ -1,0 +1,329 @@
+"""ONNX's operators in ncnn's layers, one function for each; what is quantised is computed as floats of the same value.
+
+Whole numbers times powers of two are exact in float32 as long as they stay below 2^24, and ncnn rounds halves to even.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from stereo_exp.base import ArgumentError
+from stereo_exp.deploy.ncnn.layers import Layers, shape_parameters
+
+_Attributes = dict[str, Any]
+_BINARY = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Max": 4, "Min": 5}
+_UNARY = {"Abs": 0, "Floor": 2, "Exp": 7}
+_ROUND = 18
+_STEEP = 2.0**60
+"""Makes of any difference of two floats more than 1."""
+
+
+class _Graph:
+    """What of a graph is translated so far."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        graph = model.graph
+        self.layers = Layers()
+        self.constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+        typed = {v.name: v.type.tensor_type for v in (*graph.value_info, *graph.input, *graph.output)}
+        self._shapes = {name: tuple(d.dim_value for d in kind.shape.dim) for name, kind in typed.items()}
+        self.outputs = {each.name for each in graph.output}
+        self._blobs: dict[str, str] = {}
+        for each in graph.input:
+            self._blobs[each.name] = self.layers.add("Input", [], each.name)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Without the batch, which ncnn does not know."""
+        return self._shapes[name][1:]
+
+    def whole_shape(self, name: str) -> tuple[int, ...]:
+        """As the graph has it."""
+        return self.constants[name].shape if name in self.constants else self._shapes[name]
+
+    def blob(self, name: str, rank: int) -> str:
+        """Of a value, or of a constant that goes with values of so many axes."""
+        if name not in self.constants:
+            return self._blobs[name]
+        data = self.constants[name]
+        if data.size > 1:
+            data = data.reshape((1,) * (rank + 1 - data.ndim) + data.shape)[0]
+        return self.layers.add_constant(name, data)
+
+    def give(
+        self, name: str, kind: str, inputs: Sequence[str], parameters: dict[int, Any], *weights: np.ndarray
+    ) -> None:
+        """A value of the graph, by a layer."""
+        self._blobs[name] = self.layers.add(kind, inputs, name, parameters, weights)
+
+    def put(self, name: str, source: str) -> None:
+        """A value that is another one."""
+        if name in self.outputs:
+            self.give(name, "Noop", [self._blobs[source]], {})
+        else:
+            self._blobs[name] = self._blobs[source]
+
+
+def translate(model: onnx.ModelProto) -> Layers:
+    """A graph as a network.
+
+    Args:
+        model: of operator set 21, one pair at a time, its views apart, every size known (`fix_sizes`).
+
+    Raises:
+        ArgumentError: it has an operator that has no counterpart here, or does something with the batch.
+    """
+    graph = _Graph(model)
+    for node in model.graph.node:
+        attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+        constant = node.op_type == "DequantizeLinear" and node.input[0] in graph.constants
+        if not constant and any(graph.whole_shape(name)[0] != 1 for name in node.output):
+            raise _refuse(node, "over the batch")
+        if node.op_type in _BINARY:
+            rank = len(graph.shape(node.output[0]))
+            blobs = [graph.blob(name, rank) for name in node.input]
+            graph.give(node.output[0], "BinaryOp", blobs, {0: _BINARY[node.op_type]})
+        elif node.op_type in _UNARY:
+            graph.give(node.output[0], "UnaryOp", [graph.blob(node.input[0], 0)], {0: _UNARY[node.op_type]})
+        elif node.op_type in _WRITERS:
+            _WRITERS[node.op_type](graph, node, attributes)
+        else:
+            raise _refuse(node)
+    return graph.layers
+
+
+def _refuse(node: onnx.NodeProto, why: str = "") -> ArgumentError:
+    rule = f"its writer knows no {node.op_type}{f' {why}' if why else ''} ({node.name})"
+    return ArgumentError("engines", "ncnn", rule, "compile this network for another engine")
+
+
+def _number(graph: _Graph, value: float) -> str:
+    return graph.layers.add_constant("", np.asarray(value, np.float32))
+
+
+# Integers, as floats.
+
+
+def _write_quantize(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
+    name, (scale, zero) = node.output[0], (graph.constants[each] for each in node.input[1:3])
+    # Not divided: ncnn's quotients of whole numbers can be a little less than whole.
+    inverse = _number(graph, float(np.float32(1) / scale))
+    blob = graph.layers.add("BinaryOp", [graph.blob(node.input[0], 0), inverse], f"{name}.steps", {0: _BINARY["Mul"]})
+    blob = graph.layers.add("UnaryOp", [blob], f"{name}.whole", {0: _ROUND})
+    if zero.any():
+        blob = graph.layers.add("BinaryOp", [blob, _number(graph, float(zero))], f"{name}.moved", {0: _BINARY["Add"]})
+    limits = np.iinfo(zero.dtype)
+    graph.give(name, "Clip", [blob], {0: float(limits.min), 1: float(limits.max)})
+
+
+def _write_dequantize(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
+    source, scale, zero = (graph.constants.get(each) for each in node.input)
+    assert scale is not None and zero is not None
+    if source is not None:
+        shape = [1] * source.ndim
+        if scale.ndim:
+            shape[attributes.get("axis", 1)] = -1
+        whole = source.astype(np.int32) - zero.astype(np.int32).reshape(shape)
+        graph.constants[node.output[0]] = whole.astype(np.float32) * scale.reshape(shape)
+        return
+    blob, name = graph.blob(node.input[0], 0), node.output[0]
+    if zero.any():
+        blob = graph.layers.add("BinaryOp", [blob, _number(graph, float(zero))], f"{name}.middle", {0: _BINARY["Sub"]})
+    graph.give(name, "BinaryOp", [blob, _number(graph, float(scale))], {0: _BINARY["Mul"]})
+
+
+def _write_same(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
+    # Everything is a float: bytes, and what is true.
+    graph.put(node.output[0], node.input[0])
+
+
+def _write_relu(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
+    graph.give(node.output[0], "ReLU", [graph.blob(node.input[0], 0)], {})
+
+
+def _write_leaky(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
+    # The greater of both: ncnn reads the slope as text, and might round it otherwise.
+    blob, slope = graph.blob(node.input[0], 0), _number(graph, attributes.get("alpha", 0.01))
+    less = graph.layers.add("BinaryOp", [blob, slope], f"{node.output[0]}.less", {0: _BINARY["Mul"]})
+    graph.give(node.output[0], "BinaryOp", [blob, less], {0: _BINARY["Max"]})
+
+
+def _write_clip(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
+    blob, limits = graph.blob(node.input[0], 0), [graph.blob(each, 0) for each in node.input[1:3]]
+    blob = graph.layers.add("BinaryOp", [blob, limits[0]], f"{node.output[0]}.least", {0: _BINARY["Max"]})
+    graph.give(node.output[0], "BinaryOp", [blob, limits[1]], {0: _BINARY["Min"]})
+
+
+def _write_comparison(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
+    """1 where the first is at least, or at most, the second, else 0."""
+    name, rank = node.output[0], len(graph.shape(node.output[0]))
+    blobs = [graph.blob(each, rank) for each in node.input]
+    if node.op_type == "LessOrEqual":
+        blobs.reverse()
+    blob = graph.layers.add("BinaryOp", blobs, f"{name}.more", {0: _BINARY["Sub"]})
+    blob = graph.layers.add("BinaryOp", [blob, _number(graph, _STEEP)], f"{name}.steep", {0: _BINARY["Mul"]})
+    blob = graph.layers.add("BinaryOp", [blob, _number(graph, 1.0)], f"{name}.one", {0: _BINARY["Add"]})
+    graph.give(name, "Clip", [blob], {0: 0.0, 1: 1.0})
+
+
+# Convolutions.
+
+
+def _write_convolution(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
+    weight, group, is_up = graph.constants[node.input[1]], attributes.get("group", 1), node.op_type == "ConvTranspose"
+    if set(attributes.get("dilations", [1, 1])) != {1} or (is_up and group > 1):
+        raise _refuse(node, "with dilation" if not is_up else "in groups")
+    if is_up:
+        weight = weight.swapaxes(0, 1)
+    top, left, bottom, right = attributes.get("pads", [0, 0, 0, 0])
+    strides, (outputs, _, height, width) = attributes.get("strides", [1, 1]), weight.shape
+    bias = graph.constants[node.input[2]] if len(node.input) > 2 else np.zeros(outputs)
+    parameters = {
+        0: outputs, 1: width, 11: height, 3: strides[1], 13: strides[0], 4: left, 14: top, 15: right, 16: bottom,
+        5: 1, 6: weight.size,
+    }  # fmt: skip
+    kind = "Deconvolution" if is_up else "Convolution"
+    if group > 1:
+        kind, parameters[7] = "ConvolutionDepthWise", group
+    graph.give(node.output[0], kind, [graph.blob(node.input[0], 3)], parameters, weight, bias)
+
+
+def _write_matmul(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
+    graph.give(node.output[0], "MatMul", [graph.blob(each, 0) for each in node.input], {})
+
+
+# Axes.
+
+
+def _write_transpose(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
+    places = tuple(axis - 1 for axis in attributes["perm"][1:])
+    if attributes["perm"][0] != 0:
+        raise _refuse(node, "of the batch")
+    orders = list(permutations(range(len(places))))
+    graph.give(node.output[0], "Permute", [graph.blob(node.input[0], 0)], {0: orders.index(places)})
+
+
+def _write_reshape(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
+    parameters = shape_parameters(graph.shape(node.output[0]))
+    graph.give(node.output[0], "Reshape", [graph.blob(node.input[0], 0)], parameters)
+
+
+def _write_concat(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
+    rank = len(graph.shape(node.output[0]))
+    axis = attributes["axis"] % (rank + 1) - 1
+    graph.give(node.output[0], "Concat", [graph.blob(each, rank) for each in node.input], {0: axis})
+
+
+def _crop(graph: _Graph, name: str, source: str, axes: Sequence[int], starts: Sequence[int]) -> None:
+    """A block that begins there, on axes without the batch, and is as large as `name` is."""
+    ends = [start + graph.shape(name)[axis] for start, axis in zip(starts, axes, strict=True)]
+    graph.give(name, "Crop", [graph.blob(source, 0)], {9: starts, 10: ends, 11: axes})
+
+
+def _write_slice(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
+    shape, name = graph.shape(node.input[0]), node.output[0]
+    starts, ends, axes, steps = (graph.constants[each].tolist() for each in node.input[1:5])
+    axes = [axis % (len(shape) + 1) - 1 for axis in axes]
+    if steps == [-1] and graph.shape(name) == shape:
+        graph.give(name, "Flip", [graph.blob(node.input[0], 0)], {0: axes})
+        return
+    if set(steps) != {1} or -1 in axes:
+        raise _refuse(node, f"with steps of {steps}")
+    begins = [slice(start, end).indices(shape[axis])[0] for start, end, axis in zip(starts, ends, axes, strict=True)]
+    _crop(graph, name, node.input[0], axes, begins)
+
+
+def _write_split(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
+    axis, begin = attributes.get("axis", 0) - 1, 0
+    for name in node.output:
+        _crop(graph, name, node.input[0], [axis], [begin])
+        begin += graph.shape(name)[axis]
+
+
+def _write_gather(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
+    rows = graph.constants.get(node.input[1])
+    if rows is None or rows.ndim != 1 or np.any(np.diff(rows) != 1):
+        raise _refuse(node, "of anything but neighbours")
+    _crop(graph, node.output[0], node.input[0], [attributes.get("axis", 0) - 1], [int(rows[0])])
+
+
+def _write_pad(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
+    widths = graph.constants[node.input[1]].tolist()
+    half, mode = len(widths) // 2, attributes.get("mode", b"constant")
+    filled = graph.constants[node.input[2]] if len(node.input) > 2 and node.input[2] else np.asarray(0)
+    if not any(widths):
+        graph.put(node.output[0], node.input[0])
+        return
+    if half != 4 or mode not in (b"constant", b"edge") or any((widths[0], widths[1], widths[half], widths[half + 1])):
+        raise _refuse(node, "of these axes")
+    parameters = {0: widths[2], 1: widths[half + 2], 2: widths[3], 3: widths[half + 3], 4: int(mode == b"edge")}
+    graph.give(node.output[0], "Padding", [graph.blob(node.input[0], 0)], parameters | {5: float(filled)})
+
+
+def _write_shuffle(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
+    parameters = {0: attributes["blocksize"], 1: int(attributes.get("mode", b"DCR") == b"DCR")}
+    graph.give(node.output[0], "PixelShuffle", [graph.blob(node.input[0], 0)], parameters)
+
+
+def _write_resize(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
+    spelled = attributes.get("mode", b"nearest"), attributes.get("coordinate_transformation_mode", b"half_pixel")
+    if spelled not in ((b"linear", b"half_pixel"), (b"nearest", b"asymmetric")):
+        raise _refuse(node, "of this mode")
+    (_, height, width), (_, before_h, before_w) = graph.shape(node.output[0]), graph.shape(node.input[0])
+    parameters = {
+        0: 2 if spelled[0] == b"linear" else 1,
+        1: height / before_h,
+        2: width / before_w,
+        3: height,
+        4: width,
+    }
+    graph.give(node.output[0], "Interp", [graph.blob(node.input[0], 0)], parameters)
+
+
+def _write_softmax(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
+    axis = attributes.get("axis", -1) % (len(graph.shape(node.input[0])) + 1) - 1
+    graph.give(node.output[0], "Softmax", [graph.blob(node.input[0], 0)], {0: axis, 1: 1})
+
+
+def _write_reduction(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
+    rank = len(graph.shape(node.input[0])) + 1
+    axes = [axis % rank - 1 for axis in graph.constants[node.input[1]].tolist()]
+    kind = {"ReduceSum": 0, "ReduceMax": 4}[node.op_type]
+    parameters = {0: kind, 1: 0, 3: axes, 4: int(attributes.get("keepdims", 1)), 5: 1}
+    graph.give(node.output[0], "Reduction", [graph.blob(node.input[0], 0)], parameters)
+
+
+_WRITERS: dict[str, Callable[[_Graph, onnx.NodeProto, _Attributes], None]] = {
+    "Cast": _write_same,
+    "Clip": _write_clip,
+    "Concat": _write_concat,
+    "Conv": _write_convolution,
+    "ConvTranspose": _write_convolution,
+    "DepthToSpace": _write_shuffle,
+    "DequantizeLinear": _write_dequantize,
+    "Gather": _write_gather,
+    "GreaterOrEqual": _write_comparison,
+    "Identity": _write_same,
+    "LeakyRelu": _write_leaky,
+    "LessOrEqual": _write_comparison,
+    "MatMul": _write_matmul,
+    "Pad": _write_pad,
+    "QuantizeLinear": _write_quantize,
+    "ReduceMax": _write_reduction,
+    "ReduceSum": _write_reduction,
+    "Relu": _write_relu,
+    "Reshape": _write_reshape,
+    "Resize": _write_resize,
+    "Slice": _write_slice,
+    "Softmax": _write_softmax,
+    "Split": _write_split,
+    "Squeeze": _write_reshape,
+    "Transpose": _write_transpose,
+    "Unsqueeze": _write_reshape,
+}
+"""ONNX operator -> what writes it: the graph so far, node, its attributes."""
