@@ -32,7 +32,15 @@ def fenced_commands(pages: Sequence[Path] = PAGES) -> list[str]:
     """Each once, without its comment."""
     lines = (line for page in pages for block in SHELL.findall(read(page)) for line in block.splitlines())
     words = (shlex.split(part, comments=True) for line in lines for part in line.split("&&"))
-    return sorted({shlex.join(each) for each in words if each})
+    return sorted({unwrap(shlex.join(each)) for each in words if each})
+
+
+def unwrap(command: str) -> str:
+    """The command that Slurm, or xargs, is given, as its first job runs it; any other as it is."""
+    if not command.startswith(("sbatch ", "seq ")):
+        return command
+    inner = command[command.index("python -m ") :].replace("$SLURM_ARRAY_TASK_ID", "1").replace("{}", "1")
+    return inner.replace("'", "")
 
 
 def kind_of(command: str) -> str:

@@ -75,9 +75,9 @@ def find_differences(a: Any, b: Any, key: str = "") -> Iterator[tuple[str, Any, 
         yield key, a, b
 
 
-def first_difference(a: Any, b: Any) -> tuple[str, Any, Any] | None:
+def first_difference(a: Any, b: Any, key: str = "") -> tuple[str, Any, Any] | None:
     """The first of `find_differences`."""
-    return next(find_differences(a, b), None)
+    return next(find_differences(a, b, key), None)
 
 
 def _without_free(value: Any) -> Any:

@@ -142,6 +142,8 @@ class Root:
             raise UserError(
                 "name", self.name, "names a folder: letters, digits and . _ + = , @ - only", "try name=my-run"
             )
+        if isinstance(self.tracker, training.Tracker):
+            self.tracker.check()
         if self.task == "train":
             self._check_training()
 

@@ -141,6 +141,13 @@ class Tracker:
     name: str = MISSING
     """Where runs are tracked beside metrics.jsonl; set by the option `tracker=`."""
 
+    def check(self) -> None:
+        """What is asked once the run's name is known to be one, which a tracker may take for its own.
+
+        Raises:
+            UserError: a value that cannot be.
+        """
+
 
 @option("tracker", "mlflow", "stereo_exp.suite.track.mlflow:MLflowRun")
 @dataclass
@@ -154,7 +161,7 @@ class MLflowTracker(Tracker):
     """Registered model of MLflow whose next version the end of a chain becomes, the network of `stage=int_infer` or the
     folder of `task=compile`: `mlflow.pyfunc.load_model` opens it. null registers none."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if self.model is not None and (not self.model.strip() or set(self.model) & set("/:")):
             rule = "names a registered model of MLflow: not empty, and without / and :"
             raise UserError("tracker.model", self.model, rule, "try tracker.model=stereo")

@@ -1,7 +1,7 @@
 from .align import Aligned, Limits, Reference, measure, summary
 from .engines import ENGINES, OF_ONE_SIZE, TOOL_CHAINS, check_installed
 from .folder import Options, build, save_program
-from .forms import full_form, judged_form, network_form, trunk_form
+from .forms import full_form, judge_form, network_form, trunk_form
 from .onnx_export import OLDEST_OPSET, export_trunk_onnx, with_fake_weights
 from .portable import with_float_biases, with_views_apart
 from .report.estimate import JSON_FILE, PAGE_FILE, Figures, describe_device, measure_device, write_report
@@ -27,7 +27,7 @@ __all__ = [
     "describe_device",
     "export_trunk_onnx",
     "full_form",
-    "judged_form",
+    "judge_form",
     "lower",
     "measure",
     "measure_device",

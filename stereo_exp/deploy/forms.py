@@ -141,7 +141,7 @@ judgement (float[N, H, W] sureness) => (float[N, H, W] confidence) {
 """
 
 
-def judged_form(full: onnx.ModelProto, reliability: Reliability) -> onnx.ModelProto:
+def judge_form(full: onnx.ModelProto, reliability: Reliability) -> onnx.ModelProto:
     """`full_form` whose confidence is what `stereo_exp.runtime` says: the probability to be within 2 px, of a pair that
     is seen as it is given.
 

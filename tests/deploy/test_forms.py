@@ -12,7 +12,7 @@ from small_models import Network, images
 from small_networks import small_config
 
 from stereo_exp.deploy.folder import OPSET, FullForm, Options, build
-from stereo_exp.deploy.forms import full_form, judged_form, trunk_form
+from stereo_exp.deploy.forms import full_form, judge_form, trunk_form
 from stereo_exp.deploy.onnx_export import export_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.deploy.source import LOGITS, VIEWS
@@ -71,7 +71,7 @@ def test_the_graph_judges_as_the_runtime_does(pow2: Network) -> None:
     model = full_form(trunk_form(pow2.exported), pow2.source.regression)
     feed = dict(zip(("left", "right"), images(64, 96, 2), strict=True))
     found = {}
-    for name, graph in (("sure", model), ("judged", judged_form(model, reliability))):
+    for name, graph in (("sure", model), ("judged", judge_form(model, reliability))):
         session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
         assert [output.name for output in session.get_outputs()] == ["disparity", "confidence"]
         found[name] = session.run(["disparity", "confidence"], feed)

@@ -70,7 +70,7 @@ def _export(source: Any, config: Export, size: tuple[int, int] | None) -> bytes:
         OLDEST_OPSET,
         export_trunk_onnx,
         full_form,
-        judged_form,
+        judge_form,
         lower,
         network_form,
         trunk_form,
@@ -92,7 +92,7 @@ def _export(source: Any, config: Export, size: tuple[int, int] | None) -> bytes:
         model = full_form(trunk_form(trunk), source.regression)
         reliability = reliability_of(source.checkpoint)
         if config.confidence == "probability" and reliability is not None:
-            model = judged_form(model, reliability)
+            model = judge_form(model, reliability)
     else:
         model = network_form(trunk, source.regression)
     if config.opset < OLDEST_OPSET:
