@@ -243,6 +243,7 @@ def test_runs_from_python_leave_what_the_command_line_leaves(
         se.compose(["stage=clib"])
 
 
+@pytest.mark.long
 def test_a_compiled_network_is_found_by_the_commands_that_predict(tmp_path: Path) -> None:
     common = [*SMALL, f"root={tmp_path}", "model.maxdisp=64", "machine.threads=1"]
     se.run(se.compose([*common, "optim.steps=1"]))

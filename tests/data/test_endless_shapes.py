@@ -38,6 +38,7 @@ def endless(root):
     source.close()
 
 
+@pytest.mark.long
 def test_the_first_pairs_are_those_of_the_finite_set_and_others_follow(root, endless):
     finite = open_split(dataset(f"dataset.root={root}"), "train")
     assert isinstance(endless, EndlessSource) and type(finite) is ShardSource

@@ -82,7 +82,7 @@ def test_the_graph_judges_as_the_runtime_does(pow2: Network) -> None:
     assert len(np.unique(found["judged"][1])) > 10
 
 
-@pytest.mark.parametrize("head", ["quarter", "quarter_tiny"])
+@pytest.mark.parametrize("head", ["quarter", pytest.param("quarter_tiny", marks=pytest.mark.long)])
 def test_a_volume_in_blocks_has_as_many_as_a_row_needs(head: str) -> None:
     """Open in its size, on either side of the one that it was exported with."""
     words = ("model/backbone=residual", "model/neck=decoder", f"model/head={head}")

@@ -47,6 +47,7 @@ def test_every_target_has_a_yaml_of_its_name() -> None:
     assert {f.stem for f in (conf_dir() / "quant" / "target").glob("*.yaml")} >= set(NODES["quant.target"])
 
 
+@pytest.mark.long
 def test_a_new_target_is_one_class_and_one_yaml(tmp_path: Path) -> None:
     """Through the entrypoint's own config: the option shows in --help, composes, and its bits are its own."""
     (tmp_path / "thirds.py").write_text(OURS)
