@@ -167,10 +167,11 @@ def _pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _network_builders(options: argparse.Namespace, floating: Path, integer: Path) -> dict[str, Builder]:
-    from stereo_exp.runtime import ENGINES, FULL, TRUNK
+    from stereo_exp.runtime import FULL, TRUNK, read_manifest
 
     found: dict[str, Builder] = {"torch eager float32": partial(_torch_frame, options, floating, False)}
-    for engine in ENGINES:
+    both = [read_manifest(folder, check_files=False).engines for folder in (floating, integer)]
+    for engine in (name for name in both[0] if name in both[1]):
         for kind, folder in (("float32", floating), ("int8", integer)):
             for form, of_form in ((FULL, ""), (TRUNK, ", trunk")):
                 found[f"{engine} {kind}{of_form}"] = partial(_engine_frame, options, folder, form, engine)

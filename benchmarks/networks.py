@@ -26,7 +26,7 @@ from real.markdown import table
 from real.output import add_output_options, page_text, today, write_report
 from real.peak import read_peak
 
-from stereo_exp.runtime import ENGINES, FULL, is_installed, load_engine, read_manifest
+from stereo_exp.runtime import FULL, is_installed, load_engine, read_manifest
 
 BLOCK = "networks"
 BASE = "stereonetplus"
@@ -125,7 +125,8 @@ def main() -> None:
         root = options.root or Path(scratch)
         reports = {name: compile_network(name, root) for name in NETWORKS}
         folders = {name: Path(report["compiled"]) for name, report in reports.items()}
-        engines = [engine for engine in ENGINES if is_installed(engine)]
+        made = [read_manifest(folder, check_files=False).engines for folder in folders.values()]
+        engines = [name for name in made[0] if is_installed(name) and all(name in each for each in made)]
         ms = {engine: measure_ms(folders, engine, options.threads, options.rounds) for engine in engines}
         rows = {
             name: {
