@@ -129,10 +129,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rendered", type=int, default=32, metavar="N", help="rendered pairs of each size, on which "
                         "confidence is counted")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=11, help="of the timing")
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N pairs of each set, for trying: "
-                        "figures are printed and not written")  # fmt: skip
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N pairs of each set, for trying "
+                        "in a copy of the project: weights are written, figures of sets are only printed")  # fmt: skip
     parser.add_argument("--data", type=Path, default=default_root(), metavar="DIR", help="of the real sets")
-    return parser.parse_args()
+    options = parser.parse_args()
+    # Commands run in the checkout, wherever this one was typed.
+    for name in ("float", "int_infer", "work", "data"):
+        setattr(options, name, getattr(options, name).resolve())
+    return options
 
 
 def _run(steps: Sequence[Step], options: argparse.Namespace) -> list[str]:

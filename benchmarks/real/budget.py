@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 from real.markdown import table
 from real.sets import RealSet, add_data_option
@@ -21,6 +22,7 @@ from stereo_exp.base import Meter, replacing
 from stereo_exp.geometry import Rule, StereoMetrics
 from stereo_exp.suite import Predictor, read_metrics
 
+REPORT = "report.json"
 BATCH = 4
 TRAINING = (
     f"augment=realworld loader.crop=[192,384] loader.batch_size={BATCH} optim.grad_clip=10 optim.ema_decay=0.998 "
@@ -64,8 +66,23 @@ def budget_words(name: str, options: argparse.Namespace, num_train: int) -> list
     ]  # fmt: skip
 
 
+def find_finished(words: Sequence[str]) -> Path | None:
+    """The newest run that these very words were typed for and that came to its end; None: there is none.
+
+    `train.resume=auto` goes on with what was interrupted; a run that is done it leaves, and begins anew.
+    """
+    typed = dict(word.split("=", 1) for word in words if word.startswith(("name=", "root=")))
+    for report in sorted(Path(typed["root"]).glob(f"{typed['name']}/float/*/{REPORT}"), reverse=True):
+        overrides = report.parent / ".hydra" / "overrides.yaml"
+        if overrides.is_file() and sorted(yaml.safe_load(overrides.read_text())) == sorted(words):
+            return report.parent
+    return None
+
+
 def train(words: Sequence[str]) -> Path:
     """The run's folder, once it is trained."""
+    if (done := find_finished(words)) is not None:
+        return done
     command = [sys.executable, "-m", "stereo_exp", *words]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return Path(json.loads(done.stdout.splitlines()[-1])["run_dir"])
@@ -91,7 +108,7 @@ def evaluate(run: Path, sets: Sequence[RealSet]) -> Scores:
 
 def read_report(run: Path) -> dict[str, Any]:
     """What a run said at its end."""
-    report: dict[str, Any] = json.loads((run / "report.json").read_text())
+    report: dict[str, Any] = json.loads((run / REPORT).read_text())
     return report
 
 
@@ -116,6 +133,9 @@ def draw_curves(path: Path, runs: Mapping[str, Path], label: str) -> None:
         records = [r for r in read_metrics(run) if r.get("test/epe") is not None and r["step"] > 0]
         axes.plot([BATCH * r["step"] for r in records], [r["test/epe"] for r in records], marker="o", ms=3, label=name)
     axes.set(xlabel="pairs seen", ylabel=label, yscale="log")
+    # Whole numbers, not powers of ten: the curves span less than one.
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.grid(alpha=0.3, which="both")
     axes.legend()
     with replacing(path) as temporary:

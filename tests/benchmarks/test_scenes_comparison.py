@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import scenes_comparison as comparison
 import scenes_cost
+import yaml
 from composing import composed
-from real.budget import BATCH, METRICS, NETWORKS, budget_words, render_scores
+from real.budget import BATCH, METRICS, NETWORKS, budget_words, find_finished, render_scores
 from real.certain import ROOMS, SEQUENCE, find_certain, open_certain
 from real.markdown import check_block
 
@@ -39,6 +40,19 @@ def differing(one: Any, other: Any, path: str = "") -> set[str]:
 @pytest.fixture(scope="module")
 def configs() -> dict[str, dict[str, Any]]:
     return {name: config_of(name) for name in comparison.ARMS}
+
+
+def test_a_training_that_is_done_is_not_done_again(tmp_path: Path) -> None:
+    words = ["name=arm", f"root={tmp_path}", "optim.steps=4", "loader.crop=[64,128]"]
+    assert find_finished(words) is None
+    for place, typed in (("1", words), ("2", [*words, "seed=2"]), ("3", words)):
+        folder = tmp_path / "arm" / "float" / place
+        (folder / ".hydra").mkdir(parents=True)
+        (folder / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(typed))
+    assert find_finished(words) is None, "none came to its end"
+    for place in ("1", "2"):
+        (tmp_path / "arm" / "float" / place / "report.json").write_text("{}")
+    assert find_finished(words[::-1]) == tmp_path / "arm" / "float" / "1"
 
 
 def test_switched_arms_differ_by_their_switch_alone(configs) -> None:

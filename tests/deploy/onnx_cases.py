@@ -62,6 +62,11 @@ OPERATORS = {
     "two of three channels compared": f"{constant('o', some(1, 6, 1, 1))} g = GreaterOrEqual (x, o) "
     "y = Cast <to = 1> (g)",
     "halves": "y, z = Split <axis = 1, num_outputs = 2> (x)",
+    "halves of the last axis": "y, z = Split <axis = -1, num_outputs = 2> (x) ",
+    "the last half of columns": "z, y = Split <axis = -1, num_outputs = 2> (x)",
+    "the last of the channels": f"{constant('i', whole(-2, -1))} y = Gather <axis = -3> (x, i)",
+    "cut off below": f"{constant('l', np.asarray(-1, np.float32))} y = Clip (x, l)",
+    "cut off above": f"{constant('h', np.asarray(2, np.float32))} y = Clip (x, , h)",
     "rounded and back": f"{constant('s', STEP)} {constant('z', np.asarray(0, np.int8))} "
     "i = QuantizeLinear (x, s, z) y = DequantizeLinear (i, s, z)",
 }

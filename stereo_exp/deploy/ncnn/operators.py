@@ -154,9 +154,18 @@ def _write_leaky(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -
 
 
 def _write_clip(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
-    blob, limits = graph.blob(node.input[0], 0), [graph.blob(each, 0) for each in node.input[1:3]]
-    blob = graph.layers.add("BinaryOp", [blob, limits[0]], f"{node.output[0]}.least", {0: _BINARY["Max"]})
-    graph.give(node.output[0], "BinaryOp", [blob, limits[1]], {0: _BINARY["Min"]})
+    blob = graph.blob(node.input[0], 0)
+    # An empty name is a limit that is not there.
+    least, most = (*node.input[1:3], "", "")[:2]
+    if least and most:
+        blob = graph.layers.add(
+            "BinaryOp", [blob, graph.blob(least, 0)], f"{node.output[0]}.least", {0: _BINARY["Max"]}
+        )
+    if not least and not most:
+        graph.put(node.output[0], node.input[0])
+    else:
+        kind, limit = ("Min", most) if most else ("Max", least)
+        graph.give(node.output[0], "BinaryOp", [blob, graph.blob(limit, 0)], {0: _BINARY[kind]})
 
 
 def _write_comparison(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
@@ -239,7 +248,7 @@ def _write_slice(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
 
 
 def _write_split(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
-    axis, begin = attributes.get("axis", 0) - 1, 0
+    axis, begin = attributes.get("axis", 0) % (len(graph.shape(node.input[0])) + 1) - 1, 0
     for name in node.output:
         _crop(graph, name, node.input[0], [axis], [begin])
         begin += graph.shape(name)[axis]
@@ -249,7 +258,9 @@ def _write_gather(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) 
     rows = graph.constants.get(node.input[1])
     if rows is None or rows.ndim != 1 or np.any(np.diff(rows) != 1):
         raise _refuse(node, "of anything but neighbours")
-    _crop(graph, node.output[0], node.input[0], [attributes.get("axis", 0) - 1], [int(rows[0])])
+    shape = graph.shape(node.input[0])
+    axis = attributes.get("axis", 0) % (len(shape) + 1) - 1
+    _crop(graph, node.output[0], node.input[0], [axis], [int(rows[0]) % shape[axis]])
 
 
 def _write_pad(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:

@@ -136,19 +136,22 @@ def _write_slice(values: Values, node: onnx.NodeProto, _: _Attributes) -> None:
 
 
 def _write_split(values: Values, node: onnx.NodeProto, attributes: _Attributes) -> None:
-    value, begin, axis = values.find(node.input[0]), 0, attributes.get("axis", 0)
+    value, begin = values.find(node.input[0]), 0
+    axis = attributes.get("axis", 0) % len(value.order)
     for name in node.output:
         values.slice(name, value, [begin if each == axis else 0 for each in value.order])
         begin += values.shape(name)[axis]
 
 
 def _write_gather(values: Values, node: onnx.NodeProto, attributes: _Attributes) -> None:
-    value, axis = values.find(node.input[0]), attributes.get("axis", 0)
+    value = values.find(node.input[0])
+    axis = attributes.get("axis", 0) % len(value.order)
     rows = values.constants.get(node.input[1])
     if len(values.shape(node.input[1])) != 1:
         raise refuse(node, "of anything but rows")
     if rows is not None and np.all(np.diff(rows) == 1):
-        values.slice(node.output[0], value, [int(rows[0]) if each == axis else 0 for each in value.order])
+        first = int(rows[0]) % values.shape(node.input[0])[axis]
+        values.slice(node.output[0], value, [first if each == axis else 0 for each in value.order])
         return
     tensors = [value.tensor, values.operand(node.input[1], [0])]
     values.give(node.output[0], "GATHER", tensors, value.order, axis=value.order.index(axis))
