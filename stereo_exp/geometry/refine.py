@@ -10,9 +10,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from stereo_exp.geometry.filling import fill_between
 from stereo_exp.geometry.images import resize
 from stereo_exp.geometry.occlusion import find_consistent, find_hidden
-from stereo_exp.geometry.sgbm import Sgbm, fill_between
+from stereo_exp.geometry.sgbm import Sgbm
 
 REACH = 64
 """How far from the network's answer a match may lie, px. Farther ones are mismatches: repeated patterns, bare walls."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stereo_exp.geometry.sgbm import AGREEMENT, fill_between
+from stereo_exp.geometry.filling import AGREEMENT, fill_between
 
 SHAPE = (3, 7)
 MAPS = arrays(np.float32, SHAPE, elements=st.floats(0, 192, width=32))

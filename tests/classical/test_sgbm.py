@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stereo_exp.geometry.sgbm import Sgbm, fill_from_background, opencv_matcher
+from stereo_exp.geometry.filling import fill_from_background
+from stereo_exp.geometry.sgbm import Sgbm, opencv_matcher
 
 BACKGROUND, OBJECT = 12, 40
 HEIGHT, WIDTH = 120, 260
