@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from stereo_exp.base import VERSION, Meter, replacing, write_text
 from stereo_exp.deploy.engines import ENGINES, OF_ONE_SIZE
 from stereo_exp.deploy.forms import UNROLLED, full_form, trunk_form
-from stereo_exp.deploy.onnx_export import export_trunk_onnx, integers_name
+from stereo_exp.deploy.onnx_export import OPSET, export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
 from stereo_exp.deploy.source import QuantisedTensor, Source
 from stereo_exp.deploy.surgery import quiet
@@ -36,7 +36,6 @@ from stereo_exp.runtime import (
 )
 
 log = logging.getLogger(__name__)
-OPSET = 21
 COUNTED_LEVEL = 1
 _PACKAGES = (
     "torch", "torchao", "onnx", "onnx-ir", "onnxscript", "onnxruntime", "openvino", "executorch", "ai-edge-litert",

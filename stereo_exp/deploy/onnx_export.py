@@ -19,6 +19,8 @@ from stereo_exp.deploy.source import LOGITS, VIEWS, QuantisedTensor, Source
 from stereo_exp.deploy.surgery import add_constant, constant, edit, insert_before, nodes_of, quiet
 from stereo_exp.model import WARP, Regression
 
+OPSET = 21
+"""Of what is compiled."""
 OLDEST_OPSET = 18
 """The earliest operator set that torch's exporter writes."""
 _EXAMPLE = (4, 13)

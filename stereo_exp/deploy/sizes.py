@@ -1,11 +1,72 @@
-"""Graphs whose sizes are all known, for engines whose programs are for one size."""
+"""Graphs whose sizes are all known, for engines whose files are for one size, and what their writers read of them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
+
+from stereo_exp.base import ArgumentError
+from stereo_exp.deploy.forms import full_form, trunk_form
+from stereo_exp.deploy.onnx_export import OPSET, export_trunk_onnx
+from stereo_exp.deploy.portable import with_views_apart
+from stereo_exp.deploy.source import Source
+from stereo_exp.runtime import FULL, TRUNK
+
+FORMS = (FULL, TRUNK)
+"""What these engines have: as outputs, every activation would not be computed inside their kernels any more."""
+
+
+def require_size(engine: str, size: tuple[int, int] | None, rule: str) -> tuple[int, int]:
+    """The size that was asked for.
+
+    Args:
+        rule: why there must be one.
+
+    Raises:
+        ArgumentError: it is open.
+    """
+    if size is None:
+        raise ArgumentError("engines", engine, rule, "compile for one size, e.g. {size}=[544,960]")
+    return size
+
+
+def export_forms(
+    source: Source, forms: Sequence[str], size: tuple[int, int], views_apart: bool = False
+) -> Iterator[tuple[str, onnx.ModelProto]]:
+    """Each of `forms` that these engines have, for one pair of one size, with every size in it known.
+
+    Args:
+        views_apart: every operator twice, for an engine without a batch.
+    """
+    exported = export_trunk_onnx(source, OPSET, size, 1)
+    trunk = trunk_form(with_views_apart(exported) if views_apart else exported)
+    for form in (form for form in FORMS if form in forms):
+        yield form, fix_sizes(trunk if form == TRUNK else full_form(trunk, source.regression))
+
+
+def refuse_operator(engine: str, node: onnx.NodeProto, why: str = "") -> ArgumentError:
+    """An operator, or a form of it, that has no counterpart in an engine's files."""
+    rule = f"its writer knows no {node.op_type}{f' {why}' if why else ''} ({node.name})"
+    return ArgumentError("engines", engine, rule, "compile this network for another engine")
+
+
+def read_constants(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
+    """A graph's initializers by name."""
+    return {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+
+
+def read_types(graph: onnx.GraphProto) -> dict[str, onnx.TypeProto.Tensor]:
+    """Type and shape of every value of a graph that says so, its inputs and outputs among them."""
+    return {v.name: v.type.tensor_type for v in (*graph.value_info, *graph.input, *graph.output)}
+
+
+def read_shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
+    """The shape of every value of a graph from `fix_sizes`."""
+    return {name: tuple(d.dim_value for d in kind.shape.dim) for name, kind in read_types(graph).items()}
 
 
 def fix_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -43,8 +104,7 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
     made = onnx.ModelProto()
     made.CopyFrom(model)
     del made.graph.node[:], made.graph.value_info[:]
-    constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
-    typed = {v.name: v.type.tensor_type for v in (*model.graph.value_info, *model.graph.input, *model.graph.output)}
+    constants, typed = read_constants(model.graph), read_types(model.graph)
     for node in model.graph.node:
         feeds = {name: constants[name] for name in node.input if name in constants}
         if node.op_type == "Shape" and (size := _known(typed.get(node.input[0]))) is not None:

@@ -17,15 +17,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-from stereo_exp.base import ArgumentError, write_bytes
+from stereo_exp.base import write_bytes
+from stereo_exp.deploy.sizes import FORMS, require_size
 from stereo_exp.deploy.source import Source
 from stereo_exp.deploy.surgery import quiet
 from stereo_exp.model import YUV_FROM_RGB, Logits, full_confidence, full_disparity
-from stereo_exp.runtime import FULL, TRUNK, FileEntry, file_entry
+from stereo_exp.runtime import FULL, FileEntry, file_entry
 
 NAME = "executorch"
-FORMS = (FULL, TRUNK)
-"""It has no form with every activation: as outputs they would not be computed inside its kernels any more."""
 
 
 def write(source: Source, folder: Path, forms: Sequence[str], size: tuple[int, int] | None) -> dict[str, FileEntry]:
@@ -34,9 +33,7 @@ def write(source: Source, folder: Path, forms: Sequence[str], size: tuple[int, i
     Raises:
         ArgumentError: the size is open.
     """
-    if size is None:
-        rule = "its programs are for one size, and so are their buffers"
-        raise ArgumentError("engines", NAME, rule, "compile for one size, e.g. {size}=[544,960]")
+    size = require_size(NAME, size, "its programs are for one size, and so are their buffers")
     trunk = fold_constants(source.trunk)
     found = {}
     for form in (form for form in FORMS if form in forms):

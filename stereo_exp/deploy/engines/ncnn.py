@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from stereo_exp.base import ArgumentError, write_bytes, write_text
-from stereo_exp.deploy.forms import full_form, trunk_form
+from stereo_exp.base import write_bytes, write_text
 from stereo_exp.deploy.ncnn import translate
-from stereo_exp.deploy.onnx_export import export_trunk_onnx
-from stereo_exp.deploy.portable import with_views_apart
-from stereo_exp.deploy.sizes import fix_sizes
+from stereo_exp.deploy.sizes import export_forms, require_size
 from stereo_exp.deploy.source import Source
-from stereo_exp.runtime import FULL, TRUNK, FileEntry, file_entry
+from stereo_exp.runtime import FileEntry, file_entry
 
 NAME = "ncnn"
-FORMS = (FULL, TRUNK)
-_OPSET = 21
 
 
 def write(source: Source, folder: Path, forms: Sequence[str], size: tuple[int, int] | None) -> dict[str, FileEntry]:
@@ -25,14 +20,10 @@ def write(source: Source, folder: Path, forms: Sequence[str], size: tuple[int, i
     Raises:
         ArgumentError: the size is open, or the network has an operator that the writer does not know.
     """
-    if size is None:
-        rule = "its files are written for one size"
-        raise ArgumentError("engines", NAME, rule, "compile for one size, e.g. {size}=[544,960]")
-    trunk = trunk_form(with_views_apart(export_trunk_onnx(source, _OPSET, size, 1)))
+    size = require_size(NAME, size, "its files are written for one size")
     found = {}
-    for form in (form for form in FORMS if form in forms):
-        model = trunk if form == TRUNK else full_form(trunk, source.regression)
-        text, numbers = translate(fix_sizes(model)).files()
+    for form, model in export_forms(source, forms, size, views_apart=True):
+        text, numbers = translate(model).files()
         path, beside = f"{NAME}/{form}.param", f"{NAME}/{form}.bin"
         write_bytes(folder / beside, numbers)
         write_text(folder / path, text)

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from stereo_exp.base import ArgumentError
 from stereo_exp.deploy.ncnn.layers import Layers, shape_parameters
+from stereo_exp.deploy.sizes import read_constants, read_shapes, refuse_operator
 
 _Attributes = dict[str, Any]
 _BINARY = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Max": 4, "Min": 5}
@@ -30,9 +31,7 @@ class _Graph:
     def __init__(self, model: onnx.ModelProto) -> None:
         graph = model.graph
         self.layers = Layers()
-        self.constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-        typed = {v.name: v.type.tensor_type for v in (*graph.value_info, *graph.input, *graph.output)}
-        self._shapes = {name: tuple(d.dim_value for d in kind.shape.dim) for name, kind in typed.items()}
+        self.constants, self._shapes = read_constants(graph), read_shapes(graph)
         self.outputs = {each.name for each in graph.output}
         self._blobs: dict[str, str] = {}
         for each in graph.input:
@@ -98,8 +97,7 @@ def translate(model: onnx.ModelProto) -> Layers:
 
 
 def _refuse(node: onnx.NodeProto, why: str = "") -> ArgumentError:
-    rule = f"its writer knows no {node.op_type}{f' {why}' if why else ''} ({node.name})"
-    return ArgumentError("engines", "ncnn", rule, "compile this network for another engine")
+    return refuse_operator("ncnn", node, why)
 
 
 def _number(graph: _Graph, value: float) -> str:

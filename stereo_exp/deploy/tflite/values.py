@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from stereo_exp.base import ArgumentError
+from stereo_exp.deploy.sizes import read_constants, read_shapes, read_types, refuse_operator
 from stereo_exp.deploy.tflite.program import Program, Tensor
 
 LAST = (0, 2, 3, 1)
@@ -47,7 +48,7 @@ class Values:
     def __init__(self, model: onnx.ModelProto) -> None:
         graph = model.graph
         self.program = Program()
-        self.constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+        self.constants, self._shapes = read_constants(graph), read_shapes(graph)
         self.steps: dict[str, Steps] = {}
         """Constants that are dequantised, as integers."""
         self.integers: dict[str, str] = {}
@@ -55,9 +56,7 @@ class Values:
         self.done: set[str] = set()
         """Outputs of nodes that were translated together with the one before."""
         self._values: dict[str, Value] = {}
-        typed = {v.name: v.type.tensor_type for v in (*graph.value_info, *graph.input, *graph.output)}
-        self._shapes = {name: tuple(d.dim_value for d in kind.shape.dim) for name, kind in typed.items()}
-        self.types = {name: _dtype(kind.elem_type) for name, kind in typed.items()}
+        self.types = {name: _dtype(kind.elem_type) for name, kind in read_types(graph).items()}
         self._readers: dict[str, list[onnx.NodeProto]] = {}
         for node in graph.node:
             for name in node.input:
@@ -188,8 +187,7 @@ class Values:
 
 def refuse(node: onnx.NodeProto, why: str = "") -> ArgumentError:
     """An operator, or a form of it, that has no counterpart here."""
-    rule = f"its writer knows no {node.op_type}{f' {why}' if why else ''} ({node.name})"
-    return ArgumentError("engines", "litert", rule, "compile this network for another engine")
+    return refuse_operator("litert", node, why)
 
 
 def _dtype(kind: int) -> str:
