@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
 
-from stereo_exp.base import UserError
+from stereo_exp.base import ArgumentError, UserError
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,33 @@ class Engine(Protocol):
     def profile(self, left: np.ndarray, right: np.ndarray, warm_up: int, runs: int) -> list[OperatorTime]:
         """Times of every operator that ran, longest first; only with `profiling`."""
         ...
+
+
+OUTPUTS = {"full": ("disparity", "confidence"), "trunk": ("disparity_logits", "superpixel_logits")}
+"""By the form that a file is called after, for engines whose files do not name their outputs."""
+
+
+def list_processors() -> list[str]:
+    """What `device` may be of an engine that computes on the processor alone."""
+    return ["cpu"]
+
+
+class ProcessorEngine:
+    """What engines share that compute on the processor, one call at a time, and time no operators; see `Engine`.
+
+    Raises:
+        ArgumentError: another device.
+    """
+
+    def __init__(self, threads: int, device: str, rule: str) -> None:
+        if device.lower() not in list_processors():
+            raise ArgumentError("device", device, rule, "try {device}=cpu")
+        self.threads = threads
+        self._lock = Lock()
+
+    def profile(self, left: np.ndarray, right: np.ndarray, warm_up: int, runs: int) -> list[OperatorTime]:
+        """Nothing: its Python binding has no profiler; the whole is timed all the same."""
+        return []
 
 
 def explain_refusal(path: Path, engine: str, error: Exception) -> UserError:

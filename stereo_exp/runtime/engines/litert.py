@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from stereo_exp.base import ArgumentError
-from stereo_exp.runtime.engines.base import OperatorTime, explain_refusal
+from stereo_exp.runtime.engines.base import ProcessorEngine, explain_refusal, list_processors
+
+list_devices = list_processors
 
 
-def list_devices() -> list[str]:
-    """What `device` may be here."""
-    return ["cpu"]
-
-
-class LiteRtEngine:
+class LiteRtEngine(ProcessorEngine):
     """An interpreter, one call at a time; see `Engine`."""
 
     name = "litert"
@@ -27,11 +23,9 @@ class LiteRtEngine:
     def __init__(
         self, path: Path, inputs: Sequence[str], threads: int, in_flight: int, profiling: bool, device: str = "cpu"
     ) -> None:
-        if device.lower() not in list_devices():
-            raise ArgumentError("device", device, "LiteRT finds cpu here", "try {device}=cpu")
+        super().__init__(threads, device, "LiteRT finds cpu here")
         interpreter = import_module("ai_edge_litert.interpreter").Interpreter
-        self.version, self.threads = import_module("importlib.metadata").version("ai-edge-litert"), threads
-        self._lock = Lock()
+        self.version = version("ai-edge-litert")
         try:
             self._interpreter: Any = interpreter(model_path=str(path), num_threads=threads)
             self._interpreter.allocate_tensors()
@@ -48,7 +42,3 @@ class LiteRtEngine:
                 self._interpreter.set_tensor(number, np.ascontiguousarray(view))
             self._interpreter.invoke()
             return [self._interpreter.get_tensor(number) for number in self._outputs]
-
-    def profile(self, left: np.ndarray, right: np.ndarray, warm_up: int, runs: int) -> list[OperatorTime]:
-        """Nothing: its Python binding has no profiler; the whole is timed all the same."""
-        return []

@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from stereo_exp.base import ArgumentError
-from stereo_exp.runtime.engines.base import OperatorTime, explain_refusal
+from stereo_exp.runtime.engines.base import OUTPUTS, ProcessorEngine, explain_refusal, list_processors
 
-_OUTPUTS = {"full": ("disparity", "confidence"), "trunk": ("disparity_logits", "superpixel_logits")}
-"""By the form that the file is called after."""
 _ROUNDING = ("use_fp16", "use_bf16", "use_winograd")
 """How options begin that trade bits for speed: sums of integers would not be whole any more."""
 
-
-def list_devices() -> list[str]:
-    """What `device` may be here."""
-    return ["cpu"]
+list_devices = list_processors
 
 
-class NcnnEngine:
+class NcnnEngine(ProcessorEngine):
     """A network, one call at a time; see `Engine`."""
 
     name = "ncnn"
@@ -32,12 +25,10 @@ class NcnnEngine:
     def __init__(
         self, path: Path, inputs: Sequence[str], threads: int, in_flight: int, profiling: bool, device: str = "cpu"
     ) -> None:
-        if device.lower() not in list_devices():
-            raise ArgumentError("device", device, "ncnn computes on the cpu here", "try {device}=cpu")
+        super().__init__(threads, device, "ncnn computes on the cpu here")
         self._ncnn: Any = import_module("ncnn")
-        self.version, self.threads = str(self._ncnn.__version__), threads
-        self._inputs, self.outputs = tuple(inputs), _OUTPUTS[path.stem]
-        self._lock = Lock()
+        self.version = str(self._ncnn.__version__)
+        self._inputs, self.outputs = tuple(inputs), OUTPUTS[path.stem]
         self._net: Any = self._ncnn.Net()
         options = self._net.opt
         options.num_threads = threads
@@ -63,7 +54,3 @@ class NcnnEngine:
                     raise RuntimeError(f"ncnn cannot compute {name} ({status})")
                 found.append(np.array(blob)[None].copy())
             return found
-
-    def profile(self, left: np.ndarray, right: np.ndarray, warm_up: int, runs: int) -> list[OperatorTime]:
-        """Nothing: its wheel is built without the profiler; the whole is timed all the same."""
-        return []
