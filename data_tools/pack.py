@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from stereo_exp.base import ArgumentError, Part, UserError, exit_on_user_error
+from stereo_exp.base import Part, UserError, exit_on_user_error
 from stereo_exp.data import SKIPPED_NAME, pack
 
 __all__ = ["main", "pack"]
@@ -61,10 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise UserError(
                 "--pack-type", args.pack_type, "this tool writes webdataset shards only", "leave the flag out"
             )
-        try:
-            part = Part.parse(args.part)
-        except ArgumentError as error:
-            raise error.rename(lambda name: f"--{name}") from None
+        part = Part.parse(args.part, "--part")
         start = time.monotonic()
         try:
             index = pack(

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with exit_on_user_error():
         height, width = _size(options.size)
         scenes = _shares(options.scenes)
-        part = WHOLE if options.part is None else _part(options.part)
+        part = WHOLE if options.part is None else Part.parse(options.part, "--part")
         if options.out is None and options.contact_sheet is None:
             raise UserError("--out", "missing", "a set needs a folder", "add --out DIR, or --contact-sheet FILE")
         shelf = None if options.models is None else _read_models(options.models)
@@ -147,13 +147,6 @@ def _parser() -> argparse.ArgumentParser:
         "--contact-sheet", metavar="FILE", help="instead of a set, draw 16 of its scenes into one picture"
     )
     return parser
-
-
-def _part(text: str) -> Part:
-    try:
-        return Part.parse(text)
-    except ArgumentError as error:
-        raise error.rename(lambda name: f"--{name}") from None
 
 
 class _Progress(ExitStack):

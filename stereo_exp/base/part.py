@@ -25,16 +25,22 @@ class Part:
             raise ArgumentError("part", str(self), f"counts from 1/N to N/N, N at most {_MOST}", "try {part}=1/8")
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, key: str = "part") -> Self:
         """A part as it is typed: `2/8`.
+
+        Args:
+            key: what it was typed behind, for messages.
 
         Raises:
             UserError: it is none.
         """
         found = re.fullmatch(r"(\d{1,7})/(\d{1,7})", text)
-        if found is None:
-            raise ArgumentError("part", text, "must be NUMBER/TOTAL", "try {part}=1/8")
-        return cls(int(found[1]), int(found[2]))
+        try:
+            if found is None:
+                raise ArgumentError("part", text, "must be NUMBER/TOTAL", "try {part}=1/8")
+            return cls(int(found[1]), int(found[2]))
+        except ArgumentError as error:
+            raise error.rename(lambda _: key) from None
 
     def __str__(self) -> str:
         return f"{self.number}/{self.total}"

@@ -28,6 +28,16 @@ def valid_mask(truth: AnyMap, maxdisp: int) -> AnyMap:
     return mask
 
 
+def find_errors(
+    prediction: np.ndarray, truth: np.ndarray, mask: np.ndarray, maxdisp: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the pixels in a mask: error in px, truth, both float64, and which predictions are no numbers: those are
+    `maxdisp` px off."""
+    known, predicted = truth[mask].astype(np.float64), prediction[mask].astype(np.float64)
+    is_none = ~np.isfinite(predicted)
+    return np.where(is_none, float(maxdisp), np.abs(predicted - known)), known, is_none
+
+
 BAD_PX = (1, 2, 3)
 D1_PX, D1_SHARE = 3.0, 0.05
 # Sums of one image: pixels, absolute error, D1 outliers, bad-1, bad-2, bad-3, predictions that are not finite.
@@ -86,12 +96,9 @@ class StereoMetrics:
         return epe
 
     def _add(self, row: int, prediction: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float | None:
-        known = truth[mask].astype(np.float64)
+        error, known, is_none = find_errors(prediction, truth, mask, self.maxdisp)
         if known.size == 0:
             return None
-        predicted = prediction[mask].astype(np.float64)
-        is_none = ~np.isfinite(predicted)
-        error = np.where(is_none, float(self.maxdisp), np.abs(predicted - known))
         bad = (error > D1_PX) & (error > D1_SHARE * known), *(error > k for k in BAD_PX)
         off = [*(is_none | each for each in bad), is_none]
         epe = error.sum() / known.size

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stereo_exp.geometry.epipolar import to_grey
-from stereo_exp.geometry.metrics import valid_mask
+from stereo_exp.geometry.metrics import find_errors, valid_mask
 from stereo_exp.geometry.occlusion import find_seen_by_both, right_disparity
 from stereo_exp.geometry.pair import StereoSample
 
@@ -96,10 +96,9 @@ class PlaceMetrics:
             return
         truth = np.asarray(sample.disparity)
         mask = valid_mask(truth, self.maxdisp)
-        error = np.abs(np.asarray(prediction, np.float64)[mask] - truth[mask])
-        error = np.where(np.isfinite(error), error, self.maxdisp)
+        error, _, is_none = find_errors(np.asarray(prediction), truth, mask, self.maxdisp)
         place = find_places(sample)[mask]
-        for row, weights in enumerate((None, error, (error > BAD_PX).astype(np.float64))):
+        for row, weights in enumerate((None, error, (is_none | (error > BAD_PX)).astype(np.float64))):
             self._sums[row] += np.bincount(place, weights, minlength=len(PLACES))
 
     @property
