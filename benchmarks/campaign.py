@@ -19,17 +19,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from real.markdown import check_block, table, write_block
-from real.methods import SGBM
+from real.methods import SGBM, open_predictor, score_set
 from real.output import today
 from real.sets import RealSet, add_data_option, open_sets
 
-from stereo_exp.base import Meter, UserError, exit_on_user_error, write_text
-from stereo_exp.geometry import PLACES, PlaceMetrics, Rule, StereoMetrics
-from stereo_exp.model import sizing_of
+from stereo_exp.base import UserError, exit_on_user_error, write_text
+from stereo_exp.geometry import PLACES, PlaceMetrics
 from stereo_exp.runtime import sha256_of
-from stereo_exp.suite import Predictor, restore_model
+from stereo_exp.suite import Predictor
 from stereo_exp.weights import FURTHEST_RELEASE, resolve_checkpoint
 
 BLOCK = "campaign"
@@ -110,10 +108,8 @@ def _identity(line: Mapping[str, Any]) -> tuple[str, bool]:
 
 def measure(options: argparse.Namespace, references: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     """A line of the log."""
-    device = torch.device(options.device)
     path = resolve_checkpoint(options.checkpoint, FURTHEST_RELEASE, "checkpoint")
-    model, checkpoint = restore_model(path, device)
-    predict = Predictor(model, device, Rule(sizing=sizing_of(checkpoint), fill=options.fill))
+    predict, checkpoint = open_predictor(path, options.device, fill=options.fill)
     sets, absent = open_sets(options.data)
     scores = {each.name: evaluate(predict, each, options.limit) for each in sets}
     return {
@@ -126,15 +122,8 @@ def measure(options: argparse.Namespace, references: Mapping[str, Mapping[str, f
 
 def evaluate(predict: Predictor, pairs: RealSet, limit: int | None) -> dict[str, Any]:
     """`StereoMetrics.compute` and `places`, over a set."""
-    metrics, places = StereoMetrics(predict.maxdisp), PlaceMetrics(predict.maxdisp)
-    count = min(len(pairs), limit or len(pairs))
-    with Meter(pairs.name, count) as meter:
-        for _, sample in zip(range(count), pairs, strict=False):
-            found = predict(sample).disparity
-            metrics.update(found, sample.disparity, sample.noc)
-            places.update(found, sample)
-            meter.advance(epe=f"{metrics.compute()['epe']:.3f}")
-    return {**metrics.compute(), "places": places.compute()}
+    places = PlaceMetrics(predict.maxdisp)
+    return {**score_set(predict, pairs, limit, places), "places": places.compute()}
 
 
 def score(scores: Mapping[str, Mapping[str, Any]], references: Mapping[str, Mapping[str, float]]) -> float:

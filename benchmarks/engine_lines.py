@@ -23,7 +23,7 @@ import numpy as np
 from real.markdown import check_block, table, write_block
 from real.output import today
 
-from stereo_exp.base import write_text
+from stereo_exp.base import exit_on_user_error, write_text
 from stereo_exp.deploy import Aligned, Options, Reference, Source, build, summary
 from stereo_exp.geometry import example_pair, pad_edges
 from stereo_exp.runtime import FULL, FileEntry, load_engine
@@ -45,6 +45,11 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="PAGE", help=f"page with <!-- {BLOCK} --> and <!-- /{BLOCK} -->")
     parser.add_argument("--json", type=Path, metavar="FILE", help="lines of other engines; this one's are added")
     options = parser.parse_args()
+    with exit_on_user_error():
+        _write_lines(options)
+
+
+def _write_lines(options: argparse.Namespace) -> None:
     if options.write is not None:
         check_block(options.write, BLOCK)
     size = (options.size[0], options.size[1])

@@ -13,14 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from real.markdown import table
+from real.methods import open_predictor, score_set
 from real.sets import RealSet, add_data_option
-from stereo_exp.base import Meter, replacing
-from stereo_exp.geometry import Rule, StereoMetrics
-from stereo_exp.suite import Predictor, read_metrics
+from stereo_exp.base import replacing
+from stereo_exp.suite import read_metrics
 
 REPORT = "report.json"
 BATCH = 4
@@ -81,8 +80,8 @@ def find_finished(words: Sequence[str]) -> Path | None:
 
 def train(words: Sequence[str]) -> Path:
     """The run's folder, once it is trained."""
-    if (done := find_finished(words)) is not None:
-        return done
+    if (finished := find_finished(words)) is not None:
+        return finished
     command = [sys.executable, "-m", "stereo_exp", *words]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return Path(json.loads(done.stdout.splitlines()[-1])["run_dir"])
@@ -90,20 +89,8 @@ def train(words: Sequence[str]) -> Path:
 
 def evaluate(run: Path, sets: Sequence[RealSet]) -> Scores:
     """Set -> metrics of the run's best weights, at the size that the network likes."""
-    from stereo_exp.model import sizing_of
-    from stereo_exp.suite import restore_model
-
-    model, checkpoint = restore_model(run / "checkpoints" / "best.safetensors", torch.device("cpu"))
-    predict = Predictor(model, torch.device("cpu"), Rule(sizing=sizing_of(checkpoint)))
-    found = {}
-    for each in sets:
-        metrics = StereoMetrics(predict.maxdisp)
-        with Meter(each.name, len(each)) as meter:
-            for sample in each:
-                metrics.update(predict(sample).disparity, sample.disparity, sample.noc)
-                meter.advance(epe=f"{metrics.compute()['epe']:.3f}")
-        found[each.name] = metrics.compute()
-    return found
+    predict, _ = open_predictor(run / "checkpoints" / "best.safetensors")
+    return {each.name: score_set(predict, each) for each in sets}
 
 
 def read_report(run: Path) -> dict[str, Any]:

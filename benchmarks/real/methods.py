@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,10 +14,10 @@ import numpy as np
 import torch
 
 from real.output import add_output_options
-from real.sets import add_data_option
-from stereo_exp.base import CheckpointError
-from stereo_exp.geometry import Rule, Sgbm, StereoSample
-from stereo_exp.model import sizing_of
+from real.sets import RealSet, add_data_option
+from stereo_exp.base import CheckpointError, Meter
+from stereo_exp.geometry import PlaceMetrics, Rule, Sgbm, StereoMetrics, StereoSample
+from stereo_exp.model import Checkpoint, sizing_of
 from stereo_exp.runtime import sha256_of
 from stereo_exp.suite import Predictor, restore_model
 from stereo_exp.weights import PUBLISHED, RELEASE, RELEASES, resolve_checkpoint
@@ -62,14 +64,44 @@ def load_network(
         network: which of the released ones `release` means.
     """
     path = resolve_checkpoint(given, STAGES[method], OPTIONS[method], network)
-    model, checkpoint = restore_model(path, torch.device(device))
+    predictor, checkpoint = open_predictor(path, device)
     meta = checkpoint.meta
     if meta["stage"] != STAGES[method]:
         raise CheckpointError(
             OPTIONS[method], path, f"is a {meta['stage']} checkpoint", f"give one of stage={STAGES[method]}"
         )
     facts = {"stage": meta["stage"], "step": meta["step"], "sha256": sha256_of(path)}
-    return Predictor(model, torch.device(device), Rule(sizing=sizing_of(checkpoint))), facts
+    return predictor, facts
+
+
+def open_predictor(path: Path, device: str = "cpu", **asked: Any) -> tuple[Predictor, Checkpoint]:
+    """The network of a checkpoint, at the size that it likes.
+
+    Args:
+        asked: of `Rule`, besides.
+    """
+    model, checkpoint = restore_model(path, torch.device(device))
+    return Predictor(model, torch.device(device), Rule(sizing=sizing_of(checkpoint), **asked)), checkpoint
+
+
+def score_set(
+    predict: Predictor, pairs: RealSet, limit: int | None = None, places: PlaceMetrics | None = None
+) -> dict[str, Any]:
+    """`StereoMetrics.compute` over a set.
+
+    Args:
+        limit: only so many pairs; None: all.
+        places: takes in the same predictions.
+    """
+    metrics, count = StereoMetrics(predict.maxdisp), min(len(pairs), limit or len(pairs))
+    with Meter(pairs.name, count) as meter:
+        for sample in islice(pairs, count):
+            found = predict(sample).disparity
+            metrics.update(found, sample.disparity, sample.noc)
+            if places is not None:
+                places.update(found, sample)
+            meter.advance(epe=f"{metrics.compute()['epe']:.3f}")
+    return metrics.compute()
 
 
 def load_methods(options: argparse.Namespace, wanted: Sequence[str]) -> tuple[dict[str, Method], int, dict[str, Any]]:
