@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -69,13 +70,34 @@ def read_shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
     return {name: tuple(d.dim_value for d in kind.shape.dim) for name, kind in read_types(graph).items()}
 
 
+def read_slice(node: onnx.NodeProto, constants: Mapping[str, np.ndarray], rank: int) -> tuple[list[int], ...]:
+    """Starts, ends, axes and steps of a Slice; axes count from the front, steps are 1 where unsaid."""
+    starts, ends, *more = (constants[name].tolist() if name else [] for name in node.input[1:])
+    axes, steps = [*more, [], []][:2]
+    axes = [axis % rank for axis in axes] or list(range(len(starts)))
+    return starts, ends, axes, steps or [1] * len(axes)
+
+
+def read_resize(attributes: Mapping[str, Any]) -> str | None:
+    """`linear` or `nearest`, of the two forms of Resize that these engines have; None: it is another.
+
+    Their nearest is the pixel before each place. By default ONNX rounds to the nearer one, which is another from an
+    enlargement by 3 on.
+    """
+    rule = attributes.get("coordinate_transformation_mode", b"half_pixel")
+    mode, nearest = attributes.get("mode", b"nearest"), attributes.get("nearest_mode", b"round_prefer_floor")
+    if (mode, rule) == (b"linear", b"half_pixel"):
+        return "linear"
+    return "nearest" if (mode, rule, nearest) == (b"nearest", b"asymmetric", b"floor") else None
+
+
 def fix_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
     """`model`, whose inputs have a fixed size, with the size and the type of every value written down.
 
     Whatever is computed of sizes alone becomes a constant.
 
     Raises:
-        ValueError: a size stays open.
+        ArgumentError: a size stays open.
     """
     made = onnx.ModelProto()
     made.CopyFrom(model)
@@ -95,7 +117,8 @@ def fix_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in graph.node:
         for name in node.output:
             if name not in sizes or 0 in sizes[name]:
-                raise ValueError(f"the size of {name} is open")
+                rule = f"its size stays open although the graph's inputs have one ({node.op_type})"
+                raise ArgumentError("output", name, rule, "compile this network for onnxruntime, which takes any size")
     return inferred
 
 

@@ -36,6 +36,8 @@ OPERATORS = {
     "y = ConvTranspose <strides = [2, 2], pads = [1, 1, 1, 1]> (x, w, b)",
     "channels cut and joined": f"{constant('f', whole(4))} {constant('t', whole(99))} {constant('a', whole(1))} "
     f"{constant('s', whole(1))} c = Slice (x, f, t, a, s) y = Concat <axis = 1> (c, x)",
+    "channels cut, axes and steps unsaid": f"{constant('f', whole(0, 2))} {constant('t', whole(1, 5))} "
+    "y = Slice (x, f, t)",
     "columns turned round": f"{constant('f', whole(-1))} {constant('t', whole(-(2**63)))} {constant('a', whole(3))} "
     f"{constant('s', whole(-1))} y = Slice (x, f, t, a, s)",
     "a border repeated": f'{constant("p", whole(0, 0, 1, 1, 0, 0, 1, 1))} y = Pad <mode = "edge"> (x, p)',

@@ -57,7 +57,7 @@ def test_sizes_become_constants() -> None:
     assert [node.op_type for node in made.graph.node] == ["Reshape", "Add"]
     sizes = {each.name: [d.dim_value for d in each.type.tensor_type.shape.dim] for each in made.graph.output}
     assert sizes == {"y": [1, 6, 4, 8], "z": [1, 6, 4, 8]}
-    with pytest.raises(ValueError, match="the size of y is open"):
+    with pytest.raises(ArgumentError, match="output=y: its size stays open"):
         fix_sizes(graph("y = Relu (x)", inputs="float[N, 6, 4, 8] x"))
 
 
@@ -68,6 +68,8 @@ def test_an_operator_without_a_counterpart_is_named() -> None:
         translate(
             fix_sizes(graph(f"{constant('w', WEIGHT)} y = Conv <dilations = [2, 2], pads = [2, 2, 2, 2]> (x, w)"))
         )
+    with pytest.raises(ArgumentError, match=r"knows no Resize of this mode"):
+        translate(fix_sizes(graph(OPERATORS["twice the size, nearest"].replace(', nearest_mode = "floor"', ""))))
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,11 @@ def test_what_has_no_layer_is_named() -> None:
             translate(fix_sizes(graph(OPERATORS[name])))
     with pytest.raises(ArgumentError, match="knows no Erf"):
         translate(fix_sizes(graph("y = Erf (x)")))
+    with pytest.raises(ArgumentError, match="knows no Resize of this mode"):
+        translate(fix_sizes(graph(OPERATORS["twice the size, nearest"].replace(', nearest_mode = "floor"', ""))))
+    with pytest.raises(ArgumentError, match="knows no ConvTranspose with output padding"):
+        enlarges = OPERATORS["one that enlarges"].replace("strides", "output_padding = [1, 1], strides")
+        translate(fix_sizes(graph(enlarges)))
     with pytest.raises(ArgumentError, match="knows no Relu over the batch"):
         translate(fix_sizes(graph("y = Relu (x)", inputs="float[2, 6, 4, 8] x")))
 

@@ -15,7 +15,7 @@ from onnx import helper
 
 from stereo_exp.base import ArgumentError
 from stereo_exp.deploy.ncnn.layers import Layers, shape_parameters
-from stereo_exp.deploy.sizes import read_constants, read_shapes, refuse_operator
+from stereo_exp.deploy.sizes import read_constants, read_resize, read_shapes, read_slice, refuse_operator
 
 _Attributes = dict[str, Any]
 _BINARY = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Max": 4, "Min": 5}
@@ -185,6 +185,8 @@ def _write_convolution(graph: _Graph, node: onnx.NodeProto, attributes: _Attribu
     weight, group, is_up = graph.constants[node.input[1]], attributes.get("group", 1), node.op_type == "ConvTranspose"
     if set(attributes.get("dilations", [1, 1])) != {1} or (is_up and group > 1):
         raise _refuse(node, "with dilation" if not is_up else "in groups")
+    if any(attributes.get("output_padding", [])):
+        raise _refuse(node, "with output padding")
     if is_up:
         weight = weight.swapaxes(0, 1)
     top, left, bottom, right = attributes.get("pads", [0, 0, 0, 0])
@@ -234,15 +236,17 @@ def _crop(graph: _Graph, name: str, source: str, axes: Sequence[int], starts: Se
 
 def _write_slice(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
     shape, name = graph.shape(node.input[0]), node.output[0]
-    starts, ends, axes, steps = (graph.constants[each].tolist() for each in node.input[1:5])
-    axes = [axis % (len(shape) + 1) - 1 for axis in axes]
+    starts, ends, axes, steps = read_slice(node, graph.constants, len(shape) + 1)
+    axes = [axis - 1 for axis in axes]
     if steps == [-1] and graph.shape(name) == shape:
         graph.give(name, "Flip", [graph.blob(node.input[0], 0)], {0: axes})
         return
-    if set(steps) != {1} or -1 in axes:
+    if set(steps) != {1}:
         raise _refuse(node, f"with steps of {steps}")
-    begins = [slice(start, end).indices(shape[axis])[0] for start, end, axis in zip(starts, ends, axes, strict=True)]
-    _crop(graph, name, node.input[0], axes, begins)
+    # A batch of one is cut nowhere.
+    cuts = [cut for cut in zip(axes, starts, ends, strict=True) if cut[0] >= 0]
+    begins = [slice(start, end).indices(shape[axis])[0] for axis, start, end in cuts]
+    _crop(graph, name, node.input[0], [axis for axis, *_ in cuts], begins)
 
 
 def _write_split(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
@@ -280,12 +284,11 @@ def _write_shuffle(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes)
 
 
 def _write_resize(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
-    spelled = attributes.get("mode", b"nearest"), attributes.get("coordinate_transformation_mode", b"half_pixel")
-    if spelled not in ((b"linear", b"half_pixel"), (b"nearest", b"asymmetric")):
+    if (mode := read_resize(attributes)) is None:
         raise _refuse(node, "of this mode")
     (_, height, width), (_, before_h, before_w) = graph.shape(node.output[0]), graph.shape(node.input[0])
     parameters = {
-        0: 2 if spelled[0] == b"linear" else 1,
+        0: 2 if mode == "linear" else 1,
         1: height / before_h,
         2: width / before_w,
         3: height,

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from stereo_exp.deploy.sizes import read_resize, read_slice
 from stereo_exp.deploy.tflite.convolutions import write_convolution, write_transposed
 from stereo_exp.deploy.tflite.program import Program
 from stereo_exp.deploy.tflite.values import LAST, Steps, Values, refuse, regroup
@@ -122,16 +123,16 @@ def _write_concat(values: Values, node: onnx.NodeProto, attributes: _Attributes)
 
 def _write_slice(values: Values, node: onnx.NodeProto, _: _Attributes) -> None:
     value, shape = values.find(node.input[0]), values.shape(node.input[0])
-    starts, ends, axes, steps = (values.constants[name].tolist() for name in node.input[1:5])
+    starts, ends, axes, steps = read_slice(node, values.constants, len(shape))
     if steps == [-1] and values.shape(node.output[0]) == shape:
-        axis = values.program.add_constant(f"{node.name}.axis", np.asarray([value.order.index(axes[0] % len(shape))]))
+        axis = values.program.add_constant(f"{node.name}.axis", np.asarray([value.order.index(axes[0])]))
         values.give(node.output[0], "REVERSE_V2", [value.tensor, axis], value.order)
         return
     if set(steps) != {1}:
         raise refuse(node, f"with steps of {steps}")
     begins = [0] * len(shape)
     for start, end, axis in zip(starts, ends, axes, strict=True):
-        begins[value.order.index(axis % len(shape))] = slice(start, end).indices(shape[axis])[0]
+        begins[value.order.index(axis)] = slice(start, end).indices(shape[axis])[0]
     values.slice(node.output[0], value, begins)
 
 
@@ -180,11 +181,9 @@ def _write_shuffle(values: Values, node: onnx.NodeProto, attributes: _Attributes
 
 
 def _write_resize(values: Values, node: onnx.NodeProto, attributes: _Attributes) -> None:
-    rule = attributes.get("coordinate_transformation_mode", b"half_pixel")
-    spelled = attributes.get("mode", b"nearest"), rule
-    if spelled not in ((b"linear", b"half_pixel"), (b"nearest", b"asymmetric")):
+    if (mode := read_resize(attributes)) is None:
         raise refuse(node, "of this mode")
-    is_linear = spelled[0] == b"linear"
+    is_linear = mode == "linear"
     size = values.program.add_constant(f"{node.name}.size", np.asarray(values.shape(node.output[0])[2:]))
     kind = "RESIZE_BILINEAR" if is_linear else "RESIZE_NEAREST_NEIGHBOR"
     values.give(node.output[0], kind, [values.operand(node.input[0], LAST), size], LAST, halfPixelCenters=is_linear)
