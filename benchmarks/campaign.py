@@ -166,8 +166,10 @@ def render(lines: Sequence[Mapping[str, Any]]) -> str:
             cells = [f"{100 * places[p]['error_share']:.0f} %, {places[p]['epe']:.1f} px" for p in PLACES]
             shares.append([_label(line), *cells])
     notes = [f"- {_label(line)}: {line['note']}" for line in lines if line["note"]]
-    parts = [table(head, rows), f"Where the error on {PLACED} lies, as a share of it, and its mean there:"]
-    parts += [table(["candidate", *PLACES], shares)] if shares else []
+    parts = [table(head, rows)]
+    if shares:
+        parts += [f"Where the error on {PLACED} lies, as a share of it, and its mean there:"]
+        parts += [table(["candidate", *PLACES], shares)]
     return "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])
 
 

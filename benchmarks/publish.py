@@ -153,32 +153,33 @@ def _run(steps: Sequence[Step], options: argparse.Namespace) -> list[str]:
         folders = state.get("folders", {})
         mark = {"weights": hashes, "commands": [list(command) for command in step.commands]}
         key = step.name if step.shared else f"{options.network}.{step.name}"
-        is_chosen = step.name in options.only if options.only else step.name not in options.skip
+        is_chosen = step.name in (options.only or [step.name]) and step.name not in options.skip
         if not is_chosen or (state.get(key, {}).get("of") == mark and step.name not in options.again):
             told = "done before" if is_chosen else "left out"
             print(f"{step.name}: {told}", file=sys.stderr)
             continue
-        begin = time.monotonic()
+        begin, log = time.monotonic(), options.work / f"{step.name}.log"
+        log.unlink(missing_ok=True)
         for number, command in enumerate(step.commands):
             words = [word.format_map(folders) for word in command]
             print(f"{step.name}: python {' '.join(words)}", file=sys.stderr, flush=True)
-            folders[f"{step.name}_{number}"] = _call(step, words, options.work)
+            folders[f"{step.name}_{number}"] = _call(step, words, log)
         state |= {key: {"of": mark, "seconds": round(time.monotonic() - begin, 1)}, "folders": folders}
         write_text(path, json.dumps(state, indent=1) + "\n", durable=True)
         done.append(step.name)
     return done
 
 
-def _call(step: Step, words: Sequence[str], work: Path) -> str:
-    """Run it; its output goes into a log beside the state. Returns the folder of a run, or nothing.
+def _call(step: Step, words: Sequence[str], log: Path) -> str:
+    """Run it; its output is added to `log`. Returns the folder of a run, or nothing.
 
     Raises:
         UserError: it failed.
     """
-    log = work / f"{step.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run([sys.executable, *words], cwd=FOLDER.parents[1], stdout=subprocess.PIPE, text=True)
-    write_text(log, done.stdout)
+    with log.open("a") as kept:
+        kept.write(done.stdout)
     lines = done.stdout.splitlines()
     if done.returncode:
         rule = f"failed with exit code {done.returncode}"

@@ -70,16 +70,17 @@ def save_pyfunc(network: Path, folder: Path, **facts: Any) -> None:
     inputs = Schema([TensorSpec(pixels, (-1, -1, -1, 3), name) for name in (LEFT, RIGHT)])
     outputs = Schema([TensorSpec(values, (-1, -1, -1), name) for name in (DISPARITY, CONFIDENCE)])
     package = "stereo_exp" if network.is_dir() else "stereo_exp[train]"
-    # It asks for an example, which would be a pair of pictures in every model.
-    warnings.filterwarnings("ignore", "(?s).*input example was not provided")
-    mlflow.pyfunc.save_model(
-        str(folder),
-        loader_module=__name__,
-        data_path=str(network),
-        mlflow_model=Model(**facts),
-        signature=ModelSignature(inputs, outputs),
-        pip_requirements=[f"{package}=={VERSION}"],
-    )
+    with warnings.catch_warnings():
+        # It asks for an example, which would be a pair of pictures in every model.
+        warnings.filterwarnings("ignore", "(?s).*input example was not provided")
+        mlflow.pyfunc.save_model(
+            str(folder),
+            loader_module=__name__,
+            data_path=str(network),
+            mlflow_model=Model(**facts),
+            signature=ModelSignature(inputs, outputs),
+            pip_requirements=[f"{package}=={VERSION}"],
+        )
 
 
 def register(client: Any, run_id: str, name: str, network: Path, tags: Mapping[str, str]) -> str:
