@@ -86,6 +86,18 @@ class AdamW(Optim):
     name: str = "adamw"
 
 
+@option("optim", "muon", "stereo_exp.suite.train.muon:Muon")
+@dataclass
+class Muon(Optim):
+    name: str = "muon"
+    momentum: float = 0.95
+    """Decay rate of the momentum of what is made orthogonal."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fraction("optim.momentum", self.momentum)
+
+
 @dataclass
 class Train:
     resume: str = "never"
