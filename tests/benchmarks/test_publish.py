@@ -14,7 +14,8 @@ import pytest
 from stereo_exp.weights import RELEASES
 
 STEPS = ["weights", "confidence", "align", "accuracy", "reliability", "flicker", "sheet", "speed", "card", "readme"]
-OPTIONS = {"sizing": None, "half": False, "limit": None, "rendered": 4, "rounds": 3, "data": Path("data"), "work": Path("work")}
+OPTIONS = {"sizing": None, "half": False, "limit": None, "rendered": 4, "rounds": 3}
+OPTIONS |= {"data": Path("data"), "work": Path("work")}
 
 
 def steps_of(network: str, **changes) -> dict[str, publish.Step]:
