@@ -57,6 +57,7 @@ def list_steps(options: argparse.Namespace) -> list[Step]:
     suffix = "" if is_first else f"_{network}"
     of = () if is_first else ("--network", network)
     data = ("--data", str(options.data))
+    half = ("--half",) if options.half else ()
     sizing = () if options.sizing is None else ("--sizing", *map(str, options.sizing))
     limit = () if options.limit is None else ("--limit", str(options.limit))
 
@@ -80,7 +81,7 @@ def list_steps(options: argparse.Namespace) -> list[Step]:
     card = () if limit else ("--accuracy", f"{RESULTS}/accuracy{suffix}.json", "--speed", f"{RESULTS}/speed.json")
     weights = ("-m", "stereo_exp.suite.publish", str(options.float), str(options.int_infer), "--network", network)
     return [
-        Step("weights", ((*weights, *sizing, "--compile"),)),
+        Step("weights", ((*weights, *sizing, *half, "--compile"),)),
         Step("confidence", (("benchmarks/reliability.py", "--fit", *of, "--pairs", str(options.rendered)),)),
         Step("align", ((*align, f"root={options.work}/runs"),)),
         Step("accuracy", (page("accuracy", "accuracy", *data),)),
@@ -121,6 +122,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--network", choices=RELEASES, default=PUBLISHED, help="which of the released ones they become")
     parser.add_argument("--sizing", type=float, nargs=3, metavar=("PIXELS", "LEAST", "MOST"), help="the size at which "
                         "these weights see pairs best; default: what the checkpoints say")  # fmt: skip
+    parser.add_argument("--half", action="store_true", help="store the float network's kernels in 16 bits")
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="keeps what is done, and compiled runs")
     parser.add_argument("--only", nargs="+", default=[], metavar="STEP", help="do these alone")
     parser.add_argument("--skip", nargs="+", default=[], metavar="STEP", help="leave these for later")

@@ -13,6 +13,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from stereo_exp.base import CheckpointError, exit_on_user_error, write_text
 from stereo_exp.config import MAX_OPT, TASK, Root, bind, keys_of
 from stereo_exp.geometry import Sizing
@@ -33,6 +35,7 @@ def publish(
     folder: Path = FOLDER,
     network: str = PUBLISHED,
     sizing: Sizing | None = None,
+    half: bool = False,
 ) -> dict[str, Path]:
     """Write the released file of each stage.
 
@@ -41,6 +44,7 @@ def publish(
         commit: of the code that trained them.
         network: which of `RELEASES` they become.
         sizing: the size at which these weights were found to see pairs best; None leaves what the checkpoints say.
+        half: store the float network's kernels in 16 bits.
 
     Raises:
         CheckpointError: one is of another stage, holds the state of training, is not a `pow2` network, the two are
@@ -67,8 +71,24 @@ def publish(
         written[stage] = folder / files[stage]
         meta = strip_meta(checkpoint.meta, commit) | (_proved_graph_of(checkpoint) if stage == "int_infer" else {})
         meta |= {} if sizing is None else {SIZING: asdict(sizing)}
-        save_checkpoint(written[stage], meta, {"model": checkpoint.part("model")})
+        weights = checkpoint.part("model")
+        save_checkpoint(written[stage], meta, {"model": halve(weights) if half and stage == "float" else weights})
     return written
+
+
+def publish_weights(source: Path, commit: str | None, path: Path) -> None:
+    """Write a float network's weights alone, of a training that goes on: its best so far, kernels in 16 bits.
+
+    Raises:
+        CheckpointError: it is of another stage, or holds the state of training.
+    """
+    checkpoint = _checked(load_checkpoint(source), "float")
+    save_checkpoint(path, strip_meta(checkpoint.meta, commit), {"model": halve(checkpoint.part("model"))})
+
+
+def halve(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Kernels in 16 bits; what belongs to channels stays, for variances may be beyond what 16 bits hold."""
+    return {name: value.half() if value.ndim > 1 else value for name, value in weights.items()}
 
 
 def strip_meta(meta: Mapping[str, Any], commit: str | None) -> dict[str, Any]:
@@ -177,7 +197,7 @@ def compile_network(network: str, folder: Path = FOLDER) -> Manifest:
     return manifest
 
 
-# Make the released files: `python -m stereo_exp.suite.publish FLOAT INT [--network slim] [--compile]`.
+# Make the released files: `python -m stereo_exp.suite.publish FLOAT INT [--network slim] [--half] [--compile]`.
 
 
 def parser() -> argparse.ArgumentParser:
@@ -193,6 +213,9 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--sizing", type=float, nargs=3, metavar=("PIXELS", "LEAST", "MOST"), help="the size at which "
                        "these weights see pairs best; default: what the checkpoints say")  # fmt: skip
+    found.add_argument("--half", action="store_true", help="store the float network's kernels in 16 bits")
+    found.add_argument("--weights", type=Path, metavar="FILE", help="write the float network's weights alone into this "
+                       "file, kernels in 16 bits, and stop: of a training that goes on")  # fmt: skip
     found.add_argument("--out", type=Path, default=FOLDER, help="folder; default: the package's own")
     return found
 
@@ -201,6 +224,13 @@ def main() -> None:
     """Write the files; the last line is JSON."""
     command = parser()
     arguments = command.parse_args()
+    if arguments.weights is not None:
+        if arguments.float is None or arguments.int_infer is not None:
+            command.error("give one checkpoint beside --weights")
+        with exit_on_user_error():
+            publish_weights(arguments.float, arguments.commit or commit_here(), arguments.weights)
+        print(json.dumps({"file": str(arguments.weights), "bytes": arguments.weights.stat().st_size}))
+        return
     if arguments.int_infer is None and (arguments.float is not None or not arguments.compile):
         command.error("give both checkpoints, or --compile alone")
     with exit_on_user_error():
@@ -220,7 +250,7 @@ def _publish(arguments: argparse.Namespace) -> dict[str, Any]:
         pixels, least, most = arguments.sizing
         sizing = Sizing(int(pixels), least, most)
     network, commit = arguments.network or PUBLISHED, arguments.commit or commit_here()
-    written = publish(sources, commit, arguments.out, network, sizing)
+    written = publish(sources, commit, arguments.out, network, sizing, arguments.half)
     sizes = {stage: path.stat().st_size for stage, path in written.items()}
     for stage, path in written.items():
         print(f"{stage:10} {sizes[stage] / 1e6:.2f} MB  {path}")

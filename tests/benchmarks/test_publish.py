@@ -14,7 +14,8 @@ import pytest
 from stereo_exp.weights import RELEASES
 
 STEPS = ["weights", "confidence", "align", "accuracy", "reliability", "flicker", "sheet", "speed", "card", "readme"]
-OPTIONS = {"sizing": None, "limit": None, "rendered": 4, "rounds": 3, "data": Path("data"), "work": Path("work")}
+OPTIONS = {"sizing": None, "half": False, "limit": None, "rendered": 4, "rounds": 3}
+OPTIONS |= {"data": Path("data"), "work": Path("work")}
 
 
 def steps_of(network: str, **changes) -> dict[str, publish.Step]:
@@ -33,6 +34,7 @@ def test_every_step_is_about_its_network(network: str) -> None:
     assert len(steps["speed"].commands) == 2 * len(RELEASES) + 1
     assert "{speed_3}" in steps["speed"].commands[-1]
     assert "1.2" in steps_of(network, sizing=[250000, 1.2, 1.5])["weights"].commands[0]
+    assert "--half" in steps_of(network, half=True)["weights"].commands[0]
 
 
 def test_a_part_of_the_pairs_is_written_nowhere() -> None:

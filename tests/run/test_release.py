@@ -19,7 +19,7 @@ from stereo_exp.model.checkpoint import BEST, lineage_of, load_checkpoint, read_
 from stereo_exp.model.former import GRAPH
 from stereo_exp.suite.publish import main as make_release
 from stereo_exp.suite.publish import publish
-from stereo_exp.suite.restore import nearest_release, network_difference, network_of
+from stereo_exp.suite.restore import nearest_release, network_difference, network_of, restore
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.runs.find import find_checkpoint, find_start
 
@@ -265,6 +265,26 @@ def _operators(rows: list[list[Any]] | None) -> list[tuple[str, str]] | None:
     came in another one, and cut views apart elsewhere."""
     calls = [row for row in rows or () if row[1] == "call" and row[4] is not None and "slice" not in row[2]]
     return None if rows is None else sorted((row[2], row[4]) for row in calls)
+
+
+def test_weights_of_a_training_that_goes_on_take_half_the_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "campaign.safetensors"
+    monkeypatch.setattr("sys.argv", ["weights", str(FLOAT), "--weights", str(made), "--commit", "c0ffee"])
+    make_release()
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"file": str(made), "bytes": made.stat().st_size}
+    assert made.stat().st_size < 0.6 * FLOAT.stat().st_size
+    found, source = restore(load_checkpoint(made)).state_dict(), restore(load_checkpoint(FLOAT)).state_dict()
+    for name, value in source.items():
+        assert found[name].dtype == value.dtype
+        # To 11 bits of a kernel; to the last bit of what belongs to a channel.
+        bound = 2.0**-11 * value.abs() + 2.0**-24 if value.ndim > 1 else torch.zeros(())
+        assert torch.all((found[name] - value).abs() <= bound), name
+    monkeypatch.setattr("sys.argv", ["weights", str(FLOAT), str(INT), "--weights", str(made)])
+    with pytest.raises(SystemExit):
+        make_release()
+    assert "give one checkpoint beside --weights" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
