@@ -27,8 +27,7 @@ import yaml
 from real.output import today
 
 from stereo_exp.base import UserError, exit_on_user_error, write_text
-from stereo_exp.suite import read_metrics
-from stereo_exp.suite.publish import commit_here, publish_weights
+from stereo_exp.suite import commit_here, publish_weights, read_metrics
 
 BATCH, PROBE = 16, 30
 """Pairs and number of steps from which the speed is learned."""

@@ -3,6 +3,7 @@ from .chains import run_chain
 from .datasets import open_split
 from .door import compose, create_network, load, open_dataset, run
 from .networks import Predictor
+from .publish import commit_here, publish_weights
 from .reliability import count_reliability
 from .restore import count_costs, load_source, nearest_release, network_of, restore_model
 from .runs.context import RunContext, leave_refused
@@ -29,6 +30,7 @@ __all__ = [
     "check_objectives",
     "check_sources",
     "choose",
+    "commit_here",
     "compose",
     "count_costs",
     "count_reliability",
@@ -44,6 +46,7 @@ __all__ = [
     "open_dataset",
     "open_split",
     "prepare_replay",
+    "publish_weights",
     "quantize_network",
     "read_metrics",
     "read_scores",
