@@ -203,7 +203,7 @@ def test_a_killed_process_ends_the_job(tmp_path: Path, rank: int) -> None:
 @pytest.mark.long
 @linux
 def test_killed_at_five_random_moments(tmp_path: Path) -> None:
-    """From the ranks' first moment on, imports and evaluations included: it ends, and leaves nobody. Started again, five
+    """From the ranks' first moment on, imports and evaluations included: it ends and leaves nobody. Started again, five
     times in one run, it has the losses of one that nobody killed."""
     chance = random.Random(28)
     words = ("tracker=none", "train.save_every=3", "train.eval_every=3", "loader.batch_size=2", "dataset.num_test=2",
