@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-# A batch system's, a terminal's that closes, Ctrl-C, and warnings ahead of time: Slurm's, and what submitit has it send.
+# A batch system's, a terminal's that closes, Ctrl-C, and warnings ahead of time: Slurm's own, and submitit's.
 _NAMES = ("SIGTERM", "SIGHUP", "SIGINT", "SIGUSR1", "SIGUSR2")
 LAUNCHED = "TORCHELASTIC_RUN_ID"
 """Torch's elastic launcher sets it for the processes that it starts."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -153,8 +154,11 @@ class Slurm:
         return dict(line.split(maxsplit=1) for line in lines)
 
     def close(self) -> None:
-        """End its jobs and its daemons, the node before the controller."""
-        self._ask("scancel", "--full", f"--user={getpass.getuser()}")
+        """End its jobs, whatever they are at, and its daemons: the node before the controller."""
+        for options in (("--signal=KILL", "--full"), ()):
+            self._ask("scancel", *options, f"--user={getpass.getuser()}")
+        with suppress(AssertionError):  # what does not end would hide why the test failed
+            self._wait(lambda: not self._ask("squeue", "--noheader"))
         for daemon in reversed(self._daemons):
             daemon.terminate()
             try:
