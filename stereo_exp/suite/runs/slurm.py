@@ -1,7 +1,7 @@
 """A job of Slurm's: whether it began before, and its way back into the queue when another job takes its machine.
 
-A job that is to be preempted gets TERM ahead of time. One that then ends by itself has failed, as Slurm counts: it is not
-put back into the queue, as one that is killed would be. So whoever saves and ends asks for it.
+A job that is to be preempted gets TERM ahead of time. If it then ends by itself, it has failed as Slurm counts, and is
+not put back into the queue as one that is killed would be. So whoever saves and ends asks for it.
 """
 
 from __future__ import annotations
