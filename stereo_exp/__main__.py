@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf.errors import OmegaConfBaseException
 
-from stereo_exp.base import LAUNCHED, UserError, exit_on_user_error, hear_signals, mask_file
+from stereo_exp.base import LAUNCHED, Terminated, UserError, exit_on_user_error, hand_on, hear_signals, mask_file
 from stereo_exp.config import (
     bind,
     conf_dir,
@@ -63,15 +63,30 @@ def _job_beside_others(config: DictConfig) -> float | tuple[float, ...] | None:
         # joblib's own, which the processes that a job starts do not know.
         multiprocessing.set_start_method(None, force=True)
     try:
-        load_again(config.plugins)
         with hear_signals():
+            load_again(config.plugins)
             return _job(config, hydra)
-    except (UserError, SystemExit) as error:
-        if isinstance(error, UserError):
-            print(f"error: {error}", file=sys.stderr)
-        if hydra.runtime.choices["hydra/sweeper"] != "basic":
-            raise RuntimeError(str(error)) from None  # a sweeper that learns from results must know that there is none
-        return float("nan")
+    except Terminated as stop:
+        try:
+            hand_on(stop)
+        except Exception as error:  # it is not to be started again
+            from stereo_exp.suite import leave_line
+
+            leave_line(Path(hydra.runtime.output_dir), f"stopped by {stop}: {error}")
+            return _without_result(error, hydra)
+        raise
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _without_result(error, hydra)
+    except SystemExit as error:
+        return _without_result(error, hydra)
+
+
+def _without_result(error: BaseException, hydra: HydraConf) -> float:
+    """What a sweeper gets of a job that failed; one that learns from results must know that there is none."""
+    if hydra.runtime.choices["hydra/sweeper"] != "basic":
+        raise RuntimeError(str(error)) from None
+    return float("nan")
 
 
 def _job(config: DictConfig, hydra: HydraConf) -> float | tuple[float, ...] | None:

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-# A batch system's, a terminal's that closes, Ctrl-C, and Slurm's warning ahead of time.
-_NAMES = ("SIGTERM", "SIGHUP", "SIGINT", "SIGUSR1")
+# A batch system's, a terminal's that closes, Ctrl-C, and warnings ahead of time: Slurm's own, and submitit's.
+_NAMES = ("SIGTERM", "SIGHUP", "SIGINT", "SIGUSR1", "SIGUSR2")
 LAUNCHED = "TORCHELASTIC_RUN_ID"
 """Torch's elastic launcher sets it for the processes that it starts."""
 SIGNALS = [signal.Signals[name] for name in _NAMES if name in signal.Signals.__members__]
@@ -68,7 +68,7 @@ _requests = _Requests()
 
 @contextmanager
 def hear_signals() -> Iterator[None]:
-    """TERM, HUP, INT and USR1 raise `Terminated` in here, in the main thread; elsewhere nothing changes.
+    """TERM, HUP, INT, USR1 and USR2 raise `Terminated` in here, in the main thread; elsewhere nothing changes.
 
     A signal that was ignored before (`nohup`) stays so.
     """
@@ -97,6 +97,18 @@ def hold_signals() -> Iterator[None]:
     finally:
         _requests.held -= 1
     _requests.tell()
+
+
+def hand_on(stop: Terminated) -> None:
+    """Let whoever listened to a signal before `hear_signals` did hear it now that all is saved: submitit puts its job
+    back into the queue, and ends the process.
+
+    Raises:
+        BaseException: what that one raises.
+    """
+    handler = signal.getsignal(stop.number)
+    if callable(handler) and handler is not signal.default_int_handler:
+        handler(stop.number, None)
 
 
 def is_asked_to_stop() -> bool:

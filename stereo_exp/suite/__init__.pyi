@@ -6,7 +6,7 @@ from .networks import Predictor
 from .publish import commit_here, publish_weights
 from .reliability import count_reliability
 from .restore import count_costs, load_source, nearest_release, network_of, restore_model
-from .runs.context import RunContext, leave_refused
+from .runs.context import RunContext, leave_line, leave_refused
 from .runs.process import Process
 from .runs.ranks import follow, lead
 from .runs.replay import check_sources, prepare_replay, refuse_foreign_config
@@ -38,6 +38,7 @@ __all__ = [
     "dispatch",
     "follow",
     "lead",
+    "leave_line",
     "leave_refused",
     "load",
     "load_source",

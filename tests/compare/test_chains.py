@@ -5,6 +5,8 @@ Hydra's own launcher stands for such a one: it takes its jobs one after the othe
 
 from __future__ import annotations
 
+import math
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +15,9 @@ from typing import Any
 import hydra
 import pytest
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from stereo_exp import __main__
 from stereo_exp.config import conf_dir, register
 from stereo_exp.suite import sweep
 from stereo_exp.suite.chains import run_chain
@@ -88,6 +91,47 @@ def test_what_is_no_chain_stays_as_it_is(swept: Callable[..., list[Seen]], words
 def test_a_batch_that_was_typed_is_left_alone(swept: Callable[..., list[Seen]]) -> None:
     found = swept("stage=calib,float", "hydra.sweeper.max_batch_size=1", seen=[])
     assert [(number, stage) for number, stage, *_ in found] == [(0, "calib"), (1, "float")]
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_warned_job_is_put_back_into_the_queue_behind_its_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    """As submitit does it: its handler was there before, ends the process, or says why the job is not put back."""
+    done: list[str] = []
+
+    def put_back(number: int, frame: object) -> None:
+        done.append("put back" if again else "refused")
+        if again:
+            raise SystemExit(-1)
+        raise RuntimeError("timed-out too many times")
+
+    def train(config: object, hydra: object) -> float:
+        handler = signal.getsignal(signal.SIGUSR2)
+        assert callable(handler)
+        try:
+            handler(signal.SIGUSR2, None)
+        except KeyboardInterrupt:
+            done.append("saved")
+            raise
+        return 1.0
+
+    choices = {"hydra/launcher": "submitit_slurm", "hydra/sweeper": "basic"}
+    job = {"runtime": type("Runtime", (), {"output_dir": str(tmp_path), "choices": choices})}
+    monkeypatch.setattr(HydraConfig, "get", lambda: type("Hydra", (), job))
+    monkeypatch.setattr(__main__, "_job", train)
+    before = signal.signal(signal.SIGUSR2, put_back)
+    try:
+        if again:
+            with pytest.raises(SystemExit):
+                __main__._job_beside_others(OmegaConf.create({"plugins": []}))
+        else:
+            assert math.isnan(__main__._job_beside_others(OmegaConf.create({"plugins": []})))  # type: ignore[arg-type]
+            last = (tmp_path / "stereo_exp.log").read_text().splitlines()[-1]
+            assert last.endswith("stopped by SIGUSR2: timed-out too many times")
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert done == ["saved", "put back" if again else "refused"]
 
 
 def test_a_job_that_slurm_starts_again_skips_what_was_done(

@@ -36,6 +36,24 @@ def members(group: int) -> list[int]:
     return found
 
 
+def descendants(pid: int) -> set[int]:
+    """The processes that live and come from one, whatever group they are of."""
+    children: dict[int, list[int]] = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent = (place / "stat").read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if state not in "ZX":
+            children.setdefault(int(parent), []).append(int(place.name))
+    found, ask = set[int](), [pid]
+    while ask:
+        born = children.get(ask.pop(), [])
+        found.update(born)
+        ask.extend(born)
+    return found
+
+
 def wait_until(holds: Callable[[], object], seconds: float, process: subprocess.Popen[str] | None = None) -> float:
     """Wait for something; returns for how long, s."""
     began = time.monotonic()

@@ -16,11 +16,11 @@ import pytest
 from group import members, start, wait_until
 from in_process import run_in_process
 
-from stereo_exp.base.process import Terminated, hear_signals, hold_signals
+from stereo_exp.base.process import Terminated, hand_on, hear_signals, hold_signals
 from stereo_exp.model.checkpoint import LAST, read_meta
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1)
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 SMOKE = ("experiment=smoke", "tracker=none", "eval.pictures=0", "machine.threads=1", "dataset.num_test=2")
 
 
@@ -66,6 +66,20 @@ def test_a_batch_system_is_heard_once_and_ctrl_c_again() -> None:
         deliver(signal.SIGTERM)
         with pytest.raises(Terminated):
             deliver(signal.SIGINT)
+
+
+def test_whoever_listened_before_hears_it_afterwards() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGUSR2, lambda number, frame: heard.append(number))
+    try:
+        with pytest.raises(Terminated) as caught, hear_signals():
+            deliver(signal.SIGUSR2)
+        assert heard == []
+        hand_on(caught.value)
+        assert heard == [signal.SIGUSR2]
+        hand_on(Terminated(signal.SIGINT))  # Python's own handler would raise
+    finally:
+        signal.signal(signal.SIGUSR2, before)
 
 
 def records(run: Path) -> list[int]:

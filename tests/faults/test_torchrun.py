@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 import torch
-from group import members, wait_until
+from group import descendants, members, wait_until
 
 from stereo_exp.base import UserError, tell_launcher
 from stereo_exp.model.losses import counting, matching_cross_entropy, smooth_l1
@@ -197,6 +198,67 @@ def test_a_killed_process_ends_the_job(tmp_path: Path, rank: int) -> None:
     assert seconds < 30
     assert "Signal 9 (SIGKILL)" in err
     assert wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 3) < 3
+
+
+@pytest.mark.long
+@linux
+def test_killed_at_five_random_moments(tmp_path: Path) -> None:
+    """From the ranks' first moment on, imports and evaluations included: it ends and leaves nobody. Started again, five
+    times in one run, it has the losses of one that nobody killed."""
+    chance = random.Random(28)
+    words = ("tracker=none", "train.save_every=3", "train.eval_every=3", "loader.batch_size=2", "dataset.num_test=2",
+             "dataset.num_train=16")  # fmt: skip
+    unbroken = torchrun(tmp_path, *words, "name=whole", "optim.steps=30")
+    wait_until(lambda: len(ranks_of(unbroken)) == 2, 240, unbroken)
+    began = time.monotonic()
+    _, err = end_of(unbroken, 900)
+    span = time.monotonic() - began
+    assert unbroken.returncode == 0, err[-3000:]
+    (whole,) = (tmp_path / "whole" / "float").iterdir()
+    for number in range(5):
+        moment, rank = chance.uniform(0, span), chance.randrange(2)
+        process = torchrun(tmp_path, *words, f"name=killed{number}", "optim.steps=3000")
+        try:
+            wait_until(lambda: len(ranks_of(process)) == 2, 240, process)  # noqa: B023
+            time.sleep(moment)
+            family, steps = descendants(process.pid), recorded(tmp_path / f"killed{number}")
+            os.kill(ranks_of(process)[rank], signal.SIGKILL)
+            began = time.monotonic()
+            _, err = process.communicate(timeout=120)
+            seconds = time.monotonic() - began
+        finally:
+            process.kill()
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), 3)  # noqa: B023
+        print(f"rank {rank} killed after {moment:.1f} s, {steps} steps: ended after {seconds:.1f} s "
+              f"with {process.returncode}, {len(family)} processes gone")  # fmt: skip
+        assert process.returncode == 1
+        assert seconds < 30
+        assert "Signal 9 (SIGKILL)" in err
+    again = ("--standalone", "--nproc-per-node=2", "--max-restarts=5")
+    process = torchrun(tmp_path, *words, "name=again", "optim.steps=30", options=again)
+    before: list[int] = []
+    for threshold in sorted(chance.sample(range(2, 24), 5)):
+
+        def is_due() -> bool:
+            ranks = ranks_of(process)
+            return len(ranks) == 2 and not set(ranks) & set(before) and recorded(tmp_path / "again") >= threshold  # noqa: B023
+
+        wait_until(is_due, 240, process)
+        time.sleep(chance.uniform(0, 0.5))
+        before = ranks_of(process)
+        rank = chance.randrange(2)
+        print(f"rank {rank} killed behind step {recorded(tmp_path / 'again')}, started again")
+        os.kill(before[rank], signal.SIGKILL)
+    _, err = end_of(process, 900)
+    assert process.returncode == 0, err[-3000:]
+    (run,) = (tmp_path / "again" / "float").iterdir()
+    assert losses(run) == losses(whole)
+    assert sorted(losses(run)) == list(range(1, 31))
+
+
+def recorded(folder: Path) -> int:
+    """The steps that the only run of a name has recorded so far."""
+    return sum(path.read_text().count("train/loss") for path in folder.glob("float/*/metrics.jsonl"))
 
 
 @pytest.mark.long

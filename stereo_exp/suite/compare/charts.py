@@ -14,8 +14,8 @@ import numpy as np
 from stereo_exp.geometry import BLACK, GREY, draw_text, place_ticks, shorten_text
 from stereo_exp.suite.compare.table import Row, Table, find_front
 
-WIDTH, HEIGHT = 960, 340
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 30, 46
+WIDTH, HEIGHT = 720, 340
+_LEFT, _RIGHT, TOP, BOTTOM = 64, 24, 30, 58
 _MOST_POINTS, _MOST_KEYS = 120, 12
 _TICKS = 7
 _GRID = (226, 226, 226)
@@ -120,9 +120,9 @@ def _chart(
 def _axes(
     left: float, right: float, low: float, high: float
 ) -> tuple[Callable[[float], float], Callable[[float], float]]:
-    width, height = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+    width, height = WIDTH - _LEFT - _RIGHT, HEIGHT - TOP - BOTTOM
     across, up = (right - left) or 1.0, (high - low) or 1.0
-    return (lambda x: _LEFT + (x - left) / across * width), (lambda y: _TOP + (high - y) / up * height)
+    return (lambda x: _LEFT + (x - left) / across * width), (lambda y: TOP + (high - y) / up * height)
 
 
 def _thin(curve: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -147,8 +147,8 @@ def _draw(chart: Chart) -> np.ndarray:
     picture = np.full((HEIGHT + 18 * len(keys) + 8, WIDTH, 3), 255, np.uint8)
     draw_text(picture, chart.title, (_LEFT, 14), 10.0, color=BLACK)
     for x, text in chart.columns:
-        cv2.line(picture, (round(x), _TOP), (round(x), HEIGHT - _BOTTOM), _GRID)
-        draw_text(picture, text, (x, HEIGHT - _BOTTOM + 14), 8.5, "centre")
+        cv2.line(picture, (round(x), TOP), (round(x), HEIGHT - BOTTOM), _GRID)
+        draw_text(picture, text, (x, HEIGHT - BOTTOM + 14), 8.5, "centre")
     for y, text in chart.lines:
         cv2.line(picture, (_LEFT, round(y)), (WIDTH - _RIGHT, round(y)), _GRID)
         draw_text(picture, text, (_LEFT - 8, y), 8.5, "right")

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from stereo_exp.base import write_bytes, write_text
 from stereo_exp.geometry import encode_png
-from stereo_exp.suite.compare.charts import HEIGHT, WIDTH, Chart, draw_charts, place_curves, place_front
+from stereo_exp.suite.compare.charts import BOTTOM, HEIGHT, TOP, WIDTH, Chart, draw_charts, place_curves, place_front
 from stereo_exp.suite.compare.records import DONE
 from stereo_exp.suite.compare.table import Row, Table, list_chains
 
@@ -53,7 +53,7 @@ def render_page(table: Table, charts: Sequence[Chart], title: str) -> str:
     template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text("utf-8"))
     heads, body = _cells(table)
     lost = [row for row in table.rows if not row.is_done]
-    chains, frame = list_chains(table), {"width": WIDTH, "height": HEIGHT}
+    chains, frame = list_chains(table), {"width": WIDTH, "height": HEIGHT, "top": TOP, "bottom": HEIGHT - BOTTOM}
     return template.render(
         title=title,
         table=table,

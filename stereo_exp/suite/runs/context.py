@@ -17,6 +17,7 @@ from yaml import YAMLError
 
 from stereo_exp.base import MaskingFormatter, UserError, mask, mask_all, write_text
 from stereo_exp.config import FURTHEST_STAGE, NETWORK, Quant, Root, keys_of
+from stereo_exp.suite.runs.slurm import was_requeued
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
@@ -33,8 +34,6 @@ LOG_FILE = "stereo_exp.log"
 REPORT_FILE = "report.json"
 """The last thing that a run leaves: one without it did not come to its end."""
 
-_REQUEUED = "SLURM_RESTART_COUNT"
-"""How often Slurm has put a job back into its queue; not there at first."""
 RECORDED = "recorded"
 """The option of every group that stands for what a replayed run had there."""
 RECORDED_OVERRIDES: list[str] = []
@@ -76,7 +75,7 @@ class RunContext:
         if leader is not None:
             leader.keep_folder(str(sweep or folder))
         again = leader is not None and leader.folder is not None
-        return cls(config, folder, overrides, sweep, again or os.environ.get(_REQUEUED, "0") != "0")
+        return cls(config, folder, overrides, sweep, again or was_requeued())
 
     def report_of_before(self) -> dict[str, Any] | None:
         """Of a job of a sweep that was done before it was started again, its report."""

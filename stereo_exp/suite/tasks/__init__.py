@@ -11,6 +11,7 @@ from stereo_exp.base import EXIT_CHECK_FAILED, UserError, hear_signals, tell_mis
 from stereo_exp.config import TASKS
 from stereo_exp.suite.keys import by_key
 from stereo_exp.suite.runs.context import RunContext, leave_line
+from stereo_exp.suite.runs.slurm import requeue_preempted
 
 
 def dispatch(context: RunContext) -> dict[str, Any]:
@@ -40,7 +41,8 @@ def _leaving_why(context: RunContext) -> Iterator[None]:
         leave_line(context.dir, f"error: {error}")
         raise
     except KeyboardInterrupt as stop:
-        leave_line(context.dir, f"stopped by {str(stop) or 'SIGINT'}")
+        back = "; Slurm has the job in its queue again" if requeue_preempted(stop) else ""
+        leave_line(context.dir, f"stopped by {str(stop) or 'SIGINT'}{back}")
         raise
     except Exception as error:
         leave_line(context.dir, f"{type(error).__name__}: {' '.join(str(error).split())[:400]}")
