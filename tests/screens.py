@@ -1,12 +1,12 @@
 """`python tests/screens.py`: pictures of what a newcomer sees, to be looked at after new weights and changed pages.
 
-    python tests/screens.py [--out outputs/screens] [--only viewer panels site runs] [--data DIR] [--store]
+    python tests/screens.py [--out outputs/screens] [--only viewer panels site runs] [--data DIR] [--runs DIR] [--store]
 
 viewer: the page of the pair that comes along, as it opens, turned, sifted, and on a phone. panels: that room, a
 rendered street, and with `--data` a room of an OAK-D camera and a street of KITTI (DIR/oakd/desk,
 DIR/kitti_sequence). site: the front page of the documentation at 1280 and 400 px, and the README (mkdocs-material
-builds them; `nox -s screens` has it). runs: MLflow and the report of a small sweep. `--store` puts the turned viewer
-where README and tour show it. The last line is JSON.
+builds them; `nox -s screens` has it). runs: MLflow and the report of a small sweep, or of DIR's runs. `--store` puts
+the turned viewer where README and tour show it. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("outputs/screens"), help="folder (%(default)s)")
     parser.add_argument("--only", nargs="+", choices=[*KINDS], default=[*KINDS], help="which (all)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="real pairs: DIR/oakd/desk, DIR/kitti_sequence")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="a root of runs that are there, in place of the sweep")
     parser.add_argument("--store", action="store_true", help=f"write {STORED.relative_to(ROOT)} anew")
     return parser.parse_args()
 
@@ -82,14 +83,14 @@ def take_viewer(options: argparse.Namespace) -> Iterator[Path]:
         yield _save(options.out / "viewer_opens.png", browser.picture())
         x, y, width, height = browser.box("#maps")
         browser.point(x + 0.59 * width, y + 0.6 * height)
-        browser.run("cloud.turn(-0.45, 0.3); cloud.zoom(0.85); 0")
+        browser.run("cloud.turn(0.5, -0.22); cloud.zoom(0.95); 0")
         turned = browser.picture()
         yield _save(options.out / "viewer_turned.png", turned)
         if options.store:
             cv2.imwrite(str(STORED), turned[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
             yield STORED
         browser.point(x + 0.3 * width, y + 0.8 * height)
-        for name, value in (("layer-disparity", 0), ("layer-depth", 1), ("least", 0.8), ("far", 0.75)):
+        for name, value in (("layer-disparity", 0), ("layer-depth", 1), ("least", 0.7), ("far", 0.85)):
             browser.run(f"find('{name}').value = {value}; find('{name}').dispatchEvent(new Event('input')); 0")
         browser.run("find('paint').value = 'depth'; find('paint').dispatchEvent(new Event('change')); 0")
         yield _save(options.out / "viewer_sifted.png", browser.picture())
@@ -141,8 +142,15 @@ def take_runs(options: argparse.Namespace) -> Iterator[Path]:
     """MLflow's list of runs and one run's curves, and the page of the sweep that they are of."""
     root = (options.out / "runs").resolve()
     shutil.rmtree(root, ignore_errors=True)
-    _run("stereo_exp", "-m", *SWEEP, f"root={root}", "report.measure=false")
-    (page,) = (root / "screens" / "sweep").glob("*/report.html")
+    if options.runs is None:
+        _run("stereo_exp", "-m", *SWEEP, f"root={root}", "report.measure=false")
+    else:
+        # A copy: MLflow may write into the store that it shows.
+        for path in (options.runs / "mlflow.db", *options.runs.rglob("report.html")):
+            place = root / path.relative_to(options.runs)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, place)
+    page = max(root.rglob("report.html"), key=lambda path: path.stat().st_mtime)
     with Browser(WIDE, HEIGHT, patience=_PATIENCE) as browser:
         browser.open(page)
         yield _save(options.out / "report.png", browser.picture(whole=True))
