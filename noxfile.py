@@ -239,6 +239,17 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def screens(session: nox.Session) -> None:
+    """Pictures of viewer, panels, site, MLflow and report in outputs/screens; `-- --store` renews those of docs.
+
+    Needs Chromium. Look at each of them after new weights, and after changes of what they show.
+    """
+    session.install("-c", "constraints.txt", "-e", ".[dev]")
+    session.install("-c", "docs/constraints.txt", "mkdocs-material")
+    session.run("python", "tests/screens.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Every benchmark, one after the other; each prints a table and one line of JSON."""
     session.install("-c", "constraints.txt", "-e", ".[dev,bench]")

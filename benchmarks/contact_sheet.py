@@ -3,8 +3,9 @@
     python benchmarks/contact_sheet.py [--int FILE] [--data DIR] [--out docs/images/release_contact_sheet.jpg]
 
 Motorcycle (Middlebury 2014, with scikit-image) and grey pairs of an OAK-D camera, DIR/oakd/PAIR/{left,right}.png,
-calib.json; neither was trained on. Nothing is filtered or masked. Disparities of a
-row share a scale, of its own for each row. The last line is JSON.
+calib.json; neither was trained on. Nothing is filtered or masked. Pairs are predicted as `stereo_exp.load` does it, so
+confidence is the probability that users get. Disparities of a row share a scale, of its own for each row. The last line
+is JSON.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from real.methods import INT8, add_network_options, load_network
+from real.methods import INT8, OPTIONS, STAGES, add_network_options
 from real.output import name_block
 from real.sets import add_data_option
 
+import stereo_exp
 from stereo_exp.base import Meter, UserError, exit_on_user_error, write_bytes
 from stereo_exp.data import MotorcycleSource
 from stereo_exp.geometry import (
@@ -35,8 +37,10 @@ from stereo_exp.geometry import (
     fit_disparity,
     open_frames,
     read_calibration,
-    refine_disparity,
 )
+from stereo_exp.model import read_meta
+from stereo_exp.runtime import sha256_of
+from stereo_exp.weights import resolve_checkpoint
 
 SHEET = Path("docs/images/release_contact_sheet.jpg")
 OAKD_PAIRS = ("living_room", "cycles", "desk")
@@ -51,13 +55,14 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with exit_on_user_error():
         scenes = load_scenes(options.data, options.pairs)
-        predict, facts = load_network(options.int, INT8, options.device, options.network)
+        path = resolve_checkpoint(options.int, STAGES[INT8], OPTIONS[INT8], options.network)
+        facts = {**{key: read_meta(path)[key] for key in ("stage", "step")}, "sha256": sha256_of(path)}
         predictions: list[Prediction] = []
         fine: list[np.ndarray] = []
-        with Meter("predict", len(scenes)) as meter:
+        with stereo_exp.load(path, "torch", options.device) as model, Meter("predict", len(scenes)) as meter:
             for sample, _ in scenes:
-                predictions.append(predict(sample))
-                fine.append(refine_disparity(sample.left, sample.right, predictions[-1].disparity))
+                predictions.append(model(sample.left, sample.right))
+                fine.append(model(sample.left, sample.right, refine=True).disparity)
                 meter.advance()
         draw_sheet(options.out, scenes, predictions, fine)
     summary = {
@@ -109,7 +114,7 @@ def draw_sheet(
         scale = fit_disparity(found.disparity, sharp)
         depth_m = _median_depth(found, calibration)
         panels += [
-            Panel(f"{sample.key}, {sample.size[1]}×{sample.size[0]}, {depth_m:.2f} m", sample.left),
+            Panel(f"{sample.key}, half of it nearer than {depth_m:.1f} m", sample.left),
             Panel("disparity, int8", found.disparity, scale),
             Panel("the same, refined", sharp, scale),
             Panel("confidence", found.confidence, CONFIDENCE),

@@ -1,8 +1,4 @@
-"""A browser without a window, told over a pipe what to do: pages, clicks, pictures of what is shown.
-
-`python tests/browser.py PAGE.html PICTURE.png WIDTH HEIGHT [EXPRESSION]` takes a picture of a page of `infer.view=true`
-after an expression has run; docs/images/viewer.png was made so.
-"""
+"""A browser without a window, told over a pipe what to do: pages, clicks, pictures of what is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -43,7 +38,7 @@ def find_browser() -> str | None:
 class Browser:
     """One tab of Chromium, spoken to in its developer protocol: messages of JSON that end in a zero byte."""
 
-    def __init__(self, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+    def __init__(self, width: int = 1280, height: int = 900, dark: bool = False, patience: float = 120.0) -> None:
         program = find_browser()
         assert program is not None
         self._profile = tempfile.mkdtemp(prefix="browser")
@@ -59,7 +54,7 @@ class Browser:
         )
         os.close(to_read)
         os.close(to_write)
-        self._rest, self._count, self._session = b"", 0, ""
+        self._rest, self._count, self._session, self._patience = b"", 0, "", patience
         self.errors: list[str] = []
         """What scripts threw, and what the console was told in red."""
         self.requests: list[str] = []
@@ -109,9 +104,9 @@ class Browser:
         """Give the page another size, px."""
         self.tell("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
-    def open(self, path: Path, ready: str = "true") -> None:
-        """Show a file, and wait until an expression is true."""
-        self.tell("Page.navigate", url=path.resolve().as_uri())
+    def open(self, page: Path | str, ready: str = "true") -> None:
+        """Show a file, or what lies at an address, and wait until an expression is true."""
+        self.tell("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         self.wait("document.readyState === 'complete'")
         self.wait(ready)
 
@@ -122,9 +117,9 @@ class Browser:
             raise RuntimeError(answer["exceptionDetails"]["exception"]["description"])
         return answer["result"].get("value")
 
-    def wait(self, expression: str, seconds: float = 120) -> None:
-        """Until an expression is true."""
-        end = time.monotonic() + seconds
+    def wait(self, expression: str) -> None:
+        """Until an expression is true, for as many seconds as there is patience."""
+        end = time.monotonic() + self._patience
         while not self.run(expression):
             if time.monotonic() > end:
                 raise TimeoutError(f"{expression}; errors: {self.errors}")
@@ -173,17 +168,3 @@ class Browser:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def main() -> None:
-    """Take a picture of a viewer's page."""
-    page, picture, width, height, *expressions = sys.argv[1:]
-    with Browser(int(width), int(height)) as browser:
-        browser.open(Path(page), "document.body.dataset.frame === '0'")
-        for expression in expressions:
-            browser.run(expression)
-        cv2.imwrite(picture, browser.picture()[..., ::-1])
-
-
-if __name__ == "__main__":
-    main()

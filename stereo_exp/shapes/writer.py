@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from stereo_exp.base import WHOLE, ArgumentError, Part, UserError, follow_parent, parse_json, write_bytes, write_text
-from stereo_exp.geometry import encode_pfm, encode_png
+from stereo_exp.geometry import draw_text, encode_pfm, encode_png
 from stereo_exp.shapes.blocks import (
     ALL_KINDS,
     AS_USUAL,
@@ -47,6 +47,8 @@ from stereo_exp.shapes.scenes import WEIGHTS
 PARAMETERS = "shapes.json"
 LISTS = {"TRAIN": "SceneFlow_finalpass_train.txt", "TEST": "SceneFlow_finalpass_test.txt"}
 ROOT = "FlyingThings3D"
+_LABEL_SIZE = 11.0
+"""Height of capital letters on a contact sheet, px: still read where the sheet is shown at half its size."""
 _FRAME = "0006"  # the first frame that FlyingThings3D has for every scene
 
 
@@ -358,15 +360,19 @@ def contact_sheet(
         largest = float(np.percentile(pair.disparity_left, 99.9))
         levels = np.clip(pair.disparity_left / largest * 255, 0, 255).astype(np.uint8)
         depth = np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO)[..., ::-1])
-        label = f"{kind} {largest:.0f} px"
-        for thickness, grey in ((3, 0), (1, 255)):
-            cv2.putText(
-                depth, label, (6, height - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (grey,) * 3, thickness, cv2.LINE_AA
-            )
+        _write_label(depth, f"{kind}, up to {largest:.0f} px")
         cells.append(np.concatenate([pair.left, depth]))
     blank = np.zeros_like(cells[0])
     cells += [blank] * (-len(cells) % columns)
     return np.concatenate([np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns)])
+
+
+def _write_label(picture: np.ndarray, label: str) -> None:
+    """Into the lower left corner, white with a black rim: readable on every colour."""
+    place = (6, picture.shape[0] - 10)
+    for right, down in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        draw_text(picture, label, (place[0] + right, place[1] + down), _LABEL_SIZE, color=(0, 0, 0))
+    draw_text(picture, label, place, _LABEL_SIZE, color=(255, 255, 255))
 
 
 def _first_pairs(

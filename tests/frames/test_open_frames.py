@@ -60,6 +60,25 @@ def test_a_folder_for_each_pair(tmp_path: Path) -> None:
     assert [sample.key for sample in frames] == ["hall_left", "kitchen_left"]
 
 
+@pytest.mark.parametrize(
+    ("left", "key"),
+    [
+        ("kitchen/left.png", "kitchen"),
+        ("kitchen/left/l.png", "kitchen"),
+        ("kitchen/left/001.png", "001"),
+        ("küche/cam0.png", "küche"),
+        ("left/右.png", "右"),
+        ("kitchen/shot_left.png", "shot_left"),
+    ],
+)
+def test_a_pair_alone_is_not_called_by_its_view(tmp_path: Path, left: str, key: str) -> None:
+    for path in (tmp_path / left, tmp_path / "other.png"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_png(image(0)))
+    (sample,) = open_frames(str(tmp_path / left), str(tmp_path / "other.png"))
+    assert sample.key == key
+
+
 def test_two_videos_and_one_side_by_side(tmp_path: Path) -> None:
     smooth = [cv2.GaussianBlur(image(i), (0, 0), 5) for i in range(4)]
     left, right = video(tmp_path / "l.avi", smooth), video(tmp_path / "r.avi", smooth[::-1])

@@ -54,7 +54,7 @@ def test_a_pair_leaves_a_page(folders: Path) -> None:
     pairs = Pairs(compose(*words, "infer.focal=100", "infer.baseline=0.2").infer)
     part = _write_pair(OwnFiles(folders / "out", "infer.out", False), foretold(pairs), pairs)
     about = read(Path(part["files"]["view"]), "about")
-    assert Path(part["files"]["view"]) == folders / "out" / "view.html"
+    assert Path(part["files"]["view"]) == Path(part["view"]) == folders / "out" / "view.html"
     assert about["title"] == "0" and about["camera"]["focal"] == 100 and "depth" in about["layers"]
 
 

@@ -52,7 +52,7 @@ class FileFrames:
 
     def __iter__(self) -> Iterator[StereoSample]:
         # Views from two folders go by their own names, `left.png` in a folder for each pair by the folder's.
-        names = [left.stem for left, _ in self.pairs]
+        names = [left.stem for left, _ in self.pairs] if self.is_sequence else [_name_of(self.pairs[0][0])]
         if len(set(names)) < len(names):
             names = [f"{left.parent.name}_{left.stem}" for left, _ in self.pairs]
         if len(set(names)) < len(names):
@@ -60,6 +60,12 @@ class FileFrames:
         read = PairReader()
         for name, (left, right) in zip(names, self.pairs, strict=True):
             yield pair_of(name, *read(left, right), right)
+
+
+def _name_of(left: Path) -> str:
+    """What a pair alone is called: the left file's name, or its folder's where that only says which view it is."""
+    names = (left.stem, *(folder.name for folder in left.absolute().parents[:2]))
+    return next((name for name in names if re.search(r"[^\W_]", _VIEW_WORDS.sub(" ", name.lower()))), left.stem)
 
 
 def match_files(left: Sequence[Path], right: Sequence[Path], left_out: LeftOut) -> list[tuple[Path, Path]]:

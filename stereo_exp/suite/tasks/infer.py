@@ -148,7 +148,8 @@ def _write_pair(out: OwnFiles, results: Iterator[Result], pairs: Pairs) -> dict[
     height, width = result.sample.size
     part: dict[str, Any] = {"pair": result.sample.key, "height": height, "width": width, **result.summary()}
     part["files"] = {k: str(v) for k, v in files.items()}
-    part["picture"] = str(files["picture"])
+    # What is there to look at stands in the table for people, too.
+    part |= {what: str(files[what]) for what in ("picture", "view", "recording") if what in files}
     return {**part, **_source_facts(pairs)}
 
 
