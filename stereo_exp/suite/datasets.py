@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from stereo_exp.base import UserError, build
+from stereo_exp.base import UserError, build, count_cores
 from stereo_exp.config import (
     Dataset,
     Mix,
@@ -329,7 +328,7 @@ def _make(config: Shapes, num_train: int, folder: Path) -> None:
     from stereo_exp.shapes import MeshOptions, render_dataset
 
     total, off = num_train + config.num_test, _switched_off(config)
-    workers = config.render_workers or len(os.sched_getaffinity(0))
+    workers = config.render_workers or count_cores()
     log.info("rendering %d pairs of %s into %s (once; interrupt and repeat as you like)", total, config.name, folder)
     scenes = folder / "scenes"
     with Meter("render", total) as meter:
