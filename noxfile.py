@@ -134,7 +134,7 @@ def full(session: nox.Session) -> None:
     """The package with every extra but development's, not editable, and the suite on it; arguments go to pytest."""
     shutil.rmtree("build", ignore_errors=True)
     session.install("-c", "constraints.txt", f".{read_extras(leave_out=('dev',))}")
-    session.install("-c", "constraints.txt", "pytest", "hypothesis", "build", "setuptools")
+    session.install("-c", "constraints.txt", "pytest", "pytest-xdist", "hypothesis", "build", "setuptools")
     session.run("pytest", *session.posargs)
 
 
@@ -251,7 +251,7 @@ def screens(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Every benchmark, one after the other; each prints a table and one line of JSON."""
+    """The benchmarks that need no runs of one's own, one after the other; each prints a table and one line of JSON."""
     session.install("-c", "constraints.txt", "-e", ".[dev,bench]")
     for name in (
         "cli",

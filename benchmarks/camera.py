@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -28,6 +26,7 @@ from typing import Any
 import cv2
 import numpy as np
 import yaml
+from real.command import run_module
 from real.markdown import table
 from real.output import add_output_options, check_output_options, page_text, today, write_report
 
@@ -94,13 +93,11 @@ def command(model: str, threads: int, more: Sequence[str]) -> list[str]:
 
 
 def run(words: Sequence[str], folder: Path) -> dict[str, Any]:
-    """The last line of standard output, and the seconds that the whole command took."""
+    """What `python WORDS` says on its last line, and the seconds that the whole command took."""
+    _, module, *rest = words
     begin = time.monotonic()
-    done = subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True)
+    facts = run_module(rest, module, folder)
     seconds = time.monotonic() - begin
-    if done.returncode:
-        raise UserError("runtime", None, f"failed ({done.stderr.strip()[-300:]})", "mend that first")
-    facts = json.loads(done.stdout.splitlines()[-1])
     return {name: value for name, value in facts.items() if name != "out"} | {"seconds": round(seconds, 2)}
 
 

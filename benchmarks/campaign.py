@@ -21,7 +21,7 @@ from typing import Any
 
 from real.markdown import check_block, table, write_block
 from real.methods import SGBM, open_predictor, score_set
-from real.output import today
+from real.output import read_json, today
 from real.sets import RealSet, add_data_option, open_sets
 
 from stereo_exp.base import UserError, exit_on_user_error, write_text
@@ -33,6 +33,8 @@ from stereo_exp.weights import FURTHEST_RELEASE, resolve_checkpoint
 BLOCK = "campaign"
 PLACED = "Middlebury 2005/2006"
 """The set whose error the table splits by place: the only one of many pairs with dense truth."""
+
+_MEASURE = "run benchmarks/accuracy.py --json"
 
 
 def main() -> None:
@@ -79,10 +81,11 @@ def read_references(path: Path) -> dict[str, dict[str, float]]:
     Raises:
         UserError: they cannot be read.
     """
+    found = read_json("--accuracy", path, _MEASURE)
     try:
-        return {name: scores[SGBM] for name, scores in json.loads(path.read_text())["sets"].items()}
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError("--accuracy", path, f"cannot be read ({error})", "run benchmarks/accuracy.py --json") from None
+        return {name: scores[SGBM] for name, scores in found["sets"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError("--accuracy", path, f"lacks {error}", _MEASURE) from None
 
 
 def read_log(path: Path | None) -> list[dict[str, Any]]:
@@ -93,12 +96,10 @@ def read_log(path: Path | None) -> list[dict[str, Any]]:
     """
     if path is None or not path.exists():
         return []
-    try:
-        lines = json.loads(path.read_text())
-    except ValueError as error:
-        raise UserError("--log", path, f"is no JSON ({error})", "give the file that this command wrote") from None
-    if not isinstance(lines, list) or not all(isinstance(line, dict) and "sha256" in line for line in lines):
-        raise UserError("--log", path, "is no list of candidates", "give the file that this command wrote")
+    fix = "give the file that this command wrote"
+    lines: list[dict[str, Any]] = read_json("--log", path, fix, list)
+    if not all(isinstance(line, dict) and "sha256" in line for line in lines):
+        raise UserError("--log", path, "is no list of candidates", fix)
     return lines
 
 
@@ -134,7 +135,7 @@ def score(scores: Mapping[str, Mapping[str, Any]], references: Mapping[str, Mapp
     """
     known = [name for name in scores if name in references]
     if not known:
-        raise UserError("--data", None, "holds no set that SGBM was measured on", "run benchmarks/accuracy.py --json")
+        raise UserError("--data", None, "holds no set that SGBM was measured on", _MEASURE)
     weights = [scores[name]["n_images"] for name in known]
     logs = [
         sum(math.log(max(scores[name][key], 1e-6) / references[name][key]) for key in ("epe", "bad2")) / 2

@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+from real.command import run_module
 from real.markdown import table
-from real.output import add_output_options, page_text, today, write_report
+from real.output import add_output_options, check_output_options, page_text, today, write_report
 
-from stereo_exp.base import Meter
+from stereo_exp.base import Meter, exit_on_user_error
 from stereo_exp.config import conf_dir
 
 BLOCK = "compositions"
@@ -51,15 +50,18 @@ def pass_through(root: Path, backbone: str, head: str) -> dict[str, Any]:
 
     Returns:
         parameters, gmac, tensors, integers compared in torch, and for each engine the tensors that differ.
+
+    Raises:
+        UserError: a stage or a task failed.
     """
     name = f"{backbone}-{head}"
     parts = [f"model/backbone={backbone}", f"model/neck={NECKS.get(head, 'fpn')}", f"model/head={head}"]
     words = [*parts, *DATA.split(), f"name={name}", f"root={root}", f"dataset.root={root}/shapes"]
     found = _reports(root / name)
     if "int_infer" not in found:
-        _run(CHAIN, words)
+        run_module([*CHAIN.split(), *words])
     if "align" not in found:
-        _run(BEHIND, words)
+        run_module([*BEHIND.split(), *words])
     found = _reports(root / name)
     ints, compiled, aligned = found["int_infer"], found["compile"], found["align"]
     return {
@@ -85,14 +87,6 @@ def _reports(folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _run(command: str, words: Sequence[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "stereo_exp", *command.split(), *words], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"{command} {' '.join(words)}: {done.stderr.splitlines()[-1]}")
-
-
 def render(rows: Mapping[str, Mapping[str, Any]]) -> str:
     """The table in Markdown."""
     engines = list(next(iter(rows.values()))["differing"])
@@ -113,12 +107,14 @@ def main() -> None:
     options = parser.parse_args()
     every = list_compositions()
     rows = {}
-    with Meter("compositions", len(every)) as meter:
-        for backbone, head in every:
-            rows[f"{backbone}-{head}"] = pass_through(options.root.resolve(), backbone, head)
-            meter.advance()
-    report = {"compositions": rows, **today()}
-    write_report(options, BLOCK, report, page_text(report, render(rows)))
+    with exit_on_user_error():
+        check_output_options(options, BLOCK)
+        with Meter("compositions", len(every)) as meter:
+            for backbone, head in every:
+                rows[f"{backbone}-{head}"] = pass_through(options.root.resolve(), backbone, head)
+                meter.advance()
+        report = {"compositions": rows, **today()}
+        write_report(options, BLOCK, report, page_text(report, render(rows)))
 
 
 if __name__ == "__main__":

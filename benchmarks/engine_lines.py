@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 from real.markdown import check_block, table, write_block
-from real.output import today
+from real.output import read_json, today
 
-from stereo_exp.base import exit_on_user_error, write_text
+from stereo_exp.base import count_cores, exit_on_user_error, write_text
 from stereo_exp.deploy import Aligned, Options, Reference, Source, build, summary
 from stereo_exp.geometry import example_pair, pad_edges
 from stereo_exp.runtime import FULL, FileEntry, load_engine
@@ -54,7 +54,8 @@ def _write_lines(options: argparse.Namespace) -> None:
         check_block(options.write, BLOCK)
     size = (options.size[0], options.size[1])
     source = load_source(resolve_checkpoint("release", "int_infer", "--network", options.network))
-    lines = json.loads(options.json.read_text()) if options.json is not None and options.json.is_file() else {}
+    is_there = options.json is not None and options.json.is_file()
+    lines = read_json("--json", options.json, "give the file that this command wrote") if is_there else {}
     for engine in options.engines:
         lines[engine] = measure(source, engine, size, options.frames)
         # At once: the next engine may fail.
@@ -67,7 +68,7 @@ def _write_lines(options: argparse.Namespace) -> None:
 
 def measure(source: Source, engine: str, size: tuple[int, int], frames: int) -> dict[str, Any]:
     """One engine's line: compiled, compared on the pair that comes along, timed in one thread."""
-    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    load, cores = os.getloadavg()[0], count_cores()
     sample = example_pair()
     views = [pad_edges(view[: size[0], : size[1]], size)[None] for view in (sample.left, sample.right)]
     with tempfile.TemporaryDirectory() as scratch:

@@ -27,8 +27,9 @@ from typing import Any
 
 import numpy as np
 from real.markdown import table
-from real.output import add_output_options, page_text, today, write_report
+from real.output import add_output_options, check_output_options, page_text, today, write_report
 
+from stereo_exp.base import UserError, exit_on_user_error
 from stereo_exp.weights import PUBLISHED, SLIM, resolve_checkpoint
 
 BLOCK = "speed"
@@ -70,7 +71,18 @@ POST_SHARE_GOAL = 0.10
 
 def main() -> None:
     """Measure and print."""
-    options = _options()
+    with exit_on_user_error():
+        options = _options()
+        check_output_options(options, BLOCK)
+        _print(options, _time(options))
+
+
+def _time(options: argparse.Namespace) -> dict[str, list[float]]:
+    """Ms of every frame, by what was timed.
+
+    Raises:
+        UserError: a process ended.
+    """
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(options.threads)
     # torch's threads must not spin while another engine is being measured.
@@ -84,15 +96,22 @@ def main() -> None:
         # Held by the worker alone, the pipe breaks if it dies: waiting for it then ends in EOFError.
         there.close()
         workers[name], times[name] = here, []
-        here.recv()
+        _receive(here, name)
         print(f"{name}: ready", flush=True)
     for _ in range(options.rounds):
         for name, worker in workers.items():
             worker.send(options.burst)
-            times[name] += worker.recv()
+            times[name] += _receive(worker, name)
     for worker in workers.values():
         worker.send(0)
-    _print(options, times)
+    return times
+
+
+def _receive(worker: Connection, name: str) -> Any:
+    try:
+        return worker.recv()
+    except EOFError:
+        raise UserError(name, None, "its process ended", "see above why, and begin again") from None
 
 
 def _serve(parent: Connection, name: str, options: argparse.Namespace) -> None:

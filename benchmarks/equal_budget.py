@@ -25,7 +25,7 @@ from real.budget import (
     render_scores,
     train,
 )
-from real.output import add_output_options, page_text, today, write_report
+from real.output import add_output_options, check_output_options, page_text, today, write_report
 from real.sets import open_sets
 
 from stereo_exp.base import exit_on_user_error
@@ -60,6 +60,7 @@ def main() -> None:
     add_output_options(parser, BLOCK)
     options = parser.parse_args()
     with exit_on_user_error():
+        check_output_options(options, BLOCK)
         if options.only:
             print(train_network(options.only, options))
             return

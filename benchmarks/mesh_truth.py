@@ -72,7 +72,7 @@ def main() -> None:
                         print(f"{kind} seed {options.seed + number // _VIEWS} view {number % _VIEWS}: {found}")
             least = sum(int(np.argmin(row)) == OFFSETS.index(0.0) for row in rows)
             wrong += len(rows) - least
-            median = np.median(rows, axis=0)
+            median = np.median(rows, axis=0) if rows else np.full(len(OFFSETS), np.nan)
             each = seconds / options.pairs
             print(
                 f"{kind:<11}"

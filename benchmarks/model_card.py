@@ -18,7 +18,7 @@ from typing import Any
 
 from real.markdown import block, table, write_block
 from real.methods import AS_GIVEN, FLOAT, INT8, REFINED, SGBM, STAGES
-from real.output import name_block
+from real.output import name_block, read_json
 
 from stereo_exp.base import UserError, exit_on_user_error
 from stereo_exp.model import read_meta
@@ -166,12 +166,7 @@ def speed_table(report: Mapping[str, Any]) -> str:
 
 
 def _read(key: str, path: Path | None) -> Any:
-    if path is None:
-        return None
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"--{key}", path, f"cannot be read as JSON ({error})", "give the benchmark's file") from None
+    return None if path is None else read_json(f"--{key}", path, "give the benchmark's file")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ process that predicts such a pair, less that of one that predicts a pair of 64×
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -22,10 +21,12 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from real.command import run_module
 from real.markdown import table
-from real.output import add_output_options, page_text, today, write_report
+from real.output import add_output_options, check_output_options, page_text, today, write_report
 from real.peak import read_peak
 
+from stereo_exp.base import exit_on_user_error
 from stereo_exp.runtime import FULL, is_installed, load_engine, read_manifest
 
 BLOCK = "networks"
@@ -48,13 +49,11 @@ STEPS = (
 
 def compile_network(name: str, root: Path) -> dict[str, Any]:
     """The report of `task=compile` of a network with random weights."""
+    report: dict[str, Any] = {}
     for step in STEPS:
         words = [*step.split(), *DATA.split(), f"model={name}", f"name={name}", f"root={root}"]
-        command = [sys.executable, "-m", "stereo_exp", *words, f"dataset.root={root}/shapes"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{' '.join(words)}: {done.stderr.splitlines()[-1]}")
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+        report = run_module([*words, f"dataset.root={root}/shapes"])
+    return report
 
 
 def measure_ms(folders: dict[str, Path], engine: str, threads: int, rounds: int) -> dict[str, float]:
@@ -100,11 +99,7 @@ def _table(rows: dict[str, dict[str, Any]], engines: Sequence[str]) -> str:
         cells = [f"`{name}`", f"{row['parameters'] / 1e6:.2f}", f"{row['gmac']:.1f}"]
         for engine in engines:
             ms = row["ms"][engine]
-            cells += [
-                f"{ms:.1f}",
-                f"{ms / rows[BASE]['ms'][engine]:.2f}",
-                "–" if row["mb"][engine] is None else f"{row['mb'][engine]:.0f}",
-            ]
+            cells += [f"{ms:.1f}", f"{ms / rows[BASE]['ms'][engine]:.2f}", f"{row['mb'][engine]:.0f}"]
         lines.append(cells)
     return table(head, lines)
 
@@ -121,7 +116,8 @@ def main() -> None:
     if options.one:
         _run_one(options.one)
         return
-    with tempfile.TemporaryDirectory() as scratch:
+    with exit_on_user_error(), tempfile.TemporaryDirectory() as scratch:
+        check_output_options(options, BLOCK)
         root = options.root or Path(scratch)
         reports = {name: compile_network(name, root) for name in NETWORKS}
         folders = {name: Path(report["compiled"]) for name, report in reports.items()}
@@ -137,9 +133,8 @@ def main() -> None:
             }
             for name, report in reports.items()
         }
-    text = _table(rows, engines)
-    report = {"networks": rows, "size": list(SIZE), "threads": options.threads, **today()}
-    write_report(options, BLOCK, report, page_text(report, text))
+        report = {"networks": rows, "size": list(SIZE), "threads": options.threads, **today()}
+        write_report(options, BLOCK, report, page_text(report, _table(rows, engines)))
 
 
 if __name__ == "__main__":

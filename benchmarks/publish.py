@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from real.output import read_json
 from real.sets import default_root
 
 from stereo_exp.base import UserError, exit_on_user_error, write_text
@@ -191,12 +192,9 @@ def _call(step: Step, words: Sequence[str], log: Path) -> str:
 
 
 def _read(path: Path) -> dict[str, dict[str, object]]:
-    try:
-        found: dict[str, dict[str, object]] = json.loads(path.read_text())
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except ValueError as error:
-        raise UserError("--work", path, f"is no JSON ({error})", "delete the file to begin anew") from None
+    found: dict[str, dict[str, object]] = read_json("--work", path, "delete the file to begin anew")
     return found
 
 

@@ -18,8 +18,9 @@ from engines import CHECKED
 from engines import REFINED as ON_HOST
 from real.markdown import table, write_block
 from real.methods import INT8, REFINED, SGBM
+from real.output import read_json
 
-from stereo_exp.base import UserError, exit_on_user_error
+from stereo_exp.base import exit_on_user_error
 
 BLOCK, PUBLISHED = "comparison", "published"
 """Of README, and of `accuracy.md`."""
@@ -101,11 +102,7 @@ def read_result(folder: Path, name: str) -> Any:
     Raises:
         UserError: it cannot be read.
     """
-    path = folder / f"{name}.json"
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError("--results", path, f"cannot be read as JSON ({error})", "measure it first") from None
+    return read_json("--results", folder / f"{name}.json", "measure it first")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from typing import Any
 
 from real.budget import NETWORKS, Scores, add_budget_options, budget_words, draw_curves, evaluate, render_scores, train
 from real.certain import open_certain
-from real.output import add_output_options, page_text, today, write_report
+from real.output import add_output_options, check_output_options, page_text, today, write_report
 from real.sets import open_sets
 
 from stereo_exp.base import exit_on_user_error
@@ -124,8 +124,12 @@ def main() -> None:
     parser.add_argument("--arms", help="letters of those to compare, split by commas (default: all)")
     add_output_options(parser, BLOCK)
     options = parser.parse_args()
-    chosen = {name: arm for name, arm in ARMS.items() if not options.arms or arm.letter in options.arms.split(",")}
+    letters = options.arms.split(",") if options.arms else [arm.letter for arm in ARMS.values()]
+    if unknown := set(letters) - {arm.letter for arm in ARMS.values()}:
+        parser.error(f"--arms: {min(unknown)} is none of {', '.join(arm.letter for arm in ARMS.values())}")
+    chosen = {name: arm for name, arm in ARMS.items() if arm.letter in letters}
     with exit_on_user_error():
+        check_output_options(options, BLOCK)
         if options.only:
             (name,) = [name for name, arm in ARMS.items() if arm.letter == options.only]
             print(train(arm_words(name, options)))

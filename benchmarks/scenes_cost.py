@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from real.markdown import table
-from real.output import add_output_options, page_text, today, write_report
+from real.output import add_output_options, check_output_options, page_text, today, write_report
 
 from stereo_exp.base import exit_on_user_error
 from stereo_exp.config import Scenes
@@ -107,6 +107,7 @@ def main() -> None:
         _draw_one(options.one[0], *map(int, options.one[1:]))
         return
     with exit_on_user_error(), tempfile.TemporaryDirectory() as scratch:
+        check_output_options(options, BLOCK)
         size, kinds = (options.size[0], options.size[1]), options.kinds.split(",")
         first_ever = measure_first(kinds[0], size, Path(scratch))
         rows = {}

@@ -9,27 +9,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
+from real.command import run_module
 from rich.console import Console
 from rich.table import Table
 
-from stereo_exp.base import replacing
+from stereo_exp.base import exit_on_user_error, replacing
 from stereo_exp.suite import read_metrics
 
 EARLY_STEP = 20
 
 
-def train(steps: int) -> dict:
+def train(steps: int) -> dict[str, Any]:
     """The entrypoint's report; evaluates every 20 steps (a twelfth of an epoch of the default data)."""
-    command = [
-        sys.executable, "-m", "stereo_exp", "name=training_curve", f"optim.steps={steps}", "optim.warmup_steps=24",
+    words = [
+        "name=training_curve", f"optim.steps={steps}", "optim.warmup_steps=24",
         f"train.eval_every={EARLY_STEP / 240}", "train.log_every=5", "tracker=none", "eval.pictures=0",
     ]  # fmt: skip
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    return run_module(words, is_shown=True)
 
 
 def draw(path: Path, records: list[dict]) -> None:
@@ -57,7 +56,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--out", type=Path, default=Path("docs/images/training_curve.png"))
     options = parser.parse_args()
-    report = train(options.steps)
+    with exit_on_user_error():
+        report = train(options.steps)
     records = list(read_metrics(Path(report["run_dir"])))
     test = {r["step"]: r["test/epe"] for r in records if "test/epe" in r}
     draw(options.out, records)

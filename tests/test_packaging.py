@@ -80,6 +80,15 @@ def test_pinned_version_is_within_its_range(requirement: str) -> None:
     assert wanted.specifier.contains(version, prereleases=True), f"{wanted} but constraints.txt has {version}"
 
 
+def test_who_runs_the_suite_has_what_its_options_need() -> None:
+    """`-n` of pyproject.toml is an option of pytest-xdist's."""
+    sessions = (ROOT / "noxfile.py").read_text().split("@nox.session")[1:]
+    running = [session for session in sessions if 'session.run("pytest"' in session]
+    assert len(running) > 3
+    for session in running:
+        assert any(word in session for word in ("install(session)\n", '".[dev', '"pytest-xdist"')), session
+
+
 def test_outputs_holds_only_its_gitignore() -> None:
     assert (ROOT / "outputs" / ".gitignore").read_text().split() == ["*", "!.gitignore"]
 

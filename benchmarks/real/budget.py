@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from real.command import run_module
 from real.markdown import table
 from real.methods import open_predictor, score_set
 from real.sets import RealSet, add_data_option
@@ -79,12 +78,14 @@ def find_finished(words: Sequence[str]) -> Path | None:
 
 
 def train(words: Sequence[str]) -> Path:
-    """The run's folder, once it is trained."""
+    """The run's folder, once it is trained.
+
+    Raises:
+        UserError: the training failed.
+    """
     if (finished := find_finished(words)) is not None:
         return finished
-    command = [sys.executable, "-m", "stereo_exp", *words]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return Path(json.loads(done.stdout.splitlines()[-1])["run_dir"])
+    return Path(run_module(words, is_shown=True)["run_dir"])
 
 
 def evaluate(run: Path, sets: Sequence[RealSet]) -> Scores:

@@ -1,4 +1,4 @@
-"""Where a benchmark's figures go: standard output, a JSON file, a page."""
+"""Where a benchmark's figures go, standard output, a JSON file, a page, and how others read that file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from real.markdown import check_block, write_block
-from stereo_exp.base import UserError, write_text
+from stereo_exp.base import UserError, parse_json, write_text
 from stereo_exp.runtime import describe
 from stereo_exp.weights import PUBLISHED
 
@@ -27,11 +27,38 @@ def add_output_options(parser: argparse.ArgumentParser, block: str) -> None:
 
 
 def check_output_options(options: argparse.Namespace, name: str) -> None:
-    """Refuse to publish a part for the whole, or in a page without the block `name`, before anything is measured."""
-    if options.limit is not None and (options.write or options.json):
-        raise UserError("--limit", options.limit, "a part of the pairs is for trying only", "leave it out to write")
+    """Refuse to publish a part for the whole, or in a page without the block `name`, before anything is measured.
+
+    Raises:
+        UserError: a part was asked for and is to be written, or the page has no place for the table.
+    """
+    limit = getattr(options, "limit", None)
+    if limit is not None and (options.write or options.json):
+        raise UserError("--limit", limit, "a part of the pairs is for trying only", "leave it out to write")
     if options.write is not None:
         check_block(options.write, name)
+
+
+def read_json(option: str, path: Path, fix: str, kind: type = dict) -> Any:
+    """What a benchmark left in a JSON file.
+
+    Args:
+        option: that names the file.
+        fix: what makes it.
+        kind: of what stands in it.
+
+    Raises:
+        UserError: it cannot be read, or holds something of another kind.
+    """
+    try:
+        found = parse_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(option, path, f"cannot be read ({error.strerror})", fix) from None
+    except ValueError as error:
+        raise UserError(option, path, f"is no JSON ({error})", fix) from None
+    if not isinstance(found, kind):
+        raise UserError(option, path, "holds something else", fix)
+    return found
 
 
 def today() -> dict[str, Any]:

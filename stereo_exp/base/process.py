@@ -1,4 +1,4 @@
-"""A process and what ends it: signals that ask it to stop, and a parent that is gone."""
+"""A process: the cores that it may use, and what ends it: signals that ask it to stop, and a parent that is gone."""
 
 from __future__ import annotations
 
@@ -137,6 +137,11 @@ def find_stopped(pids: Iterable[int | None]) -> list[int]:
         if pid is not None and state in "Tt":
             found.append(pid)
     return found
+
+
+def count_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def die_with_parent(pid: int | None = None) -> None:

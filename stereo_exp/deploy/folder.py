@@ -20,6 +20,7 @@ from stereo_exp.deploy.engines import ENGINES, OF_ONE_SIZE
 from stereo_exp.deploy.forms import UNROLLED, full_form, trunk_form
 from stereo_exp.deploy.onnx_export import OPSET, export_trunk_onnx, integers_name
 from stereo_exp.deploy.rewrites import rewrite
+from stereo_exp.deploy.sizes import OnePair
 from stereo_exp.deploy.source import QuantisedTensor, Source
 from stereo_exp.deploy.surgery import quiet
 from stereo_exp.model import full_confidence, full_disparity, normalize, reliability_of, sizing_of
@@ -79,11 +80,11 @@ def build(source: Source, folder: Path, options: Options, exported: onnx.ModelPr
         if exported is None:
             exported = export_trunk_onnx(source, OPSET, options.size, options.batch)
         meter.advance(form="trunk exported")
-        trunk = trunk_form(exported)
+        trunk, pair = trunk_form(exported), OnePair(source, options.size, exported)
         for engine in options.engines:
             write = ENGINES[engine].load()
             if engine in OF_ONE_SIZE:
-                engines[engine], changes[engine] = write(source, folder, options.forms, options.size), {}
+                engines[engine], changes[engine] = write(pair, folder, options.forms), {}
                 meter.advance(len(options.forms), engine=engine)
                 continue
             plain, changes[engine] = rewrite(trunk, engine, options.opt)

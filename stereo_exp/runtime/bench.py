@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stereo_exp.base import ArgumentError, write_text
+from stereo_exp.base import ArgumentError, count_cores, write_text
 from stereo_exp.runtime.engines import Engine, OperatorTime, load_engine
 from stereo_exp.runtime.manifest import FULL, TRUNK, Manifest
 
@@ -258,7 +258,7 @@ def describe() -> dict[str, Any]:
     """Device, cores that this process may use, system and library versions."""
     return {
         "device": device_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": count_cores(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "versions": {"python": platform.python_version(), "numpy": np.__version__, "opencv": cv2.__version__},
     }

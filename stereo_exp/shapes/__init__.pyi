@@ -6,6 +6,7 @@ from .meshes.pictures import Album, find_pictures
 from .raster import Pair, render_scene
 from .scene import Scene, largest_disparity
 from .scenes import KINDS, SPLITS, WEIGHTS, sample_scene
+from .sheet import contact_sheet
 from .surface import HIGHEST, LOWEST
 from .writer import (
     GENERATOR_VERSION,
@@ -14,7 +15,6 @@ from .writer import (
     PairPaths,
     Parameters,
     RenderReport,
-    contact_sheet,
     pair_paths,
     render_dataset,
 )

@@ -6,10 +6,10 @@ import hashlib
 import json
 import math
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,10 +18,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import numpy as np
 
-from stereo_exp.base import WHOLE, ArgumentError, Part, UserError, follow_parent, parse_json, write_bytes, write_text
-from stereo_exp.geometry import draw_text, encode_pfm, encode_png
+from stereo_exp.base import (
+    WHOLE,
+    ArgumentError,
+    Part,
+    UserError,
+    count_cores,
+    follow_parent,
+    parse_json,
+    write_bytes,
+    write_text,
+)
+from stereo_exp.geometry import encode_pfm, encode_png
 from stereo_exp.shapes.blocks import (
     ALL_KINDS,
     AS_USUAL,
@@ -29,7 +38,6 @@ from stereo_exp.shapes.blocks import (
     MESH_VERSION,
     MeshOptions,
     has_meshes,
-    render_block,
     render_pairs,
 )
 from stereo_exp.shapes.raster import Pair
@@ -38,17 +46,15 @@ from stereo_exp.shapes.scenes import WEIGHTS
 # Where the files of a set lie: SceneFlow's own folders, as its download unpacks them.
 #
 #     DIR/SceneFlow_finalpass_train.txt, DIR/SceneFlow_finalpass_test.txt
-# DIR/FlyingThings3D/frames_finalpass/TRAIN/A/0000/{left,right}/0006.png
-# DIR/FlyingThings3D/disparity/TRAIN/A/0000/{left,right}/0006.pfm     DIR/shapes.json
+#     DIR/FlyingThings3D/frames_finalpass/TRAIN/A/0000/{left,right}/0006.png
+#     DIR/FlyingThings3D/disparity/TRAIN/A/0000/{left,right}/0006.pfm
+#     DIR/shapes.json
 #
 # A line of a list names the left image, the right image and the left disparity, relative to DIR and split by spaces.
-
 
 PARAMETERS = "shapes.json"
 LISTS = {"TRAIN": "SceneFlow_finalpass_train.txt", "TEST": "SceneFlow_finalpass_test.txt"}
 ROOT = "FlyingThings3D"
-_LABEL_SIZE = 11.0
-"""Height of capital letters on a contact sheet, px: still read where the sheet is shown at half its size."""
 _FRAME = "0006"  # the first frame that FlyingThings3D has for every scene
 
 
@@ -203,13 +209,14 @@ def render_dataset(
             the same folder, or into folders that are copied together.
 
     Raises:
-        UserError: a parameter is out of range, or the folder holds another set or cannot be written.
+        UserError: a parameter is out of range, the folder holds another set or cannot be written, a model or a picture
+            from outside is gone, or a process was ended.
     """
     started = time.perf_counter()
     shares = {name: float(share) for name, share in sorted((WEIGHTS if scenes is None else scenes).items())}
     parameters = Parameters(train, test, height, width, seed, shares, meshes)
     if workers is None:
-        workers = _available_cores()
+        workers = count_cores()
     elif workers < 1:
         raise ArgumentError("workers", workers, "must be at least 1", "set {workers}=1 to render in one process")
     out = Path(out)
@@ -236,7 +243,11 @@ def render_dataset(
             lines = [pair_paths(split, index).line + "\n" for index in range(count)]
             write_text(out / LISTS[split], "".join(lines))
     except OSError as error:
-        path = error.filename or out
+        path = Path(error.filename or out)
+        if not path.is_relative_to(out) and not out.is_relative_to(path):
+            # A model or a picture that scenes of meshes show.
+            fix = "put it back, and begin again: what is there stays"
+            raise UserError(path, None, f"cannot be read ({error.strerror})", fix) from None
         raise ArgumentError("out", path, f"cannot be written ({error.strerror})", "choose another folder") from None
     return RenderReport(len(missing), len(jobs) - len(missing), time.perf_counter() - started, workers, waiting)
 
@@ -323,6 +334,9 @@ def _runner(
         for process in list((getattr(pool, "_processes", None) or {}).values()):
             process.kill()
         raise
+    except BrokenProcessPool:
+        rule = "a process was ended, as a rule for want of memory"
+        raise ArgumentError("workers", workers, rule, "begin again with fewer {workers}: what is there stays") from None
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -335,56 +349,3 @@ def _begin_worker() -> None:
 def _single_thread() -> None:
     # Pairs are the unit of parallelism; threads of OpenCV's own would only fight over the same cores.
     cv2.setNumThreads(1)
-
-
-def _available_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-# A contact sheet: left views with their disparities, to look at what a set is like.
-
-
-def contact_sheet(
-    count: int, *, height: int, width: int, seed: int, scenes: Mapping[str, float] | None = None, columns: int = 4,
-    meshes: MeshOptions = AS_USUAL,
-) -> np.ndarray:  # fmt: skip
-    """The first training scenes of a set, each a left view above its disparity: uint8 RGB.
-
-    Disparity is coloured from 0 (dark blue) to the scene's own largest (red), which is written into it, in pixels,
-    with the kind of scene.
-    """
-    cells = []
-    for kind, pair in _first_pairs(count, height, width, seed, scenes, meshes):
-        largest = float(np.percentile(pair.disparity_left, 99.9))
-        levels = np.clip(pair.disparity_left / largest * 255, 0, 255).astype(np.uint8)
-        depth = np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO)[..., ::-1])
-        _write_label(depth, f"{kind}, up to {largest:.0f} px")
-        cells.append(np.concatenate([pair.left, depth]))
-    blank = np.zeros_like(cells[0])
-    cells += [blank] * (-len(cells) % columns)
-    return np.concatenate([np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns)])
-
-
-def _write_label(picture: np.ndarray, label: str) -> None:
-    """Into the lower left corner, white with a black rim: readable on every colour."""
-    place = (6, picture.shape[0] - 10)
-    for right, down in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        draw_text(picture, label, (place[0] + right, place[1] + down), _LABEL_SIZE, color=(0, 0, 0))
-    draw_text(picture, label, place, _LABEL_SIZE, color=(255, 255, 255))
-
-
-def _first_pairs(
-    count: int, height: int, width: int, seed: int, scenes: Mapping[str, float] | None, meshes: MeshOptions
-) -> Iterator[tuple[str, Pair]]:
-    """Kinds and pairs for a sheet: the first ones; of scenes of meshes two views of each."""
-    shares = WEIGHTS if scenes is None else scenes
-    if not has_meshes(shares):
-        for member in render_pairs(seed, "TRAIN", range(count), height, width, shares):
-            yield member.kind, member.pair
-        return
-    for block in range(-(-count // 2)):
-        views = range(0, BLOCK, BLOCK // 2)[: count - 2 * block]
-        for member in render_block(seed, "TRAIN", block, height, width, shares, views, meshes):
-            yield member.kind, member.pair

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from stereo_exp.base import UserError, build
+from stereo_exp.base import UserError, build, count_cores
 from stereo_exp.config import (
     Dataset,
     Mix,
@@ -270,7 +269,15 @@ def _open_rendered(config: Shapes, split: str) -> StereoSource:
     parameters = {"height": size[0], "width": size[1], "render_seed": config.render_seed, "scenes": config.scenes}
     parameters |= dict.fromkeys(_switched_off(config), False)
     codec = _PACKED if isinstance(config, Scenes) else "png"
-    return open_endless(config, size, "stereo_exp.shapes.maker:make_pairs", parameters, _version(config), codec)
+    maker = "stereo_exp.shapes.maker:make_pairs"
+    return open_endless(config, _place_of(config), size, maker, parameters, _version(config), codec)
+
+
+def _place_of(config: Shapes) -> Path:
+    """Where a rendered set is kept."""
+    if not config.root:
+        raise UserError("dataset.root", "null", "rendered pairs must be kept somewhere", "add dataset.root=DIR")
+    return Path(config.root)
 
 
 def _version(config: Shapes) -> str:
@@ -295,9 +302,8 @@ def prepare_shapes(config: Shapes, splits: Sequence[str] = SPLITS) -> Path:
     Args:
         splits: the wanted ones; neither's pairs depend on the other.
     """
-    assert config.root is not None
     num_train = config.num_train if "train" in splits else 0
-    folder = Path(config.root) / (
+    folder = _place_of(config) / (
         f"{num_train}+{config.num_test}_{config.height}x{config.width}"
         f"_seed{config.render_seed}_v{_version(config)}_{_digest(config.scenes)}"
         + "".join(f"_not_{name}" for name in _switched_off(config))
@@ -329,7 +335,7 @@ def _make(config: Shapes, num_train: int, folder: Path) -> None:
     from stereo_exp.shapes import MeshOptions, render_dataset
 
     total, off = num_train + config.num_test, _switched_off(config)
-    workers = config.render_workers or len(os.sched_getaffinity(0))
+    workers = config.render_workers or count_cores()
     log.info("rendering %d pairs of %s into %s (once; interrupt and repeat as you like)", total, config.name, folder)
     scenes = folder / "scenes"
     with Meter("render", total) as meter:

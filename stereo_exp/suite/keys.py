@@ -45,8 +45,8 @@ KEYS: dict[str, dict[str, str]] = {
         "unit": "infer.calib_unit",
     },
     "export": {"engine": "task", "pairs": "export.parity_pairs"},
-    "compile": {"engine": "compile.engines"},
-    "align": {"engine": "align.engines"},
+    "compile": {"engine": "compile.engines", "engines": "compile.engines", "size": "compile.size"},
+    "align": {"engine": "align.engines", "engines": "align.engines", "size": "task=compile compile.size"},
     "bench": _below("bench", "in_flight", "cores"),
 }
 """Scope -> argument -> key."""

@@ -171,7 +171,7 @@ def test_a_vignette_takes_its_share_of_the_light_by_the_square_of_the_distance()
 
 @pytest.mark.parametrize("radius", [1.5, 3.0, 6.0])
 def test_defocus_makes_a_disc_where_the_point_was(radius):
-    op = Defocus(radius=radius, probability=1)
+    op, measured = Defocus(radius=radius, probability=1), 0
     for seed in range(4):
         out, rng = op(pair(impulse()), np.random.default_rng(seed)), np.random.default_rng(seed)
         for view in (out.left, out.right):
@@ -181,6 +181,8 @@ def test_defocus_makes_a_disc_where_the_point_was(radius):
                 np.testing.assert_allclose(centre, 0, atol=1e-6)
                 np.testing.assert_allclose(np.diag(covariance), (drawn**2) / 4, rtol=0.2)
                 assert covariance[0, 1] == pytest.approx(0, abs=1e-6)
+                measured += 1
+    assert measured
 
 
 def test_motion_blur_draws_one_line_for_both_views_and_moves_nothing():

@@ -103,6 +103,14 @@ def test_wrong_numbers_are_told_by_their_keys(overrides, message):
         dataset(*overrides)  # a finite set has no such rule
 
 
+@pytest.mark.parametrize("words", [("dataset.endless=true",), ()], ids=["endless", "finite"])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_pairs_that_nobody_keeps_are_refused(words, split):
+    config = dataset("dataset.root=null", *words)
+    with pytest.raises(UserError, match=r"^dataset\.root=null: .* must be kept somewhere; add dataset\.root=DIR"):
+        open_split(config, split)
+
+
 def test_a_full_disk_is_told_by_its_key(root, monkeypatch):
     from shutil import disk_usage
 

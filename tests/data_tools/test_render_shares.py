@@ -13,7 +13,8 @@ from stereo_exp.base.errors import UserError
 from stereo_exp.config.dataset import SCENES, Shapes
 from stereo_exp.geometry.formats.image import read_rgb
 from stereo_exp.shapes.scenes import KINDS
-from stereo_exp.shapes.writer import PARAMETERS, contact_sheet, render_dataset
+from stereo_exp.shapes.sheet import contact_sheet
+from stereo_exp.shapes.writer import PARAMETERS, render_dataset
 from stereo_exp.suite.datasets import prepare_shapes
 
 SMALL = {"num_train": 1, "num_test": 1, "height": 64, "width": 64, "render_workers": 1}

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
 from data_tools import pack, render
 from stereo_exp.base.errors import UserError
 from stereo_exp.base.part import WHOLE, Part
+from stereo_exp.data.shards import packing
 from stereo_exp.shapes.writer import LISTS, PARAMETERS, render_dataset
 
 SMALL: dict[str, Any] = {"train": 9, "test": 5, "height": 32, "width": 64, "workers": 1, "scenes": {"layers": 1.0}}
@@ -83,6 +87,31 @@ def test_another_set_takes_no_part(tmp_path: Path) -> None:
     (tmp_path / PARAMETERS).unlink()
     with pytest.raises(UserError, match="will not be overwritten"):
         render_dataset(tmp_path, **SMALL, part=Part(2, 2))
+
+
+def test_the_whole_waits_for_a_part_that_begins_while_it_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else it would delete what that part is writing as what somebody left."""
+    monkeypatch.setattr(packing, "_QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(packing, "_LOCK_POLL_SECONDS", 0.02)
+    is_alone = threading.Event()
+
+    def pack_all() -> None:
+        with packing._alone(tmp_path / "train", WHOLE):
+            is_alone.set()
+
+    part = FileLock(tmp_path / ".train.part-1-of-2.lock")
+    with FileLock(tmp_path / ".train.lock"):
+        thread = threading.Thread(target=pack_all)
+        thread.start()
+        while "waiting" not in capsys.readouterr().err:
+            time.sleep(0.01)
+        part.acquire()
+    assert not is_alone.wait(0.5)
+    part.release()
+    assert is_alone.wait(30)
+    thread.join()
 
 
 def test_both_tools_take_a_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

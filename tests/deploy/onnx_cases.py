@@ -27,7 +27,7 @@ def some(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(-8, 8, shape).astype(np.float32)
 
 
-WEIGHT, STEP = some(6, 6, 3, 3), np.asarray(0.25, np.float32)
+WEIGHT, STEP, INTEGERS = some(6, 6, 3, 3), np.asarray(0.25, np.float32), some(1, 1, 5, 8).astype(np.int8)
 OPERATORS = {
     "a convolution": (f"{constant('w', WEIGHT)} y = Conv <pads = [1, 1, 1, 1]> (x, w)"),
     "one with a stride, of even sizes": f"{constant('w', WEIGHT)} y = Conv <pads = [1,1,1,1], strides = [2,2]> (x, w)",
@@ -45,6 +45,7 @@ OPERATORS = {
     "channels split and columns merged": f"{constant('s', whole(1, 2, 3, 32))} y = Reshape (x, s)",
     "rows merged with channels": f"{constant('s', whole(1, 24, 8, 1))} y = Reshape (x, s)",
     "rows gathered": f"{constant('i', whole(3, 0, 0))} y = Gather <axis = 1> (x, i)",
+    "the last row and the first": f"{constant('i', whole(-1, 0))} y = Gather <axis = 1> (x, i)",
     "channels taken": f"{constant('i', whole(2, 3))} y = Gather <axis = 1> (x, i)",
     "softmax over channels": "y = Softmax <axis = 1> (x)",
     "a sum that loses its axis": f"{constant('a', whole(1))} s = ReduceSum <keepdims = 0> (x, a) "
@@ -52,6 +53,11 @@ OPERATORS = {
     "the greatest": f"{constant('a', whole(1))} y = ReduceMax (x, a)",
     "products of rows": "r = Transpose <perm = [0, 2, 3, 1]> (x) c = Transpose <perm = [0, 2, 1, 3]> (x) "
     "y = MatMul (r, c)",
+    "rows times a matrix": f"{constant('w', some(8, 5))} y = MatMul (x, w)",
+    "channels added, then rows of their sum": f"{constant('a', whole(1))} s = ReduceSum <keepdims = 0> (x, a) "
+    "y = Add (x, s)",
+    "a matrix turned round": f"{constant('w', some(1, 1, 5, 8))} t = Transpose <perm = [0, 1, 3, 2]> (w) "
+    "y = MatMul (x, t)",
     "channels between rows": f"{constant('f', some(1, 6, 1, 1))} t = Transpose <perm = [0, 2, 3, 1]> (x) "
     "b = Transpose <perm = [0, 3, 1, 2]> (t) y = Mul (f, b)",
     "cut off": f"{constant('l', np.asarray(-1, np.float32))} {constant('h', np.asarray(2, np.float32))} "
@@ -69,9 +75,29 @@ OPERATORS = {
     "the last of the channels": f"{constant('i', whole(-2, -1))} y = Gather <axis = -3> (x, i)",
     "cut off below": f"{constant('l', np.asarray(-1, np.float32))} y = Clip (x, l)",
     "cut off above": f"{constant('h', np.asarray(2, np.float32))} y = Clip (x, , h)",
+    "integers turned round": f"{constant('w', INTEGERS)} {constant('s', STEP)} {constant('z', np.asarray(0, np.int8))} "
+    "d = DequantizeLinear (w, s, z) t = Transpose <perm = [0, 1, 3, 2]> (d) y = MatMul (x, t)",
     "rounded and back": f"{constant('s', STEP)} {constant('z', np.asarray(0, np.int8))} "
     "i = QuantizeLinear (x, s, z) y = DequantizeLinear (i, s, z)",
 }
+
+
+REFUSED = {
+    "Conv with dilation": f"{constant('w', WEIGHT)} y = Conv <dilations = [2, 2], pads = [2, 2, 2, 2]> (x, w)",
+    "Conv with pads that are not said": f'{constant("w", WEIGHT)} y = Conv <auto_pad = "SAME_UPPER"> (x, w)',
+    "ConvTranspose with output padding": OPERATORS["one that enlarges"].replace(
+        "strides", "output_padding = [1, 1], strides"
+    ),
+    "Pad that cuts off, or names its axes": f"{constant('p', whole(0, 0, -1, 0, 0, 0, 0, 2))} y = Pad (x, p)",
+    "Resize of this mode": OPERATORS["twice the size, nearest"].replace(', nearest_mode = "floor"', ""),
+    "Erf": "y = Erf (x)",
+}
+"""What no writer knows, by what is told of it."""
+SMALLER = (
+    f"{constant('s', np.asarray([1, 1, 0.5, 0.5], np.float32))} y = Resize "
+    '<mode = "linear", coordinate_transformation_mode = "half_pixel", antialias = 1> (x, , s)'
+)
+"""Nearer pixels count more than two: another of those."""
 
 
 def answer(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx_cases import OPERATORS, WEIGHT, answer, constant, graph, some, whole
+from onnx_cases import OPERATORS, REFUSED, SMALLER, answer, constant, graph, some, whole
 from small_models import Network, images
 
 from stereo_exp.base import ArgumentError
-from stereo_exp.deploy import Aligned, Limits, Options, Reference, build, full_form, summary, trunk_form
+from stereo_exp.deploy import Aligned, Limits, Options, Reference, build, full_form, sizes, summary, trunk_form
 from stereo_exp.deploy.onnx_export import export_trunk_onnx
 from stereo_exp.deploy.sizes import fix_sizes
 from stereo_exp.deploy.tflite import Program, translate
@@ -61,15 +61,10 @@ def test_sizes_become_constants() -> None:
         fix_sizes(graph("y = Relu (x)", inputs="float[N, 6, 4, 8] x"))
 
 
-def test_an_operator_without_a_counterpart_is_named() -> None:
-    with pytest.raises(ArgumentError, match=r"engines=litert: its writer knows no Erf"):
-        translate(fix_sizes(graph("y = Erf (x)")))
-    with pytest.raises(ArgumentError, match=r"knows no Conv with dilation"):
-        translate(
-            fix_sizes(graph(f"{constant('w', WEIGHT)} y = Conv <dilations = [2, 2], pads = [2, 2, 2, 2]> (x, w)"))
-        )
-    with pytest.raises(ArgumentError, match=r"knows no Resize of this mode"):
-        translate(fix_sizes(graph(OPERATORS["twice the size, nearest"].replace(', nearest_mode = "floor"', ""))))
+@pytest.mark.parametrize(("told", "body"), [*REFUSED.items(), ("Resize of this mode", SMALLER)])
+def test_an_operator_without_a_counterpart_is_named(told: str, body: str) -> None:
+    with pytest.raises(ArgumentError, match=f"engines=litert: its writer knows no {told}"):
+        translate(fix_sizes(graph(body)))
 
 
 @pytest.mark.parametrize(
@@ -120,6 +115,22 @@ def test_convolutions_are_int8_where_their_result_is_rounded_at_once(pow2: Netwo
 def test_a_size_is_asked_for(pow2: Network, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"engines=litert: its programs are for one size"):
         build(pow2.source, tmp_path, Options(["litert"], 3, None, 1), pow2.exported)
+
+
+@pytest.mark.parametrize(
+    ("known", "exports"),
+    [("1, 3, 64, 96", 0), ("N, 3, H, W", 1), ("2, 3, 64, 96", 1), ("1, 3, 64, 128", 1)],
+)
+def test_a_trunk_of_one_pair_is_exported_once(known: str, exports: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many engines ask, and not at all where what the others have is of that pair."""
+    found, made = (graph("y = Relu (left)", f"float[{shape}] left") for shape in (known, "1, 3, 64, 96"))
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(sizes, "export_trunk_onnx", lambda *given: asked.append(given) or made)
+    source = object()
+    pair = sizes.OnePair(source, SIZE, found)  # type: ignore[arg-type]
+    assert not asked, "nobody has asked yet"
+    assert pair.export() is pair.export() is (made if exports else found)
+    assert asked == [(source, 21, SIZE, 1)] * exports
 
 
 @needs_it

@@ -155,7 +155,11 @@ def test_a_batch_without_pairs_changes_nothing() -> None:
     data = batch()
     none = StereoBatch(data.left[:0], data.right[:0], data.disparity[:0], None, [], [], [], skipped=[("a", "b")])
     model = tiny_model()
-    assert step(model, build_optimizer(Adam(), model), none).kind == "empty"
+    optimiser = build_optimizer(Adam(), model)
+    before = frozen(model)
+    assert step(model, optimiser, none).kind == "empty"
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    assert not optimiser.state
 
 
 def test_a_non_finite_gradient_moves_no_weight() -> None:

@@ -30,8 +30,8 @@ def trained(root: Path) -> dict:
 
 def start(root: Path, *overrides: str) -> subprocess.Popen:
     """A process of its own: to be killed, to end in an error, or to start others."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "STEREO_EXP_ROOT": str(root), "HYDRA_FULL_ERROR": ""}
-    del environment["HYDRA_FULL_ERROR"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "STEREO_EXP_ROOT": str(root)}
+    environment.pop("HYDRA_FULL_ERROR", None)
     command = [sys.executable, "-m", "stereo_exp", *SMOKE, *overrides]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

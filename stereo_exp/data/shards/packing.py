@@ -281,13 +281,20 @@ def _size(path: Path) -> int | None:
 def _alone(folder: Path, part: Part) -> Iterator[None]:
     """One process packs a part at a time, and nobody packs parts beside one that packs the whole."""
     folder.mkdir(parents=True, exist_ok=True)
+    if not part.is_whole:
+        with _lock(folder, f".{folder.name}.part-{part.number}-of-{part.total}.lock"):
+            yield
+        return
     with ExitStack() as held:
-        if part.is_whole:
-            for path in sorted(folder.parent.glob(f".{glob.escape(folder.name)}.part-*.lock")):
+        parts = None
+        # A part that began before the folder was ours may be writing: then all is let go of, and waited for anew. One
+        # that begins afterwards waits for the folder.
+        while parts != (found := sorted(folder.parent.glob(f".{glob.escape(folder.name)}.part-*.lock"))):
+            parts = found
+            held.close()
+            for path in parts:
                 held.enter_context(_lock(folder, path.name))
             held.enter_context(_lock(folder))
-        else:
-            held.enter_context(_lock(folder, f".{folder.name}.part-{part.number}-of-{part.total}.lock"))
         yield
 
 

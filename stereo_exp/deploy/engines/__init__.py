@@ -25,7 +25,8 @@ ENGINES = declare(
     ncnn="stereo_exp.deploy.engines.ncnn:write",
 )
 OF_ONE_SIZE = ("executorch", "litert", "ncnn")
-"""Their files are for one size: `write(source, folder, forms, size)` leaves every form that they have."""
+"""Their files are for one pair of one size: `write(pair, folder, forms)` leaves every form that they have, `pair` being
+a `stereo_exp.deploy.sizes.OnePair`."""
 TOOL_CHAINS = declare("compile.tool_chains", openexplorer="stereo_exp.deploy.engines.openexplorer:write")
 # Package -> the extra that brings it; what an engine's files and the report beside them are written with.
 _EXPORT = {"jinja2": "export", "onnx": "export", "onnx_ir": "export", "onnxscript": "export"}

@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
 from stereo_exp.base import write_bytes
-from stereo_exp.deploy.sizes import FORMS, require_size
-from stereo_exp.deploy.source import Source
+from stereo_exp.deploy.sizes import FORMS, OnePair, require_size
 from stereo_exp.deploy.surgery import quiet
 from stereo_exp.model import YUV_FROM_RGB, Logits, full_confidence, full_disparity
 from stereo_exp.runtime import FULL, FileEntry, file_entry
@@ -27,13 +26,13 @@ from stereo_exp.runtime import FULL, FileEntry, file_entry
 NAME = "executorch"
 
 
-def write(source: Source, folder: Path, forms: Sequence[str], size: tuple[int, int] | None) -> dict[str, FileEntry]:
+def write(pair: OnePair, folder: Path, forms: Sequence[str]) -> dict[str, FileEntry]:
     """`executorch/<form>.pte` for one pair of one size; returns the entries for the manifest.
 
     Raises:
         ArgumentError: the size is open.
     """
-    size = require_size(NAME, size, "its programs are for one size, and so are their buffers")
+    source, size = pair.source, require_size(NAME, pair.size, "its programs are for one size, and so are their buffers")
     trunk = fold_constants(source.trunk)
     found = {}
     for form in (form for form in FORMS if form in forms):

@@ -10,23 +10,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stereo_exp.base import write_bytes
-from stereo_exp.deploy.sizes import export_forms, require_size
-from stereo_exp.deploy.source import Source
+from stereo_exp.deploy.sizes import OnePair, export_forms, require_size
 from stereo_exp.deploy.tflite import translate
 from stereo_exp.runtime import FileEntry, file_entry
 
 NAME = "litert"
 
 
-def write(source: Source, folder: Path, forms: Sequence[str], size: tuple[int, int] | None) -> dict[str, FileEntry]:
+def write(pair: OnePair, folder: Path, forms: Sequence[str]) -> dict[str, FileEntry]:
     """`litert/<form>.tflite` for one pair of one size; returns the entries for the manifest.
 
     Raises:
         ArgumentError: the size is open, or the network has an operator that the writer does not know.
     """
-    size = require_size(NAME, size, "its programs are for one size")
+    require_size(NAME, pair.size, "its programs are for one size")
     found = {}
-    for form, model in export_forms(source, forms, size):
+    for form, model in export_forms(pair, forms):
         path = f"{NAME}/{form}.tflite"
         write_bytes(folder / path, translate(model).pack())
         found[form] = file_entry(folder, path)

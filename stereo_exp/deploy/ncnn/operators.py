@@ -15,14 +15,26 @@ from onnx import helper
 
 from stereo_exp.base import ArgumentError
 from stereo_exp.deploy.ncnn.layers import Layers, shape_parameters
-from stereo_exp.deploy.sizes import read_constants, read_resize, read_shapes, read_slice, refuse_operator
+from stereo_exp.deploy.sizes import (
+    ANOTHER,
+    find_block,
+    read_constants,
+    read_convolution,
+    read_pad,
+    read_resize,
+    read_shapes,
+    read_slice,
+    refuse_operator,
+)
 
+NAME = "ncnn"
 _Attributes = dict[str, Any]
+_MOST_AXES = 4
 _BINARY = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Max": 4, "Min": 5}
 _UNARY = {"Abs": 0, "Floor": 2, "Exp": 7}
 _ROUND = 18
 _STEEP = 2.0**60
-"""Makes of any difference of two floats more than 1."""
+"""Makes more than 1 of any difference of two floats that are above 2^-36, or whole steps of that size."""
 
 
 class _Graph:
@@ -34,6 +46,7 @@ class _Graph:
         self.constants, self._shapes = read_constants(graph), read_shapes(graph)
         self.outputs = {each.name for each in graph.output}
         self._blobs: dict[str, str] = {}
+        self._widened: dict[tuple[str, int], str] = {}
         for each in graph.input:
             self._blobs[each.name] = self.layers.add("Input", [], each.name)
 
@@ -45,14 +58,37 @@ class _Graph:
         """As the graph has it."""
         return self.constants[name].shape if name in self.constants else self._shapes[name]
 
-    def blob(self, name: str, rank: int) -> str:
-        """Of a value, or of a constant that goes with values of so many axes."""
+    def blob(self, name: str, rank: int = 0) -> str:
+        """Of a value or a constant, with at least so many axes; 0: those that it has, without the batch."""
         if name not in self.constants:
-            return self._blobs[name]
+            missing = rank - len(self.shape(name))
+            return self._blobs[name] if missing <= 0 else self._widen(name, missing)
         data = self.constants[name]
         if data.size > 1:
-            data = data.reshape((1,) * (rank + 1 - data.ndim) + data.shape)[0]
+            data = data.reshape((1,) * (rank + 1 - data.ndim) + data.shape)
+            if data.shape[0] != 1:
+                raise ArgumentError("engines", NAME, f"{name} is a constant of several pairs", ANOTHER)
+            data = data[0]
         return self.layers.add_constant(name, data)
+
+    def _widen(self, name: str, missing: int) -> str:
+        """With so many axes of 1 in front: ncnn would lay those that are there along the channels."""
+        if (name, missing) not in self._widened:
+            shape = (*(1,) * missing, *self.shape(name))
+            made = self.layers.add("Reshape", [self._blobs[name]], f"{name}.{len(shape)}", shape_parameters(shape))
+            self._widened[name, missing] = made
+        return self._widened[name, missing]
+
+    def place(self, node: onnx.NodeProto, axis: int) -> int:
+        """An axis of what a node reads, counted without the batch.
+
+        Raises:
+            ArgumentError: it is the batch.
+        """
+        found = axis % len(self.whole_shape(node.input[0])) - 1
+        if found < 0:
+            raise _refuse(node, "over the batch")
+        return found
 
     def give(
         self, name: str, kind: str, inputs: Sequence[str], parameters: dict[int, Any], *weights: np.ndarray
@@ -80,15 +116,14 @@ def translate(model: onnx.ModelProto) -> Layers:
     graph = _Graph(model)
     for node in model.graph.node:
         attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-        constant = node.op_type == "DequantizeLinear" and node.input[0] in graph.constants
-        if not constant and any(graph.whole_shape(name)[0] != 1 for name in node.output):
-            raise _refuse(node, "over the batch")
+        if node.op_type != "DequantizeLinear" or node.input[0] not in graph.constants:
+            _check_shapes(graph, node)
         if node.op_type in _BINARY:
             rank = len(graph.shape(node.output[0]))
             blobs = [graph.blob(name, rank) for name in node.input]
             graph.give(node.output[0], "BinaryOp", blobs, {0: _BINARY[node.op_type]})
         elif node.op_type in _UNARY:
-            graph.give(node.output[0], "UnaryOp", [graph.blob(node.input[0], 0)], {0: _UNARY[node.op_type]})
+            graph.give(node.output[0], "UnaryOp", [graph.blob(node.input[0])], {0: _UNARY[node.op_type]})
         elif node.op_type in _WRITERS:
             _WRITERS[node.op_type](graph, node, attributes)
         else:
@@ -96,8 +131,16 @@ def translate(model: onnx.ModelProto) -> Layers:
     return graph.layers
 
 
+def _check_shapes(graph: _Graph, node: onnx.NodeProto) -> None:
+    for shape in map(graph.whole_shape, filter(None, node.output)):
+        if shape[:1] != (1,):
+            raise _refuse(node, "over the batch")
+        if not 1 <= len(shape) - 1 <= _MOST_AXES:
+            raise _refuse(node, f"of {len(shape)} axes")
+
+
 def _refuse(node: onnx.NodeProto, why: str = "") -> ArgumentError:
-    return refuse_operator("ncnn", node, why)
+    return refuse_operator(NAME, node, why)
 
 
 def _number(graph: _Graph, value: float) -> str:
@@ -111,7 +154,7 @@ def _write_quantize(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None
     name, (scale, zero) = node.output[0], (graph.constants[each] for each in node.input[1:3])
     # Not divided: ncnn's quotients of whole numbers can be a little less than whole.
     inverse = _number(graph, float(np.float32(1) / scale))
-    blob = graph.layers.add("BinaryOp", [graph.blob(node.input[0], 0), inverse], f"{name}.steps", {0: _BINARY["Mul"]})
+    blob = graph.layers.add("BinaryOp", [graph.blob(node.input[0]), inverse], f"{name}.steps", {0: _BINARY["Mul"]})
     blob = graph.layers.add("UnaryOp", [blob], f"{name}.whole", {0: _ROUND})
     if zero.any():
         blob = graph.layers.add("BinaryOp", [blob, _number(graph, float(zero))], f"{name}.moved", {0: _BINARY["Add"]})
@@ -129,7 +172,7 @@ def _write_dequantize(graph: _Graph, node: onnx.NodeProto, attributes: _Attribut
         whole = source.astype(np.int32) - zero.astype(np.int32).reshape(shape)
         graph.constants[node.output[0]] = whole.astype(np.float32) * scale.reshape(shape)
         return
-    blob, name = graph.blob(node.input[0], 0), node.output[0]
+    blob, name = graph.blob(node.input[0]), node.output[0]
     if zero.any():
         blob = graph.layers.add("BinaryOp", [blob, _number(graph, float(zero))], f"{name}.middle", {0: _BINARY["Sub"]})
     graph.give(name, "BinaryOp", [blob, _number(graph, float(scale))], {0: _BINARY["Mul"]})
@@ -141,29 +184,27 @@ def _write_same(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
 
 
 def _write_relu(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
-    graph.give(node.output[0], "ReLU", [graph.blob(node.input[0], 0)], {})
+    graph.give(node.output[0], "ReLU", [graph.blob(node.input[0])], {})
 
 
 def _write_leaky(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
     # The greater of both: ncnn reads the slope as text, and might round it otherwise.
-    blob, slope = graph.blob(node.input[0], 0), _number(graph, attributes.get("alpha", 0.01))
+    blob, slope = graph.blob(node.input[0]), _number(graph, attributes.get("alpha", 0.01))
     less = graph.layers.add("BinaryOp", [blob, slope], f"{node.output[0]}.less", {0: _BINARY["Mul"]})
     graph.give(node.output[0], "BinaryOp", [blob, less], {0: _BINARY["Max"]})
 
 
 def _write_clip(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
-    blob = graph.blob(node.input[0], 0)
+    blob = graph.blob(node.input[0])
     # An empty name is a limit that is not there.
     least, most = (*node.input[1:3], "", "")[:2]
     if least and most:
-        blob = graph.layers.add(
-            "BinaryOp", [blob, graph.blob(least, 0)], f"{node.output[0]}.least", {0: _BINARY["Max"]}
-        )
+        blob = graph.layers.add("BinaryOp", [blob, graph.blob(least)], f"{node.output[0]}.least", {0: _BINARY["Max"]})
     if not least and not most:
         graph.put(node.output[0], node.input[0])
     else:
         kind, limit = ("Min", most) if most else ("Max", least)
-        graph.give(node.output[0], "BinaryOp", [blob, graph.blob(limit, 0)], {0: _BINARY[kind]})
+        graph.give(node.output[0], "BinaryOp", [blob, graph.blob(limit)], {0: _BINARY[kind]})
 
 
 def _write_comparison(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
@@ -183,14 +224,12 @@ def _write_comparison(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> No
 
 def _write_convolution(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
     weight, group, is_up = graph.constants[node.input[1]], attributes.get("group", 1), node.op_type == "ConvTranspose"
-    if set(attributes.get("dilations", [1, 1])) != {1} or (is_up and group > 1):
-        raise _refuse(node, "with dilation" if not is_up else "in groups")
-    if any(attributes.get("output_padding", [])):
-        raise _refuse(node, "with output padding")
+    strides, (top, left, bottom, right) = read_convolution(NAME, node, attributes, weight.shape[2:])
+    if is_up and group > 1:
+        raise _refuse(node, "in groups")
     if is_up:
         weight = weight.swapaxes(0, 1)
-    top, left, bottom, right = attributes.get("pads", [0, 0, 0, 0])
-    strides, (outputs, _, height, width) = attributes.get("strides", [1, 1]), weight.shape
+    outputs, _, height, width = weight.shape
     bias = graph.constants[node.input[2]] if len(node.input) > 2 else np.zeros(outputs)
     parameters = {
         0: outputs, 1: width, 11: height, 3: strides[1], 13: strides[0], 4: left, 14: top, 15: right, 16: bottom,
@@ -203,7 +242,8 @@ def _write_convolution(graph: _Graph, node: onnx.NodeProto, attributes: _Attribu
 
 
 def _write_matmul(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
-    graph.give(node.output[0], "MatMul", [graph.blob(each, 0) for each in node.input], {})
+    rank = len(graph.shape(node.output[0]))
+    graph.give(node.output[0], "MatMul", [graph.blob(each, rank) for each in node.input], {})
 
 
 # Axes.
@@ -214,33 +254,32 @@ def _write_transpose(graph: _Graph, node: onnx.NodeProto, attributes: _Attribute
     if attributes["perm"][0] != 0:
         raise _refuse(node, "of the batch")
     orders = list(permutations(range(len(places))))
-    graph.give(node.output[0], "Permute", [graph.blob(node.input[0], 0)], {0: orders.index(places)})
+    graph.give(node.output[0], "Permute", [graph.blob(node.input[0])], {0: orders.index(places)})
 
 
 def _write_reshape(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
     parameters = shape_parameters(graph.shape(node.output[0]))
-    graph.give(node.output[0], "Reshape", [graph.blob(node.input[0], 0)], parameters)
+    graph.give(node.output[0], "Reshape", [graph.blob(node.input[0])], parameters)
 
 
 def _write_concat(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
-    rank = len(graph.shape(node.output[0]))
-    axis = attributes["axis"] % (rank + 1) - 1
+    rank, axis = len(graph.shape(node.output[0])), graph.place(node, attributes["axis"])
     graph.give(node.output[0], "Concat", [graph.blob(each, rank) for each in node.input], {0: axis})
 
 
 def _crop(graph: _Graph, name: str, source: str, axes: Sequence[int], starts: Sequence[int]) -> None:
     """A block that begins there, on axes without the batch, and is as large as `name` is."""
     ends = [start + graph.shape(name)[axis] for start, axis in zip(starts, axes, strict=True)]
-    graph.give(name, "Crop", [graph.blob(source, 0)], {9: starts, 10: ends, 11: axes})
+    graph.give(name, "Crop", [graph.blob(source)], {9: starts, 10: ends, 11: axes})
 
 
 def _write_slice(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
     shape, name = graph.shape(node.input[0]), node.output[0]
     starts, ends, axes, steps = read_slice(node, graph.constants, len(shape) + 1)
-    axes = [axis - 1 for axis in axes]
     if steps == [-1] and graph.shape(name) == shape:
-        graph.give(name, "Flip", [graph.blob(node.input[0], 0)], {0: axes})
+        graph.give(name, "Flip", [graph.blob(node.input[0])], {0: [graph.place(node, axes[0])]})
         return
+    axes = [axis - 1 for axis in axes]
     if set(steps) != {1}:
         raise _refuse(node, f"with steps of {steps}")
     # A batch of one is cut nowhere.
@@ -250,37 +289,38 @@ def _write_slice(graph: _Graph, node: onnx.NodeProto, _: _Attributes) -> None:
 
 
 def _write_split(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
-    axis, begin = attributes.get("axis", 0) % (len(graph.shape(node.input[0])) + 1) - 1, 0
+    axis, begin = graph.place(node, attributes.get("axis", 0)), 0
     for name in node.output:
         _crop(graph, name, node.input[0], [axis], [begin])
         begin += graph.shape(name)[axis]
 
 
 def _write_gather(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
-    rows = graph.constants.get(node.input[1])
-    if rows is None or rows.ndim != 1 or np.any(np.diff(rows) != 1):
+    axis = graph.place(node, attributes.get("axis", 0))
+    first = find_block(graph.constants.get(node.input[1]), graph.shape(node.input[0])[axis])
+    if first is None:
         raise _refuse(node, "of anything but neighbours")
-    shape = graph.shape(node.input[0])
-    axis = attributes.get("axis", 0) % (len(shape) + 1) - 1
-    _crop(graph, node.output[0], node.input[0], [axis], [int(rows[0]) % shape[axis]])
+    _crop(graph, node.output[0], node.input[0], [axis], [first])
 
 
 def _write_pad(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
-    widths = graph.constants[node.input[1]].tolist()
+    read = read_pad(node, graph.constants)
+    if read is None:
+        raise _refuse(node, "that cuts off, or names its axes")
+    widths, filled = read
     half, mode = len(widths) // 2, attributes.get("mode", b"constant")
-    filled = graph.constants[node.input[2]] if len(node.input) > 2 and node.input[2] else np.asarray(0)
     if not any(widths):
         graph.put(node.output[0], node.input[0])
         return
     if half != 4 or mode not in (b"constant", b"edge") or any((widths[0], widths[1], widths[half], widths[half + 1])):
         raise _refuse(node, "of these axes")
     parameters = {0: widths[2], 1: widths[half + 2], 2: widths[3], 3: widths[half + 3], 4: int(mode == b"edge")}
-    graph.give(node.output[0], "Padding", [graph.blob(node.input[0], 0)], parameters | {5: float(filled)})
+    graph.give(node.output[0], "Padding", [graph.blob(node.input[0])], parameters | {5: filled})
 
 
 def _write_shuffle(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
     parameters = {0: attributes["blocksize"], 1: int(attributes.get("mode", b"DCR") == b"DCR")}
-    graph.give(node.output[0], "PixelShuffle", [graph.blob(node.input[0], 0)], parameters)
+    graph.give(node.output[0], "PixelShuffle", [graph.blob(node.input[0])], parameters)
 
 
 def _write_resize(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
@@ -294,20 +334,19 @@ def _write_resize(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) 
         3: height,
         4: width,
     }
-    graph.give(node.output[0], "Interp", [graph.blob(node.input[0], 0)], parameters)
+    graph.give(node.output[0], "Interp", [graph.blob(node.input[0])], parameters)
 
 
 def _write_softmax(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
-    axis = attributes.get("axis", -1) % (len(graph.shape(node.input[0])) + 1) - 1
-    graph.give(node.output[0], "Softmax", [graph.blob(node.input[0], 0)], {0: axis, 1: 1})
+    axis = graph.place(node, attributes.get("axis", -1))
+    graph.give(node.output[0], "Softmax", [graph.blob(node.input[0])], {0: axis, 1: 1})
 
 
 def _write_reduction(graph: _Graph, node: onnx.NodeProto, attributes: _Attributes) -> None:
-    rank = len(graph.shape(node.input[0])) + 1
-    axes = [axis % rank - 1 for axis in graph.constants[node.input[1]].tolist()]
+    axes = [graph.place(node, axis) for axis in graph.constants[node.input[1]].tolist()]
     kind = {"ReduceSum": 0, "ReduceMax": 4}[node.op_type]
     parameters = {0: kind, 1: 0, 3: axes, 4: int(attributes.get("keepdims", 1)), 5: 1}
-    graph.give(node.output[0], "Reduction", [graph.blob(node.input[0], 0)], parameters)
+    graph.give(node.output[0], "Reduction", [graph.blob(node.input[0])], parameters)
 
 
 _WRITERS: dict[str, Callable[[_Graph, onnx.NodeProto, _Attributes], None]] = {

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 
-from stereo_exp.deploy.tflite.values import LAST, Values, refuse
+from stereo_exp.deploy.sizes import read_convolution
+from stereo_exp.deploy.tflite.values import LAST, NAME, Values, refuse
 
 _SAME, _VALID = 0, 1
 
@@ -30,10 +31,8 @@ class _Inputs(NamedTuple):
 
 def write_convolution(values: Values, node: onnx.NodeProto, attributes: dict[str, Any]) -> None:
     """Conv, in groups or not, without dilation."""
-    if set(attributes.get("dilations", [1, 1])) != {1}:
-        raise refuse(node, "with dilation")
-    strides, kernel = attributes.get("strides", [1, 1]), values.shape(node.input[1])[2:]
-    top, left, bottom, right = attributes.get("pads", [0, 0, 0, 0])
+    kernel = values.shape(node.input[1])[2:]
+    strides, (top, left, bottom, right) = read_convolution(NAME, node, attributes, kernel)
     options = {"strideH": strides[0], "strideW": strides[1], "padding": _SAME}
     is_same = [(top, bottom), (left, right)] == _same_pads(values.shape(node.input[0])[2:], kernel, strides)
     read = _read(values, node, (0, 2, 3, 1))
@@ -48,8 +47,8 @@ def write_convolution(values: Values, node: onnx.NodeProto, attributes: dict[str
 
 def write_transposed(values: Values, node: onnx.NodeProto, attributes: dict[str, Any]) -> None:
     """ConvTranspose that enlarges by its stride, in one group."""
-    strides, kernel = attributes.get("strides", [1, 1]), values.shape(node.input[1])[2:]
-    top, left, bottom, right = attributes.get("pads", [0, 0, 0, 0])
+    kernel = values.shape(node.input[1])[2:]
+    strides, (top, left, bottom, right) = read_convolution(NAME, node, attributes, kernel)
     size = values.shape(node.output[0])[2:]
     is_same = [(top, bottom), (left, right)] == _same_pads(size, kernel, strides)
     enlarged = [length * stride for length, stride in zip(values.shape(node.input[0])[2:], strides, strict=True)]

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from stereo_exp.deploy.sizes import read_resize, read_slice
+from stereo_exp.deploy.sizes import find_block, read_pad, read_resize, read_slice
 from stereo_exp.deploy.tflite.convolutions import write_convolution, write_transposed
 from stereo_exp.deploy.tflite.program import Program
 from stereo_exp.deploy.tflite.values import LAST, Steps, Values, refuse, regroup
@@ -147,23 +147,29 @@ def _write_split(values: Values, node: onnx.NodeProto, attributes: _Attributes) 
 def _write_gather(values: Values, node: onnx.NodeProto, attributes: _Attributes) -> None:
     value = values.find(node.input[0])
     axis = attributes.get("axis", 0) % len(value.order)
-    rows = values.constants.get(node.input[1])
+    rows, length = values.constants.get(node.input[1]), values.shape(node.input[0])[axis]
     if len(values.shape(node.input[1])) != 1:
         raise refuse(node, "of anything but rows")
-    if rows is not None and np.all(np.diff(rows) == 1):
-        first = int(rows[0]) % values.shape(node.input[0])[axis]
+    if (first := find_block(rows, length)) is not None:
         values.slice(node.output[0], value, [first if each == axis else 0 for each in value.order])
         return
-    tensors = [value.tensor, values.operand(node.input[1], [0])]
+    if rows is None:
+        index = values.operand(node.input[1], [0])
+    else:
+        # TFLite does not count from the end.
+        index = values.program.add_constant(f"{node.name}.rows", rows % length)
+    tensors = [value.tensor, index]
     values.give(node.output[0], "GATHER", tensors, value.order, axis=value.order.index(axis))
 
 
 def _write_pad(values: Values, node: onnx.NodeProto, attributes: _Attributes) -> None:
-    value, widths = values.find(node.input[0]), values.constants[node.input[1]].tolist()
+    value, read = values.find(node.input[0]), read_pad(node, values.constants)
+    if read is None:
+        raise refuse(node, "that cuts off, or names its axes")
+    widths, filled = read
     sides = [(widths[axis], widths[axis + len(widths) // 2]) for axis in value.order]
     mode, given = attributes.get("mode", b"constant"), values.program.tensors[value.tensor]
-    filled = values.constants[node.input[2]] if len(node.input) > 2 and node.input[2] else np.asarray(0)
-    if mode == b"constant" and float(filled) == given.zero_point:
+    if mode == b"constant" and filled == given.zero_point:
         values.put(node.output[0], values.pad(value.tensor, sides, node.name), value.order)
     elif mode == b"edge" and max(map(max, sides)) <= 1:
         # The mirror image of one row is that row.

@@ -18,6 +18,7 @@ from stereo_exp.base import ArgumentError
 from stereo_exp.deploy.sizes import read_constants, read_shapes, read_types, refuse_operator
 from stereo_exp.deploy.tflite.program import Program, Tensor
 
+NAME = "litert"
 LAST = (0, 2, 3, 1)
 """Where N, C, H and W lie in memory: channels last."""
 _NO_ACTIVATION, _RELU = 0, 1
@@ -80,7 +81,10 @@ class Values:
         return self.constants[name].shape if name in self.constants else self._shapes[name]
 
     def find(self, name: str) -> Value:
-        """Where a value is. Floats are made of integers here, when somebody asks for them."""
+        """Where a value is. Floats are made of integers here, when somebody asks for them; so are constants."""
+        if name in self.constants:
+            order = tuple(range(self.constants[name].ndim))
+            return Value(self.operand(name, order), order)
         if name not in self._values and name in self.integers:
             of = self._values[self.integers[name]]
             self._values[name] = Value(self.add(name, "DEQUANTIZE", [of.tensor], of.order), of.order)
@@ -187,7 +191,7 @@ class Values:
 
 def refuse(node: onnx.NodeProto, why: str = "") -> ArgumentError:
     """An operator, or a form of it, that has no counterpart here."""
-    return refuse_operator("litert", node, why)
+    return refuse_operator(NAME, node, why)
 
 
 def _dtype(kind: int) -> str:

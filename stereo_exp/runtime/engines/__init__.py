@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 from importlib import import_module
 from importlib.util import find_spec
 
-from stereo_exp.base import ArgumentError, UserError, declare
+from stereo_exp.base import ArgumentError, UserError, count_cores, declare
 from stereo_exp.runtime.engines.base import Engine, OperatorTime
 from stereo_exp.runtime.manifest import FULL, Manifest, check_file
 
@@ -126,7 +125,7 @@ def usable_threads(threads: int | None) -> int:
     Raises:
         UserError: fewer than 1.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = count_cores()
     if threads is None:
         return cores
     if threads < 1:
