@@ -6,7 +6,7 @@ Renders shapes with all cores (and scenes of meshes with the extra [render]), ta
 a second the machine trains, then trains `quarternet` for as many steps as the seconds hold, at 384×768, its rate
 falling to 0 at the end. Training begins at `--init` (the weights that an earlier phase left) or at random weights.
 DIR gets what is worth taking home: `weights.safetensors` (kernels in 16 bits), `report.json`, `metrics.jsonl` and
-`log.txt`.
+`stereo_exp.log`.
 The seconds count from the start, rendering included. The last line is JSON.
 """
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from real.command import run_module
 from real.output import today
 
 from stereo_exp.base import UserError, exit_on_user_error, write_text
@@ -57,19 +57,13 @@ def list_words(options: argparse.Namespace) -> list[str]:
     return [*words, *RECIPE.split(), f"root={options.work}", *options.words]
 
 
-def train(words: Sequence[str], name: str, steps: int, log: Path) -> dict[str, Any]:
+def train(words: Sequence[str], name: str, steps: int) -> dict[str, Any]:
     """The report of a run of so many steps.
 
     Raises:
         UserError: it failed.
     """
-    command = [sys.executable, "-m", "stereo_exp", *words, f"name={name}", f"optim.steps={steps}"]
-    with log.open("a") as told:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=told, text=True)
-    if done.returncode:
-        raise UserError("training", name, f"failed with exit code {done.returncode}", f"read {log}")
-    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return report
+    return run_module([*words, f"name={name}", f"optim.steps={steps}"], is_shown=True)
 
 
 def count_steps(run: Path, seconds: float) -> int:
@@ -99,14 +93,15 @@ def main() -> None:
             print("scenes of meshes need the extra [render]: shapes alone are trained on", file=sys.stderr)
             options.meshes = 0
         options.out.mkdir(parents=True, exist_ok=True)
-        log, words = options.out / "log.txt", list_words(options)
-        probe = Path(train([*words, "train.log_every=5"], "probe", options.probe, log)["run_dir"])
+        words = list_words(options)
+        probe = Path(train([*words, "train.log_every=5"], "probe", options.probe)["run_dir"])
         left = options.seconds - RESERVE - (time.monotonic() - begin)
         steps = options.steps or count_steps(probe, left)
         print(f"{steps} steps in {left:.0f} s", file=sys.stderr)
-        report = train(words, "phase", steps, log)
+        report = train(words, "phase", steps)
         publish_weights(Path(report["checkpoint"]), commit_here(), options.out / "weights.safetensors")
-        shutil.copy2(Path(report["run_dir"]) / "metrics.jsonl", options.out / "metrics.jsonl")
+        for name in ("metrics.jsonl", "stereo_exp.log"):
+            shutil.copy2(Path(report["run_dir"]) / name, options.out / name)
         told = {"steps": steps, "epe": report["epe"], "seconds": round(time.monotonic() - begin, 1), "words": words}
         told |= {"meshes": options.meshes, **today()}
         write_text(options.out / "report.json", json.dumps(told, indent=1) + "\n")
