@@ -168,4 +168,3 @@ class Browser:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
