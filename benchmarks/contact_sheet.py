@@ -18,7 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from real.methods import INT8, OPTIONS, STAGES, add_network_options
+from real.methods import INT8, add_network_options, find_network
 from real.output import name_block
 from real.sets import add_data_option
 
@@ -38,9 +38,6 @@ from stereo_exp.geometry import (
     open_frames,
     read_calibration,
 )
-from stereo_exp.model import read_meta
-from stereo_exp.runtime import sha256_of
-from stereo_exp.weights import resolve_checkpoint
 
 SHEET = Path("docs/images/release_contact_sheet.jpg")
 OAKD_PAIRS = ("living_room", "cycles", "desk")
@@ -55,8 +52,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with exit_on_user_error():
         scenes = load_scenes(options.data, options.pairs)
-        path = resolve_checkpoint(options.int, STAGES[INT8], OPTIONS[INT8], options.network)
-        facts = {**{key: read_meta(path)[key] for key in ("stage", "step")}, "sha256": sha256_of(path)}
+        path, facts = find_network(options.int, INT8, options.network)
         predictions: list[Prediction] = []
         fine: list[np.ndarray] = []
         with stereo_exp.load(path, "torch", options.device) as model, Meter("predict", len(scenes)) as meter:

@@ -70,7 +70,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, metavar="DIR", help="real pairs: DIR/oakd/desk, DIR/kitti_sequence")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="a root of runs that are there, in place of the sweep")
     parser.add_argument("--store", action="store_true", help=f"write {STORED.relative_to(ROOT)} anew")
-    return parser.parse_args()
+    options = parser.parse_args()
+    # Programs run in the checkout, wherever this one was started.
+    for name in ("out", "data", "runs"):
+        if (path := getattr(options, name)) is not None:
+            setattr(options, name, path.resolve())
+    return options
 
 
 def take_viewer(options: argparse.Namespace) -> Iterator[Path]:

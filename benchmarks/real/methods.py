@@ -17,7 +17,7 @@ from real.output import add_output_options
 from real.sets import RealSet, add_data_option
 from stereo_exp.base import CheckpointError, Meter
 from stereo_exp.geometry import PlaceMetrics, Rule, Sgbm, StereoMetrics, StereoSample
-from stereo_exp.model import Checkpoint, sizing_of
+from stereo_exp.model import Checkpoint, read_meta, sizing_of
 from stereo_exp.runtime import sha256_of
 from stereo_exp.suite import Predictor, restore_model
 from stereo_exp.weights import PUBLISHED, RELEASE, RELEASES, resolve_checkpoint
@@ -56,22 +56,29 @@ def add_network_options(parser: argparse.ArgumentParser, networks: Sequence[str]
 def load_network(
     given: str, method: str, device: str = "cpu", network: str = PUBLISHED
 ) -> tuple[Predictor, dict[str, Any]]:
-    """The network of a checkpoint, and which one it is: stage, step and SHA-256 of the file.
+    """The network of a checkpoint, and which one it is; see `find_network`."""
+    path, facts = find_network(given, method, network)
+    return open_predictor(path, device)[0], facts
+
+
+def find_network(given: str, method: str, network: str = PUBLISHED) -> tuple[Path, dict[str, Any]]:
+    """The file of a checkpoint, and which one it is: stage, step and SHA-256 of the file.
 
     Args:
         given: its path, or `release`.
         method: `FLOAT` or `INT8`, which the checkpoint must be of.
         network: which of the released ones `release` means.
+
+    Raises:
+        CheckpointError: there is none, or it is of another stage.
     """
     path = resolve_checkpoint(given, STAGES[method], OPTIONS[method], network)
-    predictor, checkpoint = open_predictor(path, device)
-    meta = checkpoint.meta
+    meta = read_meta(path)
     if meta["stage"] != STAGES[method]:
         raise CheckpointError(
             OPTIONS[method], path, f"is a {meta['stage']} checkpoint", f"give one of stage={STAGES[method]}"
         )
-    facts = {"stage": meta["stage"], "step": meta["step"], "sha256": sha256_of(path)}
-    return predictor, facts
+    return path, {"stage": meta["stage"], "step": meta["step"], "sha256": sha256_of(path)}
 
 
 def open_predictor(path: Path, device: str = "cpu", **asked: Any) -> tuple[Predictor, Checkpoint]:
