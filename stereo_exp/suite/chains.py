@@ -6,6 +6,7 @@ it end at once. Each stage has a folder, a log and a report of its own, as every
 
 from __future__ import annotations
 
+import logging
 import math
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from stereo_exp.config import STAGES
 if TYPE_CHECKING:
     from hydra.types import TaskFunction
 
+log = logging.getLogger(__name__)
 _LATER = "STEREO_EXP_LATER_STAGES"
 """Among what Hydra sets for each job: how many chains there are, and the stages behind the first."""
 
@@ -61,21 +63,23 @@ def run_chain(task: TaskFunction, config: DictConfig) -> Any:
         What `task` gave for that.
 
     Raises:
-        Exception: what the first of them raised that failed.
+        Exception: what the first of them raised that failed. What others raised is logged.
     """
     from hydra.core.hydra_config import HydraConfig
 
     mine: Any = HydraConfig.instance().cfg
     told = str(OmegaConf.select(mine, f"hydra.job.env_set.{_LATER}") or "")
     chains, _, later = told.partition(":")
-    stages = [partial(task, config)]
+    stages = {str(config.stage): partial(task, config)}
     for place, stage in enumerate(filter(None, later.split(",")), 1):
-        stages.append(partial(_run_stage, task, mine, stage, place * int(chains)))
+        stages[stage] = partial(_run_stage, task, mine, stage, place * int(chains))
     found, failed = [], []
-    for run in stages:
+    for stage, run in stages.items():
         try:
             found.append(run())
         except Exception as error:
+            if failed:
+                log.error("stage=%s of the same chain failed too", stage, exc_info=error)
             failed.append(error)
     if failed:
         raise failed[0]

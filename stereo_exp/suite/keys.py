@@ -46,7 +46,7 @@ KEYS: dict[str, dict[str, str]] = {
     },
     "export": {"engine": "task", "pairs": "export.parity_pairs"},
     "compile": {"engine": "compile.engines", "engines": "compile.engines", "size": "compile.size"},
-    "align": {"engine": "align.engines", "engines": "align.engines", "size": "task=compile compile.size"},
+    "align": {"engine": "align.engines", "engines": "align.engines", "size": "compile.size"},
     "bench": _below("bench", "in_flight", "cores"),
 }
 """Scope -> argument -> key."""

@@ -70,16 +70,19 @@ def test_each_chain_is_one_job_with_its_stages_in_their_order(swept: Callable[..
 
 
 def test_what_is_behind_a_stage_that_fails_runs_at_once_and_its_error_is_not_lost(
-    swept: Callable[..., list[Seen]],
+    swept: Callable[..., list[Seen]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[Seen] = []
     with pytest.raises(RuntimeError, match="calib fails"):
         swept("stage=float,calib,qat", fails=("calib",), seen=seen)
     assert [stage for _, stage, *_ in seen] == ["float", "calib", "qat"]
+    assert "failed too" not in capsys.readouterr().err
     seen.clear()
     with pytest.raises(RuntimeError, match="float fails"):
         swept("stage=float,calib,qat", fails=("float", "qat"), seen=seen)
     assert [stage for _, stage, *_ in seen] == ["float", "calib", "qat"]
+    told = capsys.readouterr().err
+    assert "stage=qat of the same chain failed too" in told and "RuntimeError: qat fails" in told
 
 
 @pytest.mark.parametrize("words", [("stage=float,float", "seed=1"), ("seed=0,1",)], ids=" ".join)

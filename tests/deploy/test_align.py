@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -14,6 +15,7 @@ import pytest
 from onnx import numpy_helper
 from small_models import SMALL, Network, checkpoint
 
+from stereo_exp import deploy
 from stereo_exp.base.errors import UserError
 from stereo_exp.deploy.align import Comparison, Count, Limits
 from stereo_exp.deploy.folder import Options, build
@@ -21,7 +23,7 @@ from stereo_exp.geometry.metrics import StereoMetrics
 from stereo_exp.runtime.manifest import ALIGN, MANIFEST, Manifest, read_manifest
 from stereo_exp.suite.restore import load_source
 from stereo_exp.suite.runs.context import RunContext
-from stereo_exp.suite.tasks import dispatch
+from stereo_exp.suite.tasks import align, dispatch
 
 Make = Callable[..., RunContext]
 ENGINES = ("onnxruntime", "openvino")
@@ -224,3 +226,17 @@ def test_counts_take_shapes_and_nan_as_different() -> None:
 def test_mistakes_in_the_configuration(make_context: Make, bad: str) -> None:
     with pytest.raises(UserError, match=bad.split("=")[0].replace(".", r"\.")):
         make_context(*SMALL, "task=align", bad)
+
+
+def test_what_is_compiled_on_the_way_has_the_size_that_was_typed(
+    make_context: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Engines of one size cannot be compared otherwise where nothing is compiled yet."""
+    asked: list[Options] = []
+    made = SimpleNamespace(manifest="made")
+    monkeypatch.setattr(deploy, "build", lambda source, folder, options: asked.append(options) or made)
+    source = SimpleNamespace(multiple=32, checkpoint=SimpleNamespace(path="a.safetensors"))
+    for words, size in (((), None), (("compile.size=[100,190]",), (128, 192))):
+        context = make_context("task=align", "align.engines=[litert]", *words)
+        assert align._compile(context, source) == "made"  # type: ignore[arg-type]
+        assert (asked[-1].size, list(asked[-1].engines)) == (size, ["litert"])

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from cases import BROKEN, FOLDER, FUZZED, REPORTED, TAKEN, broken_files
 from command_line import command
-from corpora import PARSERS, picture
+from corpora import PARSERS
+from corpus import picture
 from fuzz import judge, mutate
 from in_process import run_in_process
 
@@ -23,7 +24,8 @@ from stereo_exp.geometry import decode_pfm, encode_pfm, encode_png
 
 def read_broken(name: str, parser: str, data: bytes) -> None:
     if parser == "checkpoint-file":
-        from corpora import network, written
+        from corpora_runs import network
+        from corpus import written
 
         from stereo_exp.model.checkpoint import load_checkpoint
         from stereo_exp.suite.restore import check_same_network, network_of
@@ -33,7 +35,7 @@ def read_broken(name: str, parser: str, data: bytes) -> None:
         network_of(found.meta)
         check_same_network(found.meta, config.model, config.quant, found.path)
     elif parser == "tar":
-        from corpora import written
+        from corpus import written
 
         from stereo_exp.data.shards.format import DISPARITY, META, find_codec
         from stereo_exp.data.shards.read import open_shard, read_pair

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpora import encoded, folded, picture
+from corpora_runs import folded
+from corpus import encoded, picture
 
 from stereo_exp.base import DataError, UserError, create_beside, open_anew, parse_json, parse_yaml
 from stereo_exp.data.endless.shelf import Shelf

@@ -44,12 +44,14 @@ def test_what_fails_is_sent_again_in_order_and_told_once(caplog: pytest.LogCaptu
         sender.add([number])
         assert sender.wait(10) > 0
     assert taken == [1]
+    assert isinstance(sender.error, OSError)
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert warnings == ["the store takes nothing now (nobody there); metrics.jsonl goes on"]
     is_away.clear()
     sender.put(lambda: taken.append("then"))
     assert sender.close(10) == 0
     assert taken == [1, 2, 3, 4, 5, "then"]
+    assert sender.error is None
 
 
 def test_nobody_waits_for_a_store_that_hangs() -> None:
@@ -263,6 +265,30 @@ def test_a_store_of_another_mlflow_is_left_as_it_is(
     assert store.read_bytes() == before
     assert "mlflow db upgrade" in caplog.text
     assert [r["step"] for r in read_metrics(tracked.dir)] == [1]
+
+
+def test_a_store_that_goes_away_while_a_run_is_opened_has_the_run_once(
+    tracked: RunContext, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the run its params are sent: they fail once, and are sent again for the same run."""
+    from mlflow.tracking import MlflowClient
+
+    from stereo_exp.suite.track.mlflow import Store
+
+    goes_away, send = [OSError("away")], Store._log_params
+
+    def log_params(self: Store, run_id: str, context: RunContext) -> None:
+        if goes_away:
+            raise goes_away.pop()
+        send(self, run_id, context)
+
+    monkeypatch.setattr(Store, "_log_params", log_params)
+    with open_tracker(tracked) as tracker:
+        assert tracker.members[1]._sender.wait(10) == 0
+    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
+    experiment = client.get_experiment_by_name("a")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert (run.info.run_id, run.info.status, run.data.params["name"]) == (tracker.run_id, "FINISHED", "a")
 
 
 @pytest.mark.long

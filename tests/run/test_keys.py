@@ -196,10 +196,10 @@ def test_values_are_told_as_they_are_typed(value: object, typed: str) -> None:
     ("task", "told"),
     [
         ("compile", "compile.engines=ncnn: is of one size; e.g. compile.size=[544,960]"),
-        ("align", "align.engines=ncnn: is of one size; e.g. task=compile compile.size=[544,960]"),
+        ("align", "align.engines=ncnn: is of one size; e.g. compile.size=[544,960]"),
     ],
 )
 def test_an_engine_of_one_size_asks_for_the_key_that_says_it(task: str, told: str) -> None:
-    """Whoever compiles: `task=align` does where nothing is compiled yet, and has no size of its own for that."""
+    """Whoever compiles: `task=align` does where nothing is compiled yet."""
     error = ArgumentError("engines", "ncnn", "is of one size", "e.g. {size}=[544,960]")
     assert str(retell(error, task)) == told

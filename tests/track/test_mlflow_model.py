@@ -17,6 +17,7 @@ from stereo_exp.base.errors import UserError
 from stereo_exp.geometry.formats.image import read_rgb
 from stereo_exp.suite.runs.context import RunContext
 from stereo_exp.suite.track.base import open_tracker
+from stereo_exp.suite.track.place import _register, _tags
 from stereo_exp.weights import find_compiled_release
 
 mlflow = pytest.importorskip("mlflow")
@@ -141,6 +142,21 @@ def test_sync_registers_what_the_store_lacks(
         run_in_process("task=sync", f"root={context.config.root}", f"tracker.uri={store}", f"sync.run={context.dir}")
         (version,) = versions(client, "fifth")
     assert (version.run_id, version.tags["epe"]) == (run_id, "2.5")
+
+
+def test_sync_asks_the_checkpoint_what_a_compiled_network_was_trained_on(tmp_path: Path) -> None:
+    """Not the config of the run that compiled it, which trained nothing."""
+    known = {"stage": "int_infer", "epe": 7.165302441935637, "dataset": "shapes"}
+    assert _tags({"task": "compile"}, OLD / "int_infer.safetensors") == known
+    assert _tags({"epe": 2.5}, OLD / "int_infer.safetensors") == {**known, "epe": 2.5}
+    assert _tags({"stage": "qat", "epe": 2.5}, tmp_path / "gone.safetensors") == {"stage": "qat", "epe": 2.5}
+
+
+def test_a_report_that_is_none_registers_nothing(make_context: MakeContext) -> None:
+    context = make_context("tracker=mlflow", "tracker.uri=sqlite:///nowhere.db")
+    for text in ("[]", "{", '"train"'):
+        (context.dir / "report.json").write_text(text)
+        _register(context, None, "run")  # type: ignore[arg-type]
 
 
 @pytest.mark.long

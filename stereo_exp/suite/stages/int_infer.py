@@ -13,7 +13,7 @@ from stereo_exp.base import Meter
 from stereo_exp.config import IntScheme
 from stereo_exp.data import first_views
 from stereo_exp.geometry import example_pair, periodic_share
-from stereo_exp.model import Checkpoint, lineage_of, load_checkpoint, normalize, sizing_of
+from stereo_exp.model import Checkpoint, lineage_of, load_checkpoint, normalize, read_meta, sizing_of
 from stereo_exp.quant import QuantisedStereoNet
 from stereo_exp.suite.build import build_rule, build_target, eval_facts
 from stereo_exp.suite.evaluate import Seen, evaluate, find_failure, first_pairs, flatten
@@ -25,7 +25,7 @@ from stereo_exp.suite.runs.find import find_start
 from stereo_exp.suite.runs.process import Process
 from stereo_exp.suite.splits import Splits
 from stereo_exp.suite.stages.calib import save
-from stereo_exp.suite.track.base import open_tracker
+from stereo_exp.suite.track.base import network_tags, open_tracker
 from stereo_exp.suite.train.device import choose
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def _convert(context: RunContext, start: Checkpoint) -> dict[str, Any]:
         scores, first = evaluate(network, splits, device, rule=rule, keep=wanted)
         checkpoint = save(context, integer_state(prepared), start, scores, tracker.run_id, **graph)
         tracker.log(start.meta["step"], flatten(scores, "final"))
-        tracker.register(checkpoint, stage=config.stage, epe=scores["epe"], dataset=config.dataset.name)
+        tracker.register(checkpoint, **network_tags(read_meta(checkpoint)))
         shown = first_pairs(network, splits, device, config.eval.pictures, rule, first)
         pictures = draw_test_pictures(context, shown, network.maxdisp)
         lineage = lineage_of(start)

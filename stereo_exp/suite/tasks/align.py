@@ -107,7 +107,9 @@ def _compile(context: RunContext, source: Source) -> Manifest:
     config, engines = context.config.compile, context.config.align.engines
     log.info("there is no compiled model of name=%s: compiling %s", context.config.name, source.checkpoint.path)
     wanted = engines or [name for name in config.engines if name in ENGINES]
-    return build(source, context.dir / COMPILED_FOLDER, Options(wanted, config.opt, None, None)).manifest
+    # Open where it is not said; some engines want one. Pairs are compared one at a time, so the batch stays open.
+    size = network_size("compile.size", config.size, source.multiple)
+    return build(source, context.dir / COMPILED_FOLDER, Options(wanted, config.opt, size, None)).manifest
 
 
 def _limits(config: Align, target: str | None, exact: bool, limits: Any) -> Any:

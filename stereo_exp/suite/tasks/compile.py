@@ -10,7 +10,7 @@ from stereo_exp.suite.build import network_size
 from stereo_exp.suite.runs.context import OwnFiles, RunContext
 from stereo_exp.suite.runs.find import find_checkpoint
 from stereo_exp.suite.runs.folders import COMPILED_FOLDER as FOLDER
-from stereo_exp.suite.track.base import open_tracker
+from stereo_exp.suite.track.base import network_tags, open_tracker
 
 if TYPE_CHECKING:
     from stereo_exp.config import Device
@@ -59,9 +59,7 @@ def run(context: RunContext) -> dict[str, Any]:
         if engines := [name for name in config.engines if name in ENGINES]:
             result |= _compile(context, source, engines, size, report_size)
             tracker.artifact(Path(result["report_html"]))
-            meta = source.checkpoint.meta
-            epe, dataset = (meta.get("scores") or {}).get("epe"), meta["config"]["dataset"]["name"]
-            tracker.register(context.dir / FOLDER, stage=found.stage, epe=epe, dataset=dataset)
+            tracker.register(context.dir / FOLDER, **network_tags(source.checkpoint.meta))
     return result
 
 

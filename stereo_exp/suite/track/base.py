@@ -45,7 +45,8 @@ class Tracker:
         """Keep a file with the run."""
 
     def register(self, network: Path, **tags: str | float | None) -> None:
-        """Keep a network, a checkpoint or a compiled folder, as a model that has a name; `tags` are said of it."""
+        """Keep a network, a checkpoint or a compiled folder, as a model that has a name; `tags` are said of it, see
+        `network_tags`."""
 
     def end_other(self, run_id: str | None) -> None:
         """Another run, which this one goes on from, is over, and could not say so itself: KILLED."""
@@ -111,6 +112,12 @@ def open_tracker(context: RunContext, is_main: bool = True) -> AbstractContextMa
     if not is_main:
         return Tracker(context)
     return Trackers(context, [JsonLines(context), group("tracker")[context.config.tracker.name].load()(context)])
+
+
+def network_tags(meta: Mapping[str, Any]) -> dict[str, str | float | None]:
+    """What is said of a network that is registered, by the meta of the checkpoint that it is, or was compiled from."""
+    epe, dataset = (meta.get("scores") or {}).get("epe"), meta["config"]["dataset"]["name"]
+    return {"stage": meta["stage"], "epe": epe, "dataset": dataset}
 
 
 # `metrics.jsonl`: one JSON object a line, `step` and numbers.

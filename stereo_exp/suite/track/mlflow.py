@@ -59,11 +59,14 @@ class MLflowRun(Tracker):
             log.warning("%s has not answered in %.0f s; going on without waiting", self.store.uri, _START_SECONDS)
 
     def _begin(self) -> None:
-        if self.context.restarted and (run_id := self.store.go_on(self.context)) is not None:
-            self._known = {}
-            self.run_id = run_id
-        else:
+        # Tried again, it goes on with the run that was opened before the store went away.
+        if self.run_id is None:
+            if self.context.restarted and (run_id := self.store.go_on(self.context)) is not None:
+                self._known = {}
+                self.run_id = run_id
+                return
             self.run_id = self.store.begin(self.context)
+        self.store.describe(self.run_id, self.context)
 
     def _send(self, records: list[tuple[str, float, int, int]]) -> None:
         if self._known is not None:
@@ -170,14 +173,17 @@ class Store:
             return made
 
     def begin(self, context: RunContext) -> str:
-        """Open a run with its params and tags; returns its id, which the run's folder keeps as well."""
+        """Open a run with its tags; returns its id, which the run's folder keeps as well."""
         client = self._client
         experiment = self._experiment(context)
         run_id: str = client.create_run(experiment, run_name=_run_name(context), tags=_tags(context)).info.run_id
         keep_place(context.dir, self.uri, run_id)
+        return run_id
+
+    def describe(self, run_id: str, context: RunContext) -> None:
+        """Record a run's params and its data set; again: nothing more."""
         self._log_params(run_id, context)
         self._log_dataset(run_id, context)
-        return run_id
 
     def go_on(self, context: RunContext) -> str | None:
         """Open the run that the folder names again; returns its id, None where this store has no such run."""
@@ -295,13 +301,12 @@ class Store:
             raise UserError("report.experiment", experiment, f"is no experiment of {self.uri}", fix)
         runs: list[Any] = []
         token = None
-        while token is not None or not runs:
+        while True:
             page = self._client.search_runs([found.experiment_id], page_token=token, order_by=["start_time ASC"])
             runs += page
             token = page.token
             if not token:
-                break
-        return runs
+                return runs
 
     def read_metric(self, run_id: str, key: str) -> list[tuple[int, float]]:
         """A metric's values by step."""

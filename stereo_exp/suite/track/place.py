@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stereo_exp.base import mask, parse_json, write_text
+from stereo_exp.base import UserError, mask, parse_json, write_text
 from stereo_exp.suite.runs.context import CONFIG_FILE, REPORT_FILE
+from stereo_exp.suite.track.base import network_tags
 
 if TYPE_CHECKING:
     from stereo_exp.suite.runs.context import RunContext
@@ -32,6 +33,7 @@ def bring_over(context: RunContext, store: Store, records: Iterable[Mapping[str,
     run_id = place.get("run_id")
     if place.get("uri") != mask(store.uri) or not isinstance(run_id, str) or not store.has(run_id):
         run_id = store.begin(context)
+        store.describe(run_id, context)
         place = {}
     known: dict[str, set[int]] = {}
     now = int(time.time() * 1000)
@@ -63,14 +65,26 @@ def _register(context: RunContext, store: Store, run_id: str) -> None:
     try:
         report = parse_json(report_path.read_bytes())
     except ValueError:
+        report = None
+    if not isinstance(report, dict):
         return
     is_end = report.get("task") == "train" and report.get("stage") == "int_infer"
     # Its path in the report may be one on another machine.
     found = [Path(str(report.get(key, "")).replace("\\", "/")).name for key in ("checkpoint", "compiled")]
     network = context.dir / (found[0] if is_end else found[1])
     if (is_end or report.get("task") == "compile") and network != context.dir and network.exists():
-        tags = {"stage": report.get("stage"), "epe": report.get("epe"), "dataset": context.config.dataset.name}
-        store.register(run_id, name, network, tags)
+        store.register(run_id, name, network, _tags(report, network if is_end else Path(str(report.get("checkpoint")))))
+
+
+def _tags(report: Mapping[str, Any], checkpoint: Path) -> dict[str, str | float | None]:
+    """What is said of a run's network: by its checkpoint, where that lies on this machine, and by the run's report."""
+    from stereo_exp.model import read_meta
+
+    said = {key: report[key] for key in ("stage", "epe") if report.get(key) is not None}
+    try:
+        return network_tags(read_meta(checkpoint)) | said
+    except UserError:
+        return said
 
 
 def keep_place(folder: Path, uri: str, run_id: str) -> None:
@@ -95,6 +109,8 @@ def _lives(place: Mapping[str, Any]) -> bool:
         return False
     try:
         os.kill(pid, 0)
-    except OSError:
+    except PermissionError:
+        return True  # another user's
+    except (OSError, OverflowError):
         return False
     return True

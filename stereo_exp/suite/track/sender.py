@@ -110,30 +110,31 @@ class Sender:
     def _try(self, count: int, send: Callable[[], None]) -> float:
         """Send; returns how long to wait before the next try, s."""
         error: Exception | None = None
+        away: Exception | None = None
         try:
             send()
         except (UserError, Refused) as refused:
             log.warning("%s: %s", self._whose, _one_line(refused))
-            self.error = refused
+            error = refused
         except Exception as failed:
             # A store raises whatever its backend does; to a run it is one thing.
-            error = failed
+            error = away = failed
         with self._changed:
-            if error is None:
+            self.error = error
+            if away is None:
                 if self._in_a_row:
                     log.info("%s is back; what it missed follows", self._whose)
                 self._in_a_row = 0
                 for _ in range(count):
                     self._calls.popleft()
             else:
-                self.error = error
                 self._failed += 1
                 self._hurry = False  # whoever waits has seen enough
                 self._in_a_row += 1
                 if self._in_a_row == 1:
-                    log.warning("%s takes nothing now (%s); metrics.jsonl goes on", self._whose, _one_line(error))
+                    log.warning("%s takes nothing now (%s); metrics.jsonl goes on", self._whose, _one_line(away))
             self._changed.notify_all()
-        return 0.0 if error is None else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(9, self._in_a_row - 1))
+        return 0.0 if away is None else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(9, self._in_a_row - 1))
 
 
 def _one_line(error: Exception) -> str:
