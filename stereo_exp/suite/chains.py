@@ -73,7 +73,8 @@ def run_chain(task: TaskFunction, config: DictConfig) -> Any:
     stages = {str(config.stage): partial(task, config)}
     for place, stage in enumerate(filter(None, later.split(",")), 1):
         stages[stage] = partial(_run_stage, task, mine, stage, place * int(chains))
-    found, failed = [], []
+    found: list[Any] = []
+    failed: list[Exception] = []
     for stage, run in stages.items():
         try:
             found.append(run())
