@@ -31,13 +31,14 @@ from real.output import add_output_options, check_output_options, page_text, tod
 from real.sets import open_sets
 
 from stereo_exp.base import exit_on_user_error
+from stereo_exp.config import Shapes
 
 BLOCK = "scenes_comparison"
 NETWORK = "quarternet"
 NUM_TRAIN, NUM_TEST = 2400, 60
 SIZE = (320, 640)
 MESHES = {"furnished": 3, "dense": 2, "tabletop": 3, "garden": 2}
-CLOSED = ("layers", "room", "street", "table", "shelf", "thin")
+CLOSED = Shapes.kinds()
 BASE, AGAIN, SCENES = "shapes", "shapes, seed 2", "scenes"
 GOAL_SET, GOAL = "Middlebury 2005/2006", 0.8
 """Of the base's bad-2 the best arm wants at most this share, and no more than the noise above it elsewhere."""

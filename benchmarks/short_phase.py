@@ -27,6 +27,7 @@ from real.command import run_module
 from real.output import today
 
 from stereo_exp.base import UserError, exit_on_user_error, write_text
+from stereo_exp.config import Shapes
 from stereo_exp.suite import commit_here, publish_weights, read_metrics
 
 BATCH, PROBE = 16, 30
@@ -39,7 +40,6 @@ RECIPE = (
     "optim.lr=1e-3 optim.grad_clip=10 optim.ema_decay=0.998 loss=distribution loss.weight=4 loss.volumes=1 "
     "tracker=none eval.pictures=4 train.eval_every=0 train.save_every=1000"
 )
-CLOSED = ("layers", "room", "street", "table", "shelf", "thin")
 
 
 def list_words(options: argparse.Namespace) -> list[str]:
@@ -49,7 +49,7 @@ def list_words(options: argparse.Namespace) -> list[str]:
     words = ["dataset=mix", "~dataset.parts.sceneflow", "~dataset.weights.sceneflow"]
     if options.meshes:
         words += ["+dataset@dataset.parts.scenes=scenes", "+dataset.weights.scenes=1", "dataset.weights.shapes=1"]
-        words += [f"dataset.parts.scenes.scenes.{kind}=0" for kind in CLOSED]
+        words += [f"dataset.parts.scenes.scenes.{kind}=0" for kind in Shapes.kinds()]
     for node, pairs in nodes.items():
         given = {**sizes, "num_train": pairs, "root": f"{options.work}/sets"}
         words += [f"dataset.parts.{node}.{key}={value}" for key, value in given.items()]

@@ -15,20 +15,17 @@ import argparse
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
 from browser import Browser, find_browser
+from mlflow_server import serve_mlflow
 
 ROOT = Path(__file__).resolve().parent.parent
 STORED = ROOT / "docs" / "images" / "viewer.jpg"
@@ -162,7 +159,10 @@ def take_runs(options: argparse.Namespace) -> Iterator[Path]:
         browser.resize(NARROW, HEIGHT)
         yield _save(options.out / "report_400.png", browser.picture())
         _refuse_errors(browser)
-    with _serve_mlflow(root) as address, Browser(WIDE, 900, patience=_PATIENCE) as browser:
+    with (
+        serve_mlflow(root / "mlflow.db", root / "mlflow_ui.log", _PATIENCE) as address,
+        Browser(WIDE, 900, patience=_PATIENCE) as browser,
+    ):
         browser.open(f"{address}/#/experiments/1/runs", "document.body.innerText.includes('float')")
         time.sleep(_SETTLES)
         yield _save(options.out / "mlflow_runs.png", browser.picture())
@@ -200,43 +200,6 @@ def _save(path: Path, picture: np.ndarray) -> Path:
 def _refuse_errors(browser: Browser) -> None:
     if browser.errors or browser.requests:
         sys.exit(f"error: the page is in trouble: {browser.errors} {browser.requests}")
-
-
-@contextmanager
-def _serve_mlflow(root: Path) -> Iterator[str]:
-    """Its pages, on a free port of this machine; yields their address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = "--backend-store-uri", f"sqlite:///{root}/mlflow.db", "--host", "127.0.0.1", "--port", str(port)
-    with (root / "mlflow_ui.log").open("wb") as file:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "ui", *words, "--workers", "1"],
-            cwd=root,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        end = time.monotonic() + _PATIENCE
-        while not _answers(f"{address}/health"):
-            if server.poll() is not None or time.monotonic() > end:
-                sys.exit(f"error: mlflow ui does not answer: {(root / 'mlflow_ui.log').read_text()}")
-            time.sleep(0.5)
-        yield address
-    finally:
-        # Its workers are a group of their own.
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(20)
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
 
 
 if __name__ == "__main__":

@@ -4,72 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow_runs import EPE, record
+from mlflow_server import serve_mlflow
 
 from stereo_exp.suite.runs.context import RunContext
 
 pytest.importorskip("mlflow")
 pytestmark = [pytest.mark.long, pytest.mark.skipif(os.name != "posix", reason="stops a process group")]
-_START_SECONDS = 90
 
 
 @pytest.fixture
 def ui(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Start `mlflow ui` on a store and return its address; it and its children are stopped at the end."""
-    started: list[subprocess.Popen[bytes]] = []
-    log = tmp_path / "ui.log"
-
-    def start(store: Path) -> str:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        arguments = ["--backend-store-uri", f"sqlite:///{store}", "--host", "127.0.0.1", "--port", str(port)]
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", "ui", *arguments, "--workers", "1"],
-                cwd=tmp_path,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        started.append(process)
-        address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
-            assert process.poll() is None, log.read_text()
-            try:
-                with urllib.request.urlopen(f"{address}/health", timeout=2) as answer:
-                    if answer.status == 200:
-                        return address
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.2)
-        raise AssertionError(f"not healthy after {_START_SECONDS} s:\n{log.read_text()}")
-
-    yield start
-    for process in started:
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                # The group: the server's workers are its children.
-                os.killpg(process.pid, sign)
-                process.wait(timeout=10)
-                time.sleep(0.2)
-            except ProcessLookupError:
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        process.wait(timeout=10)
+    with ExitStack() as started:
+        yield lambda store: started.enter_context(serve_mlflow(store, tmp_path / "ui.log"))
 
 
 def _call(address: str, path: str, **body: Any) -> dict[str, Any]:
